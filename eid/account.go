@@ -1,0 +1,148 @@
+package eid
+
+import (
+	"errors"
+	"time"
+)
+
+// Errors of accounts, for callers to test with errors.Is.
+var (
+	ErrNotFound     = errors.New("not found")
+	ErrExists       = errors.New("exists already")
+	ErrLocked       = errors.New("account locked")
+	ErrNotActivated = errors.New("account not activated")
+)
+
+// AccountID names an account inside the gateway. It is random and never leaves
+// it: portals see pairwise subjects.
+type AccountID string
+
+// SubjectType says who a holder is (Decision 34/2021, Arts. 5 and 6).
+type SubjectType string
+
+// The subject types.
+const (
+	Citizen   SubjectType = "citizen"
+	Foreigner SubjectType = "foreigner"
+)
+
+// Status is where an account stands. The zero value cannot sign in.
+type Status string
+
+// The states of an account.
+const (
+	PendingActivation Status = "pending_activation" // made, not yet activated by the holder
+	Active            Status = "active"
+	Closed            Status = "closed"
+)
+
+// Factor is a means of sign-in at the built-in account system, named as in amr
+// (RFC 8176).
+type Factor string
+
+// The factors.
+const (
+	Password    Factor = "pwd"
+	OneTimeCode Factor = "otp" // TOTP, RFC 6238
+)
+
+// Person is the core identity data. Registries own it; it is never edited here.
+type Person struct {
+	Type        SubjectType
+	Identifier  Identifier
+	Name        string // NFC, family name first
+	BirthDate   string // 2006-01-02
+	Gender      string // male or female, as OpenID Connect Core §5.1 writes it
+	Nationality string // ISO 3166-1 alpha-3
+	Address     string
+}
+
+// Contact is an address that a holder declared.
+type Contact struct {
+	Value    string
+	Verified bool // proved by a code; else self-declared
+}
+
+// Account is one person's account: at most one active per identifier.
+type Account struct {
+	ID       AccountID
+	Person   Person
+	Level    Level
+	Status   Status
+	OwnFloor Level // the least level the holder allows; LevelNone when never set
+	Phone    Contact
+	Email    Contact
+	Factors  []Factor // enrolled means of sign-in
+	Locks    []Lock   // those in force, oldest first
+	// UpdatedAt is when the row last changed.
+	UpdatedAt time.Time
+}
+
+// Usable returns nil when the account may sign in, else an error that wraps
+// ErrLocked or ErrNotActivated.
+func (a *Account) Usable() error {
+	switch {
+	case len(a.Locks) > 0:
+		return &LockedError{Lock: a.Locks[0]}
+	case a.Status != Active:
+		return ErrNotActivated
+	}
+	return nil
+}
+
+// Has reports whether a factor is enrolled.
+func (a *Account) Has(f Factor) bool {
+	for _, have := range a.Factors {
+		if have == f {
+			return true
+		}
+	}
+	return false
+}
+
+// LockReason is why an account is locked (Decision 34/2021, Art. 11; Decree
+// 69/2024, Art. 17).
+type LockReason string
+
+// The five kinds of lock.
+const (
+	LockSelf      LockReason = "self"      // the holder asked
+	LockAuthority LockReason = "authority" // a procedural or competent authority, or a service user, asked
+	LockTerms     LockReason = "terms"     // the terms of service were breached
+	LockNumber    LockReason = "number"    // the number was re-established or cancelled
+	LockDeath     LockReason = "death"
+)
+
+// LockReasons lists all five.
+func LockReasons() []LockReason {
+	return []LockReason{LockSelf, LockAuthority, LockTerms, LockNumber, LockDeath}
+}
+
+// Terminal reports whether only an authority that corrects an error may undo it.
+func (r LockReason) Terminal() bool { return r == LockNumber || r == LockDeath }
+
+// Lock is a lock in force or lifted. Requester and Document stay on record and
+// are shown to nobody but operators.
+type Lock struct {
+	ID        string
+	Reason    LockReason
+	Requester string
+	Document  string
+	SetAt     time.Time
+}
+
+// LockedError carries the lock that bars a sign-in. It wraps ErrLocked.
+type LockedError struct{ Lock Lock }
+
+func (e *LockedError) Error() string { return "account locked: " + string(e.Lock.Reason) }
+func (e *LockedError) Unwrap() error { return ErrLocked }
+
+// Link ties what a source calls a person to an account. It is written only
+// after both sides were proved in one sign-in, or by an operator with evidence.
+type Link struct {
+	ID      string
+	Account AccountID
+	Source  string
+	Cap     Level     // grants through this link never exceed it
+	Expires time.Time // zero: none
+}

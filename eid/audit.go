@@ -1,0 +1,33 @@
+package eid
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// AuditEntry is one act on record. It commits in the transaction of the change
+// it tells of. Detail holds no personal number, phone, code, token or secret.
+type AuditEntry struct {
+	At      time.Time
+	Actor   string // holder, client:ID, operator:NAME or system
+	Action  string // noun.verb, such as account.locked
+	Account AccountID
+	Client  string
+	Ref     string // reference of the request, as pages and logs show it
+	Detail  json.RawMessage
+}
+
+// Actions that the gateway records.
+const (
+	ActionGrantIssued     = "grant.issued"
+	ActionSignInFailed    = "signin.failed"
+	ActionSignInRefused   = "signin.refused"
+	ActionSignedIn        = "signin.succeeded"
+	ActionSteppedUp       = "signin.stepped_up"
+	ActionAccountCreated  = "account.created"
+	ActionAccountLocked   = "account.locked"
+	ActionAccountUnlocked = "account.unlocked"
+	ActionLinkCreated     = "link.created"
+	ActionSourceDistrust  = "source.distrusted"
+	ActionRegistration    = "registration.applied"
+)

@@ -1,0 +1,103 @@
+package eid
+
+import (
+	"encoding/json"
+	"slices"
+	"time"
+)
+
+// AuthMethod is how a client authenticates at the token endpoint (OpenID
+// Connect Core §9). The zero value authenticates nobody.
+type AuthMethod string
+
+// The registered methods.
+const (
+	AuthNone        AuthMethod = "none"
+	AuthSecretBasic AuthMethod = "client_secret_basic"
+)
+
+// RelyingParty is a service that signs people in: what a portal registered.
+type RelyingParty struct {
+	ID   string `json:"id"`
+	Name string `json:"name"` // shown to holders
+	URL  string `json:"url"`  // where holders go back to
+	// Tier is national, ministry, province or other (Decision 34/2021, Art. 13).
+	Tier       string     `json:"tier"`
+	AuthMethod AuthMethod `json:"auth_method"`
+	// SecretHashes are the SHA-256 of the secrets in force, base64url.
+	SecretHashes []string `json:"secret_hashes,omitempty"`
+	// Native relaxes the port of loopback redirect URIs (RFC 8252 §7.3).
+	Native       bool     `json:"native,omitempty"`
+	RedirectURIs []string `json:"redirect_uris"`
+	Scopes       []string `json:"scopes"`
+	// Sector names the group of parties that share subjects. It never changes.
+	Sector string `json:"sector"`
+	// IDTokenAlg signs this party's ID tokens: RS256 or ES256.
+	IDTokenAlg string      `json:"id_token_alg"`
+	Levels     LevelPolicy `json:"levels"`
+	// Sources are the ids of the sources this party accepts, in order.
+	Sources []string `json:"sources"`
+	// PKCEExempt lets a confidential client leave PKCE out.
+	PKCEExempt bool `json:"pkce_exempt,omitempty"`
+}
+
+// AllowsSource reports whether the party accepts a source.
+func (p *RelyingParty) AllowsSource(id string) bool { return slices.Contains(p.Sources, id) }
+
+// Window is a half-open span of time. The zero window is never open: From is
+// required, a zero Until means no end.
+type Window struct {
+	From  time.Time `json:"from"`
+	Until time.Time `json:"until,omitzero"`
+}
+
+// Open reports whether t lies in the window: From ≤ t < Until.
+func (w Window) Open(t time.Time) bool {
+	return !w.From.IsZero() && !t.Before(w.From) && (w.Until.IsZero() || t.Before(w.Until))
+}
+
+// Ceiling is a level that holds from a date on.
+type Ceiling struct {
+	From  time.Time `json:"from"`
+	Level Level     `json:"level"`
+}
+
+// Source is a registered way of proving who someone is. Policy stands here, the
+// protocol's own settings in Settings.
+type Source struct {
+	ID       string `json:"id"`
+	Kind     string `json:"kind"`     // the protocol: account, openid, …
+	Name     string `json:"name"`     // shown to holders
+	Provider string `json:"provider"` // labels every assertion (Decision 34/2021, transition)
+	Window   Window `json:"window"`
+	// MayAssert are the levels the source is trusted to state. An assertion
+	// outside them is refused.
+	MayAssert []Level `json:"may_assert"`
+	// GrantsAtMost are dated ceilings, oldest first. A level above the one in
+	// force is lowered to it; before the first nothing is granted.
+	GrantsAtMost []Ceiling `json:"grants_at_most"`
+	// Settings belong to the source's own package.
+	Settings json.RawMessage `json:"settings,omitempty"`
+}
+
+// Trusts reports whether the source may state a level at all.
+func (s *Source) Trusts(l Level) bool { return l.Valid() && slices.Contains(s.MayAssert, l) }
+
+// Ceiling is the level that grants through this source may reach at t.
+func (s *Source) Ceiling(t time.Time) Level {
+	level := LevelNone
+	for _, c := range s.GrantsAtMost {
+		if !c.From.After(t) {
+			level = c.Level
+		}
+	}
+	return level
+}
+
+// Reach is the highest level that a sign-in through this source can give at t.
+func (s *Source) Reach(t time.Time) Level {
+	if !s.Window.Open(t) || len(s.MayAssert) == 0 {
+		return LevelNone
+	}
+	return min(slices.Max(s.MayAssert), s.Ceiling(t))
+}

@@ -1,0 +1,114 @@
+// Package federation owns what the gateway asks of a source of identity and
+// what it believes of the answer: windows, limits and the choices a holder has.
+package federation
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"time"
+
+	"eidgate/eid"
+)
+
+// Errors of a source, for the login to turn into pages. Anything else means the
+// source failed and may be tried again.
+var (
+	// ErrDenied: the holder cancelled at the source.
+	ErrDenied = errors.New("sign-in declined at the source")
+	// ErrUntrusted: the answer is not one that may be believed.
+	ErrUntrusted = errors.New("answer of the source not believed")
+	// ErrThrottled: too many tries; see ThrottledError.
+	ErrThrottled = errors.New("too many tries")
+)
+
+// ThrottledError says when the next try counts. It wraps ErrThrottled.
+type ThrottledError struct{ Until time.Time }
+
+func (e *ThrottledError) Error() string {
+	return "too many tries until " + e.Until.Format(time.RFC3339)
+}
+func (e *ThrottledError) Unwrap() error { return ErrThrottled }
+
+// Source speaks one protocol to one provider. Implementations are safe for
+// concurrent use and keep nothing between calls: what they must remember goes
+// into Step.Memory and comes back in Request.Memory.
+type Source interface {
+	// Begin starts a sign-in.
+	Begin(ctx context.Context, req Request) (Step, error)
+	// Finish takes the answer: a callback's parameters or a form's fields. It
+	// may return another step, such as the form for a second factor.
+	Finish(ctx context.Context, req Request, reply Reply) (Step, error)
+}
+
+// Request is what the login wants of a source.
+type Request struct {
+	// State is opaque, random, used once and bound to this browser's cookie by
+	// the login. A source that redirects sends it along.
+	State string
+	// Callback is the absolute address that takes redirects back.
+	Callback string
+	// Level is the least identity level wanted.
+	Level eid.Level
+	// Account is the holder of the living session whose proof is to be raised;
+	// empty for a fresh sign-in. A source that can ask for the missing factor
+	// only does so.
+	Account eid.AccountID
+	// Fresh asks for an authentication now, not one remembered by the source.
+	Fresh bool
+	// Hint is what the portal or the holder gave as a login name, if anything.
+	Hint eid.Secret
+	// Memory is what the step before returned.
+	Memory []byte
+	// Now is the gateway's time.
+	Now time.Time
+}
+
+// Reply is what came back from the browser.
+type Reply struct {
+	Values url.Values
+}
+
+// Step is what happens next: exactly one of Redirect, Form and Assertion is set.
+type Step struct {
+	Redirect  string
+	Form      *Form
+	Assertion *Assertion
+	Memory    []byte
+}
+
+// Form is a page of fields that the gateway shows for a source.
+type Form struct {
+	// Page names the page of package web: "password" or "code".
+	Page string
+	// Problem is the message id of what was wrong with the last try; empty at
+	// first.
+	Problem string
+	// Fields are values to show again. Secrets are never among them.
+	Fields map[string]string
+}
+
+// Assertion is what a source says of a person.
+type Assertion struct {
+	// Account is set by the built-in account system only.
+	Account eid.AccountID
+	// Subject is what any other source calls the person; the link is found by it.
+	Subject string
+	// Level is the identity level as mapped; for the account system what the
+	// methods carry.
+	Level eid.Level
+	// Methods are the amr values (RFC 8176).
+	Methods []string
+	// At is when the person authenticated.
+	At time.Time
+}
+
+// Proof is an assertion that was believed: what a session keeps of it.
+type Proof struct {
+	Source  string        `json:"source"`
+	Account eid.AccountID `json:"account"`
+	Link    string        `json:"link,omitempty"` // id of the link that led to the account; empty for the account system
+	Level   eid.Level     `json:"level"`
+	Methods []string      `json:"methods"`
+	At      time.Time     `json:"at"`
+}
