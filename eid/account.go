@@ -2,6 +2,7 @@ package eid
 
 import (
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -83,21 +84,25 @@ type Account struct {
 func (a *Account) Usable() error {
 	switch {
 	case len(a.Locks) > 0:
-		return &LockedError{Lock: a.Locks[0]}
+		return &LockedError{Lock: a.barringLock()}
 	case a.Status != Active:
 		return ErrNotActivated
 	}
 	return nil
 }
 
+// barringLock is the lock to tell the holder of: a terminal one before those that
+// can be undone, else the oldest.
+func (a *Account) barringLock() Lock {
+	if i := slices.IndexFunc(a.Locks, func(l Lock) bool { return l.Reason.Terminal() }); i >= 0 {
+		return a.Locks[i]
+	}
+	return a.Locks[0]
+}
+
 // Has reports whether a factor is enrolled.
 func (a *Account) Has(f Factor) bool {
-	for _, have := range a.Factors {
-		if have == f {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(a.Factors, f)
 }
 
 // LockReason is why an account is locked (Decision 34/2021, Art. 11; Decree
@@ -119,7 +124,10 @@ func LockReasons() []LockReason {
 }
 
 // Terminal reports whether only an authority that corrects an error may undo it.
-func (r LockReason) Terminal() bool { return r == LockNumber || r == LockDeath }
+// A reason that is not known counts as one.
+func (r LockReason) Terminal() bool {
+	return r != LockSelf && r != LockAuthority && r != LockTerms
+}
 
 // Lock is a lock in force or lifted. Requester and Document stay on record and
 // are shown to nobody but operators.
@@ -145,4 +153,9 @@ type Link struct {
 	Source  string
 	Cap     Level     // grants through this link never exceed it
 	Expires time.Time // zero: none
+}
+
+// Alive reports whether the link still counts at t.
+func (l Link) Alive(t time.Time) bool {
+	return l.ID != "" && (l.Expires.IsZero() || t.Before(l.Expires))
 }

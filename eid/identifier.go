@@ -14,7 +14,7 @@ var ErrPersonalNumber = errors.New("not a personal number")
 // PersonalNumber is the 12-digit number of a citizen (Law on Identity, Art. 12;
 // Decree 59/2022, Art. 3). It prints, logs and marshals masked; Reveal gives the
 // digits. The zero value is no number.
-type PersonalNumber struct{ digits string }
+type PersonalNumber struct{ digits opaque }
 
 // ParsePersonalNumber reads 12 ASCII digits, of which the fourth names a century
 // from 1900 to 2199. Spaces, dots and dashes between digits are dropped, as
@@ -34,17 +34,17 @@ func ParsePersonalNumber(s string) (PersonalNumber, error) {
 	if s[3] > '5' {
 		return PersonalNumber{}, ErrPersonalNumber
 	}
-	return PersonalNumber{s}, nil
+	return PersonalNumber{conceal(s)}, nil
 }
 
 // Reveal gives the twelve digits.
-func (n PersonalNumber) Reveal() string { return n.digits }
+func (n PersonalNumber) Reveal() string { return n.digits.reveal() }
 
 // IsZero reports whether there is no number.
-func (n PersonalNumber) IsZero() bool { return n.digits == "" }
+func (n PersonalNumber) IsZero() bool { return n.digits.reveal() == "" }
 
 // Masked shows the last three digits only, as pages do.
-func (n PersonalNumber) Masked() string { return maskTail(n.digits) }
+func (n PersonalNumber) Masked() string { return maskTail(n.digits.reveal()) }
 
 func (n PersonalNumber) String() string               { return n.Masked() }
 func (n PersonalNumber) GoString() string             { return n.Masked() }
@@ -76,7 +76,7 @@ const (
 type Identifier struct {
 	kind    IdentifierKind
 	country string // ISO 3166-1 alpha-3 of the issuer
-	number  string
+	number  opaque
 }
 
 // IdentifierOf makes the identifier of a citizen.
@@ -86,7 +86,7 @@ func IdentifierOf(n PersonalNumber) Identifier {
 
 // NewIdentifier restores an identifier that was checked when it was stored.
 func NewIdentifier(kind IdentifierKind, country, number string) Identifier {
-	return Identifier{kind: kind, country: country, number: number}
+	return Identifier{kind: kind, country: country, number: conceal(number)}
 }
 
 // Kind says what the identifier is.
@@ -96,19 +96,19 @@ func (i Identifier) Kind() IdentifierKind { return i.kind }
 func (i Identifier) Country() string { return i.country }
 
 // Reveal gives the number.
-func (i Identifier) Reveal() string { return i.number }
+func (i Identifier) Reveal() string { return i.number.reveal() }
 
 // IsZero reports whether there is no identifier.
-func (i Identifier) IsZero() bool { return i.number == "" }
+func (i Identifier) IsZero() bool { return i.number.reveal() == "" }
 
 // Canonical is the text that look-ups and keyed hashes use: one per identifier,
 // whatever the spelling it was typed in.
 func (i Identifier) Canonical() string {
-	return string(i.kind) + ":" + i.country + ":" + i.number
+	return string(i.kind) + ":" + i.country + ":" + i.number.reveal()
 }
 
-func (i Identifier) String() string               { return maskTail(i.number) }
-func (i Identifier) GoString() string             { return maskTail(i.number) }
-func (i Identifier) Format(f fmt.State, _ rune)   { _, _ = f.Write([]byte(maskTail(i.number))) }
-func (i Identifier) LogValue() slog.Value         { return slog.StringValue(maskTail(i.number)) }
-func (i Identifier) MarshalJSON() ([]byte, error) { return json.Marshal(maskTail(i.number)) }
+func (i Identifier) String() string               { return maskTail(i.number.reveal()) }
+func (i Identifier) GoString() string             { return maskTail(i.number.reveal()) }
+func (i Identifier) Format(f fmt.State, _ rune)   { _, _ = f.Write([]byte(maskTail(i.number.reveal()))) }
+func (i Identifier) LogValue() slog.Value         { return slog.StringValue(maskTail(i.number.reveal())) }
+func (i Identifier) MarshalJSON() ([]byte, error) { return json.Marshal(maskTail(i.number.reveal())) }

@@ -73,8 +73,8 @@ type Source struct {
 	// MayAssert are the levels the source is trusted to state. An assertion
 	// outside them is refused.
 	MayAssert []Level `json:"may_assert"`
-	// GrantsAtMost are dated ceilings, oldest first. A level above the one in
-	// force is lowered to it; before the first nothing is granted.
+	// GrantsAtMost are dated ceilings. A level above the latest one in force is
+	// lowered to it; before the first nothing is granted.
 	GrantsAtMost []Ceiling `json:"grants_at_most"`
 	// Settings belong to the source's own package.
 	Settings json.RawMessage `json:"settings,omitempty"`
@@ -85,19 +85,24 @@ func (s *Source) Trusts(l Level) bool { return l.Valid() && slices.Contains(s.Ma
 
 // Ceiling is the level that grants through this source may reach at t.
 func (s *Source) Ceiling(t time.Time) Level {
-	level := LevelNone
+	var latest Ceiling
 	for _, c := range s.GrantsAtMost {
-		if !c.From.After(t) {
-			level = c.Level
+		if !c.From.After(t) && !c.From.Before(latest.From) {
+			latest = c
 		}
 	}
-	return level
+	return latest.Level
 }
 
 // Reach is the highest level that a sign-in through this source can give at t.
 func (s *Source) Reach(t time.Time) Level {
-	if !s.Window.Open(t) || len(s.MayAssert) == 0 {
+	if !s.Window.Open(t) {
 		return LevelNone
 	}
-	return min(slices.Max(s.MayAssert), s.Ceiling(t))
+	for _, l := range []Level{Level2, Level1} {
+		if s.Trusts(l) {
+			return min(l, s.Ceiling(t))
+		}
+	}
+	return LevelNone
 }

@@ -47,6 +47,13 @@ func (v Vocabulary) Level(name string) Level {
 	return LevelNone
 }
 
+// admits reports whether a value may stand in a token: it has a name, and not
+// the canonical name of another level.
+func (v Vocabulary) admits(a ACRValue) bool {
+	named := v.Level(a.Name)
+	return a.Name != "" && (named == LevelNone || named == a.Level)
+}
+
 // LevelPolicy is what a relying party registered about levels.
 type LevelPolicy struct {
 	// Minimum is the least level the service accepts. LevelNone accepts nothing.
@@ -132,12 +139,15 @@ func (r Requirement) ACR(v Vocabulary, achieved Level) (value ACRValue, ok bool)
 	if !r.MetBy(achieved) {
 		return ACRValue{}, false
 	}
-	for _, a := range r.Asked {
-		if r.Minimum <= a.Level && a.Level <= achieved {
-			return a, true
-		}
+	value = ACRValue{Name: v.Name(achieved), Level: achieved}
+	fits := func(a ACRValue) bool { return r.Minimum <= a.Level && a.Level <= achieved }
+	if i := slices.IndexFunc(r.Asked, fits); i >= 0 {
+		value = r.Asked[i]
 	}
-	return ACRValue{Name: v.Name(achieved), Level: achieved}, true
+	if !v.admits(value) {
+		return ACRValue{}, false
+	}
+	return value, true
 }
 
 // MetBy reports whether the achieved level satisfies the floor.
@@ -153,7 +163,7 @@ func (p LevelPolicy) known(v Vocabulary, names []string) []ACRValue {
 		if level == LevelNone {
 			level = p.Aliases[name]
 		}
-		if level.Valid() {
+		if name != "" && level.Valid() {
 			known = append(known, ACRValue{Name: name, Level: level})
 		}
 	}

@@ -10,16 +10,21 @@ const redacted = "[redacted]"
 
 // Secret is text that must not be shown: a password, a one-time code, a client
 // secret. It prints, logs and marshals as "[redacted]"; Reveal gives the text.
-type Secret struct{ text string }
+type Secret struct{ text *string }
 
 // NewSecret wraps a text.
-func NewSecret(text string) Secret { return Secret{text} }
+func NewSecret(text string) Secret { return Secret{&text} }
 
 // Reveal gives the text to the code that must have it.
-func (s Secret) Reveal() string { return s.text }
+func (s Secret) Reveal() string {
+	if s.text == nil {
+		return ""
+	}
+	return *s.text
+}
 
 // IsZero reports whether there is no text.
-func (s Secret) IsZero() bool { return s.text == "" }
+func (s Secret) IsZero() bool { return s.Reveal() == "" }
 
 func (s Secret) String() string               { return redacted }
 func (s Secret) GoString() string             { return redacted }

@@ -30,6 +30,12 @@ func (e *ThrottledError) Error() string {
 }
 func (e *ThrottledError) Unwrap() error { return ErrThrottled }
 
+// Kinds of sources, as configured in eid.Source.Kind.
+const (
+	KindAccount = "account" // the built-in account system
+	KindOpenID  = "openid"  // a standard OpenID provider
+)
+
 // Source speaks one protocol to one provider. Implementations are safe for
 // concurrent use and keep nothing between calls: what they must remember goes
 // into Step.Memory and comes back in Request.Memory.
@@ -75,17 +81,6 @@ type Step struct {
 	Form      *Form
 	Assertion *Assertion
 	Memory    []byte
-}
-
-// Form is a page of fields that the gateway shows for a source.
-type Form struct {
-	// Page names the page of package web: "password" or "code".
-	Page string
-	// Problem is the message id of what was wrong with the last try; empty at
-	// first.
-	Problem string
-	// Fields are values to show again. Secrets are never among them.
-	Fields map[string]string
 }
 
 // Assertion is what a source says of a person.

@@ -1,0 +1,89 @@
+package federation
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"sync"
+
+	"eidgate/eid"
+)
+
+// Policies reads the registered sources.
+type Policies interface {
+	Sources(ctx context.Context) ([]eid.Source, error)
+}
+
+// Redirector is a Source that sends browsers to pages of its own.
+type Redirector interface {
+	// Origins are where these pages are, such as https://id.example.vn.
+	Origins() []string
+}
+
+// Registry pairs the registered sources with the code that speaks their
+// protocols. It reads the registrations at every use, so a change is in force at
+// once, and keeps what it built until the registration changes.
+type Registry struct {
+	policies Policies
+	build    func(src eid.Source) (Source, error)
+
+	mu    sync.Mutex
+	built map[string]built
+}
+
+type built struct {
+	registration [sha256.Size]byte
+	source       Source
+}
+
+// NewRegistry makes a registry; build makes the code for a source by its kind.
+func NewRegistry(policies Policies, build func(src eid.Source) (Source, error)) *Registry {
+	return &Registry{policies: policies, build: build, built: map[string]built{}}
+}
+
+// Policies lists the registered sources.
+func (r *Registry) Policies(ctx context.Context) ([]eid.Source, error) { return r.policies.Sources(ctx) }
+
+// Open gives the code that speaks to a source.
+func (r *Registry) Open(_ context.Context, src eid.Source) (Source, error) {
+	raw, err := json.Marshal(src)
+	if err != nil {
+		return nil, fmt.Errorf("reading source %s: %w", src.ID, err)
+	}
+	registration := sha256.Sum256(raw)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if b, ok := r.built[src.ID]; ok && b.registration == registration {
+		return b.source, nil
+	}
+	source, err := r.build(src)
+	if err != nil {
+		return nil, fmt.Errorf("building source %s: %w", src.ID, err)
+	}
+	r.built[src.ID] = built{registration, source}
+	return source, nil
+}
+
+// Origins lists where sign-ins at these sources lead browsers to. Sources that
+// cannot be opened are left out: choosing one shows why.
+func (r *Registry) Origins(ctx context.Context, ids []string) []string {
+	sources, err := r.policies.Sources(ctx)
+	if err != nil {
+		return nil
+	}
+	var origins []string
+	for _, src := range sources {
+		if !slices.Contains(ids, src.ID) {
+			continue
+		}
+		if source, err := r.Open(ctx, src); err == nil {
+			if redirector, ok := source.(Redirector); ok {
+				origins = append(origins, redirector.Origins()...)
+			}
+		}
+	}
+	slices.Sort(origins)
+	return slices.Compact(origins)
+}
