@@ -44,7 +44,9 @@ func NewRegistry(policies Policies, build func(src eid.Source) (Source, error)) 
 }
 
 // Policies lists the registered sources.
-func (r *Registry) Policies(ctx context.Context) ([]eid.Source, error) { return r.policies.Sources(ctx) }
+func (r *Registry) Policies(ctx context.Context) ([]eid.Source, error) {
+	return r.policies.Sources(ctx)
+}
 
 // Open gives the code that speaks to a source.
 func (r *Registry) Open(_ context.Context, src eid.Source) (Source, error) {

@@ -1,0 +1,61 @@
+# Runs with git, make and Go. `make help` lists the targets.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# No VCS stamp: a clone may belong to another user, or be no clone at all.
+# Pure Go, save for the race detector.
+export GOFLAGS := $(strip $(GOFLAGS) -buildvcs=false)
+export CGO_ENABLED := 0
+
+tool = go tool -modfile=tools/$(1)/go.mod $(1)
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+
+.PHONY: build
+build: ## build bin/eidgate
+	@go build -trimpath -ldflags='-s -w' -o bin/eidgate ./cmd/eidgate
+
+.PHONY: demo
+demo: build ## run the gateway, two portals and a legacy provider here; ARGS="--json" and the like
+	@exec bin/eidgate demo $(ARGS)
+
+.PHONY: test
+test: deps build ## run every test: units under the race detector, then end to end
+	@CGO_ENABLED=1 go test -race $$(go list ./... | grep -vx eidgate/cmd/eidgate)
+	@go test -count=1 -timeout=15m ./cmd/eidgate
+
+.PHONY: deps
+deps: ## see to the compiler and the browser that the tests need
+	@scripts/deps.sh
+
+.PHONY: check
+check: format vet lint generated vuln ## look without running: format, vet, lint, generated code, vulnerabilities
+	@go mod verify
+
+.PHONY: format vet lint generated vuln
+format:
+	@unformatted=$$(gofmt -l .); if [[ -n $$unformatted ]]; then echo "gofmt -w is due: $$unformatted" >&2; exit 1; fi
+vet:
+	@go vet ./...
+lint:
+	@$(call tool,golangci-lint) run
+generated:
+	@$(call tool,sqlc) diff -f store/sqlstore/sqlc.yaml || { echo "make generate is due" >&2; exit 1; }
+vuln:
+	@scripts/vuln.sh
+
+.PHONY: generate
+generate: ## write the Go code of the SQL queries
+	@$(call tool,sqlc) generate -f store/sqlstore/sqlc.yaml
+
+.PHONY: fuzz
+fuzz: ## fuzz what reads hostile input, FUZZTIME (20s) for each target
+	@scripts/fuzz.sh $(or $(FUZZTIME),20s)
+
+.PHONY: clean
+clean: ## remove what was built and the demo's data
+	@rm -rf bin demo-data

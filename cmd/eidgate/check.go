@@ -1,0 +1,56 @@
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"eidgate/config"
+	"eidgate/eid"
+	"eidgate/federation"
+	"eidgate/federation/openid"
+)
+
+// newCheck makes `eidgate check`: every fault of a configuration, named by its
+// path, without starting anything.
+func newCheck() *cobra.Command {
+	c := &cobra.Command{Use: "check", Short: "check a configuration and say what it declares", Args: cobra.NoArgs}
+	path := configFlag(c)
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		cfg, err := config.Load(*path, os.Environ())
+		if err != nil {
+			return fmt.Errorf("the configuration cannot be used:\n%w", err)
+		}
+		sources, err := cfg.FederationSources()
+		if err != nil {
+			return fmt.Errorf("reading sources: %w", err)
+		}
+		for _, src := range sources {
+			if src.Kind != federation.KindOpenID {
+				continue
+			}
+			if _, err := openid.ParseSettings(src.Settings); err != nil {
+				return fmt.Errorf("source %s: %w", src.ID, err)
+			}
+		}
+		fmt.Fprintf(c.OutOrStdout(), "ok: issuer %s, %d clients, %d sources, version %s\n",
+			cfg.Issuer, len(cfg.Clients), len(cfg.Sources), cfg.Version())
+		for _, rp := range cfg.RelyingParties() {
+			fmt.Fprintf(c.OutOrStdout(), "  client %-20s level %s  sources %v\n", rp.ID, rp.Levels.Minimum, rp.Sources)
+		}
+		for _, src := range sources {
+			fmt.Fprintf(c.OutOrStdout(), "  source %-20s %-8s asserts %v\n", src.ID, src.Kind, levels(src.MayAssert))
+		}
+		return nil
+	}
+	return c
+}
+
+func levels(list []eid.Level) []string {
+	names := make([]string, len(list))
+	for i, l := range list {
+		names[i] = l.String()
+	}
+	return names
+}

@@ -1,0 +1,163 @@
+package demo
+
+import (
+	"encoding/base32"
+	"fmt"
+
+	"eidgate/eid"
+)
+
+// Password opens every synthetic account that has a password. It may stand here
+// in the clear, as the TOTP secrets do: the demonstration listens on loopback
+// and knows nobody who exists.
+const Password = "demo-mat-khau-1"
+
+// Person is a synthetic holder. No such person exists: names, numbers of the
+// block 000001 to 000999, phones and addresses are made up.
+type Person struct {
+	eid.Person
+	Phone      string // E.164
+	Email      string
+	Level      eid.Level
+	Status     eid.Status
+	OwnFloor   eid.Level // LevelNone when never set
+	Password   string    // empty: no sign-in at the built-in account system
+	TOTPSecret string    // base32 without padding; RFC 6238, SHA-1, 6 digits, 30 s; empty: not enrolled
+	Lock       eid.LockReason
+	// LegacySubject is what the legacy provider calls the person; empty: no
+	// link. LegacyCap bounds grants through that link.
+	LegacySubject string
+	LegacyCap     eid.Level
+	Note          Note
+}
+
+// Note tells in a few words what an account is there to show.
+type Note struct{ Vietnamese, English string }
+
+// Factors are the enrolled means of sign-in.
+func (p Person) Factors() []eid.Factor {
+	var out []eid.Factor
+	if p.Password != "" {
+		out = append(out, eid.Password)
+	}
+	if p.TOTPSecret != "" {
+		out = append(out, eid.OneTimeCode)
+	}
+	return out
+}
+
+// People lists the synthetic holders, the one to begin with first.
+func People() []Person {
+	return []Person{
+		holder(1, "001188000001", "Nguyễn Thị Thử", "1988-03-08", "female", eid.Level2).withTOTP().
+			noted("mức 2, có mã xác nhận: vào được cả hai cổng", "level 2 with TOTP: both portals"),
+		holder(2, "001090000002", "Trần Văn Mẫu", "1990-01-15", "male", eid.Level1).
+			noted("mức 1, chỉ mật khẩu", "level 1, password only"),
+		holder(3, "079192000003", "Lê Thị Giả", "1992-11-30", "female", eid.Level1).withTOTP().
+			noted("mức 1, có mã xác nhận: mã không nâng mức định danh", "level 1 with TOTP: a second factor does not raise the level"),
+		holder(4, "048085000004", "Phạm Văn Thí", "1985-06-21", "male", eid.Level2).
+			noted("mức 2, chỉ mật khẩu: mật khẩu chỉ đạt mức 1", "level 2, password only: reaches level 1"),
+		holder(5, "079080000005", "Hoàng Văn Ngưỡng", "1980-09-02", "male", eid.Level2).withTOTP().withOwnFloor(eid.Level2).
+			noted("mức 2, tự đặt mức tối thiểu 2", "level 2 with TOTP, own floor 2"),
+		holder(6, "011304000006", "Vũ Thị Chờ", "2004-02-29", "female", eid.Level1).pending().
+			noted("chưa kích hoạt", "not activated yet"),
+		holder(7, "001075000007", "Đặng Văn Tự Khóa", "1975-12-01", "male", eid.Level2).withTOTP().locked(eid.LockSelf).
+			noted("khóa: chủ tài khoản tự khóa", "locked by the holder"),
+		holder(8, "001182000008", "Bùi Thị Cơ Quan", "1982-04-17", "female", eid.Level2).locked(eid.LockAuthority).
+			noted("khóa: cơ quan có thẩm quyền yêu cầu", "locked: an authority asked"),
+		holder(9, "079202000009", "Đỗ Văn Điều Khoản", "2002-07-07", "male", eid.Level1).locked(eid.LockTerms).
+			noted("khóa: vi phạm điều khoản", "locked: terms of service breached"),
+		holder(10, "048195000010", "Hồ Thị Hủy Số", "1995-10-10", "female", eid.Level1).locked(eid.LockNumber).
+			noted("khóa: số định danh bị hủy hoặc xác lập lại", "locked: number cancelled or re-established"),
+		holder(11, "001040000011", "Ngô Văn Khuất", "1940-05-05", "male", eid.Level1).locked(eid.LockDeath).
+			noted("khóa: người giả định đã mất", "locked: death, of a person who never lived"),
+		holder(12, "011198000012", "Dương Thị Cũ", "1998-08-18", "female", eid.Level1).throughLegacy("legacy-0012").
+			noted("chỉ vào qua nhà cung cấp cũ, tối đa mức 1", "through the legacy provider only, level 1 at most"),
+	}
+}
+
+func holder(serial int, number, name, birth, gender string, level eid.Level) Person {
+	return Person{
+		Person: eid.Person{
+			Type:        eid.Citizen,
+			Identifier:  eid.NewIdentifier(eid.KindPersonalNumber, "VNM", number),
+			Name:        name,
+			BirthDate:   birth,
+			Gender:      gender,
+			Nationality: "VNM",
+			Address:     fmt.Sprintf("Dữ liệu giả định, số %d phố Thử Nghiệm", serial),
+		},
+		Phone:    fmt.Sprintf("+849000000%02d", serial),
+		Email:    fmt.Sprintf("nguoi-thu-%02d@example.test", serial),
+		Level:    level,
+		Status:   eid.Active,
+		Password: Password,
+	}
+}
+
+// withTOTP enrols a secret that reads as synthetic once decoded: 160 bits, as
+// RFC 4226 §4 recommends.
+func (p Person) withTOTP() Person {
+	number := p.Identifier.Reveal()
+	secret := "demo-totp-secret-" + number[len(number)-3:]
+	p.TOTPSecret = base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString([]byte(secret))
+	return p
+}
+
+func (p Person) withOwnFloor(l eid.Level) Person {
+	p.OwnFloor = l
+	return p
+}
+
+func (p Person) pending() Person {
+	p.Status = eid.PendingActivation
+	return p
+}
+
+func (p Person) locked(why eid.LockReason) Person {
+	p.Lock = why
+	return p
+}
+
+func (p Person) throughLegacy(subject string) Person {
+	p.Password, p.LegacySubject, p.LegacyCap = "", subject, eid.Level1
+	return p
+}
+
+func (p Person) noted(vi, en string) Person {
+	p.Note = Note{Vietnamese: vi, English: en}
+	return p
+}
+
+// LegacyACR is the acr value by which the legacy provider states level 1.
+const LegacyACR = "LoA1"
+
+// LegacyUser is a synthetic user of the legacy provider.
+type LegacyUser struct {
+	Login    string
+	Password string
+	Subject  string
+	Name     string
+	ACR      string
+	// Linked is the holder the subject is linked to; zero when to nobody.
+	Linked eid.Identifier
+	Note   Note
+}
+
+// LegacyUsers lists the users of the legacy provider: one for each holder who is
+// linked to it, and one whom no account knows.
+func LegacyUsers() []LegacyUser {
+	var out []LegacyUser
+	for _, p := range People() {
+		if p.LegacySubject != "" {
+			out = append(out, LegacyUser{
+				Login: "nguoi-dung-cu", Password: Password, Subject: p.LegacySubject, Name: p.Name,
+				ACR: LegacyACR, Linked: p.Identifier, Note: p.Note,
+			})
+		}
+	}
+	return append(out, LegacyUser{
+		Login: "nguoi-dung-la", Password: Password, Subject: "legacy-0099", Name: "Lý Văn Chưa Liên Kết", ACR: LegacyACR,
+		Note: Note{"chưa liên kết với tài khoản nào", "linked to no account"},
+	})
+}

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"time"
+
+	"eidgate/cmd/eidgate/demo"
+	"eidgate/config"
+	"eidgate/eid"
+)
+
+// demoReport is what a demo tells at its start: for people as a table, for
+// scripts as one JSON document.
+type demoReport struct {
+	Issuer   string        `json:"issuer"`
+	Data     string        `json:"data"`
+	Portals  []demoPortal  `json:"portals"`
+	Accounts []demoAccount `json:"accounts"`
+	Sources  []demoSource  `json:"sources"`
+}
+
+type demoPortal struct {
+	Name         string    `json:"name"`
+	URL          string    `json:"url"`
+	ClientID     string    `json:"client_id"`
+	ClientSecret string    `json:"client_secret"`
+	RedirectURI  string    `json:"redirect_uri"`
+	MinLevel     eid.Level `json:"min_level"`
+}
+
+type demoAccount struct {
+	PersonalNumber string    `json:"personal_number"`
+	Password       string    `json:"password,omitempty"`
+	TOTPSecret     string    `json:"totp_secret,omitempty"`
+	Level          eid.Level `json:"level"`
+	Status         string    `json:"status"` // active, pending_activation or locked:REASON
+	Note           string    `json:"note"`
+}
+
+type demoSource struct {
+	ID       string       `json:"id"`
+	Kind     string       `json:"kind"`
+	Open     bool         `json:"open"`
+	Accounts []demoSignIn `json:"accounts"`
+}
+
+// demoSignIn is what to type at a source.
+type demoSignIn struct {
+	Username string `json:"username"`
+	Password string `json:"password"`
+	Note     string `json:"note"`
+}
+
+func newDemoReport(cfg *config.Config, f *demoFiles, now time.Time) demoReport {
+	r := demoReport{Issuer: cfg.Issuer, Data: f.dir}
+	for _, c := range cfg.Clients {
+		r.Portals = append(r.Portals, demoPortal{
+			Name: c.Name, URL: c.URL, ClientID: c.ID, ClientSecret: c.Secrets[0].Reveal(),
+			RedirectURI: c.RedirectURIs[0], MinLevel: c.MinLevel,
+		})
+	}
+	var national, legacy []demoSignIn
+	for _, p := range demo.People() {
+		status := string(p.Status)
+		if p.Lock != "" {
+			status = "locked:" + string(p.Lock)
+		}
+		number := p.Identifier.Reveal()
+		r.Accounts = append(r.Accounts, demoAccount{
+			PersonalNumber: number, Password: p.Password, TOTPSecret: p.TOTPSecret,
+			Level: p.Level, Status: status, Note: p.Note.English,
+		})
+		if p.Password != "" {
+			national = append(national, demoSignIn{Username: number, Password: p.Password, Note: p.Note.English})
+		}
+	}
+	for _, u := range demo.LegacyUsers() {
+		legacy = append(legacy, demoSignIn{Username: u.Login, Password: u.Password, Note: u.Note.English})
+	}
+	for _, s := range cfg.Sources {
+		window := eid.Window{From: s.Window.From, Until: s.Window.Until}
+		source := demoSource{ID: s.ID, Kind: s.Kind, Open: window.Open(now), Accounts: national}
+		if s.OpenID != nil {
+			source.Accounts = legacy
+		}
+		r.Sources = append(r.Sources, source)
+	}
+	return r
+}
+
+// print writes the report in one go.
+func (r demoReport) print(w io.Writer, asJSON bool) error {
+	if asJSON {
+		e := json.NewEncoder(w)
+		e.SetIndent("", "  ")
+		return e.Encode(r)
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(t, "\neidgate demo: synthetic people, loopback only. Ctrl-C stops it; the data stays in %s.\n\n", r.Data)
+	fmt.Fprintf(t, "OPEN\tADDRESS\t\n")
+	for _, p := range r.Portals {
+		fmt.Fprintf(t, "portal, level %s\t%s\t%s\n", p.MinLevel, p.URL, p.Name)
+	}
+	fmt.Fprintf(t, "gateway\t%s\t%s/.well-known/openid-configuration\n\n", r.Issuer, r.Issuer)
+	fmt.Fprintf(t, "PERSONAL NUMBER\tPASSWORD\tTOTP SECRET\tLEVEL\tSTATUS\tNOTE\n")
+	for _, a := range r.Accounts {
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", a.PersonalNumber, orDash(a.Password), orDash(a.TOTPSecret), a.Level, a.Status, a.Note)
+	}
+	fmt.Fprintf(t, "\nSOURCE\tKIND\tWINDOW\tSIGN IN WITH\n")
+	for _, s := range r.Sources {
+		window := "closed"
+		if s.Open {
+			window = "open"
+		}
+		with := "a personal number from above"
+		if s.Kind != "account" {
+			with = ""
+			for i, a := range s.Accounts {
+				if i > 0 {
+					with += "; "
+				}
+				with += fmt.Sprintf("%s / %s (%s)", a.Username, a.Password, a.Note)
+			}
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", s.ID, s.Kind, window, with)
+	}
+	fmt.Fprintf(t, "\nA code for a TOTP secret: any authenticator app, or oathtool -b --totp SECRET\n\n")
+	return t.Flush()
+}
+
+func orDash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}

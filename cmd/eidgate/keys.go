@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/user"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"eidgate/config"
+	"eidgate/keys"
+)
+
+// newKeys makes `eidgate keys`.
+func newKeys() *cobra.Command {
+	c := &cobra.Command{Use: "keys", Short: "list and rotate signing keys"}
+	c.AddCommand(newKeysList(), newKeysRotate())
+	return c
+}
+
+func newKeysList() *cobra.Command {
+	c := &cobra.Command{Use: "list", Short: "list signing keys with their states", Args: cobra.NoArgs}
+	path, data := keysFlags(c)
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		return withRing(c.Context(), *path, *data, func(ring *keys.Ring) error {
+			list, err := ring.List(c.Context())
+			if err != nil {
+				return err
+			}
+			w := tabwriter.NewWriter(c.OutOrStdout(), 0, 0, 2, ' ', 0)
+			fmt.Fprintln(w, "KEY\tALG\tSTATE\tPUBLISHED\tSIGNS FROM\tNEXT")
+			for _, k := range list {
+				next := ""
+				if k.Next != "" {
+					next = fmt.Sprintf("%s at %s", k.Next, clock(k.NextAt))
+				}
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", k.ID, k.Algorithm, k.State, clock(k.PublishedAt), clock(k.SigningAt), next)
+			}
+			return w.Flush()
+		})
+	}
+	return c
+}
+
+func newKeysRotate() *cobra.Command {
+	c := &cobra.Command{
+		Use: "rotate", Short: "let the standby key sign and publish a new standby", Args: cobra.NoArgs,
+		Long: `rotate lets the published standby key of an algorithm sign, publishes a new
+standby and keeps the old key for verifying until every token it signed has
+expired. A standby that portals may not have fetched yet is scheduled instead:
+it signs once every cache that lacks it has run out. Running gateways follow
+within seconds.`,
+	}
+	path, data := keysFlags(c)
+	alg := c.Flags().String("alg", "", "algorithm: RS256 or ES256 (required)")
+	reason := c.Flags().String("reason", "", "why, for the audit (required)")
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		if !keys.Algorithm(*alg).Valid() {
+			return usageError{errors.New("--alg: want RS256 or ES256")}
+		}
+		if strings.TrimSpace(*reason) == "" {
+			return usageError{errors.New("--reason: say why; the audit keeps it")}
+		}
+		return withRing(c.Context(), *path, *data, func(ring *keys.Ring) error {
+			r, err := ring.Rotate(c.Context(), keys.Algorithm(*alg), "operator:"+operator(), *reason)
+			if err != nil {
+				return err
+			}
+			if r.Pending {
+				fmt.Fprintf(c.OutOrStdout(), "scheduled: %s key %s signs from %s, once every cache has it; %s signs until then\n", r.Algorithm, r.To, clock(r.At), r.From)
+				return nil
+			}
+			fmt.Fprintf(c.OutOrStdout(), "rotated: %s key %s signs since %s; %s verifies until its tokens have expired\n", r.Algorithm, r.To, clock(r.At), r.From)
+			return nil
+		})
+	}
+	return c
+}
+
+// keysFlags says which gateway's keys: by its configuration, or by the data
+// directory of a demo.
+func keysFlags(c *cobra.Command) (path, data *string) {
+	path = configFlag(c)
+	data = c.Flags().String("data", "", "data directory, instead of a configuration (for a demo)")
+	return path, data
+}
+
+// withRing opens the key ring of a data directory, beside a gateway that may be
+// running on it.
+func withRing(ctx context.Context, path, data string, use func(*keys.Ring) error) (err error) {
+	cfg := config.Default()
+	if data != "" {
+		cfg.Data = data
+		cfg.MasterKeyFile = masterKeyPath(data)
+	} else if cfg, err = config.Load(path, os.Environ()); err != nil {
+		return fmt.Errorf("the configuration cannot be used:\n%w", err)
+	}
+	s, err := openDurable(ctx, cfg, slog.New(slog.DiscardHandler), time.Now)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.db.Close()) }()
+	return use(s.ring)
+}
+
+// operator is who runs this command, for the audit.
+func operator() string {
+	if u, err := user.Current(); err == nil {
+		return u.Username
+	}
+	return "unknown"
+}
+
+func clock(t time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	return t.UTC().Format("2006-01-02 15:04:05Z")
+}

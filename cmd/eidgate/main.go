@@ -1,0 +1,62 @@
+// Command eidgate owns the one binary of the gateway: a verb per file, wired by
+// hand.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+func main() { os.Exit(run()) }
+
+// run exits 0 on success, 1 on a failure and 2 when the call's words are off.
+func run() int {
+	// Libraries log to the default logger, in words that may repeat a request.
+	// The gateway writes one line of its own for each request.
+	slog.SetDefault(slog.New(slog.DiscardHandler))
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	root := newRoot(os.Stdout, os.Stderr)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return 0
+	}
+	fmt.Fprintf(os.Stderr, "eidgate: %v\n", err)
+	var usage usageError
+	if errors.As(err, &usage) {
+		return 2
+	}
+	return 1
+}
+
+// usageError marks an error of the call's own words.
+type usageError struct{ error }
+
+func newRoot(stdout, stderr io.Writer) *cobra.Command {
+	root := &cobra.Command{
+		Use:           "eidgate",
+		Short:         "OpenID Connect gateway to Vietnam's electronic identities",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return usageError{fmt.Errorf("%w; see '%s --help'", err, c.CommandPath())}
+	})
+	root.AddCommand(newServe(), newDemo(), newMigrate(), newCheck(), newKeys())
+	return root
+}
+
+// configFlag adds the flag that names the configuration file.
+func configFlag(c *cobra.Command) *string {
+	return c.Flags().String("config", os.Getenv("EIDGATE_CONFIG"), "configuration file (default $EIDGATE_CONFIG)")
+}

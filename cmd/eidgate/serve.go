@@ -1,0 +1,39 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"eidgate/config"
+)
+
+// newServe makes `eidgate serve`.
+func newServe() *cobra.Command {
+	c := &cobra.Command{Use: "serve", Short: "run the gateway", Args: cobra.NoArgs}
+	path := configFlag(c)
+	c.RunE = func(c *cobra.Command, _ []string) (err error) {
+		cfg, err := config.Load(*path, os.Environ())
+		if err != nil {
+			return fmt.Errorf("the configuration cannot be used:\n%w", err)
+		}
+		log := slog.New(slog.NewJSONHandler(c.ErrOrStderr(), nil))
+		g, err := openGateway(c.Context(), cfg, log, time.Now)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, g.close()) }()
+		l, err := net.Listen("tcp", cfg.Listen)
+		if err != nil {
+			return fmt.Errorf("listening: %w", err)
+		}
+		log.Info("serving", "issuer", cfg.Issuer, "listen", l.Addr().String(), "config", cfg.Version())
+		return g.serve(c.Context(), l)
+	}
+	return c
+}

@@ -1,0 +1,133 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// check reports every fault of the whole configuration.
+func (c *Config) check(f *faults) {
+	c.checkServer(f)
+	c.checkACR(f)
+	c.checkTimes(f)
+	c.checkSources(f)
+	c.checkClients(f)
+}
+
+func (c *Config) checkServer(f *faults) {
+	if c.Issuer == "" {
+		f.add("issuer", "missing", "the gateway's address, such as https://dangnhap.example.vn")
+	} else {
+		// __Host- cookies and well-known paths belong to the whole host, so the
+		// gateway has one to itself.
+		checkAddress(f, "issuer", c.Issuer, address{bare: true})
+	}
+	checkHostPort(f, "listen", c.Listen)
+	if c.Data == "" {
+		f.add("data", "missing", "the directory of the gateway's files")
+	}
+	for i, pair := range c.Outbound.Allow {
+		checkHostPort(f, item("outbound.allow", i), pair)
+	}
+}
+
+func (c *Config) checkACR(f *faults) {
+	checkValue(f, "acr.level1", c.ACR.Level1)
+	checkValue(f, "acr.level2", c.ACR.Level2)
+	if c.ACR.Level1 != "" && c.ACR.Level1 == c.ACR.Level2 {
+		f.add("acr.level2", "the same value as acr.level1", "one value for each level")
+	}
+}
+
+func (c *Config) checkTimes(f *faults) {
+	const day = 24 * time.Hour
+	l := c.Lifetimes
+	for _, t := range []struct {
+		path        string
+		value       time.Duration
+		least, most time.Duration
+	}{
+		{"lifetimes.login", l.Login, time.Second, 30 * time.Minute},
+		{"lifetimes.code", l.Code, time.Second, time.Minute},
+		{"lifetimes.id_token", l.IDToken, time.Second, time.Hour},
+		{"lifetimes.access_token", l.AccessToken, time.Second, time.Hour},
+		{"lifetimes.session_idle", l.SessionIdle, time.Second, day},
+		{"lifetimes.session_absolute", l.SessionAbsolute, time.Second, day},
+		{"lifetimes.level2_proof", l.Level2Proof, time.Second, 30 * time.Minute},
+		{"lifetimes.jwks_max_age", l.JWKSMaxAge, time.Second, day},
+		{"keys.rotate_every", c.Keys.RotateEvery, time.Second, 366 * day},
+		{"limits.guess_window", c.Limits.GuessWindow, time.Minute, day},
+	} {
+		if t.value < t.least || t.value > t.most {
+			f.add(t.path, "out of bounds", fmt.Sprintf("from %s to %s", short(t.least), short(t.most)))
+		}
+	}
+	if l.SessionIdle > l.SessionAbsolute {
+		f.add("lifetimes.session_idle", "longer than lifetimes.session_absolute", "at most "+short(l.SessionAbsolute))
+	}
+	// A key is published for two cache lives before it signs.
+	if least := 2 * l.JWKSMaxAge; c.Keys.RotateEvery <= least {
+		f.add("keys.rotate_every", "not longer than twice lifetimes.jwks_max_age", "more than "+short(least))
+	}
+	switch c.Keys.RSABits {
+	case 2048, 3072, 4096:
+	default:
+		f.add("keys.rsa_bits", "not a supported size", "2048, 3072 or 4096")
+	}
+	if c.Limits.Guesses < 1 || c.Limits.Guesses > 10 {
+		f.add("limits.guesses", "out of bounds", "from 1 to 10")
+	}
+}
+
+// short prints a duration without its empty units: 10m, not 10m0s.
+func short(d time.Duration) string {
+	text := d.String()
+	if s, ok := strings.CutSuffix(text, "m0s"); ok {
+		text = s + "m"
+	}
+	if s, ok := strings.CutSuffix(text, "h0m"); ok {
+		text = s + "h"
+	}
+	return text
+}
+
+func checkHostPort(f *faults, path, pair string) {
+	host, port, err := net.SplitHostPort(pair)
+	if err != nil || host == "" || unfit(host) {
+		f.add(path, "not a host and port", "such as 127.0.0.1:8400")
+		return
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || strconv.FormatUint(n, 10) != port {
+		f.add(path, "not a port number", "from 0 to 65535")
+	}
+}
+
+// checkValue accepts what can stand in a list separated by spaces, as acr_values is.
+func checkValue(f *faults, path, value string) {
+	switch {
+	case value == "":
+		f.add(path, "missing", "a value such as urn:vn:eid:level:1")
+	case unfit(value) || len(value) > 200:
+		f.add(path, "holds spaces or characters that no acr value may hold", "printable ASCII, 200 at most")
+	}
+}
+
+// checkLabel accepts a line of text that people read.
+func checkLabel(f *faults, path, label string) {
+	const most = 120
+	switch {
+	case strings.TrimSpace(label) == "":
+		f.add(path, "missing", "a name as people read it")
+	case len([]rune(label)) > most || strings.ContainsFunc(label, unicode.IsControl):
+		f.add(path, "no line of text", "at most "+strconv.Itoa(most)+" characters, none of them a control character")
+	}
+}
+
+// unfit reports whether a text holds anything but visible ASCII.
+func unfit(s string) bool {
+	return strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' })
+}

@@ -1,0 +1,260 @@
+package config
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"eidgate/eid"
+)
+
+// Client is a relying party as the file declares it.
+type Client struct {
+	ID   string `koanf:"id"`
+	Name string `koanf:"name"` // shown to holders
+	URL  string `koanf:"url"`  // where holders go back to
+	// Tier is national, ministry, province or other (Decision 34/2021, Art. 13).
+	Tier       string `koanf:"tier"`
+	AuthMethod string `koanf:"auth_method"` // client_secret_basic or none
+	// Secrets are those in force, two while one replaces the other. Load fills
+	// them from SecretFiles where those are given instead.
+	Secrets     []eid.Secret `koanf:"client_secrets"`
+	SecretFiles []string     `koanf:"client_secret_files"`
+	// Native lets loopback redirects come back on any port (RFC 8252 §7.3).
+	Native       bool     `koanf:"native"`
+	RedirectURIs []string `koanf:"redirect_uris"`
+	Scopes       []string `koanf:"scopes"`
+	// Sector groups clients that see the same subjects. It never changes.
+	Sector     string    `koanf:"sector"`
+	IDTokenAlg string    `koanf:"id_token_alg"` // RS256 (default) or ES256
+	MinLevel   eid.Level `koanf:"min_level"`
+	// DefaultACRValues count when a request asks for none.
+	DefaultACRValues []string `koanf:"default_acr_values"`
+	// ACRValues is binding (default) or voluntary: what asking means.
+	ACRValues  string               `koanf:"acr_values"`
+	ACRAliases map[string]eid.Level `koanf:"acr_aliases"`
+	// Sources are the ids of the sources accepted, in the order shown.
+	Sources []string `koanf:"sources"`
+	PKCE    string   `koanf:"pkce"` // required (default) or exempt
+}
+
+// RelyingParties gives the clients as the provider knows them, secrets hashed:
+// SHA-256, base64url without padding.
+func (c *Config) RelyingParties() []eid.RelyingParty {
+	parties := make([]eid.RelyingParty, len(c.Clients))
+	for i := range c.Clients {
+		parties[i] = c.Clients[i].relyingParty()
+	}
+	return parties
+}
+
+func (cl *Client) relyingParty() eid.RelyingParty {
+	hashes := make([]string, len(cl.Secrets))
+	for i, secret := range cl.Secrets {
+		sum := sha256.Sum256([]byte(secret.Reveal()))
+		hashes[i] = base64.RawURLEncoding.EncodeToString(sum[:])
+	}
+	return eid.RelyingParty{
+		ID:           cl.ID,
+		Name:         cl.Name,
+		URL:          cl.URL,
+		Tier:         cl.Tier,
+		AuthMethod:   eid.AuthMethod(cl.AuthMethod),
+		SecretHashes: hashes,
+		Native:       cl.Native,
+		RedirectURIs: slices.Clone(cl.RedirectURIs),
+		Scopes:       slices.Clone(cl.Scopes),
+		Sector:       cl.Sector,
+		IDTokenAlg:   cl.idTokenAlg(),
+		Levels: eid.LevelPolicy{
+			Minimum:   cl.MinLevel,
+			Defaults:  slices.Clone(cl.DefaultACRValues),
+			Voluntary: cl.ACRValues == "voluntary",
+			Aliases:   maps.Clone(cl.ACRAliases),
+		},
+		Sources:    slices.Clone(cl.Sources),
+		PKCEExempt: cl.PKCE == "exempt",
+	}
+}
+
+// idTokenAlg falls back to the standard's default (OpenID Connect Registration
+// §2, id_token_signed_response_alg).
+func (cl *Client) idTokenAlg() string {
+	if cl.IDTokenAlg == "" {
+		return "RS256"
+	}
+	return cl.IDTokenAlg
+}
+
+// minSecret is the least length of a client secret, in characters.
+const minSecret = 32
+
+func (c *Config) checkClients(f *faults) {
+	seen := make(map[string]bool)
+	for i := range c.Clients {
+		at, cl := item("clients", i), &c.Clients[i]
+		if f.isBroken(at) {
+			continue
+		}
+		checkID(f, member(at, "id"), cl.ID, clientID, seen)
+		checkLabel(f, member(at, "name"), cl.Name)
+		if cl.URL == "" {
+			f.add(member(at, "url"), "missing", "the portal's own address")
+		} else {
+			checkAddress(f, member(at, "url"), cl.URL, address{query: true})
+		}
+		checkChoice(f, member(at, "tier"), cl.Tier, true, "national", "ministry", "province", "other")
+		checkChoice(f, member(at, "id_token_alg"), cl.IDTokenAlg, false, "RS256", "ES256")
+		if !clientID.MatchString(cl.Sector) {
+			f.add(member(at, "sector"), "missing, or not a sector's name", "such as dichvucong.example.vn; it can never be changed")
+		}
+		cl.checkAuth(f, at)
+		cl.checkRedirects(f, at)
+		cl.checkScopes(f, at)
+		cl.checkLevels(f, at, c)
+		cl.checkSources(f, at, c.Sources)
+	}
+}
+
+func (cl *Client) checkAuth(f *faults, at string) {
+	checkChoice(f, member(at, "auth_method"), cl.AuthMethod, true, string(eid.AuthSecretBasic), string(eid.AuthNone))
+	checkChoice(f, member(at, "pkce"), cl.PKCE, false, "required", "exempt")
+
+	secrets := member(at, "client_secrets")
+	if len(cl.SecretFiles) > 0 {
+		secrets = member(at, "client_secret_files")
+	}
+	switch eid.AuthMethod(cl.AuthMethod) {
+	case eid.AuthNone:
+		if len(cl.Secrets) > 0 {
+			f.add(secrets, "given to a client that authenticates by none", "remove it, or auth_method: client_secret_basic")
+		}
+		if cl.PKCE == "exempt" {
+			f.add(member(at, "pkce"), "a public client cannot do without PKCE", "required")
+		}
+	case eid.AuthSecretBasic:
+		if len(cl.Secrets) < 1 || len(cl.Secrets) > 2 {
+			f.add(secrets, "one secret is needed, two while they change", "client_secrets or client_secret_files")
+		}
+	}
+	for j, secret := range cl.Secrets {
+		if len(secret.Reveal()) < minSecret || unfit(secret.Reveal()) {
+			f.add(item(secrets, j), "shorter than 32 characters, or not visible ASCII", "such as the output of: openssl rand -hex 32")
+		} else if slices.ContainsFunc(cl.Secrets[:j], func(s eid.Secret) bool { return s.Reveal() == secret.Reveal() }) {
+			f.add(item(secrets, j), "given twice", "a new secret")
+		}
+	}
+}
+
+func (cl *Client) checkRedirects(f *faults, at string) {
+	at = member(at, "redirect_uris")
+	if len(cl.RedirectURIs) == 0 {
+		f.add(at, "missing", "the exact addresses that take codes")
+	}
+	for j, uri := range cl.RedirectURIs {
+		checkAddress(f, item(at, j), uri, address{query: true})
+		if slices.Contains(cl.RedirectURIs[:j], uri) {
+			f.add(item(at, j), "given twice", "keep one")
+		}
+	}
+}
+
+func (cl *Client) checkScopes(f *faults, at string) {
+	at = member(at, "scopes")
+	known := []string{"openid", "profile", "email", "phone", "eid"}
+	for j, scope := range cl.Scopes {
+		if !slices.Contains(known, scope) {
+			f.add(item(at, j), "unknown scope", meant(scope, known))
+		}
+	}
+	if !slices.Contains(cl.Scopes, "openid") {
+		f.add(at, "openid is not among them", "add openid")
+	}
+}
+
+func (cl *Client) checkLevels(f *faults, at string, c *Config) {
+	v := c.Vocabulary()
+	if !cl.MinLevel.Valid() {
+		f.add(member(at, "min_level"), "missing", "1 or 2: the least level the service accepts")
+	}
+	checkChoice(f, member(at, "acr_values"), cl.ACRValues, false, "binding", "voluntary")
+	aliases := slices.Sorted(maps.Keys(cl.ACRAliases))
+	for _, alias := range aliases {
+		path := member(member(at, "acr_aliases"), alias)
+		checkValue(f, path, alias)
+		if v.Level(alias) != eid.LevelNone {
+			f.add(path, "a canonical value already", "another name")
+		}
+		if !cl.ACRAliases[alias].Valid() {
+			f.add(path, "not a level", "1 or 2")
+		}
+	}
+	for j, value := range cl.DefaultACRValues {
+		if v.Level(value) == eid.LevelNone && !slices.Contains(aliases, value) {
+			f.add(item(member(at, "default_acr_values"), j), "names no level",
+				"one of "+strings.Join(append(v.Values(), aliases...), ", "))
+		}
+	}
+}
+
+func (cl *Client) checkSources(f *faults, at string, sources []Source) {
+	at = member(at, "sources")
+	if len(cl.Sources) == 0 {
+		f.add(at, "missing", "the ids of the sources this client accepts")
+		return
+	}
+	ids := sourceIDs(sources)
+	if f.isBroken("sources") || slices.Contains(ids, "") {
+		return // reported there
+	}
+	reach, complete := eid.LevelNone, true
+	for j, id := range cl.Sources {
+		k := slices.Index(ids, id)
+		switch {
+		case k < 0 && len(ids) == 0:
+			complete = false
+			f.add(item(at, j), "no source has this id", "declare it under sources")
+		case k < 0:
+			complete = false
+			f.add(item(at, j), "no source has this id", meant(id, ids))
+		case slices.Contains(cl.Sources[:j], id):
+			f.add(item(at, j), "given twice", "keep one")
+		default:
+			reach = max(reach, sources[k].reach())
+		}
+	}
+	if complete && reach.Valid() && reach < cl.MinLevel {
+		f.add(at, "none of them can reach min_level", "add a source that grants level "+cl.MinLevel.String())
+	}
+}
+
+// checkChoice accepts one of a few words, or nothing where that means the first.
+func checkChoice(f *faults, path, word string, required bool, words ...string) {
+	switch {
+	case slices.Contains(words, word), word == "" && !required:
+	case word == "":
+		f.add(path, "missing", "one of "+strings.Join(words, ", "))
+	default:
+		f.add(path, "not a known word", meant(word, words))
+	}
+}
+
+// checkID accepts a well-formed id that was not seen before.
+func checkID(f *faults, path, id string, form *regexp.Regexp, seen map[string]bool) {
+	switch {
+	case id == "":
+		f.add(path, "missing", "an id that never changes")
+	case !form.MatchString(id):
+		f.add(path, "not an id", "of the form "+strings.Trim(form.String(), "^$"))
+	case seen[id]:
+		f.add(path, "used twice", "another id")
+	}
+	seen[id] = true
+}
+
+// clientID is the form of a client's id and of a sector's name: it stands in
+// URLs, headers and logs as it is.
+var clientID = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}$`)

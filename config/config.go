@@ -1,0 +1,110 @@
+// Package config owns the gateway's configuration: it turns a YAML file and the
+// environment into a checked struct, and names every fault by its path.
+package config
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"time"
+
+	"eidgate/eid"
+)
+
+// Config is a configuration. One that Load returned has passed every check.
+type Config struct {
+	// Issuer is the gateway's address as browsers and portals see it (OpenID
+	// Connect Discovery §3): https, except on loopback.
+	Issuer string `koanf:"issuer"`
+	// Listen is the host and port of the HTTP server.
+	Listen string `koanf:"listen"`
+	// Data is the directory of the SQLite files.
+	Data string `koanf:"data"`
+	// MasterKeyFile seals what is secret in Data. Default: master.key in Data.
+	MasterKeyFile string    `koanf:"master_key_file"`
+	ACR           ACR       `koanf:"acr"`
+	Lifetimes     Lifetimes `koanf:"lifetimes"`
+	Keys          Keys      `koanf:"keys"`
+	Limits        Limits    `koanf:"limits"`
+	Outbound      Outbound  `koanf:"outbound"`
+	Clients       []Client  `koanf:"clients"`
+	Sources       []Source  `koanf:"sources"`
+}
+
+// ACR holds the canonical acr values that discovery publishes.
+type ACR struct {
+	Level1 string `koanf:"level1"`
+	Level2 string `koanf:"level2"`
+}
+
+// Lifetimes bound what the gateway hands out and remembers.
+type Lifetimes struct {
+	Login           time.Duration `koanf:"login"`            // a sign-in under way
+	Code            time.Duration `koanf:"code"`             // an authorization code
+	IDToken         time.Duration `koanf:"id_token"`         // an ID token
+	AccessToken     time.Duration `koanf:"access_token"`     // an opaque access token
+	SessionIdle     time.Duration `koanf:"session_idle"`     // a session nobody uses
+	SessionAbsolute time.Duration `koanf:"session_absolute"` // any session
+	Level2Proof     time.Duration `koanf:"level2_proof"`     // a proof still carries Level 2
+	JWKSMaxAge      time.Duration `koanf:"jwks_max_age"`     // portals may cache the key set
+}
+
+// Keys says how signing keys are made and changed.
+type Keys struct {
+	RotateEvery time.Duration `koanf:"rotate_every"`
+	RSABits     int           `koanf:"rsa_bits"`
+}
+
+// Limits bound what strangers may try.
+type Limits struct {
+	Guesses     int           `koanf:"guesses"` // evaluated per account in GuessWindow
+	GuessWindow time.Duration `koanf:"guess_window"`
+}
+
+// Outbound restricts the gateway's own calls.
+type Outbound struct {
+	// Allow lists host:port pairs that may be private addresses. Everything
+	// else must resolve to a public one.
+	Allow []string `koanf:"allow"`
+}
+
+// Default returns what holds where the file and the environment are silent. It
+// is not complete: the issuer has no default.
+func Default() *Config {
+	vocabulary := eid.StandardVocabulary()
+	return &Config{
+		Listen: "127.0.0.1:8400",
+		Data:   "/var/lib/eidgate",
+		ACR:    ACR{Level1: vocabulary.Level1, Level2: vocabulary.Level2},
+		Lifetimes: Lifetimes{
+			Login:           10 * time.Minute,
+			Code:            time.Minute,
+			IDToken:         5 * time.Minute,
+			AccessToken:     10 * time.Minute,
+			SessionIdle:     30 * time.Minute,
+			SessionAbsolute: 12 * time.Hour,
+			Level2Proof:     30 * time.Minute,
+			JWKSMaxAge:      10 * time.Minute,
+		},
+		Keys:   Keys{RotateEvery: 90 * 24 * time.Hour, RSABits: 2048},
+		Limits: Limits{Guesses: 5, GuessWindow: 15 * time.Minute},
+	}
+}
+
+// Vocabulary gives the canonical acr values to the level rule.
+func (c *Config) Vocabulary() eid.Vocabulary {
+	return eid.Vocabulary{Level1: c.ACR.Level1, Level2: c.ACR.Level2}
+}
+
+// Version is a short hash of everything that is not secret. Grants carry it, so
+// that an audit knows under which configuration a level was given.
+func (c *Config) Version() string {
+	// Secrets marshal redacted, maps marshal sorted.
+	raw, err := json.Marshal(c)
+	if err != nil {
+		// No field of Config can fail to marshal.
+		panic("config: " + err.Error())
+	}
+	sum := sha256.Sum256(raw)
+	return hex.EncodeToString(sum[:6])
+}

@@ -1,0 +1,344 @@
+package accounts_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"eidgate/eid"
+	"eidgate/eid/accounts"
+)
+
+const number = "999190000001" // synthetic: no such place code is in use
+
+var hanoi = time.FixedZone("+07", 7*60*60)
+
+func clock() time.Time { return time.Date(2026, 3, 1, 5, 0, 0, 123456789, hanoi) }
+
+// stamp is clock as stores keep it.
+func stamp() time.Time { return time.Date(2026, 2, 28, 22, 0, 0, 123456000, time.UTC) }
+
+// fake keeps what it was told to write, and err is what it answers.
+type fake struct {
+	err     error
+	lock    eid.Lock // the one in force
+	link    eid.Link // the one alive
+	records []accounts.Record
+	locks   []eid.Lock
+	links   []accounts.LinkRecord
+	lifts   []accounts.Lift
+	entries []eid.AuditEntry
+}
+
+var _ accounts.Store = (*fake)(nil)
+
+func (f *fake) CreateAccount(_ context.Context, r accounts.Record, e eid.AuditEntry) error {
+	f.records, f.entries = append(f.records, r), append(f.entries, e)
+	return f.err
+}
+
+func (f *fake) AddLock(_ context.Context, _ eid.AccountID, l eid.Lock, e eid.AuditEntry) error {
+	f.locks, f.entries = append(f.locks, l), append(f.entries, e)
+	return f.err
+}
+
+func (f *fake) LiftLock(_ context.Context, _ eid.AccountID, _ string, decide func(eid.Lock) (accounts.Lift, error)) error {
+	lift, err := decide(f.lock)
+	if err != nil {
+		return err
+	}
+	f.lifts, f.entries = append(f.lifts, lift), append(f.entries, lift.Entry)
+	return f.err
+}
+
+func (f *fake) AddLink(_ context.Context, r accounts.LinkRecord, e eid.AuditEntry) error {
+	f.links, f.entries = append(f.links, r), append(f.entries, e)
+	return f.err
+}
+
+func (f *fake) EndLink(_ context.Context, _ string, _ time.Time, entry func(eid.Link) (eid.AuditEntry, error)) error {
+	e, err := entry(f.link)
+	if err != nil {
+		return err
+	}
+	f.entries = append(f.entries, e)
+	return f.err
+}
+
+func citizen() accounts.NewAccount {
+	return accounts.NewAccount{
+		Person: eid.Person{
+			Type: eid.Citizen, Identifier: eid.NewIdentifier(eid.KindPersonalNumber, "VNM", number),
+			Name: "Nguyễn Thử Nghiệm", BirthDate: "1990-02-28", Gender: "male",
+		},
+		Level: eid.Level1, Status: eid.Active,
+	}
+}
+
+func foreigner() accounts.NewAccount {
+	n := citizen()
+	n.Person.Type, n.Person.Nationality = eid.Foreigner, "LAO"
+	n.Person.Identifier = eid.NewIdentifier(eid.KindPassport, "LAO", "P1234567")
+	return n
+}
+
+func TestCreateChecks(t *testing.T) {
+	id := func(kind eid.IdentifierKind, country, number string) func(*accounts.NewAccount) {
+		return func(n *accounts.NewAccount) { n.Person.Identifier = eid.NewIdentifier(kind, country, number) }
+	}
+	tests := []struct {
+		name  string
+		base  func() accounts.NewAccount
+		with  func(*accounts.NewAccount)
+		fault string // empty: accepted
+	}{
+		{"citizen", citizen, func(*accounts.NewAccount) {}, ""},
+		{"foreigner", foreigner, func(*accounts.NewAccount) {}, ""},
+		{"foreigner with a number", foreigner, id(eid.KindPersonalNumber, "VNM", number), ""},
+		{"single name", citizen, func(n *accounts.NewAccount) { n.Person.Name = "Thử" }, ""},
+		{"pending", citizen, func(n *accounts.NewAccount) { n.Status = eid.PendingActivation }, ""},
+		{"own floor at the level", citizen, func(n *accounts.NewAccount) { n.OwnFloor = eid.Level1 }, ""},
+		{"born today", citizen, func(n *accounts.NewAccount) { n.Person.BirthDate = "2026-03-01" }, ""},
+
+		{"no level", citizen, func(n *accounts.NewAccount) { n.Level = eid.LevelNone }, "level"},
+		{"level 3", citizen, func(n *accounts.NewAccount) { n.Level = 3 }, "level"},
+		{"no status", citizen, func(n *accounts.NewAccount) { n.Status = "" }, "status"},
+		{"closed", citizen, func(n *accounts.NewAccount) { n.Status = eid.Closed }, "status"},
+		{"own floor above", citizen, func(n *accounts.NewAccount) { n.OwnFloor = eid.Level2 }, "own floor"},
+		{"own floor below", citizen, func(n *accounts.NewAccount) { n.OwnFloor = -1 }, "own floor"},
+		{"TOTP alone", citizen, func(n *accounts.NewAccount) { n.TOTPSecret = eid.NewSecret("JBSWY3DP") }, "TOTP"},
+		{"no name", citizen, func(n *accounts.NewAccount) { n.Person.Name = " " }, "name is missing"},
+		{"long name", citizen, func(n *accounts.NewAccount) { n.Person.Name = strings.Repeat("ễ", 100) }, "name is too long"},
+		{"CRLF in name", citizen, func(n *accounts.NewAccount) { n.Person.Name = "A\r\nB" }, "name holds control"},
+		{"broken UTF-8 in name", citizen, func(n *accounts.NewAccount) { n.Person.Name = "A\xffB" }, "name holds control"},
+		{"NUL in email", citizen, func(n *accounts.NewAccount) { n.Email.Value = "a\x00@b.vn" }, "email holds control"},
+		{"no gender", citizen, func(n *accounts.NewAccount) { n.Person.Gender = "" }, "gender"},
+		{"year only", citizen, func(n *accounts.NewAccount) { n.Person.BirthDate = "1990" }, "birth date"},
+		{"no such day", citizen, func(n *accounts.NewAccount) { n.Person.BirthDate = "1990-02-30" }, "birth date"},
+		{"unborn", citizen, func(n *accounts.NewAccount) { n.Person.BirthDate = "2026-03-02" }, "birth date lies ahead"},
+		{"no type", citizen, func(n *accounts.NewAccount) { n.Person.Type = "" }, "subject type"},
+		{"no identifier", citizen, func(n *accounts.NewAccount) { n.Person.Identifier = eid.Identifier{} }, "identifier is missing"},
+		{"citizen by passport", citizen, id(eid.KindPassport, "VNM", "B1234567"), "known by a personal number"},
+		{"11 digits", citizen, id(eid.KindPersonalNumber, "VNM", number[:11]), "personal number is not one"},
+		{"spaced digits", citizen, id(eid.KindPersonalNumber, "VNM", "999 190 000 001"), "personal number is not one"},
+		{"number of another country", citizen, id(eid.KindPersonalNumber, "LAO", number), "personal number is not one"},
+		{"small passport letters", foreigner, id(eid.KindPassport, "LAO", "p1234567"), "passport number"},
+		{"long passport", foreigner, id(eid.KindPassport, "LAO", strings.Repeat("A", 33)), "passport number"},
+		{"passport of nowhere", foreigner, id(eid.KindPassport, "", "P1234567"), "issuing country"},
+		{"no nationality", foreigner, func(n *accounts.NewAccount) { n.Person.Nationality = "" }, "needs a nationality"},
+		{"alpha-2 nationality", foreigner, func(n *accounts.NewAccount) { n.Person.Nationality = "LA" }, "needs a nationality"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			n, store := tt.base(), &fake{}
+			tt.with(&n)
+			id, err := accounts.New(store, clock).Create(t.Context(), n, "operator:A")
+			if tt.fault == "" {
+				if err != nil || id == "" || len(store.records) != 1 {
+					t.Errorf("Create() = %q, %v, want an account", id, err)
+				}
+				return
+			}
+			if !errors.Is(err, accounts.ErrInvalid) || !strings.Contains(err.Error(), tt.fault) {
+				t.Errorf("Create() error = %v, want ErrInvalid naming %q", err, tt.fault)
+			}
+			if len(store.records) != 0 {
+				t.Error("an invalid account was written")
+			}
+			if strings.Contains(err.Error(), number) || strings.Contains(err.Error(), n.Person.Name+" ") {
+				t.Errorf("Create() error tells personal data: %v", err)
+			}
+		})
+	}
+}
+
+func TestCreateNamesEveryFault(t *testing.T) {
+	_, err := accounts.New(&fake{}, clock).Create(t.Context(), accounts.NewAccount{}, "system")
+	for _, fault := range []string{"level", "status", "name", "gender", "birth date", "subject type", "identifier"} {
+		if err == nil || !strings.Contains(err.Error(), fault) {
+			t.Errorf("Create() of nothing: %v, want a fault on %s", err, fault)
+		}
+	}
+}
+
+func TestCreateNormalises(t *testing.T) {
+	n, store := citizen(), &fake{}
+	n.Person.Name = "  Nguye\u0302\u0303n Thu\u031b\u0309 "
+	n.PasswordHash, n.TOTPSecret = "hash", eid.NewSecret("JBSWY3DP")
+	id, err := accounts.New(store, clock).Create(t.Context(), n, "operator:A")
+	if err != nil {
+		t.Fatalf("Create(): %v", err)
+	}
+	r := store.records[0]
+	if r.Person.Name != "Nguyễn Thử" {
+		t.Errorf("name = %+q, want NFC without outer space", r.Person.Name)
+	}
+	if r.ID != id || !r.CreatedAt.Equal(stamp()) || !r.UpdatedAt.Equal(stamp()) {
+		t.Errorf("record %s of %v, want %s of %v", r.ID, r.CreatedAt, id, stamp())
+	}
+	if !r.Has(eid.Password) || !r.Has(eid.OneTimeCode) {
+		t.Errorf("factors = %v, want both", r.Factors)
+	}
+	e := store.entries[0]
+	if !e.At.Equal(stamp()) || e.Actor != "operator:A" || e.Action != eid.ActionAccountCreated || e.Account != id {
+		t.Errorf("audit entry = %+v, want the creation by operator:A", e)
+	}
+	const want = `{"subject_type":"citizen","level":1,"status":"active"}`
+	if string(e.Detail) != want {
+		t.Errorf("audit detail = %s, want %s", e.Detail, want)
+	}
+}
+
+func TestIDsAreRandom(t *testing.T) {
+	a, seen := accounts.New(&fake{}, clock), map[eid.AccountID]bool{}
+	for range 1000 {
+		id, err := a.Create(t.Context(), citizen(), "system")
+		if err != nil {
+			t.Fatalf("Create(): %v", err)
+		}
+		// 26 letters of base32 are 130 bits.
+		if len(id) != 26 || seen[id] {
+			t.Fatalf("id %q: %d letters, seen before: %v", id, len(id), seen[id])
+		}
+		seen[id] = true
+	}
+}
+
+func TestLockChecks(t *testing.T) {
+	for _, tt := range []struct {
+		name                string
+		reason              eid.LockReason
+		requester, document string
+		ok                  bool
+	}{
+		{"holder", eid.LockSelf, "", "", true},
+		{"authority", eid.LockAuthority, "court", "decision 1", true},
+		{"terms", eid.LockTerms, "operator", "", true},
+		{"number", eid.LockNumber, "registry", "", true},
+		{"death", eid.LockDeath, "registry", "", true},
+		{"no reason", "", "court", "decision 1", false},
+		{"unknown reason", "whim", "court", "decision 1", false},
+		{"authority without requester", eid.LockAuthority, "", "decision 1", false},
+		{"authority without document", eid.LockAuthority, "court", "", false},
+		{"death by nobody", eid.LockDeath, "", "", false},
+		{"CRLF", eid.LockAuthority, "court\r\nroot", "decision 1", false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			store := &fake{}
+			l, err := accounts.New(store, clock).Lock(t.Context(), "a", tt.reason, tt.requester, tt.document, "operator:A")
+			if !tt.ok {
+				if !errors.Is(err, accounts.ErrInvalid) || len(store.locks) != 0 {
+					t.Errorf("Lock() = %v and %d written, want ErrInvalid and none", err, len(store.locks))
+				}
+				return
+			}
+			if err != nil || l.ID == "" || l != store.locks[0] || !l.SetAt.Equal(stamp()) {
+				t.Fatalf("Lock() = %+v, %v, want what was stored: %+v", l, err, store.locks)
+			}
+			want := `{"lock":"` + l.ID + `","reason":"` + string(tt.reason) + `"}`
+			if e := store.entries[0]; string(e.Detail) != want || e.Action != eid.ActionAccountLocked || e.Account != "a" {
+				t.Errorf("audit = %s %s, want %s", e.Action, e.Detail, want)
+			}
+		})
+	}
+}
+
+func TestUnlock(t *testing.T) {
+	for _, reason := range append(eid.LockReasons(), "unknown") {
+		for _, document := range []string{"", "decision 2"} {
+			store := &fake{lock: eid.Lock{ID: "l", Reason: reason}}
+			err := accounts.New(store, clock).Unlock(t.Context(), "a", "l", accounts.Correction{Document: document}, "operator:A")
+			if refuse := reason.Terminal() && document == ""; refuse {
+				if !errors.Is(err, accounts.ErrTerminal) || len(store.lifts) != 0 {
+					t.Errorf("%s: Unlock() = %v and %d lifted, want ErrTerminal and none", reason, err, len(store.lifts))
+				}
+				continue
+			}
+			if err != nil || len(store.lifts) != 1 || store.lifts[0].Document != document || !store.lifts[0].At.Equal(stamp()) {
+				t.Errorf("%s with %q: Unlock() = %v, lifts %+v, want one", reason, document, err, store.lifts)
+			}
+		}
+	}
+}
+
+func TestLinkChecks(t *testing.T) {
+	good := eid.Link{ID: "chosen", Account: "a", Source: "legacy", Cap: eid.Level1}
+	with := func(change func(*eid.Link)) eid.Link {
+		l := good
+		change(&l)
+		return l
+	}
+	for _, tt := range []struct {
+		name              string
+		link              eid.Link
+		subject, evidence string
+		ok                bool
+	}{
+		{"good", good, "s", "e", true},
+		{"ends later", with(func(l *eid.Link) { l.Expires = clock().Add(time.Second) }), "s", "e", true},
+		{"ended", with(func(l *eid.Link) { l.Expires = stamp() }), "s", "e", false},
+		{"no account", with(func(l *eid.Link) { l.Account = "" }), "s", "e", false},
+		{"no source", with(func(l *eid.Link) { l.Source = "" }), "s", "e", false},
+		{"no cap", with(func(l *eid.Link) { l.Cap = eid.LevelNone }), "s", "e", false},
+		{"no subject", good, "", "e", false},
+		{"long subject", good, strings.Repeat("s", 501), "e", false},
+		{"no evidence", good, "s", "", false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			store := &fake{}
+			l, err := accounts.New(store, clock).Link(t.Context(), tt.link, tt.subject, tt.evidence, "system")
+			if !tt.ok {
+				if !errors.Is(err, accounts.ErrInvalid) || len(store.links) != 0 {
+					t.Errorf("Link() = %v and %d written, want ErrInvalid and none", err, len(store.links))
+				}
+				return
+			}
+			if err != nil || l.ID == "" || l.ID == "chosen" || store.links[0].Link != l || store.links[0].Subject != tt.subject {
+				t.Fatalf("Link() = %+v, %v, want a link of a new id, stored", l, err)
+			}
+			want := `{"link":"` + l.ID + `","source":"legacy","cap":1}`
+			if e := store.entries[0]; string(e.Detail) != want || e.Account != "a" {
+				t.Errorf("audit detail = %s, want %s", e.Detail, want)
+			}
+		})
+	}
+}
+
+func TestNothingByNobody(t *testing.T) {
+	store := &fake{lock: eid.Lock{ID: "l", Reason: eid.LockSelf}, link: eid.Link{ID: "k", Account: "a"}}
+	a, ctx := accounts.New(store, clock), t.Context()
+	_, create := a.Create(ctx, citizen(), "")
+	_, lock := a.Lock(ctx, "a", eid.LockSelf, "", "", "")
+	_, link := a.Link(ctx, eid.Link{Account: "a", Source: "s", Cap: eid.Level1}, "s", "e", "")
+	for name, err := range map[string]error{
+		"Create": create, "Lock": lock, "Link": link,
+		"Unlock": a.Unlock(ctx, "a", "l", accounts.Correction{}, ""), "EndLink": a.EndLink(ctx, "k", ""),
+	} {
+		if !errors.Is(err, accounts.ErrInvalid) {
+			t.Errorf("%s by nobody: %v, want ErrInvalid", name, err)
+		}
+	}
+	if len(store.entries) != 0 {
+		t.Errorf("%d changes were written, want none", len(store.entries))
+	}
+}
+
+func TestErrorsOfTheStoreAreKept(t *testing.T) {
+	a, ctx := accounts.New(&fake{err: eid.ErrExists}, clock), t.Context()
+	id, create := a.Create(ctx, citizen(), "system")
+	lock, lockErr := a.Lock(ctx, "a", eid.LockSelf, "", "", "holder")
+	link, linkErr := a.Link(ctx, eid.Link{Account: "a", Source: "s", Cap: eid.Level1}, "s", "e", "system")
+	for name, err := range map[string]error{
+		"Create": create, "Lock": lockErr, "Link": linkErr,
+		"Unlock": a.Unlock(ctx, "a", "l", accounts.Correction{Document: "d"}, "x"), "EndLink": a.EndLink(ctx, "k", "x"),
+	} {
+		if !errors.Is(err, eid.ErrExists) {
+			t.Errorf("%s: %v, want the store's error", name, err)
+		}
+	}
+	if id != "" || lock.ID != "" || link.ID != "" {
+		t.Errorf("a failed change returned %q, %q, %q, want nothing", id, lock.ID, link.ID)
+	}
+}

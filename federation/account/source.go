@@ -1,0 +1,186 @@
+// Package account owns sign-in at the built-in account system: a number and a
+// password, then a one-time code where Level 2 is wanted.
+package account
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"time"
+
+	"eidgate/eid"
+	"eidgate/federation"
+	"eidgate/store"
+)
+
+// Accounts reads what the sign-in needs. Each method returns eid.ErrNotFound,
+// wrapped or not, for what is not there.
+type Accounts interface {
+	AccountByIdentifier(ctx context.Context, id eid.Identifier) (eid.Account, error)
+	Account(ctx context.Context, id eid.AccountID) (eid.Account, error)
+	PasswordHash(ctx context.Context, id eid.AccountID) (string, error)
+	TOTPSecret(ctx context.Context, id eid.AccountID) (eid.Secret, error)
+}
+
+// Passwords verifies passwords. Dummy does the same work and never matches.
+type Passwords interface {
+	Verify(ctx context.Context, hash string, password eid.Secret) (updated string, err error)
+	Dummy(ctx context.Context, password eid.Secret) error
+}
+
+// Rehasher stores the new hash of an unchanged password in place of an outdated
+// one. It does nothing when the stored hash is not outdated any more.
+type Rehasher interface {
+	Rehash(ctx context.Context, id eid.AccountID, outdated, updated string) error
+}
+
+// Recorder writes the audit.
+type Recorder interface {
+	Record(ctx context.Context, entries ...eid.AuditEntry) error
+}
+
+// Config bounds guessing. The zero value of a field means its default.
+type Config struct {
+	// Guesses is how many passwords, and apart from them how many codes, are
+	// evaluated for one account in a Window. Default 5, at most 20.
+	Guesses int64
+	// Window is the time that guesses are counted over. Default 15 min, from 1
+	// min to 24 h.
+	Window time.Duration
+}
+
+// Deps are what a Source works with. All are needed but Rehasher.
+type Deps struct {
+	Accounts  Accounts
+	Passwords Passwords
+	State     store.State
+	Audit     Recorder
+	// Rehasher, when nil, leaves outdated hashes as they are.
+	Rehasher Rehasher
+	// Key hides numbers and account ids in the names of counters: 32 random
+	// bytes, the same on every replica.
+	Key []byte
+}
+
+// Source is the account system as a source of identity.
+type Source struct {
+	cfg Config
+	d   Deps
+}
+
+var _ federation.Source = (*Source)(nil)
+
+// New checks the configuration and makes the source.
+func New(cfg Config, d Deps) (*Source, error) {
+	if cfg.Guesses == 0 {
+		cfg.Guesses = 5
+	}
+	if cfg.Window == 0 {
+		cfg.Window = 15 * time.Minute
+	}
+	var errs []error
+	if cfg.Guesses < 1 || cfg.Guesses > 20 {
+		errs = append(errs, fmt.Errorf("guesses %d: want 1 to 20", cfg.Guesses))
+	}
+	if cfg.Window < time.Minute || cfg.Window > 24*time.Hour {
+		errs = append(errs, fmt.Errorf("window %v: want 1 min to 24 h", cfg.Window))
+	}
+	if len(d.Key) != 32 {
+		errs = append(errs, fmt.Errorf("key: %d bytes, want 32", len(d.Key)))
+	}
+	if d.Accounts == nil || d.Passwords == nil || d.State == nil || d.Audit == nil {
+		errs = append(errs, errors.New("accounts, passwords, state and audit are all needed"))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, fmt.Errorf("account system: %w", err)
+	}
+	return &Source{cfg: cfg, d: d}, nil
+}
+
+// memory is what one step leaves to the next. It lies in the login record, on
+// the server. Its zero value asks for a password.
+type memory struct {
+	// Account is whose code is awaited.
+	Account eid.AccountID `json:"account,omitempty"`
+	// PasswordAt is when that account's password was right; zero where the
+	// code alone is wanted, to raise the proof of a living session.
+	PasswordAt time.Time `json:"password_at,omitzero"`
+}
+
+// Begin shows the password form, or the code form to a holder whose living
+// session lacks only that factor. The caller sets Request.Account only when the
+// session holds a password proof of this source: the assertion that follows the
+// code states both methods.
+func (s *Source) Begin(ctx context.Context, req federation.Request) (federation.Step, error) {
+	if req.Account != "" && !req.Fresh {
+		acct, err := s.d.Accounts.Account(ctx, req.Account)
+		if err != nil {
+			return federation.Step{}, fmt.Errorf("reading the account of the session: %w", err)
+		}
+		if acct.Has(eid.OneTimeCode) && acct.Usable() == nil {
+			return codeForm(memory{Account: acct.ID}, "")
+		}
+	}
+	number, err := eid.ParsePersonalNumber(req.Hint.Reveal())
+	if err != nil {
+		return passwordForm("", ""), nil // a hint that is no number is no hint
+	}
+	return passwordForm(number.Reveal(), ""), nil
+}
+
+// Finish takes the fields of the form that the step before showed. It returns
+// federation.ThrottledError when a guess was not evaluated.
+func (s *Source) Finish(ctx context.Context, req federation.Request, reply federation.Reply) (federation.Step, error) {
+	var m memory
+	if len(req.Memory) > 0 {
+		if err := json.Unmarshal(req.Memory, &m); err != nil {
+			return federation.Step{}, errors.New("reading the memory of the account system: malformed")
+		}
+	}
+	switch {
+	case m.Account == "":
+		return s.finishPassword(ctx, req, reply.Values)
+	case !m.current(req):
+		return passwordForm("", ""), nil
+	}
+	return s.finishCode(ctx, req, m, reply.Values)
+}
+
+// maxPasswordAge is how long a right password waits for its code: the life of a
+// login record.
+const maxPasswordAge = 10 * time.Minute
+
+// current reports whether a code may still complete what the memory holds.
+func (m memory) current(req federation.Request) bool {
+	if m.PasswordAt.IsZero() {
+		return m.Account == req.Account && !req.Fresh
+	}
+	age := req.Now.Sub(m.PasswordAt)
+	return age <= maxPasswordAge && age >= -time.Minute // replicas' clocks differ
+}
+
+func passwordForm(number, problem string) federation.Step {
+	form := &federation.Form{Page: federation.PagePassword, Problem: problem}
+	if number != "" {
+		form.Fields = map[string]string{federation.FieldPersonalNumber: number}
+	}
+	return federation.Step{Form: form}
+}
+
+func codeForm(m memory, problem string) (federation.Step, error) {
+	kept, err := json.Marshal(m)
+	if err != nil {
+		return federation.Step{}, fmt.Errorf("keeping the memory of the account system: %w", err)
+	}
+	return federation.Step{Form: &federation.Form{Page: federation.PageCode, Problem: problem}, Memory: kept}, nil
+}
+
+// field reads a value that was sent exactly once.
+func field(values url.Values, name string) string {
+	if sent := values[name]; len(sent) == 1 {
+		return sent[0]
+	}
+	return ""
+}

@@ -1,0 +1,136 @@
+package openid
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"eidgate/federation"
+)
+
+// How long what a provider published is kept.
+const (
+	freshFor    = 10 * time.Minute
+	usableFor   = time.Hour       // while the provider cannot be reached
+	retryAfter  = 5 * time.Second // between calls to a provider that fails
+	fetchWithin = federation.CallTimeout
+)
+
+// cached keeps one document of the provider. Callers that need it at the same
+// time share one call, whose life hangs on none of them.
+type cached[T any] struct {
+	fetch func(ctx context.Context) (T, error)
+	now   func() time.Time
+
+	flight singleflight.Group
+	mu     sync.Mutex
+	value  T
+	at     time.Time // when value was fetched; zero: never
+	failed time.Time
+	err    error
+}
+
+// get returns a fresh document, or a usable one while no fresh one can be had.
+func (c *cached[T]) get(ctx context.Context) (T, error) {
+	value, age, ok := c.peek()
+	if ok && age < freshFor {
+		return value, nil
+	}
+	if err := c.recentFailure(); err != nil {
+		if ok && age < usableFor {
+			return value, nil
+		}
+		var none T
+		return none, err
+	}
+	latest, err := c.refresh(ctx)
+	if err != nil && ok && age < usableFor && ctx.Err() == nil {
+		return value, nil
+	}
+	return latest, err
+}
+
+// refresh fetches the document anew, or joins who is fetching it.
+func (c *cached[T]) refresh(ctx context.Context) (T, error) {
+	call := c.flight.DoChan("", func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchWithin)
+		defer cancel()
+		value, err := c.guarded(ctx)
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if err != nil {
+			c.failed, c.err = c.now(), err
+			return nil, err
+		}
+		c.value, c.at, c.err = value, c.now(), nil
+		return value, nil
+	})
+	var none T
+	select {
+	case <-ctx.Done():
+		return none, fmt.Errorf("waiting for the provider: %w", ctx.Err())
+	case done := <-call:
+		if done.Err != nil {
+			return none, done.Err
+		}
+		return done.Val.(T), nil
+	}
+}
+
+// guarded turns a panic over a hostile document into an error: it would end the
+// process, since no server stands above this goroutine.
+func (c *cached[T]) guarded(ctx context.Context) (value T, err error) {
+	defer func() {
+		if recover() != nil {
+			err = errors.New("reading a document of the provider: panic")
+		}
+	}()
+	return c.fetch(ctx)
+}
+
+func (c *cached[T]) peek() (value T, age time.Duration, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	age = c.now().Sub(c.at)
+	return c.value, age, !c.at.IsZero() && age >= 0
+}
+
+func (c *cached[T]) recentFailure() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if age := c.now().Sub(c.failed); c.err == nil || age < 0 || age >= retryAfter {
+		return nil
+	}
+	return c.err
+}
+
+// fetchJSON reads a document of at most federation.MaxBody bytes.
+func fetchJSON(ctx context.Context, client *http.Client, url string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Accept", "application/json")
+	res, err := client.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("status %d", res.StatusCode)
+	}
+	body, err := io.ReadAll(io.LimitReader(res.Body, federation.MaxBody+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(body) > federation.MaxBody {
+		return nil, errors.New("answer too large")
+	}
+	return body, nil
+}

@@ -1,0 +1,115 @@
+package openid
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+
+	"eidgate/eid"
+)
+
+// Settings are what an operator registers about an OpenID provider.
+type Settings struct {
+	// Issuer is the provider's issuer identifier, compared byte by byte.
+	Issuer   string
+	ClientID string
+	// ClientSecret is empty for a public client.
+	ClientSecret eid.Secret
+	// Scopes are asked beside openid.
+	Scopes []string
+	// ACR maps the provider's acr values to levels. A value that is not here is
+	// not believed.
+	ACR map[string]eid.Level
+	// RequestACR is the acr_values parameter to send for a wanted level.
+	RequestACR map[eid.Level]string
+	// TrustedAudiences may stand in aud beside ClientID.
+	TrustedAudiences []string
+}
+
+// settingsJSON is how Settings are stored.
+type settingsJSON struct {
+	Issuer           string               `json:"issuer"`
+	ClientID         string               `json:"client_id"`
+	ClientSecret     string               `json:"client_secret"`
+	Scopes           []string             `json:"scopes"`
+	ACR              map[string]eid.Level `json:"acr"`
+	RequestACR       map[eid.Level]string `json:"request_acr"`
+	TrustedAudiences []string             `json:"trusted_audiences"`
+}
+
+// ParseSettings reads eid.Source.Settings and reports every fault at once:
+//
+//	{"issuer": "https://…", "client_id": "…", "client_secret": "…", "scopes": ["profile"],
+//	 "acr": {"urn:…:1": 1}, "request_acr": {"1": "urn:…:1"}, "trusted_audiences": []}
+func ParseSettings(raw json.RawMessage) (Settings, error) {
+	var in settingsJSON
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&in); err != nil {
+		// The decoder's text may quote a value; the secret is one of them.
+		return Settings{}, errors.New("settings of an OpenID source: malformed JSON or an unknown member")
+	}
+	s := Settings{
+		Issuer: in.Issuer, ClientID: in.ClientID, ClientSecret: eid.NewSecret(in.ClientSecret), Scopes: in.Scopes,
+		ACR: in.ACR, RequestACR: in.RequestACR, TrustedAudiences: in.TrustedAudiences,
+	}
+	return s, s.check()
+}
+
+func (s Settings) check() error {
+	var errs []error
+	if err := checkURL(s.Issuer); err != nil {
+		errs = append(errs, fmt.Errorf("issuer: %w", err))
+	} else if strings.Contains(s.Issuer, "?") {
+		errs = append(errs, errors.New("issuer: has a query"))
+	}
+	if s.ClientID == "" {
+		errs = append(errs, errors.New("client_id: missing"))
+	}
+	if len(s.ACR) == 0 {
+		errs = append(errs, errors.New("acr: no value is mapped to a level"))
+	}
+	for value, level := range s.ACR {
+		if value == "" || !level.Valid() {
+			errs = append(errs, fmt.Errorf("acr %q: level %d, want 1 or 2", value, level))
+		}
+	}
+	for level, value := range s.RequestACR {
+		if value == "" || !level.Valid() {
+			errs = append(errs, fmt.Errorf("request_acr %d: want a value for level 1 or 2", level))
+		}
+	}
+	if slices.ContainsFunc(s.Scopes, func(scope string) bool { return scope == "" || strings.ContainsAny(scope, " \t\r\n") }) {
+		errs = append(errs, errors.New("scopes: empty, or two in one"))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("settings of an OpenID source: %w", err)
+	}
+	return nil
+}
+
+// checkURL accepts an absolute https URL, or an http one of this machine.
+func checkURL(raw string) error {
+	u, err := url.Parse(raw)
+	switch {
+	case err != nil || u.Host == "" || u.User != nil || u.Fragment != "":
+		return errors.New("not an absolute URL without user and fragment")
+	case u.Scheme == "https":
+		return nil
+	case u.Scheme == "http" && loopback(u.Hostname()):
+		return nil
+	}
+	return errors.New("not https")
+}
+
+func loopback(host string) bool {
+	if addr, err := netip.ParseAddr(host); err == nil {
+		return addr.IsLoopback()
+	}
+	return host == "localhost" || strings.HasSuffix(host, ".localhost")
+}

@@ -1,0 +1,241 @@
+// Package openid owns sign-in at a standard OpenID provider: the code flow with
+// PKCE and nonce, and the verification of what comes back.
+package openid
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"golang.org/x/oauth2"
+
+	"eidgate/federation"
+)
+
+// Deps are what a Source works with.
+type Deps struct {
+	// HTTP makes the calls: see federation.HTTPClient.
+	HTTP *http.Client
+	Now  func() time.Time
+}
+
+// Source is one OpenID provider. It keeps the provider's metadata and keys;
+// make one per registered source and hold on to it.
+type Source struct {
+	settings Settings
+	http     *http.Client
+	metadata *cached[metadata]
+	keys     *keySet
+}
+
+var (
+	_ federation.Source     = (*Source)(nil)
+	_ federation.Redirector = (*Source)(nil)
+)
+
+// New checks the settings and makes the source. It calls nobody yet.
+func New(settings Settings, d Deps) (*Source, error) {
+	if err := settings.check(); err != nil {
+		return nil, err
+	}
+	if d.HTTP == nil || d.Now == nil {
+		return nil, errors.New("an OpenID source needs a client and a clock")
+	}
+	s := &Source{settings: settings, http: d.HTTP}
+	s.metadata = &cached[metadata]{now: d.Now, fetch: func(ctx context.Context) (metadata, error) {
+		return discover(ctx, d.HTTP, settings.Issuer)
+	}}
+	s.keys = &keySet{cache: &cached[[]jose.JSONWebKey]{now: d.Now, fetch: func(ctx context.Context) ([]jose.JSONWebKey, error) {
+		m, err := s.metadata.get(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return fetchKeys(ctx, d.HTTP, m.JWKSURI)
+	}}}
+	return s, nil
+}
+
+// Origins are where the provider's pages are: the issuer's origin, and that of
+// the authorization endpoint once the metadata told it.
+func (s *Source) Origins() []string {
+	origins := []string{originOf(s.settings.Issuer)}
+	if m, _, ok := s.metadata.peek(); ok {
+		if pages := originOf(m.AuthorizationEndpoint); pages != origins[0] {
+			origins = append(origins, pages)
+		}
+	}
+	return origins
+}
+
+// originOf gives the origin of a URL that was checked.
+func originOf(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return ""
+	}
+	return u.Scheme + "://" + u.Host
+}
+
+// memory is what Begin leaves to Finish. It lies in the login record, on the
+// server.
+type memory struct {
+	Issuer   string    `json:"issuer"`
+	Callback string    `json:"callback"`
+	State    []byte    `json:"state"` // SHA-256
+	Nonce    string    `json:"nonce"`
+	Verifier string    `json:"verifier"`
+	Started  time.Time `json:"started"`
+	Fresh    bool      `json:"fresh,omitempty"`
+}
+
+// Begin redirects to the provider. The hint stays here: it may be a personal
+// number, which no address holds.
+func (s *Source) Begin(ctx context.Context, req federation.Request) (federation.Step, error) {
+	provider, err := s.metadata.get(ctx)
+	if err != nil {
+		return federation.Step{}, err
+	}
+	state := sha256.Sum256([]byte(req.State))
+	m := memory{
+		Issuer: s.settings.Issuer, Callback: req.Callback, State: state[:], Nonce: rand.Text(),
+		Verifier: oauth2.GenerateVerifier(), Started: req.Now, Fresh: req.Fresh,
+	}
+	kept, err := json.Marshal(m)
+	if err != nil {
+		return federation.Step{}, fmt.Errorf("keeping the memory of the provider: %w", err)
+	}
+	options := []oauth2.AuthCodeOption{
+		oauth2.S256ChallengeOption(m.Verifier),
+		oauth2.SetAuthURLParam("nonce", m.Nonce),
+	}
+	if acr := s.settings.RequestACR[req.Level]; acr != "" {
+		options = append(options, oauth2.SetAuthURLParam("acr_values", acr))
+	}
+	if req.Fresh {
+		options = append(options, oauth2.SetAuthURLParam("prompt", "login"), oauth2.SetAuthURLParam("max_age", "0"))
+	}
+	return federation.Step{Redirect: s.client(provider, m).AuthCodeURL(req.State, options...), Memory: kept}, nil
+}
+
+// Finish takes the provider's redirect. It returns federation.ErrDenied when the
+// holder declined there and federation.ErrUntrusted for an answer that is not
+// one to this sign-in or must not be believed.
+func (s *Source) Finish(ctx context.Context, req federation.Request, reply federation.Reply) (federation.Step, error) {
+	var m memory
+	if err := json.Unmarshal(req.Memory, &m); err != nil || m.Issuer != s.settings.Issuer || m.Verifier == "" {
+		return federation.Step{}, errors.New("no sign-in at this provider was begun")
+	}
+	provider, err := s.metadata.get(ctx)
+	if err != nil {
+		return federation.Step{}, err
+	}
+	code, err := answer(reply.Values, m, provider)
+	if err != nil {
+		return federation.Step{}, err
+	}
+	token, err := s.exchange(ctx, provider, m, code)
+	if err != nil {
+		return federation.Step{}, err
+	}
+	raw, _ := token.Extra("id_token").(string)
+	claims, err := s.verify(ctx, raw, token.AccessToken, m, req.Now)
+	if err != nil {
+		return federation.Step{}, err
+	}
+	level, ok := s.settings.ACR[claims.ACR]
+	if !ok {
+		return federation.Step{}, distrust("level missing or unknown")
+	}
+	at := claims.AuthTime.Time
+	if at.IsZero() {
+		at = claims.IssuedAt.Time
+	}
+	if at.After(req.Now) {
+		at = req.Now // the provider's clock is ahead, within bounds
+	}
+	return federation.Step{Assertion: &federation.Assertion{
+		Subject: claims.Subject, Level: level, Methods: claims.methods(), At: at,
+	}}, nil
+}
+
+// answer checks the parameters of a redirect and returns the code.
+func answer(values url.Values, m memory, provider metadata) (code string, err error) {
+	for _, name := range []string{"state", "code", "iss", "error"} {
+		if len(values[name]) > 1 {
+			return "", distrust("a parameter of the answer is given twice")
+		}
+	}
+	state := sha256.Sum256([]byte(values.Get("state")))
+	if subtle.ConstantTimeCompare(state[:], m.State) != 1 {
+		return "", distrust("state is another one")
+	}
+	// RFC 9207 §2.4; an issuer that was not announced must be right all the same.
+	if issuer, sent := values["iss"]; sent && issuer[0] != m.Issuer || !sent && provider.SendsIssuer {
+		return "", distrust("issuer of the answer is missing or another one")
+	}
+	if values.Has("error") {
+		return "", refusal(values.Get("error"))
+	}
+	if code = values.Get("code"); code == "" {
+		return "", distrust("answer without code")
+	}
+	return code, nil
+}
+
+// refusal turns the provider's error into one of ours. Texts of the provider are
+// not passed on, names only when the standards list them.
+func refusal(name string) error {
+	switch {
+	case name == "access_denied":
+		return federation.ErrDenied
+	case slices.Contains([]string{
+		"invalid_request", "unauthorized_client", "unsupported_response_type", "invalid_scope", "server_error",
+		"temporarily_unavailable", "interaction_required", "login_required", "account_selection_required",
+		"consent_required", "unmet_authentication_requirements",
+	}, name):
+		return errors.New("provider answered " + name)
+	}
+	return errors.New("provider answered with an error")
+}
+
+// exchange redeems the code. Errors hold nothing of the code, the tokens or the
+// provider's text.
+func (s *Source) exchange(ctx context.Context, provider metadata, m memory, code string) (*oauth2.Token, error) {
+	ctx, cancel := context.WithTimeout(context.WithValue(ctx, oauth2.HTTPClient, s.http), federation.CallTimeout)
+	defer cancel()
+	token, err := s.client(provider, m).Exchange(ctx, code, oauth2.VerifierOption(m.Verifier))
+	var refused *oauth2.RetrieveError
+	var unreached *url.Error
+	switch {
+	case err == nil:
+		return token, nil
+	case errors.As(err, &refused):
+		return nil, fmt.Errorf("redeeming the code: status %d", refused.Response.StatusCode)
+	case errors.As(err, &unreached):
+		return nil, fmt.Errorf("redeeming the code: %w", unreached.Err)
+	}
+	return nil, errors.New("redeeming the code: unreadable answer")
+}
+
+func (s *Source) client(provider metadata, m memory) *oauth2.Config {
+	return &oauth2.Config{
+		ClientID:     s.settings.ClientID,
+		ClientSecret: s.settings.ClientSecret.Reveal(),
+		RedirectURL:  m.Callback,
+		Scopes:       append([]string{"openid"}, s.settings.Scopes...),
+		Endpoint: oauth2.Endpoint{
+			AuthURL:   provider.AuthorizationEndpoint,
+			TokenURL:  provider.TokenEndpoint,
+			AuthStyle: provider.authStyle(s.settings.ClientSecret.IsZero()),
+		},
+	}
+}

@@ -1,0 +1,94 @@
+// Package keys owns the life of signing keys: making, sealing, publishing,
+// signing, rotating and retiring them.
+package keys
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+)
+
+// Algorithm is a JWS signature algorithm (RFC 7518 §3.1). The zero value is none.
+type Algorithm string
+
+// The algorithms that the gateway signs with.
+const (
+	RS256 Algorithm = "RS256"
+	ES256 Algorithm = "ES256"
+)
+
+// Valid reports whether the gateway can sign with a.
+func (a Algorithm) Valid() bool { return a == RS256 || a == ES256 }
+
+// State is where a key stands in its life. It only moves forward. The zero value
+// is none of the states.
+type State string
+
+// The states, in order of life.
+const (
+	Published State = "published" // in the JWKS, waiting until every cache holds it
+	Signing   State = "signing"   // signs; one per algorithm
+	Verifying State = "verifying" // in the JWKS until the last token it signed has expired
+	Retired   State = "retired"   // out of the JWKS; its private part is dropped
+)
+
+// live reports whether a key of this state stands in the JWKS.
+func (s State) live() bool { return s == Published || s == Signing || s == Verifying }
+
+// Record is a key as the store keeps it. Times are UTC in whole microseconds;
+// zero means not yet.
+type Record struct {
+	// ID is the kid: the RFC 7638 thumbprint of the public key.
+	ID        string
+	Algorithm Algorithm
+	State     State
+	// Sealed is the private key in PKCS #8, sealed for this ID; empty when
+	// Retired.
+	Sealed []byte
+	// Public is the public JWK (RFC 7517), kept for the record. It is never
+	// trusted: the JWKS is derived from what Sealed opens to, so that a row
+	// written by somebody without the master key publishes nothing.
+	Public json.RawMessage
+
+	PublishedAt time.Time
+	ActivateAt  time.Time // when an operator's rotation makes this standby sign
+	SigningAt   time.Time
+	VerifyingAt time.Time
+	RetireAt    time.Time // set with VerifyingAt: from when the key may retire
+	RetiredAt   time.Time
+}
+
+// Store keeps the records. It is the truth that all processes agree through.
+type Store interface {
+	// Keys returns all records, retired ones too, in any order.
+	Keys(ctx context.Context) ([]Record, error)
+	// UpdateKeys runs change on the current records and writes what it returns,
+	// events included, in one transaction. Two updates never interleave: the
+	// second sees what the first wrote. An error of change is returned so that
+	// errors.Is finds it, and nothing is written. change may run more than once
+	// and does no I/O.
+	UpdateKeys(ctx context.Context, change func(current []Record) (Update, error)) error
+}
+
+// Update is what a change writes.
+type Update struct {
+	Put    []Record // inserted or replaced whole, by ID, in this order
+	Events []Event  // one audit row each
+}
+
+// Actions of events, as audit rows name them.
+const (
+	ActionPublished = "key.published"
+	ActionScheduled = "key.scheduled" // an operator asked; the standby signs at ActivateAt
+	ActionSigning   = "key.signing"
+	ActionVerifying = "key.verifying"
+	ActionRetired   = "key.retired"
+)
+
+// Event is one step in the life of a key, for the audit.
+type Event struct {
+	Action string
+	KeyID  string
+	Actor  string // operator:NAME or system
+	Reason string
+}

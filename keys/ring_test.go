@@ -1,0 +1,358 @@
+package keys
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestNewReportsEverythingAtOnce(t *testing.T) {
+	cfg := Config{
+		Algorithms: []Policy{{ES256, time.Minute}, {ES256, 0}, {"HS256", 0}, {"none", 0}, {"", 0}},
+		RSABits:    1024, JWKSMaxAge: 1500 * time.Millisecond, Skew: -1,
+	}
+	_, err := New(cfg, Deps{})
+	if err == nil {
+		t.Fatal("New() = nil, want an error")
+	}
+	for _, want := range []string{"named twice", `"HS256"`, `"none"`, `""`, "rsa bits 1024", "max-age 1.5s", "token lifetime 0s", "skew -1ns", "poll 0s"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("New() error lacks %q: %v", want, err)
+		}
+	}
+	short := es256()
+	short.Algorithms[0].RotateEvery = 2*short.JWKSMaxAge - 1
+	if _, err := New(short, Deps{}); err == nil || !strings.Contains(err.Error(), "rotation of ES256") {
+		t.Errorf("New() with a rotation shorter than the standby's age = %v, want an error", err)
+	}
+	if _, err := New(Config{}, Deps{}); err == nil {
+		t.Error("New() with the zero configuration = nil, want an error")
+	}
+	if _, err := New(DefaultConfig(), Deps{}); err == nil {
+		t.Error("New() without dependencies = nil, want an error")
+	}
+}
+
+func TestRingWithoutKeysFailsClosed(t *testing.T) {
+	other, _, _ := loaded(t, es256())
+	r, _ := newRing(t, es256(), &memStore{}, newSealer(t), newClock())
+	if _, err := r.Snapshot().Sign(ES256, "JWT", []byte("{}")); !errors.Is(err, ErrNoKey) {
+		t.Errorf("Sign() before Load = %v, want ErrNoKey", err)
+	}
+	if _, err := r.Snapshot().Verify(sign(t, other.Snapshot(), ES256), "JWT"); !errors.Is(err, ErrToken) {
+		t.Errorf("Verify() before Load = %v, want ErrToken", err)
+	}
+	if got := string(r.Snapshot().JWKS()); got != `{"keys":[]}` {
+		t.Errorf("JWKS() before Load = %s, want no keys", got)
+	}
+}
+
+func TestColdStart(t *testing.T) {
+	r, store, _ := loaded(t, DefaultConfig())
+	for _, alg := range []Algorithm{ES256, RS256} {
+		signing, standby := store.in(alg, Signing), store.in(alg, Published)
+		if len(signing) != 1 || len(standby) != 1 {
+			t.Fatalf("%s: %d signing and %d published, want 1 and 1", alg, len(signing), len(standby))
+		}
+		if got, want := kidOf(t, sign(t, r.Snapshot(), alg)), signing[0].ID; got != want {
+			t.Errorf("%s signed with %s, want %s", alg, got, want)
+		}
+	}
+	var actions []string
+	for _, e := range store.events {
+		if e.Actor != "system" || e.Reason == "" || e.KeyID == "" {
+			t.Errorf("event = %+v, want actor system, a reason and a key", e)
+		}
+		actions = append(actions, e.Action)
+	}
+	one := []string{ActionPublished, ActionSigning, ActionPublished}
+	if want := append(one, one...); !slices.Equal(actions, want) {
+		t.Errorf("events = %v, want %v", actions, want)
+	}
+	load(t, r)
+	if store.updates != 1 {
+		t.Errorf("%d updates after a second Load, want 1: there was nothing to do", store.updates)
+	}
+}
+
+func TestColdStartRace(t *testing.T) {
+	store, sealer, c := &memStore{}, newSealer(t), newClock()
+	cfg := DefaultConfig()
+	rings := make([]*Ring, 8)
+	var wg sync.WaitGroup
+	for i := range rings {
+		rings[i], _ = newRing(t, cfg, store, sealer, c)
+		wg.Go(func() {
+			if err := rings[i].Load(t.Context()); err != nil {
+				t.Errorf("Load() = %v, want nil", err)
+			}
+		})
+	}
+	wg.Wait()
+	for _, alg := range []Algorithm{ES256, RS256} {
+		signing, standby := store.in(alg, Signing), store.in(alg, Published)
+		if len(signing) != 1 || len(standby) != 1 {
+			t.Errorf("%s: %d signing and %d published, want 1 and 1", alg, len(signing), len(standby))
+		}
+	}
+	for i, r := range rings {
+		if got, want := r.Snapshot().ETag(), rings[0].Snapshot().ETag(); got != want {
+			t.Errorf("ring %d has the set %s, want %s", i, got, want)
+		}
+	}
+}
+
+func TestWrongMasterKeyStopsTheStart(t *testing.T) {
+	_, store, c := loaded(t, es256())
+	c.advance(365 * 24 * time.Hour) // everything is due
+	before := len(store.records)
+	cfg := DefaultConfig() // RS256 has no key yet
+	r, _ := newRing(t, cfg, store, newSealer(t), c)
+	if err := r.Load(t.Context()); !errors.Is(err, ErrSealed) {
+		t.Errorf("Load() = %v, want ErrSealed", err)
+	}
+	if _, err := r.Rotate(t.Context(), ES256, "operator:synthetic", "test"); !errors.Is(err, ErrSealed) {
+		t.Errorf("Rotate() = %v, want ErrSealed", err)
+	}
+	if len(store.records) != before || store.updates != 1 {
+		t.Errorf("%d records after %d updates, want %d after 1: keys were invented", len(store.records), store.updates, before)
+	}
+}
+
+func TestTamperedStore(t *testing.T) {
+	foreign, err := newRecord(ES256, 2048, newSealer(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name string
+		edit func([]Record) []Record
+		want error // of a ring that starts; nil: any
+	}{
+		{"blob altered", func(r []Record) []Record {
+			r[0].Sealed = append([]byte{}, r[0].Sealed...)
+			r[0].Sealed[20] ^= 1
+			return r
+		}, ErrSealed},
+		{"blobs swapped", func(r []Record) []Record {
+			r[0].Sealed, r[1].Sealed = r[1].Sealed, r[0].Sealed
+			return r
+		}, ErrSealed},
+		{"blob gone", func(r []Record) []Record { r[0].Sealed = nil; return r }, ErrSealed},
+		{"kid changed", func(r []Record) []Record { r[0].ID = "../" + r[0].ID; return r }, ErrSealed},
+		{"algorithm changed", func(r []Record) []Record { r[0].Algorithm = RS256; return r }, ErrSealed},
+		{"foreign key added", func(r []Record) []Record {
+			foreign.State = Verifying
+			return append(r, foreign)
+		}, ErrSealed},
+		{"row twice", func(r []Record) []Record { return append(r, r[0]) }, nil},
+		{"two that sign", func(r []Record) []Record { r[0].State, r[1].State = Signing, Signing; return r }, nil},
+		{"unknown state", func(r []Record) []Record { r[0].State = "trusted"; return r }, nil},
+		{"empty state", func(r []Record) []Record { r[0].State = ""; return r }, nil},
+		{"only retired rows left", func(r []Record) []Record {
+			r[0].State, r[0].Sealed = Retired, nil
+			return r[:1]
+		}, ErrNoKey},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r, store, c := loaded(t, es256())
+			etag, token := r.Snapshot().ETag(), sign(t, r.Snapshot(), ES256)
+			store.edit(tt.edit)
+			again, _ := newRing(t, es256(), store, r.box.(*Sealer), c)
+			if err := again.Load(t.Context()); err == nil || tt.want != nil && !errors.Is(err, tt.want) {
+				t.Errorf("Load() of a starting ring = %v, want %v", err, tt.want)
+			}
+			if err := r.Load(t.Context()); err == nil {
+				t.Error("Load() of the running ring = nil, want an error")
+			}
+			if got := r.Snapshot().ETag(); got != etag {
+				t.Errorf("the running ring took the set %s, want %s still", got, etag)
+			}
+			if _, err := r.Snapshot().Verify(token, "JWT"); err != nil {
+				t.Errorf("Verify() on the running ring = %v, want nil", err)
+			}
+		})
+	}
+}
+
+func TestRunningRingNeverStartsOver(t *testing.T) {
+	for _, left := range []int{0, 1} {
+		r, store, _ := loaded(t, es256())
+		kid := r.Snapshot().signingID(ES256)
+		store.edit(func(records []Record) []Record { return records[:left] })
+		if err := r.Load(t.Context()); err == nil || !strings.Contains(err.Error(), "restore") {
+			t.Errorf("Load() with %d rows left = %v, want an error that says to restore", left, err)
+		}
+		if got := kidOf(t, sign(t, r.Snapshot(), ES256)); got != kid {
+			t.Errorf("signed with %s, want %s", got, kid)
+		}
+		if len(store.records) != left {
+			t.Errorf("%d rows, want %d: keys were invented", len(store.records), left)
+		}
+	}
+}
+
+// A row's public member is for the record: whoever writes there publishes nothing.
+func TestPublicColumnIsNotTrusted(t *testing.T) {
+	r, store, c := loaded(t, es256())
+	foreign, err := newRecord(ES256, 2048, newSealer(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	store.edit(func(records []Record) []Record {
+		for i := range records {
+			records[i].Public = foreign.Public
+		}
+		return records
+	})
+	again, _ := newRing(t, es256(), store, r.box.(*Sealer), c)
+	load(t, again)
+	if got, want := again.Snapshot().ETag(), r.Snapshot().ETag(); got != want {
+		t.Errorf("ETag() = %s, want %s: the public column was published", got, want)
+	}
+}
+
+func TestOutageKeepsSigningThenStops(t *testing.T) {
+	store, sealer, c := &memStore{}, newSealer(t), newClock()
+	way := &line{Store: store}
+	r, logs := newRing(t, es256(), way, sealer, c)
+	r.turn(t.Context())
+	token := sign(t, r.Snapshot(), ES256)
+	way.set(true)
+	for range 10 {
+		c.advance(r.cfg.JWKSMaxAge / 10)
+		r.turn(t.Context())
+		sign(t, r.Snapshot(), ES256)
+	}
+	if got := logs.count("level=ERROR"); got != 1 {
+		t.Errorf("%d errors logged in an outage, want 1", got)
+	}
+	if err := r.Load(t.Context()); !errors.Is(err, errAway) {
+		t.Errorf("Load() = %v, want the store's error", err)
+	}
+	if _, err := r.Rotate(t.Context(), ES256, "operator:synthetic", "test"); !errors.Is(err, errAway) {
+		t.Errorf("Rotate() = %v, want the store's error", err)
+	}
+	for range 3 {
+		c.advance(time.Second)
+		r.turn(t.Context())
+	}
+	if _, err := r.Snapshot().Sign(ES256, "JWT", []byte("{}")); !errors.Is(err, ErrStale) {
+		t.Errorf("Sign() after the max-age = %v, want ErrStale", err)
+	}
+	if _, err := r.Snapshot().Verify(token, "JWT"); err != nil {
+		t.Errorf("Verify() in an outage = %v, want nil", err)
+	}
+	if len(parseJWKS(t, r.Snapshot().JWKS()).Keys) != 2 {
+		t.Error("JWKS() in an outage lost keys")
+	}
+	if got := logs.count("level=ERROR"); got != 2 {
+		t.Errorf("%d errors logged, want 2: the outage and the end of signing", got)
+	}
+	way.set(false)
+	r.turn(t.Context())
+	sign(t, r.Snapshot(), ES256)
+	if got := logs.count("refreshed again"); got != 1 {
+		t.Errorf("%d recoveries logged, want 1", got)
+	}
+}
+
+func TestStoreThatCannotWriteKeepsSigning(t *testing.T) {
+	store, sealer, c := &memStore{}, newSealer(t), newClock()
+	way := &line{Store: store}
+	cfg := es256()
+	cfg.Algorithms[0].RotateEvery = 24 * time.Hour
+	r, logs := newRing(t, cfg, way, sealer, c)
+	load(t, r)
+	first := r.Snapshot().signingID(ES256)
+	way.readOnly = true
+	for range 3 {
+		c.advance(24 * time.Hour) // the rotation is due and cannot be written
+		r.turn(t.Context())
+	}
+	if got := kidOf(t, sign(t, r.Snapshot(), ES256)); got != first {
+		t.Errorf("signed with %s, want %s: the store still says so", got, first)
+	}
+	if got := logs.count("level=ERROR"); got != 1 {
+		t.Errorf("%d errors logged, want 1", got)
+	}
+	if _, err := r.Rotate(t.Context(), ES256, "operator:synthetic", "test"); !errors.Is(err, errAway) {
+		t.Errorf("Rotate() = %v, want the store's error", err)
+	}
+	other, _ := newRing(t, cfg, store, sealer, c)
+	load(t, other)
+	r.turn(t.Context())
+	if got, want := r.Snapshot().signingID(ES256), other.Snapshot().signingID(ES256); got != want || got == first {
+		t.Errorf("%s signs after another process rotated, want %s", got, want)
+	}
+}
+
+// hungStore never answers before its caller gives up.
+type hungStore struct{ Store }
+
+func (hungStore) Keys(ctx context.Context) ([]Record, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+func TestHungStoreIsGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, _ := newRing(t, es256(), hungStore{}, newSealer(t), newClock())
+		start := time.Now()
+		if err := r.Load(t.Context()); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Load() = %v, want context.DeadlineExceeded", err)
+		}
+		if got := time.Since(start); got != storeTimeout {
+			t.Errorf("Load() gave up after %s, want %s", got, storeTimeout)
+		}
+	})
+}
+
+func TestRunAdoptsAnotherProcess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, sealer := &memStore{}, newSealer(t)
+		ring := func() *Ring {
+			r, err := New(es256(), Deps{Store: store, Sealer: sealer, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return r
+		}
+		server, command := ring(), ring()
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- server.Run(ctx) }()
+		synctest.Wait()
+		first := kidOf(t, sign(t, server.Snapshot(), ES256))
+
+		rot := rotate(t, command, ES256)
+		if !rot.Pending || rot.From != first {
+			t.Fatalf("Rotate() = %+v, want a pending one from %s", rot, first)
+		}
+		time.Sleep(time.Until(rot.At) - time.Second)
+		synctest.Wait()
+		if got := kidOf(t, sign(t, server.Snapshot(), ES256)); got != first {
+			t.Errorf("signed with %s before its time, want %s", got, first)
+		}
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if got := kidOf(t, sign(t, server.Snapshot(), ES256)); got != rot.To {
+			t.Errorf("signed with %s after the rotation, want %s", got, rot.To)
+		}
+		time.Sleep(es256().verifyAge())
+		synctest.Wait()
+		if got := len(store.in(ES256, Retired)); got != 1 {
+			t.Errorf("%d retired keys, want 1", got)
+		}
+		stop()
+		if err := <-ended; err != nil {
+			t.Errorf("Run() = %v, want nil", err)
+		}
+	})
+}

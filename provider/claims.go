@@ -1,0 +1,131 @@
+package provider
+
+import (
+	"slices"
+	"strings"
+
+	"eidgate/eid"
+)
+
+// Scopes (OpenID Connect Core §5.4; eid is this gateway's own).
+const (
+	scopeOpenID  = "openid"
+	scopeProfile = "profile"
+	scopeEmail   = "email"
+	scopePhone   = "phone"
+	scopeEID     = "eid"
+)
+
+var scopesSupported = []string{scopeOpenID, scopeProfile, scopeEmail, scopePhone, scopeEID}
+
+// claimsOf lists the claims that each scope releases.
+var claimsOf = map[string][]string{
+	scopeProfile: {"name", "family_name", "middle_name", "given_name", "gender", "birthdate", "locale", "zoneinfo", "updated_at"},
+	scopeEmail:   {"email", "email_verified"},
+	scopePhone:   {"phone_number", "phone_number_verified"},
+	scopeEID:     {"eid_personal_number", "eid_subject_type", "eid_source", "nationalities"},
+}
+
+// released are the claims that a party gets: those of the granted scopes, and
+// those asked for by name as far as a scope that the party registered has them.
+// Asking by name never widens a registration.
+func released(rp *eid.RelyingParty, scopes, byName []string) []string {
+	var list []string
+	for _, scope := range scopes {
+		list = append(list, claimsOf[scope]...)
+	}
+	for _, scope := range rp.Scopes {
+		for _, claim := range claimsOf[scope] {
+			if slices.Contains(byName, claim) && !slices.Contains(list, claim) {
+				list = append(list, claim)
+			}
+		}
+	}
+	return list
+}
+
+// claimValues gives the known values of claims. What is not known is left out
+// (OpenID Connect Core §5.3.2).
+func claimValues(a *eid.Account, g *eid.Grant, wanted []string) map[string]any {
+	known := map[string]any{}
+	for _, name := range wanted {
+		if v := claimValue(a, g, name); v != nil && v != "" {
+			known[name] = v
+		}
+	}
+	return known
+}
+
+func claimValue(a *eid.Account, g *eid.Grant, claim string) any {
+	family, middle, given := splitName(a.Person.Name)
+	switch claim {
+	case "name":
+		return a.Person.Name
+	case "family_name":
+		return family
+	case "middle_name":
+		return middle
+	case "given_name":
+		return given
+	case "gender":
+		return a.Person.Gender
+	case "birthdate":
+		return a.Person.BirthDate
+	case "locale":
+		return "vi-VN"
+	case "zoneinfo":
+		return "Asia/Ho_Chi_Minh"
+	case "updated_at":
+		return a.UpdatedAt.Unix()
+	case "email":
+		return a.Email.Value
+	case "email_verified":
+		return ifKnown(a.Email)
+	case "phone_number":
+		return internationalPhone(a.Phone.Value)
+	case "phone_number_verified":
+		return ifKnown(a.Phone)
+	case "eid_personal_number":
+		if a.Person.Identifier.Kind() == eid.KindPersonalNumber {
+			return a.Person.Identifier.Reveal()
+		}
+	case "eid_subject_type":
+		return string(a.Person.Type)
+	case "eid_source":
+		return g.Source
+	case "nationalities":
+		if a.Person.Nationality != "" {
+			return []string{a.Person.Nationality}
+		}
+	}
+	return nil
+}
+
+func ifKnown(c eid.Contact) any {
+	if c.Value == "" {
+		return nil
+	}
+	return c.Verified
+}
+
+// splitName takes a Vietnamese name apart: family name first, given name last.
+// A name of one word is a given name.
+func splitName(name string) (family, middle, given string) {
+	words := strings.Fields(name)
+	switch n := len(words); n {
+	case 0:
+		return "", "", ""
+	case 1:
+		return "", "", words[0]
+	default:
+		return words[0], strings.Join(words[1:n-1], " "), words[n-1]
+	}
+}
+
+// internationalPhone writes a national number as E.164.
+func internationalPhone(number string) string {
+	if rest, ok := strings.CutPrefix(number, "0"); ok {
+		return "+84" + rest
+	}
+	return number
+}

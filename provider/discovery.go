@@ -1,0 +1,127 @@
+package provider
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+)
+
+// metadata is the discovery document (OpenID Connect Discovery §3, RFC 8414). It
+// lists what this provider does, from the same lists that its handlers use.
+type metadata struct {
+	Issuer                   string   `json:"issuer"`
+	AuthorizationEndpoint    string   `json:"authorization_endpoint"`
+	TokenEndpoint            string   `json:"token_endpoint"`
+	UserinfoEndpoint         string   `json:"userinfo_endpoint"`
+	JWKSURI                  string   `json:"jwks_uri"`
+	ScopesSupported          []string `json:"scopes_supported"`
+	ResponseTypesSupported   []string `json:"response_types_supported"`
+	ResponseModesSupported   []string `json:"response_modes_supported"`
+	GrantTypesSupported      []string `json:"grant_types_supported"`
+	ACRValuesSupported       []string `json:"acr_values_supported"`
+	SubjectTypesSupported    []string `json:"subject_types_supported"`
+	IDTokenAlgsSupported     []string `json:"id_token_signing_alg_values_supported"`
+	TokenAuthMethods         []string `json:"token_endpoint_auth_methods_supported"`
+	ClaimTypesSupported      []string `json:"claim_types_supported"`
+	ClaimsSupported          []string `json:"claims_supported"`
+	ClaimsParameter          bool     `json:"claims_parameter_supported"`
+	RequestParameter         bool     `json:"request_parameter_supported"`
+	RequestURIParameter      bool     `json:"request_uri_parameter_supported"`
+	CodeChallengeMethods     []string `json:"code_challenge_methods_supported"`
+	PromptValues             []string `json:"prompt_values_supported"`
+	UILocales                []string `json:"ui_locales_supported"`
+	AuthorizationResponseIss bool     `json:"authorization_response_iss_parameter_supported"`
+}
+
+func (p *Provider) metadata() metadata {
+	claims := []string{"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "at_hash"}
+	for _, scope := range scopesSupported {
+		claims = append(claims, claimsOf[scope]...)
+	}
+	return metadata{
+		Issuer:                   p.cfg.Issuer,
+		AuthorizationEndpoint:    p.cfg.Issuer + pathAuthorize,
+		TokenEndpoint:            p.cfg.Issuer + pathToken,
+		UserinfoEndpoint:         p.cfg.Issuer + pathUserinfo,
+		JWKSURI:                  p.cfg.Issuer + pathKeys,
+		ScopesSupported:          scopesSupported,
+		ResponseTypesSupported:   []string{"code"},
+		ResponseModesSupported:   []string{"query"},
+		GrantTypesSupported:      []string{"authorization_code"},
+		ACRValuesSupported:       p.cfg.Vocabulary.Values(),
+		SubjectTypesSupported:    []string{"pairwise"},
+		IDTokenAlgsSupported:     []string{"RS256", "ES256"},
+		TokenAuthMethods:         []string{"client_secret_basic", "none"},
+		ClaimTypesSupported:      []string{"normal"},
+		ClaimsSupported:          claims,
+		ClaimsParameter:          true,
+		CodeChallengeMethods:     []string{"S256"},
+		PromptValues:             slices.DeleteFunc(slices.Clone(promptsSupported), func(v string) bool { return v == promptConsent }),
+		UILocales:                []string{"vi"},
+		AuthorizationResponseIss: true,
+	}
+}
+
+// document is a JSON answer that is rendered once. gzipped may be missing.
+type document struct {
+	body, gzipped []byte
+	etag          string
+}
+
+func newDocument(v any) (document, error) {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return document{}, fmt.Errorf("writing document: %w", err)
+	}
+	sum := sha256.Sum256(body)
+	var z bytes.Buffer
+	w := gzip.NewWriter(&z)
+	if _, err := w.Write(body); err != nil {
+		return document{}, fmt.Errorf("compressing document: %w", err)
+	}
+	if err := w.Close(); err != nil {
+		return document{}, fmt.Errorf("compressing document: %w", err)
+	}
+	etag := `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
+	return document{body: body, gzipped: z.Bytes(), etag: etag}, nil
+}
+
+func (d document) serve(c *gin.Context) {
+	c.Header("Cache-Control", "public, max-age=600")
+	d.write(c)
+}
+
+func (d document) write(c *gin.Context) {
+	h := c.Writer.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("ETag", d.etag)
+	h.Set("Vary", "Accept-Encoding")
+	if strings.Contains(c.GetHeader("If-None-Match"), d.etag) {
+		c.Status(http.StatusNotModified)
+		c.Writer.WriteHeaderNow()
+		return
+	}
+	body := d.body
+	if d.gzipped != nil && strings.Contains(c.GetHeader("Accept-Encoding"), "gzip") {
+		h.Set("Content-Encoding", "gzip")
+		body = d.gzipped
+	}
+	c.Status(http.StatusOK)
+	_, _ = c.Writer.Write(body) // the caller left; nothing to do
+}
+
+// jwks serves the public keys (RFC 7517 §5). A key signs only after it has been
+// here for longer than caches may hold the set.
+func (p *Provider) jwks(c *gin.Context) {
+	snapshot := p.deps.Keys.Snapshot()
+	c.Header("Cache-Control", fmt.Sprintf("public, max-age=%d", seconds(p.cfg.Lifetimes.JWKSMaxAge)))
+	document{body: snapshot.JWKS(), etag: snapshot.ETag()}.write(c)
+}

@@ -1,0 +1,323 @@
+package provider
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"github.com/gin-gonic/gin"
+
+	"eidgate/eid"
+	"eidgate/federation"
+	"eidgate/store"
+	"eidgate/web"
+)
+
+// startLogin begins a login in this browser. Where the living session is
+// enough, or nobody may be asked, it answers at once and keeps no record.
+func (p *Provider) startLogin(c *gin.Context, req *request) {
+	ctx := c.Request.Context()
+	f := &flow{login: login{
+		ID: randomText(16), CSRF: randomText(secretBytes), Request: *req,
+		StartedAt: p.deps.Now(), Level: req.Need.Floor,
+	}}
+	h, ok := p.cookieHandle(c)
+	err := errGone
+	if ok {
+		f.browser, _, err = p.loadBrowser(ctx, h)
+	}
+	switch {
+	case errors.Is(err, errGone):
+		f.browser = p.newBrowser()
+	case err != nil:
+		p.fail(c, f, err)
+		return
+	default:
+		if err := p.touch(ctx, &f.browser); err != nil {
+			p.fail(c, f, err)
+			return
+		}
+	}
+	d, err := p.decide(ctx, f)
+	if err != nil {
+		p.fail(c, f, err)
+		return
+	}
+	switch {
+	case d.stage == stageIssue:
+		p.issue(c, f, d)
+		return
+	case req.prompts(promptNone):
+		p.redirectError(c, req.returnTo, refuse(d.silent, ""))
+		return
+	}
+	isNew := f.browser.raw == nil
+	if err := p.save(ctx, f); err != nil {
+		p.fail(c, f, err)
+		return
+	}
+	if isNew {
+		p.setCookie(c, f.browser.handle)
+	}
+	p.toLogin(c, f)
+}
+
+// toLogin sends the browser to the page of its login.
+func (p *Provider) toLogin(c *gin.Context, f *flow) {
+	c.Header("Cache-Control", "no-store")
+	c.Redirect(http.StatusSeeOther, pathLogin+"?"+url.Values{"login": {f.login.ID}}.Encode())
+}
+
+// showLogin shows the page of the stage that the login is in.
+func (p *Provider) showLogin(c *gin.Context) {
+	f, ok := p.flowOf(c, c.Query("login"))
+	if !ok {
+		return
+	}
+	p.advance(c, f)
+}
+
+// submitLogin takes a form of one of the login's pages.
+func (p *Provider) submitLogin(c *gin.Context) {
+	if err := c.Request.ParseForm(); err != nil {
+		p.pageError(c, http.StatusBadRequest, "invalid_request", "form")
+		return
+	}
+	form := c.Request.PostForm
+	f, ok := p.flowOf(c, form.Get(web.FieldLogin))
+	if !ok {
+		return
+	}
+	if !equalText(form.Get(web.FieldCSRF), f.login.CSRF) {
+		p.pageError(c, http.StatusForbidden, web.ErrorForbidden, "csrf")
+		return
+	}
+	p.act(c, f, form)
+}
+
+// flowOf finds the login of a request in the slot of its cookie, or shows why
+// it cannot go on.
+func (p *Provider) flowOf(c *gin.Context, id string) (*flow, bool) {
+	h, ok := p.cookieHandle(c)
+	if !ok {
+		p.pageError(c, http.StatusBadRequest, web.ErrorExpired, "no_cookie")
+		return nil, false
+	}
+	f, err := p.loadFlow(c.Request.Context(), h, id)
+	if errors.Is(err, errGone) {
+		p.again(c, id)
+		return nil, false
+	}
+	if err != nil {
+		p.pageFailure(c, err)
+		return nil, false
+	}
+	note(c, "client", f.login.Request.Client)
+	return f, true
+}
+
+// decide gathers the view and asks next.
+func (p *Provider) decide(ctx context.Context, f *flow) (decision, error) {
+	v := view{login: f.login, session: f.browser.session, now: p.deps.Now(), level2Proof: p.cfg.Lifetimes.Level2Proof}
+	var err error
+	if v.sources, err = p.deps.Sources.Policies(ctx); err != nil {
+		return decision{}, fmt.Errorf("reading sources: %w", err)
+	}
+	if id := f.browser.session.Account; id != "" {
+		account, err := p.deps.Accounts.Account(ctx, id)
+		if err != nil {
+			return decision{}, fmt.Errorf("reading account: %w", err)
+		}
+		v.account, f.holder = &account, &account
+		if v.links, err = p.deps.Accounts.LinksOf(ctx, id); err != nil {
+			return decision{}, fmt.Errorf("reading links: %w", err)
+		}
+	}
+	d := next(v)
+	f.others = usable(d.choices) > 1 || d.stage == stageRefuse && usable(d.choices) > 0
+	return d, nil
+}
+
+// advance performs the stage that next names: the one dispatcher.
+func (p *Provider) advance(c *gin.Context, f *flow) {
+	d, err := p.decide(c.Request.Context(), f)
+	if err != nil {
+		p.fail(c, f, err)
+		return
+	}
+	switch d.stage {
+	case stageIssue:
+		p.issue(c, f, d)
+	case stageSource:
+		p.atSource(c, f, d.source)
+	case stageChoose:
+		p.showChoose(c, f, d)
+	case stageStepUp:
+		p.showStepUp(c, f, d)
+	case stageOtherPerson:
+		p.showOtherPerson(c, f)
+	default:
+		p.showRefused(c, f, d.refusal)
+	}
+}
+
+// act applies what a form asked for and goes on. Actions that do not fit the
+// stage are ignored: the page is shown again.
+func (p *Provider) act(c *gin.Context, f *flow, form url.Values) {
+	ctx := c.Request.Context()
+	d, err := p.decide(ctx, f)
+	if err != nil {
+		p.fail(c, f, err)
+		return
+	}
+	l := &f.login
+	action := form.Get(web.FieldAction)
+	switch {
+	case action == web.ActionCancel:
+		p.cancel(c, f, d)
+		return
+	case action == web.ActionNotMe:
+		p.forget(c, f)
+		return
+	case action == web.ActionRestart && d.stage == stageOtherPerson:
+		p.forget(c, f)
+		return
+	case action == web.ActionRetry && d.stage == stageOtherPerson:
+		l.OtherPerson, l.Source, l.Step = false, "", nil
+	case action == web.ActionStepUp && d.stage == stageStepUp:
+		l.SteppingUp, l.Level, l.Source, l.Step = true, d.level, "", nil
+	case action == web.ActionStay && d.stage == stageStepUp && d.mayStay:
+		l.Stayed = true
+	case action == web.ActionOtherSources && d.stage == stageRefuse && f.others:
+		l.Refusal, l.Source, l.Step = nil, "", nil
+	case action == web.ActionOtherSources && d.stage == stageSource && f.others:
+		l.Source, l.Step, l.Failed = "", nil, ""
+		if err := p.save(ctx, f); err != nil {
+			p.fail(c, f, err)
+			return
+		}
+		p.showChoose(c, f, d)
+		return
+	case form.Has(web.FieldSource) && len(d.choices) > 0:
+		p.choose(f, d, form.Get(web.FieldSource))
+	case d.stage == stageSource && l.Step != nil && l.Step.Page != "":
+		p.finish(c, f, d.source, form)
+		return
+	default:
+		p.advance(c, f)
+		return
+	}
+	if err := p.save(ctx, f); err != nil {
+		p.fail(c, f, err)
+		return
+	}
+	p.toLogin(c, f)
+}
+
+// choose notes the chosen source, if it is one that was offered.
+func (p *Provider) choose(f *flow, d decision, id string) {
+	for _, choice := range d.choices {
+		if choice.Usable && choice.Source.ID == id {
+			f.login.Source, f.login.Step, f.login.Failed = id, nil, ""
+		}
+	}
+}
+
+// cancel ends the login and tells the portal: with the refusal that the page
+// explained, else that the holder declined.
+func (p *Provider) cancel(c *gin.Context, f *flow, d decision) {
+	code := codeAccessDenied
+	if d.stage == stageRefuse {
+		code = d.refusal.Reason.code()
+	}
+	if err := p.end(c.Request.Context(), f); err != nil && !errors.Is(err, errGone) {
+		p.fail(c, f, err)
+		return
+	}
+	p.redirectError(c, f.login.Request.returnTo, refuse(code, ""))
+}
+
+// end takes the login away; errGone says that it was gone.
+func (p *Provider) end(ctx context.Context, f *flow) error {
+	if f.raw == nil {
+		return nil
+	}
+	if err := p.applyAll(ctx, f.browser.handle.slot, store.Take(loginKey(f.login.ID))); err != nil {
+		return fmt.Errorf("ending login: %w", err)
+	}
+	return nil
+}
+
+// forget ends this browser's session ("not me") and begins the same request
+// again as nobody.
+func (p *Provider) forget(c *gin.Context, f *flow) {
+	ctx := c.Request.Context()
+	err := p.applyAll(ctx, f.browser.handle.slot,
+		store.Take(loginKey(f.login.ID)), store.Take(f.browser.handle.key(kindSession)))
+	if err != nil {
+		p.fail(c, f, fmt.Errorf("ending session: %w", err))
+		return
+	}
+	fresh := &flow{browser: p.newBrowser(), login: login{
+		ID: randomText(16), CSRF: randomText(secretBytes), Request: f.login.Request,
+		StartedAt: p.deps.Now(), Level: f.login.Request.Need.Floor,
+	}}
+	if err := p.save(ctx, fresh); err != nil {
+		p.fail(c, fresh, err)
+		return
+	}
+	p.setCookie(c, fresh.browser.handle)
+	p.toLogin(c, fresh)
+}
+
+// fail ends a request on a failure: a lost race shows where the login stands,
+// anything else is ours to answer for.
+func (p *Provider) fail(c *gin.Context, f *flow, err error) {
+	if errors.Is(err, errGone) {
+		p.again(c, f.login.ID)
+		return
+	}
+	if f.login.Request.prompts(promptNone) {
+		note(c, "err", err)
+		code := codeServerError
+		if errors.Is(err, store.ErrUnavailable) {
+			code = codeTemporarilyUnavailable
+		}
+		p.redirectError(c, f.login.Request.returnTo, refuse(code, ""))
+		return
+	}
+	p.pageFailure(c, err)
+}
+
+// again answers a form that came twice, or too late: its page is asked for once
+// more with the cookie that the faster answer set. A GET has no second try.
+func (p *Provider) again(c *gin.Context, id string) {
+	if c.Request.Method != http.MethodPost || !isRandomText(id, 16) {
+		p.pageError(c, http.StatusBadRequest, web.ErrorExpired, "login")
+		return
+	}
+	note(c, "refused", "raced")
+	c.Redirect(http.StatusSeeOther, pathLogin+"?"+url.Values{"login": {id}}.Encode())
+}
+
+// holderOf resolves who an assertion speaks of. A missing link is eid.ErrNotFound.
+func (p *Provider) holderOf(ctx context.Context, src eid.Source, a federation.Assertion) (eid.Account, string, error) {
+	id, linkID := a.Account, ""
+	if src.Kind != federation.KindAccount {
+		link, err := p.deps.Accounts.LinkBySubject(ctx, src.ID, a.Subject)
+		if err != nil {
+			return eid.Account{}, "", fmt.Errorf("finding link at %s: %w", src.ID, err)
+		}
+		if !link.Alive(p.deps.Now()) {
+			return eid.Account{}, "", fmt.Errorf("link at %s has ended: %w", src.ID, eid.ErrNotFound)
+		}
+		id, linkID = link.Account, link.ID
+	}
+	account, err := p.deps.Accounts.Account(ctx, id)
+	if err != nil {
+		return eid.Account{}, "", fmt.Errorf("reading account: %w", err)
+	}
+	return account, linkID, nil
+}

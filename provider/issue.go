@@ -1,0 +1,147 @@
+package provider
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"eidgate/eid"
+	"eidgate/store"
+)
+
+// grantRecord is what a code, and later its token family, stands for.
+type grantRecord struct {
+	Grant       eid.Grant       `json:"grant"`
+	Link        string          `json:"link,omitempty"`
+	Subject     string          `json:"sub"`
+	RedirectURI string          `json:"redirect_uri"`
+	Challenge   string          `json:"challenge,omitempty"`
+	Nonce       string          `json:"nonce,omitempty"`
+	Scopes      []string        `json:"scopes"`
+	Claims      requestedClaims `json:"claims,omitzero"`
+}
+
+// Kinds of records in a grant's slot. A family takes the place of its code, so
+// that both have the same key and a replayed code finds what it gave.
+const (
+	kindCode   = "code"
+	kindFamily = "family"
+	kindAccess = "access"
+)
+
+// rulesVersion names the statement of the acr rule that grants are made by.
+const rulesVersion = "acr-1"
+
+// subject derives the pairwise subject of an account in a sector (OpenID Connect
+// Core §8.1): an HMAC under the sector's own secret, which is never rotated.
+func subject(sectorSecret []byte, sector string, account eid.AccountID) string {
+	mac := hmac.New(sha256.New, sectorSecret)
+	mac.Write([]byte("eidgate subject 1\x00" + sector + "\x00" + string(account)))
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+}
+
+// issue freezes the grant, puts it on record and gives the code.
+func (p *Provider) issue(c *gin.Context, f *flow, d decision) {
+	ctx := c.Request.Context()
+	code, err := p.grant(ctx, f, d, ref(c))
+	if err != nil {
+		p.fail(c, f, err)
+		return
+	}
+	note(c, "level", d.terms.Achieved())
+	p.redirect(c, f.login.Request.returnTo, url.Values{"code": {code.String()}})
+}
+
+// grant writes, in this order, the audit row with the issued subject, the end of
+// the login, and the code. If a step fails nothing after it happens: a grant on
+// record without a code is harmless, a code without a record cannot be.
+func (p *Provider) grant(ctx context.Context, f *flow, d decision, ref string) (handle, error) {
+	req, now := &f.login.Request, p.deps.Now()
+	acr, ok := req.Need.ACR(p.cfg.Vocabulary, d.terms.Achieved())
+	if !ok {
+		return handle{}, errors.New("decided to issue below the floor")
+	}
+	g := eid.Grant{
+		ID: randomText(16), Account: f.browser.session.Account, Client: req.Client,
+		Requirement: req.Need, Terms: d.terms, ACR: acr, AMR: d.proof.Methods, AuthTime: d.proof.At,
+		Source: d.proof.Source, IssuedAt: now, Rules: rulesVersion, Config: p.cfg.Version,
+	}
+	secret, err := p.deps.Grants.SectorSecret(ctx, req.rp.Sector)
+	if err != nil {
+		return handle{}, fmt.Errorf("reading sector: %w", err)
+	}
+	sub := subject(secret, req.rp.Sector, g.Account)
+	entry := eid.AuditEntry{At: now, Actor: "holder", Action: eid.ActionGrantIssued, Account: g.Account, Client: req.Client, Ref: ref}
+	if err := p.deps.Grants.RecordGrant(ctx, req.rp.Sector, sub, g, entry); err != nil {
+		return handle{}, fmt.Errorf("recording grant: %w", err)
+	}
+	if err := p.end(ctx, f); err != nil {
+		return handle{}, err
+	}
+	record, err := json.Marshal(grantRecord{
+		Grant: g, Link: d.proof.Link, Subject: sub, RedirectURI: req.RedirectURI, Challenge: req.Challenge,
+		Nonce: req.Nonce, Scopes: req.Scopes, Claims: req.Claims,
+	})
+	if err != nil {
+		return handle{}, fmt.Errorf("writing code: %w", err)
+	}
+	code := newHandle()
+	if err := p.applyAll(ctx, code.slot, store.PutIfAbsent(code.key(kindCode), record, p.cfg.Lifetimes.Code)); err != nil {
+		return handle{}, fmt.Errorf("keeping code: %w", err)
+	}
+	return code, nil
+}
+
+// stillGood checks every term of a grant again, as of now (rule 8): the account's
+// lock and level, the source and its window, the link.
+func (p *Provider) stillGood(ctx context.Context, r *grantRecord) (*eid.Account, bool, error) {
+	account, err := p.deps.Accounts.Account(ctx, r.Grant.Account)
+	if errors.Is(err, eid.ErrNotFound) {
+		return nil, false, nil
+	}
+	if err != nil {
+		return nil, false, fmt.Errorf("reading account: %w", err)
+	}
+	if account.Usable() != nil {
+		return nil, false, nil
+	}
+	rp, err := p.deps.Clients.RelyingParty(ctx, r.Grant.Client)
+	if errors.Is(err, eid.ErrNotFound) {
+		return nil, false, nil
+	}
+	if err != nil {
+		return nil, false, fmt.Errorf("finding client: %w", err)
+	}
+	sources, err := p.deps.Sources.Policies(ctx)
+	if err != nil {
+		return nil, false, fmt.Errorf("reading sources: %w", err)
+	}
+	var links []eid.Link
+	if r.Link != "" {
+		if links, err = p.deps.Accounts.LinksOf(ctx, account.ID); err != nil {
+			return nil, false, fmt.Errorf("reading links: %w", err)
+		}
+	}
+	v := view{account: &account, links: links, sources: sources, now: p.deps.Now(), level2Proof: p.cfg.Lifetimes.Level2Proof}
+	v.login.Request.rp = rp
+	return &account, v.holds(r.Grant, r.Link), nil
+}
+
+// holds re-computes the terms of a grant. Age is not among them: it counts for
+// new grants only.
+func (v *view) holds(g eid.Grant, link string) bool {
+	t := v.termsOf(proofOf(g, link))
+	t.Freshness = g.Terms.Freshness
+	return t.Achieved() >= g.ACR.Level
+}
+
+// seconds is a lifetime in the unit of the protocol.
+func seconds(d time.Duration) int64 { return int64(d / time.Second) }

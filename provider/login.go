@@ -1,0 +1,228 @@
+package provider
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"eidgate/eid"
+	"eidgate/federation"
+	"eidgate/store"
+)
+
+// login is the one record of a sign-in under way. It lives in the slot of the
+// browser that began it, so a link to it opens nothing elsewhere.
+type login struct {
+	ID        string    `json:"id"`
+	CSRF      string    `json:"csrf"`
+	Request   request   `json:"request"`
+	StartedAt time.Time `json:"started_at"`
+
+	// Level is what the holder is trying to reach now; it begins as the floor.
+	Level eid.Level `json:"level"`
+	// SteppingUp: the holder agreed to raise the living session.
+	SteppingUp bool `json:"stepping_up,omitempty"`
+	// Stayed: the holder declined the offer of a higher level.
+	Stayed bool `json:"stayed,omitempty"`
+	// Source is the chosen one; empty asks for a choice.
+	Source string `json:"source,omitempty"`
+	// Step is what the source waits for.
+	Step *pendingStep `json:"step,omitempty"`
+	// Failed names the source that failed last.
+	Failed string `json:"failed,omitempty"`
+	// OtherPerson: a step-up came back as somebody else, and changed nothing.
+	OtherPerson bool `json:"other_person,omitempty"`
+	// Refusal ends the login, once set.
+	Refusal *refusal `json:"refusal,omitempty"`
+}
+
+// pendingStep is a step of a source that waits for the browser. Fields that the
+// holder typed are never kept.
+type pendingStep struct {
+	Page   string `json:"page,omitempty"`  // a form of ours; empty after a redirect
+	State  string `json:"state,omitempty"` // hash of the state that a callback must bring
+	Memory []byte `json:"memory,omitempty"`
+}
+
+// refusal is why a login cannot go on.
+type refusal struct {
+	Reason reason         `json:"reason"`
+	Source string         `json:"source,omitempty"`
+	Until  time.Time      `json:"until,omitzero"`
+	Lock   eid.LockReason `json:"lock,omitempty"`
+}
+
+// reason names a refusal; pages have a text for each.
+type reason string
+
+// The reasons. Each leads to an error for the portal: see refusal.code.
+const (
+	reasonLevelTooLow  reason = "level_too_low"
+	reasonOneMoreCheck reason = "one_more_check"
+	reasonNoSource     reason = "no_source"
+	reasonUnmet        reason = "unmet"
+	reasonOwnFloor     reason = "own_floor"
+	reasonNotActivated reason = "not_activated"
+	reasonLocked       reason = "locked"
+	reasonNotLinked    reason = "not_linked"
+	reasonSourceEnded  reason = "source_ended"
+	reasonUntrusted    reason = "source_untrusted"
+	reasonTryLater     reason = "try_later"
+)
+
+// code is the error that the portal gets. It says nothing about the holder's
+// own settings or locks.
+func (r reason) code() string {
+	switch r {
+	case reasonLevelTooLow, reasonOneMoreCheck, reasonNoSource, reasonUnmet:
+		return codeUnmet
+	}
+	return codeAccessDenied
+}
+
+// ofSource reports whether the refusal is about one source, so that another may
+// be tried.
+func (r reason) ofSource() bool {
+	switch r {
+	case reasonNotLinked, reasonSourceEnded, reasonUntrusted:
+		return true
+	}
+	return false
+}
+
+// freshSince is the earliest time of a proof that this request accepts.
+func (l *login) freshSince() time.Time {
+	var since time.Time
+	if l.Request.MaxAge != nil {
+		since = l.StartedAt.Add(-time.Duration(*l.Request.MaxAge) * time.Second)
+	}
+	if l.Request.prompts(promptLogin) || l.Request.prompts(promptSelectAccount) {
+		since = l.StartedAt
+	}
+	return since
+}
+
+// mayChangePerson reports whether somebody else than the session's holder may
+// come back.
+func (l *login) mayChangePerson() bool {
+	return l.Request.prompts(promptLogin) || l.Request.prompts(promptSelectAccount)
+}
+
+// flow is one login in one browser during one request of the browser.
+type flow struct {
+	browser browser
+	login   login
+	raw     []byte // the login as stored; nil when it is not
+
+	// What the last decision saw, for pages.
+	holder *eid.Account
+	others bool // more than one source may be chosen
+}
+
+func loginKey(id string) string { return kindLogin + ":" + hashText(id) }
+
+// loadFlow reads the login that the cookie's browser began.
+func (p *Provider) loadFlow(ctx context.Context, h handle, id string) (*flow, error) {
+	if !isRandomText(id, 16) {
+		return nil, errGone
+	}
+	b, results, err := p.loadBrowser(ctx, h, store.Get(loginKey(id)))
+	if err != nil {
+		return nil, err
+	}
+	return p.readFlow(ctx, b, results[0])
+}
+
+func (p *Provider) readFlow(ctx context.Context, b browser, result store.Result) (*flow, error) {
+	if !result.OK {
+		return nil, errGone
+	}
+	f := &flow{browser: b, raw: result.Value}
+	if err := json.Unmarshal(f.raw, &f.login); err != nil {
+		return nil, fmt.Errorf("reading login: %w", err)
+	}
+	if p.deps.Now().Sub(f.login.StartedAt) > p.cfg.Lifetimes.Login {
+		return nil, errGone
+	}
+	rp, err := p.deps.Clients.RelyingParty(ctx, f.login.Request.Client)
+	if err != nil {
+		return nil, fmt.Errorf("finding client: %w", err)
+	}
+	// What was registered may have changed since; the return address must still be.
+	if !matchRedirect(&rp, f.login.Request.RedirectURI) {
+		return nil, errGone
+	}
+	f.login.Request.rp = rp
+	return f, nil
+}
+
+// save writes the login, and the session when it is new. It fails with errGone
+// when another request of this browser was faster.
+func (p *Provider) save(ctx context.Context, f *flow, also ...store.Op) error {
+	raw, err := json.Marshal(&f.login)
+	if err != nil {
+		return fmt.Errorf("writing login: %w", err)
+	}
+	var ops []store.Op
+	if f.browser.raw == nil {
+		session, err := json.Marshal(f.browser.session)
+		if err != nil {
+			return fmt.Errorf("writing session: %w", err)
+		}
+		ops = append(ops, store.PutIfAbsent(f.browser.handle.key(kindSession), session, p.cfg.Lifetimes.SessionIdle))
+		f.browser.raw = session
+	}
+	ttl := p.cfg.Lifetimes.Login
+	if f.raw == nil {
+		ops = append(ops, store.PutIfAbsent(loginKey(f.login.ID), raw, ttl))
+	} else {
+		ops = append(ops, store.CompareAndSet(loginKey(f.login.ID), f.raw, raw, ttl))
+	}
+	ops = append(ops, also...)
+	if err := p.applyAll(ctx, f.browser.handle.slot, ops...); err != nil {
+		return fmt.Errorf("saving login: %w", err)
+	}
+	f.raw = raw
+	return nil
+}
+
+// saveProof writes the login and the proven session under a new secret in one
+// step, and makes the old cookie worthless.
+func (p *Provider) saveProof(ctx context.Context, f *flow, proven session) error {
+	raw, err := json.Marshal(&f.login)
+	if err != nil {
+		return fmt.Errorf("writing login: %w", err)
+	}
+	sessionRaw, err := json.Marshal(proven)
+	if err != nil {
+		return fmt.Errorf("writing session: %w", err)
+	}
+	next := handleIn(f.browser.handle.slot)
+	err = p.applyAll(ctx, next.slot,
+		store.CompareAndSet(loginKey(f.login.ID), f.raw, raw, p.cfg.Lifetimes.Login),
+		store.Take(f.browser.handle.key(kindSession)),
+		store.PutIfAbsent(next.key(kindSession), sessionRaw, p.cfg.Lifetimes.SessionIdle))
+	if err != nil {
+		return fmt.Errorf("saving session: %w", err)
+	}
+	f.browser, f.raw = browser{handle: next, session: proven, raw: sessionRaw}, raw
+	return nil
+}
+
+// applyAll runs the operations and reports errGone if one did not hold.
+func (p *Provider) applyAll(ctx context.Context, slot string, ops ...store.Op) error {
+	results, err := p.deps.State.Apply(ctx, slot, ops...)
+	if err != nil {
+		return err
+	}
+	if len(results) < len(ops) || !results[len(results)-1].OK {
+		return errGone
+	}
+	return nil
+}
+
+// proofBy makes the proof of a believed assertion.
+func proofBy(src eid.Source, a federation.Assertion, account eid.AccountID, link string) federation.Proof {
+	return federation.Proof{Source: src.ID, Account: account, Link: link, Level: a.Level, Methods: a.Methods, At: a.At}
+}

@@ -1,0 +1,263 @@
+package provider
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"eidgate/eid"
+	"eidgate/eid/credential"
+	"eidgate/federation"
+)
+
+// stage is what a login does next. The zero value refuses.
+type stage int
+
+const (
+	stageRefuse      stage = iota
+	stageChoose            // show the sources
+	stageSource            // begin or go on at login.Source
+	stageStepUp            // explain that a higher level is needed, or offer it
+	stageOtherPerson       // a step-up came back as somebody else
+	stageIssue             // give the code
+)
+
+// view is everything that next may look at. Nothing of it changes.
+type view struct {
+	login   login
+	session session
+	account *eid.Account // of the session; nil without one
+	links   []eid.Link   // of the account, alive
+	sources []eid.Source // all registered
+	now     time.Time
+	// level2Proof is how long a proof carries Level2 for new grants.
+	level2Proof time.Duration
+}
+
+// decision is what next found.
+type decision struct {
+	stage   stage
+	refusal refusal             // stageRefuse
+	silent  string              // error for prompt=none; empty only at stageIssue
+	choices []federation.Choice // stageChoose
+	source  string              // stageSource
+	level   eid.Level           // stageStepUp: the level to reach
+	have    eid.Level           // stageStepUp: the level reached so far
+	mayStay bool                // stageStepUp: the floor is met already
+	proof   federation.Proof    // stageIssue: the proof behind the grant
+	terms   eid.Terms           // stageIssue
+}
+
+// next names the stage of a login. It is pure: the same view gives the same
+// decision, and nothing else decides.
+func next(v view) decision {
+	l := &v.login
+	need := l.Request.Need
+	switch {
+	case l.Refusal != nil:
+		d := decision{refusal: *l.Refusal, silent: l.Refusal.Reason.code()}
+		if d.refusal.Reason.ofSource() {
+			d.choices = v.choices(l.Level)
+		}
+		return d
+	case need.Unmet:
+		return refused(reasonUnmet)
+	case l.OtherPerson:
+		return decision{stage: stageOtherPerson, silent: codeLoginRequired}
+	case v.account == nil:
+		return v.signIn(need.Floor)
+	}
+	if err := v.account.Usable(); err != nil {
+		return decision{refusal: refusalOf(err), silent: codeLoginRequired}
+	}
+	proof, terms, ok := v.strongest()
+	if !ok {
+		return v.signIn(need.Floor)
+	}
+	achieved, attainable := terms.Achieved(), v.attainable()
+	own := v.account.OwnFloor
+	switch verdict := need.Decide(achieved, attainable); {
+	case verdict == eid.Refuse:
+		return refused(v.whyTooLow(need.Floor))
+	case verdict == eid.StepUp:
+		return v.stepUp(max(need.Floor, own), achieved)
+	case achieved < own && attainable >= own:
+		return v.stepUp(own, achieved)
+	case achieved < own:
+		return refused(reasonOwnFloor)
+	case verdict == eid.OfferStepUp && !l.Stayed && !l.Request.prompts(promptNone):
+		return v.stepUp(need.Target, achieved)
+	}
+	return decision{stage: stageIssue, proof: proof, terms: terms}
+}
+
+func refused(r reason) decision {
+	return decision{refusal: refusal{Reason: r}, silent: r.code()}
+}
+
+// refusalOf explains why an account is not usable.
+func refusalOf(err error) refusal {
+	var locked *eid.LockedError
+	if errors.As(err, &locked) {
+		return refusal{Reason: reasonLocked, Lock: locked.Lock.Reason}
+	}
+	return refusal{Reason: reasonNotActivated}
+}
+
+// signIn asks for a proof that can reach a level: at the chosen source, at the
+// only one that fits, or after a choice.
+func (v *view) signIn(level eid.Level) decision {
+	level = max(level, v.login.Level)
+	choices := v.choices(level)
+	usable := slices.DeleteFunc(slices.Clone(choices), func(c federation.Choice) bool { return !c.Usable })
+	chosen := slices.ContainsFunc(usable, func(c federation.Choice) bool { return c.Source.ID == v.login.Source })
+	d := decision{silent: codeLoginRequired, choices: choices}
+	if v.login.SteppingUp {
+		d.silent = codeInteractionRequired
+	}
+	switch {
+	case v.login.Source != "" && chosen:
+		d.stage, d.source = stageSource, v.login.Source
+	case len(usable) == 1 && v.login.Failed == "":
+		d.stage, d.source = stageSource, usable[0].Source.ID
+	case len(choices) == 0:
+		return decision{refusal: refusal{Reason: reasonNoSource}, silent: codeLoginRequired}
+	default:
+		d.stage = stageChoose
+	}
+	return d
+}
+
+// stepUp explains first; once the holder agreed it asks for the proof.
+func (v *view) stepUp(level, have eid.Level) decision {
+	if v.login.SteppingUp && !v.login.Request.prompts(promptNone) {
+		return v.signIn(level)
+	}
+	return decision{
+		stage: stageStepUp, silent: codeInteractionRequired,
+		level: level, have: have, mayStay: v.login.Request.Need.MetBy(have) && have >= v.account.OwnFloor,
+	}
+}
+
+// choices are the sources to show. Once the holder is known, those through
+// which this account cannot reach the level are greyed too.
+func (v *view) choices(level eid.Level) []federation.Choice {
+	own := eid.LevelNone
+	if v.account != nil && !v.login.mayChangePerson() {
+		own = v.account.OwnFloor
+	}
+	choices := federation.Choices(v.sources, v.login.Request.rp, level, own, v.now)
+	if !v.login.SteppingUp || v.account == nil {
+		return choices
+	}
+	return slices.DeleteFunc(choices, func(c federation.Choice) bool {
+		return c.Usable && v.reachThrough(c.Source) < level
+	})
+}
+
+// strongest finds the proof that achieves most, the latest among equals.
+func (v *view) strongest() (federation.Proof, eid.Terms, bool) {
+	var best federation.Proof
+	var bestTerms eid.Terms
+	found := false
+	since := v.login.freshSince()
+	for _, p := range v.session.Proofs {
+		if p.At.Before(since) || p.Account != v.account.ID {
+			continue
+		}
+		t := v.termsOf(p)
+		if t.Achieved() == eid.LevelNone {
+			continue
+		}
+		if !found || t.Achieved() > bestTerms.Achieved() || t.Achieved() == bestTerms.Achieved() && !p.At.Before(best.At) {
+			best, bestTerms, found = p, t, true
+		}
+	}
+	return best, bestTerms, found
+}
+
+// termsOf states each term of rule 4 for one proof, as of now.
+func (v *view) termsOf(p federation.Proof) eid.Terms {
+	t := eid.Terms{
+		Account:   v.account.Level,
+		Method:    p.Level,
+		Link:      v.linkCap(p),
+		Freshness: eid.Freshness(p.At, v.now, v.level2Proof),
+		Mandate:   eid.Level2, // nobody acts for another here
+	}
+	if src := v.source(p.Source); src != nil && src.Window.Open(v.now) && src.Trusts(p.Level) && v.login.Request.rp.AllowsSource(src.ID) {
+		t.Source = src.Ceiling(v.now)
+	}
+	return t
+}
+
+func (v *view) linkCap(p federation.Proof) eid.Level {
+	src := v.source(p.Source)
+	if src != nil && src.Kind == federation.KindAccount && p.Link == "" {
+		return eid.Level2
+	}
+	for _, link := range v.links {
+		if link.ID == p.Link && link.Source == p.Source && link.Alive(v.now) {
+			return link.Cap
+		}
+	}
+	return eid.LevelNone
+}
+
+func (v *view) source(id string) *eid.Source {
+	for i := range v.sources {
+		if v.sources[i].ID == id {
+			return &v.sources[i]
+		}
+	}
+	return nil
+}
+
+// attainable is the highest level that this account could reach now at the
+// sources the service accepts.
+func (v *view) attainable() eid.Level {
+	best := eid.LevelNone
+	for _, src := range v.sources {
+		if v.login.Request.rp.AllowsSource(src.ID) {
+			best = max(best, v.reachThrough(src))
+		}
+	}
+	return best
+}
+
+// reachThrough is what this account could reach at one source.
+func (v *view) reachThrough(src eid.Source) eid.Level {
+	reach := min(src.Reach(v.now), v.account.Level)
+	if src.Kind == federation.KindAccount {
+		return min(reach, carried(v.account.Factors))
+	}
+	best := eid.LevelNone
+	for _, link := range v.links {
+		if link.Source == src.ID && link.Alive(v.now) {
+			best = max(best, min(reach, link.Cap))
+		}
+	}
+	return best
+}
+
+// carried is what all enrolled factors together can carry.
+func carried(factors []eid.Factor) eid.Level {
+	methods := make([]string, len(factors))
+	for i, f := range factors {
+		methods[i] = string(f)
+	}
+	return credential.Carries(methods)
+}
+
+// whyTooLow says what stands between this account and the floor.
+func (v *view) whyTooLow(floor eid.Level) reason {
+	if v.account.Level < floor {
+		return reasonLevelTooLow
+	}
+	for _, src := range v.sources {
+		if src.Kind == federation.KindAccount && v.login.Request.rp.AllowsSource(src.ID) && src.Reach(v.now) >= floor {
+			return reasonOneMoreCheck
+		}
+	}
+	return reasonNoSource
+}

@@ -1,0 +1,123 @@
+package provider
+
+import (
+	"crypto/rand"
+	"encoding/base32"
+	"errors"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+
+	"github.com/gin-gonic/gin"
+
+	"eidgate/store"
+	"eidgate/web"
+)
+
+// Limits of every request. The server's own (headers, times) stand in cmd.
+const (
+	maxBody  = 64 << 10 // bytes
+	maxQuery = 16 << 10 // bytes
+)
+
+// Keys of the gin context.
+const (
+	keyRef   = "ref"
+	keyNotes = "notes"
+)
+
+// crockford leaves out the letters that people misread on paper.
+var crockford = base32.NewEncoding("0123456789ABCDEFGHJKMNPQRSTVWXYZ").WithPadding(base32.NoPadding)
+
+// observe gives the request its reference, recovers a panic into a page and
+// writes the one log line. Addresses carry codes and states, so the line names
+// the route, never the address.
+func (p *Provider) observe(c *gin.Context) {
+	b := make([]byte, 5)
+	_, _ = rand.Read(b)
+	text := crockford.EncodeToString(b)
+	c.Set(keyRef, text[:4]+"-"+text[4:])
+	start := p.deps.Now()
+	defer func() {
+		if v := recover(); v != nil {
+			note(c, "panic", v, "stack", string(debug.Stack()))
+			if !c.Writer.Written() {
+				p.pageError(c, http.StatusInternalServerError, "system", "")
+			}
+		}
+		route := c.FullPath()
+		if route == "" {
+			route = "none"
+		}
+		level := slog.LevelInfo
+		if c.Writer.Status() >= http.StatusInternalServerError {
+			level = slog.LevelError
+		}
+		attrs := append([]any{"method", c.Request.Method, "route", route, "status", c.Writer.Status(),
+			"ms", p.deps.Now().Sub(start).Milliseconds(), "ref", ref(c)}, notes(c)...)
+		p.deps.Log.Log(c.Request.Context(), level, "request", attrs...)
+	}()
+	c.Header("X-Request-Reference", ref(c))
+	c.Header("X-Content-Type-Options", "nosniff")
+	if p.secure {
+		c.Header("Strict-Transport-Security", "max-age=31536000")
+	}
+	c.Next()
+}
+
+// bound refuses what is too large before anything parses it.
+func (p *Provider) bound(c *gin.Context) {
+	if len(c.Request.URL.RawQuery) > maxQuery {
+		p.pageError(c, http.StatusRequestURITooLong, "too_large", "query")
+		c.Abort()
+		return
+	}
+	if c.Request.ContentLength > maxBody {
+		p.pageError(c, http.StatusRequestEntityTooLarge, "too_large", "body")
+		c.Abort()
+		return
+	}
+	c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, maxBody)
+}
+
+// ref is the reference of the request.
+func ref(c *gin.Context) string { return c.GetString(keyRef) }
+
+// note adds to the log line of the request. Values must be safe to log.
+func note(c *gin.Context, keyValues ...any) {
+	c.Set(keyNotes, append(notes(c), keyValues...))
+}
+
+func notes(c *gin.Context) []any {
+	v, _ := c.Get(keyNotes)
+	list, _ := v.([]any)
+	return list
+}
+
+// render writes a page.
+func (p *Provider) render(c *gin.Context, page web.Page) {
+	p.deps.Pages.Render(c.Writer, c.Request, page)
+}
+
+// pageError shows an error page that redirects nowhere. detail is a code for the
+// portal's developer.
+func (p *Provider) pageError(c *gin.Context, status int, kind, detail string) {
+	if detail != "" {
+		note(c, "refused", detail)
+	}
+	p.render(c, web.Page{Name: "error", Status: status, Data: web.ErrorData{
+		Common: web.Common{Ref: ref(c)}, Kind: kind, Detail: detail, Time: p.deps.Now(),
+	}})
+}
+
+// pageFailure shows the page for a failure of ours, 503 where waiting helps, and
+// logs the cause.
+func (p *Provider) pageFailure(c *gin.Context, err error) {
+	note(c, "err", err)
+	if errors.Is(err, store.ErrUnavailable) {
+		c.Header("Retry-After", "5")
+		p.pageError(c, http.StatusServiceUnavailable, "unavailable", "")
+		return
+	}
+	p.pageError(c, http.StatusInternalServerError, "system", "")
+}

@@ -1,0 +1,149 @@
+package provider
+
+import (
+	"net/http"
+	"net/url"
+
+	"github.com/gin-gonic/gin"
+
+	"eidgate/federation"
+	"eidgate/web"
+)
+
+// common is what every page of a login carries.
+func (p *Provider) common(c *gin.Context, f *flow) web.Common {
+	return web.Common{
+		Ref: ref(c), Portal: f.login.Request.rp.Name, PortalURL: f.login.Request.rp.URL,
+		Form: web.Hidden{Action: pathLogin, Login: f.login.ID, CSRF: f.login.CSRF},
+	}
+}
+
+// renderLogin writes a page of a login. Its form may end in a redirect to the
+// portal, so the policy of the page allows that one origin.
+func (p *Provider) renderLogin(c *gin.Context, f *flow, status int, name string, data any) {
+	p.render(c, web.Page{Name: name, Status: status, Data: data, FormAction: p.formOrigins(c, f)})
+}
+
+// formOrigins are where a form of this login may end: the portal, and the
+// sources that may be chosen.
+func (p *Provider) formOrigins(c *gin.Context, f *flow) []string {
+	var origins []string
+	if o := originOf(f.login.Request.RedirectURI); o != "" {
+		origins = append(origins, o)
+	}
+	return append(origins, p.deps.Sources.Origins(c.Request.Context(), f.login.Request.rp.Sources)...)
+}
+
+// originOf is the origin of an address, or its scheme where it has no host.
+func originOf(address string) string {
+	u, err := url.Parse(address)
+	switch {
+	case err != nil || u.Scheme == "":
+		return ""
+	case u.Host == "":
+		return u.Scheme + ":"
+	}
+	return u.Scheme + "://" + u.Host
+}
+
+func (p *Provider) showChoose(c *gin.Context, f *flow, d decision) {
+	data := web.ChooseData{Common: p.common(c, f), Level: f.login.Level}
+	for _, choice := range d.choices {
+		data.Tiles = append(data.Tiles, tile(choice))
+		if choice.Source.ID == f.login.Failed {
+			data.Notice, data.NoticeSource = web.ProblemSourceFailed, choice.Source.Name
+		}
+	}
+	p.renderLogin(c, f, http.StatusOK, "choose", data)
+}
+
+func tile(choice federation.Choice) web.Tile {
+	t := web.Tile{
+		ID: choice.Source.ID, Name: choice.Source.Name, Level: choice.Reach,
+		National: choice.Source.Kind == federation.KindAccount, Usable: choice.Usable,
+	}
+	for _, letter := range choice.Source.Name {
+		t.Icon = string(letter)
+		break
+	}
+	switch choice.Why {
+	case federation.ReasonEnded:
+		t.Why = web.Why{Reason: web.WhyEnded, At: choice.At}
+	case federation.ReasonNotYet:
+		t.Why = web.Why{Reason: web.WhyNotOpen, At: choice.At}
+	case federation.ReasonLevelTooLow:
+		t.Why = web.Why{Reason: web.WhyLevelTooLow}
+	case federation.ReasonOwnFloor:
+		t.Why = web.Why{Reason: web.WhyOwnFloor}
+	}
+	return t
+}
+
+// problems are the messages for what a source found wrong with a form.
+var problems = map[string]string{
+	federation.ProblemWrongCredentials: web.ProblemCredentials,
+	federation.ProblemNumberInvalid:    web.ProblemNumberMissing,
+	federation.ProblemPasswordMissing:  web.ProblemPassword,
+	federation.ProblemCodeWrong:        web.ProblemCode,
+	federation.ProblemCodeMissing:      web.ProblemCodeMissing,
+}
+
+// showForm shows a form of ours for a source. What the holder typed comes from
+// the request at hand and is kept nowhere.
+func (p *Provider) showForm(c *gin.Context, f *flow, status int, form federation.Form) {
+	problem := problems[form.Problem]
+	switch form.Page {
+	case federation.PagePassword:
+		p.renderLogin(c, f, status, "password", web.PasswordData{
+			Common: p.common(c, f), Level: f.login.Level, Problem: problem,
+			PersonalNumber: form.Fields[federation.FieldPersonalNumber], OtherSources: f.others,
+		})
+	case federation.PageCode:
+		data := web.CodeData{Common: p.common(c, f), Problem: problem}
+		if f.holder != nil && f.login.SteppingUp {
+			data.Name, data.NotMe = f.holder.Person.Identifier.String(), true
+		}
+		p.renderLogin(c, f, status, "code", data)
+	default:
+		p.pageError(c, http.StatusInternalServerError, web.ErrorSystem, "")
+	}
+}
+
+func (p *Provider) showStepUp(c *gin.Context, f *flow, d decision) {
+	p.renderLogin(c, f, http.StatusOK, "stepup", web.StepUpData{
+		Common: p.common(c, f), Needed: d.level, Have: d.have, MayStay: d.mayStay,
+		HolderName: f.holder.Person.Name, MaskedNumber: f.holder.Person.Identifier.String(),
+	})
+}
+
+func (p *Provider) showOtherPerson(c *gin.Context, f *flow) {
+	p.renderLogin(c, f, http.StatusOK, "other_person", web.OtherPersonData{Common: p.common(c, f)})
+}
+
+// showRefused explains a refusal. The button of the page returns its error to
+// the portal.
+func (p *Provider) showRefused(c *gin.Context, f *flow, r refusal) {
+	note(c, "refused", string(r.Reason))
+	if r.Reason == reasonLocked {
+		p.renderLogin(c, f, http.StatusForbidden, "locked", web.LockedData{Common: p.common(c, f), Reason: r.Lock})
+		return
+	}
+	status := http.StatusForbidden
+	if r.Reason == reasonTryLater {
+		status = http.StatusTooManyRequests
+	}
+	p.renderLogin(c, f, status, "refused", web.RefusedData{
+		Common: p.common(c, f), Reason: string(r.Reason), Source: r.Source, Until: r.Until, OtherSources: f.others,
+	})
+}
+
+// usable counts the sources that may be chosen.
+func usable(choices []federation.Choice) int {
+	n := 0
+	for _, choice := range choices {
+		if choice.Usable {
+			n++
+		}
+	}
+	return n
+}

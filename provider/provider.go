@@ -1,0 +1,196 @@
+// Package provider owns the OpenID provider and its login: authorize, the stages
+// of a sign-in, token, userinfo and discovery.
+package provider
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"eidgate/eid"
+	"eidgate/federation"
+	"eidgate/keys"
+	"eidgate/store"
+	"eidgate/web"
+)
+
+// Clients finds registered relying parties.
+type Clients interface {
+	RelyingParty(ctx context.Context, id string) (eid.RelyingParty, error)
+}
+
+// Accounts reads accounts and their links.
+type Accounts interface {
+	Account(ctx context.Context, id eid.AccountID) (eid.Account, error)
+	LinkBySubject(ctx context.Context, source, subject string) (eid.Link, error)
+	LinksOf(ctx context.Context, id eid.AccountID) ([]eid.Link, error)
+}
+
+// Sources gives the registered sources and the code that speaks to them.
+type Sources interface {
+	Policies(ctx context.Context) ([]eid.Source, error)
+	Open(ctx context.Context, src eid.Source) (federation.Source, error)
+	// Origins are where sign-ins at these sources lead browsers to.
+	Origins(ctx context.Context, ids []string) []string
+}
+
+// Grants keeps what was issued, each act with its audit row.
+type Grants interface {
+	SectorSecret(ctx context.Context, sector string) ([]byte, error)
+	RecordGrant(ctx context.Context, sector, subject string, g eid.Grant, entry eid.AuditEntry) error
+	Record(ctx context.Context, entries ...eid.AuditEntry) error
+}
+
+// Signer signs with the keys in force.
+type Signer interface {
+	Snapshot() *keys.Snapshot
+}
+
+// Lifetimes bound what the provider issues and remembers. design.md has the
+// defaults and the bounds; package config checks them.
+type Lifetimes struct {
+	Login           time.Duration // a sign-in under way
+	Code            time.Duration // an authorization code
+	IDToken         time.Duration
+	AccessToken     time.Duration
+	SessionIdle     time.Duration // a session without use
+	SessionAbsolute time.Duration // a session at all
+	Level2Proof     time.Duration // how long a proof carries Level2 for new grants
+	JWKSMaxAge      time.Duration // how long a key set may be cached
+}
+
+// Config is what the provider is told once.
+type Config struct {
+	Issuer     string // no trailing slash
+	Vocabulary eid.Vocabulary
+	Lifetimes  Lifetimes
+	// Version names the configuration in force; grants record it.
+	Version string
+}
+
+// Deps are what the provider works with.
+type Deps struct {
+	Clients  Clients
+	Accounts Accounts
+	Sources  Sources
+	Grants   Grants
+	State    store.State
+	Keys     Signer
+	Pages    *web.Pages
+	Log      *slog.Logger
+	Now      func() time.Time
+	// Ready reports what keeps this process from serving sign-ins, nil if
+	// nothing does.
+	Ready func(ctx context.Context) error
+}
+
+// Provider answers the protocol's endpoints and runs the login.
+type Provider struct {
+	cfg       Config
+	deps      Deps
+	origin    string // scheme and host of the issuer
+	secure    bool   // the issuer is https
+	discovery document
+}
+
+// New checks the configuration; it starts nothing.
+func New(cfg Config, d Deps) (*Provider, error) {
+	u, err := url.Parse(cfg.Issuer)
+	if err != nil || u.Host == "" || strings.HasSuffix(cfg.Issuer, "/") || u.RawQuery != "" || u.Fragment != "" {
+		return nil, fmt.Errorf("issuer %q: want an absolute address without trailing slash, query or fragment", cfg.Issuer)
+	}
+	if u.Path != "" {
+		return nil, fmt.Errorf("issuer %q: a path is not supported; give the gateway a host of its own", cfg.Issuer)
+	}
+	l := cfg.Lifetimes
+	if min(l.Login, l.Code, l.IDToken, l.AccessToken, l.SessionIdle, l.SessionAbsolute, l.Level2Proof, l.JWKSMaxAge) <= 0 {
+		return nil, errors.New("lifetimes: each must be longer than zero")
+	}
+	if cfg.Vocabulary.Level1 == "" || cfg.Vocabulary.Level2 == "" || cfg.Vocabulary.Level1 == cfg.Vocabulary.Level2 {
+		return nil, errors.New("acr: two different values are needed")
+	}
+	p := &Provider{cfg: cfg, deps: d, origin: u.Scheme + "://" + u.Host, secure: u.Scheme == "https"}
+	p.discovery, err = newDocument(p.metadata())
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// Handler routes the provider's endpoints. Each answer carries a request
+// reference that the log line of the request repeats.
+func (p *Provider) Handler() http.Handler {
+	gin.SetMode(gin.ReleaseMode)
+	r := gin.New()
+	// Addresses of clients are taken from the connection only.
+	if err := r.SetTrustedProxies(nil); err != nil {
+		panic(err) // nil is always accepted
+	}
+	r.HandleMethodNotAllowed = true
+	r.RedirectTrailingSlash = false
+	r.Use(p.observe, p.bound)
+
+	get := func(path string, h gin.HandlerFunc) { r.GET(path, h); r.HEAD(path, h) }
+	get("/", p.home)
+	get("/healthz", p.health)
+	get("/readyz", p.ready)
+	get("/assets/:name", gin.WrapH(p.deps.Pages.Assets()))
+	get(pathDiscovery, p.discovery.serve)
+	get(pathKeys, p.jwks)
+	r.GET(pathAuthorize, p.authorize)
+	r.POST(pathAuthorize, p.authorizePost)
+	r.POST(pathToken, p.token())
+	r.GET(pathUserinfo, p.userinfo)
+	r.POST(pathUserinfo, p.userinfo)
+
+	// Forms of our own pages come from our own pages only.
+	guard := http.NewCrossOriginProtection()
+	sameOrigin := func(c *gin.Context) {
+		if err := guard.Check(c.Request); err != nil {
+			p.pageError(c, http.StatusForbidden, web.ErrorForbidden, "cross_origin")
+			c.Abort()
+		}
+	}
+	r.GET(pathLogin, p.showLogin)
+	r.POST(pathLogin, sameOrigin, p.submitLogin)
+	r.GET(pathCallback+":source", p.callback)
+
+	r.NoRoute(func(c *gin.Context) { p.pageError(c, http.StatusNotFound, "not_found", "") })
+	r.NoMethod(func(c *gin.Context) { p.pageError(c, http.StatusMethodNotAllowed, "invalid_request", "method") })
+	return r
+}
+
+// Paths of the endpoints.
+const (
+	pathDiscovery = "/.well-known/openid-configuration"
+	pathKeys      = "/keys"
+	pathAuthorize = "/authorize"
+	pathToken     = "/token"
+	pathUserinfo  = "/userinfo"
+	pathLogin     = "/login"
+	pathCallback  = "/callback/"
+)
+
+func (p *Provider) health(c *gin.Context) { c.String(http.StatusOK, "ok\n") }
+
+func (p *Provider) ready(c *gin.Context) {
+	ctx, cancel := context.WithTimeout(c.Request.Context(), time.Second)
+	defer cancel()
+	if err := p.deps.Ready(ctx); err != nil {
+		note(c, "err", err)
+		c.String(http.StatusServiceUnavailable, "not ready\n")
+		return
+	}
+	c.String(http.StatusOK, "ready\n")
+}
+
+func (p *Provider) home(c *gin.Context) {
+	p.render(c, web.Page{Name: "home", Status: http.StatusOK, Data: web.HomeData{Common: web.Common{Ref: ref(c)}, Issuer: p.cfg.Issuer}})
+}

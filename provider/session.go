@@ -1,0 +1,140 @@
+package provider
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"eidgate/eid"
+	"eidgate/federation"
+	"eidgate/store"
+)
+
+// session is what one browser is to the gateway. It begins nameless, when the
+// first login starts, and is given a person by a proof.
+type session struct {
+	ID        string             `json:"id"`
+	Account   eid.AccountID      `json:"account,omitempty"`
+	Proofs    []federation.Proof `json:"proofs,omitempty"`
+	StartedAt time.Time          `json:"started_at"`
+	SeenAt    time.Time          `json:"seen_at"`
+}
+
+// maxProofs bounds a session's list of proofs; the oldest go first.
+const maxProofs = 8
+
+// Kinds of records in a browser's slot.
+const (
+	kindSession = "session"
+	kindLogin   = "login"
+	kindState   = "state"
+)
+
+// touchEvery keeps the idle time of a session without a write at each request.
+const touchEvery = time.Minute
+
+// errGone reports that a record is no longer there: expired, used, or another
+// browser's. Which one is nobody's business.
+var errGone = errors.New("gone")
+
+// browser is one browser's cookie with the session behind it.
+type browser struct {
+	handle  handle
+	session session
+	raw     []byte // the session as stored; nil when it is new
+}
+
+// cookieName carries the prefix that pins a cookie to one host over https
+// (RFC 6265bis §4.1.3.2). Plain http exists on loopback only.
+func (p *Provider) cookieName() string {
+	if p.secure {
+		return "__Host-eidgate"
+	}
+	return "eidgate"
+}
+
+func (p *Provider) setCookie(c *gin.Context, h handle) {
+	http.SetCookie(c.Writer, &http.Cookie{
+		Name: p.cookieName(), Value: h.String(), Path: "/",
+		Secure: p.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+	})
+}
+
+// cookieHandle reads the handle that this browser holds, if any.
+func (p *Provider) cookieHandle(c *gin.Context) (handle, bool) {
+	cookie, err := c.Request.Cookie(p.cookieName())
+	if err != nil {
+		return handle{}, false
+	}
+	return parseHandle(cookie.Value)
+}
+
+// newBrowser is a browser without a past; its cookie is set with the answer.
+func (p *Provider) newBrowser() browser {
+	now := p.deps.Now()
+	return browser{handle: newHandle(), session: session{ID: randomText(16), StartedAt: now, SeenAt: now}}
+}
+
+// loadBrowser reads the living session of the cookie, together with whatever
+// else the caller wants of the slot. errGone means there is none.
+func (p *Provider) loadBrowser(ctx context.Context, h handle, ops ...store.Op) (browser, []store.Result, error) {
+	results, err := p.deps.State.Apply(ctx, h.slot, append([]store.Op{store.Get(h.key(kindSession))}, ops...)...)
+	if err != nil {
+		return browser{}, nil, fmt.Errorf("loading session: %w", err)
+	}
+	if !results[0].OK {
+		return browser{}, nil, errGone
+	}
+	b := browser{handle: h, raw: results[0].Value}
+	if err := json.Unmarshal(b.raw, &b.session); err != nil {
+		return browser{}, nil, fmt.Errorf("reading session: %w", err)
+	}
+	now := p.deps.Now()
+	if now.Sub(b.session.SeenAt) > p.cfg.Lifetimes.SessionIdle || now.Sub(b.session.StartedAt) > p.cfg.Lifetimes.SessionAbsolute {
+		return browser{}, nil, errGone
+	}
+	return b, results[1:], nil
+}
+
+// touch notes that the session is in use.
+func (p *Provider) touch(ctx context.Context, b *browser) error {
+	now := p.deps.Now()
+	if now.Sub(b.session.SeenAt) < touchEvery {
+		return nil
+	}
+	b.session.SeenAt = now
+	raw, err := json.Marshal(b.session)
+	if err != nil {
+		return fmt.Errorf("writing session: %w", err)
+	}
+	_, err = p.deps.State.Apply(ctx, b.handle.slot, store.CompareAndSet(b.handle.key(kindSession), b.raw, raw, p.cfg.Lifetimes.SessionIdle))
+	if err != nil {
+		return fmt.Errorf("keeping session: %w", err)
+	}
+	b.raw = raw
+	return nil
+}
+
+// prove gives the session a proof and a new secret: the cookie changes at every
+// sign-in and step-up. A step-up adds to the proofs, a fresh sign-in replaces
+// them, and another person's replaces the session.
+func (s session) prove(proof federation.Proof, steppingUp bool, now time.Time) session {
+	switch {
+	case s.Account != proof.Account:
+		s.ID, s.StartedAt, s.Proofs = randomText(16), now, nil
+	case !steppingUp:
+		s.Proofs = nil
+	}
+	s.Account, s.SeenAt = proof.Account, now
+	// A new array: the old session may still be read.
+	s.Proofs = append(append([]federation.Proof(nil), s.Proofs...), proof)
+	if len(s.Proofs) > maxProofs {
+		s.Proofs = s.Proofs[len(s.Proofs)-maxProofs:]
+	}
+	return s
+}

@@ -1,0 +1,295 @@
+package provider
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+
+	"github.com/gin-gonic/gin"
+
+	"eidgate/eid"
+	"eidgate/federation"
+	"eidgate/store"
+	"eidgate/web"
+)
+
+// atSource begins at a source, or shows again the form that it waits for.
+func (p *Provider) atSource(c *gin.Context, f *flow, id string) {
+	if f.login.Source == id && f.login.Step != nil && f.login.Step.Page != "" {
+		p.showForm(c, f, http.StatusOK, federation.Form{Page: f.login.Step.Page})
+		return
+	}
+	ctx := c.Request.Context()
+	src, speaker, err := p.openSource(ctx, id)
+	if err != nil {
+		p.sourceFailed(c, f, id, err)
+		return
+	}
+	f.login.Source, f.login.Failed = id, ""
+	state := randomText(secretBytes)
+	step, err := speaker.Begin(ctx, p.sourceRequest(f, src, state, nil))
+	if err != nil {
+		p.sourceFailed(c, f, id, err)
+		return
+	}
+	p.follow(c, f, src, state, step)
+}
+
+// finish hands a form's fields or a callback's parameters to the source.
+func (p *Provider) finish(c *gin.Context, f *flow, id string, values url.Values) {
+	ctx := c.Request.Context()
+	src, speaker, err := p.openSource(ctx, id)
+	if err != nil {
+		p.sourceFailed(c, f, id, err)
+		return
+	}
+	state := randomText(secretBytes)
+	step, err := speaker.Finish(ctx, p.sourceRequest(f, src, state, f.login.Step.Memory), federation.Reply{Values: values})
+	if err != nil {
+		p.sourceFailed(c, f, id, err)
+		return
+	}
+	p.follow(c, f, src, state, step)
+}
+
+// sourceRequest says what the login wants of a source.
+func (p *Provider) sourceRequest(f *flow, src eid.Source, state string, memory []byte) federation.Request {
+	req := federation.Request{
+		State: state, Callback: p.cfg.Issuer + pathCallback + src.ID,
+		Level: f.login.Level, Memory: memory, Now: p.deps.Now(),
+		Fresh: !f.login.freshSince().IsZero(),
+	}
+	// The missing factor alone is enough where this source gave the others.
+	given := func(p federation.Proof) bool { return p.Source == src.ID }
+	if f.login.SteppingUp && slices.ContainsFunc(f.browser.session.Proofs, given) {
+		req.Account = f.browser.session.Account
+	}
+	return req
+}
+
+func (p *Provider) openSource(ctx context.Context, id string) (eid.Source, federation.Source, error) {
+	policies, err := p.deps.Sources.Policies(ctx)
+	if err != nil {
+		return eid.Source{}, nil, fmt.Errorf("reading sources: %w", err)
+	}
+	for _, src := range policies {
+		if src.ID == id {
+			speaker, err := p.deps.Sources.Open(ctx, src)
+			return src, speaker, err
+		}
+	}
+	return eid.Source{}, nil, fmt.Errorf("source %s: %w", id, eid.ErrNotFound)
+}
+
+// follow does what a source's step asks: shows a form, redirects, or believes
+// an assertion.
+func (p *Provider) follow(c *gin.Context, f *flow, src eid.Source, state string, step federation.Step) {
+	ctx := c.Request.Context()
+	switch {
+	case step.Assertion != nil:
+		p.believe(c, f, src, *step.Assertion)
+	case step.Form != nil:
+		before := f.login.Step
+		f.login.Step = &pendingStep{Page: step.Form.Page, Memory: step.Memory}
+		if err := p.save(ctx, f); err != nil {
+			p.fail(c, f, err)
+			return
+		}
+		status := http.StatusOK
+		if step.Form.Problem != "" && before != nil {
+			status = http.StatusUnprocessableEntity
+		}
+		p.showForm(c, f, status, *step.Form)
+	case step.Redirect != "":
+		f.login.Step = &pendingStep{State: hashText(state), Memory: step.Memory}
+		if err := p.save(ctx, f, store.PutIfAbsent(stateKey(state), []byte(f.login.ID), p.cfg.Lifetimes.Login)); err != nil {
+			p.fail(c, f, err)
+			return
+		}
+		c.Header("Cache-Control", "no-store")
+		c.Redirect(http.StatusSeeOther, step.Redirect)
+	default:
+		p.sourceFailed(c, f, src.ID, errors.New("source gave no step"))
+	}
+}
+
+func stateKey(state string) string { return kindState + ":" + hashText(state) }
+
+// callback takes a redirect back from a source. The state is looked for in the
+// slot of this browser's cookie, counts once, and belongs to one login at one
+// source.
+func (p *Provider) callback(c *gin.Context) {
+	params, err := url.ParseQuery(c.Request.URL.RawQuery)
+	h, ok := p.cookieHandle(c)
+	if err != nil || !ok || len(params["state"]) != 1 {
+		p.pageError(c, http.StatusBadRequest, web.ErrorExpired, "callback")
+		return
+	}
+	for _, values := range params {
+		if len(values) > 1 {
+			p.pageError(c, http.StatusBadRequest, "invalid_request", "duplicated")
+			return
+		}
+	}
+	ctx := c.Request.Context()
+	state := params.Get("state")
+	b, results, err := p.loadBrowser(ctx, h, store.Take(stateKey(state)))
+	if errors.Is(err, errGone) || err == nil && !results[0].OK {
+		p.pageError(c, http.StatusBadRequest, web.ErrorExpired, "state")
+		return
+	}
+	if err != nil {
+		p.pageFailure(c, err)
+		return
+	}
+	f, err := p.flowIn(ctx, b, string(results[0].Value))
+	if errors.Is(err, errGone) {
+		p.pageError(c, http.StatusBadRequest, web.ErrorExpired, "login")
+		return
+	}
+	if err != nil {
+		p.pageFailure(c, err)
+		return
+	}
+	note(c, "client", f.login.Request.Client)
+	id := c.Param("source")
+	if f.login.Source != id || f.login.Step == nil || !equalText(f.login.Step.State, hashText(state)) {
+		p.pageError(c, http.StatusBadRequest, web.ErrorExpired, "state")
+		return
+	}
+	p.finish(c, f, id, params)
+}
+
+// flowIn reads a login of a browser that is loaded already.
+func (p *Provider) flowIn(ctx context.Context, b browser, id string) (*flow, error) {
+	results, err := p.deps.State.Apply(ctx, b.handle.slot, store.Get(loginKey(id)))
+	if err != nil {
+		return nil, fmt.Errorf("loading login: %w", err)
+	}
+	return p.readFlow(ctx, b, results[0])
+}
+
+// believe decides whether an assertion counts and of whom it speaks, and gives
+// the session its proof.
+func (p *Provider) believe(c *gin.Context, f *flow, src eid.Source, a federation.Assertion) {
+	ctx, now := c.Request.Context(), p.deps.Now()
+	if err := federation.Believe(&src, a, now); err != nil {
+		p.sourceFailed(c, f, src.ID, err)
+		return
+	}
+	account, link, err := p.holderOf(ctx, src, a)
+	if errors.Is(err, eid.ErrNotFound) {
+		p.endWith(c, f, refusal{Reason: reasonNotLinked, Source: src.Name})
+		return
+	}
+	if err != nil {
+		p.fail(c, f, err)
+		return
+	}
+	entry := eid.AuditEntry{
+		At: now, Actor: "holder", Account: account.ID, Client: f.login.Request.Client, Ref: ref(c),
+		Action: eid.ActionSignedIn, Detail: detail(map[string]any{"source": src.ID, "level": a.Level, "amr": a.Methods}),
+	}
+	if f.login.SteppingUp {
+		entry.Action = eid.ActionSteppedUp
+	}
+	if unusable := account.Usable(); unusable != nil {
+		entry.Action = eid.ActionSignInRefused
+		if err := p.deps.Grants.Record(ctx, entry); err != nil {
+			p.fail(c, f, err)
+			return
+		}
+		p.endWith(c, f, refusalOf(unusable))
+		return
+	}
+	f.login.Step, f.login.Source = nil, ""
+	if held := f.browser.session.Account; held != "" && held != account.ID && !f.login.mayChangePerson() {
+		f.login.OtherPerson = true
+		if err := p.save(ctx, f); err != nil {
+			p.fail(c, f, err)
+			return
+		}
+		p.toLogin(c, f)
+		return
+	}
+	// If the audit cannot be written, nobody signs in.
+	if err := p.deps.Grants.Record(ctx, entry); err != nil {
+		p.fail(c, f, err)
+		return
+	}
+	proven := f.browser.session.prove(proofBy(src, a, account.ID, link), f.login.SteppingUp, now)
+	if err := p.saveProof(ctx, f, proven); err != nil {
+		p.fail(c, f, err)
+		return
+	}
+	p.setCookie(c, f.browser.handle)
+	p.toLogin(c, f)
+}
+
+// endWith ends the login with a refusal that the next page explains.
+func (p *Provider) endWith(c *gin.Context, f *flow, r refusal) {
+	f.login.Step, f.login.Refusal = nil, &r
+	if err := p.save(c.Request.Context(), f); err != nil {
+		p.fail(c, f, err)
+		return
+	}
+	p.toLogin(c, f)
+}
+
+// sourceFailed turns a source's error into a page: back to the choice where
+// another try can help, a refusal where it cannot.
+func (p *Provider) sourceFailed(c *gin.Context, f *flow, id string, err error) {
+	note(c, "source", id, "err", err)
+	ctx := c.Request.Context()
+	var throttled *federation.ThrottledError
+	switch {
+	case errors.Is(err, store.ErrUnavailable):
+		p.fail(c, f, err)
+	case errors.As(err, &throttled):
+		p.showRefused(c, f, refusal{Reason: reasonTryLater, Until: throttled.Until})
+	case errors.Is(err, federation.ErrWindowClosed):
+		p.endWith(c, f, refusal{Reason: reasonSourceEnded, Source: p.nameOf(ctx, id)})
+	case errors.Is(err, federation.ErrUntrusted):
+		entry := eid.AuditEntry{At: p.deps.Now(), Actor: "system", Action: eid.ActionSourceDistrust,
+			Client: f.login.Request.Client, Ref: ref(c), Detail: detail(map[string]any{"source": id})}
+		if err := p.deps.Grants.Record(ctx, entry); err != nil {
+			p.fail(c, f, err)
+			return
+		}
+		p.endWith(c, f, refusal{Reason: reasonUntrusted, Source: p.nameOf(ctx, id)})
+	default:
+		// Declined at the source, or the source is away: choose again.
+		f.login.Step, f.login.Source, f.login.Failed = nil, "", id
+		if err := p.save(ctx, f); err != nil {
+			p.fail(c, f, err)
+			return
+		}
+		p.toLogin(c, f)
+	}
+}
+
+func (p *Provider) nameOf(ctx context.Context, id string) string {
+	policies, err := p.deps.Sources.Policies(ctx)
+	if err != nil {
+		return ""
+	}
+	for _, src := range policies {
+		if src.ID == id {
+			return src.Name
+		}
+	}
+	return ""
+}
+
+// detail writes the detail of an audit row.
+func detail(v map[string]any) json.RawMessage {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return nil
+	}
+	return raw
+}

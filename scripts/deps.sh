@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Sees to what the tests need beyond Go: a C compiler for the race detector, a
+# browser and fonts for the end-to-end tests. Installs what is missing when run
+# by root on Debian; else names it and how to install it.
+set -euo pipefail
+
+has_browser() {
+  local name
+  for name in chromium chromium-browser google-chrome google-chrome-stable; do
+    command -v "$name" >/dev/null && return
+  done
+  return 1
+}
+
+has_fonts() {
+  local file
+  for file in /usr/share/fonts/truetype/noto/NotoSans-Regular.* /usr/share/fonts/*/NotoSans-Regular.*; do
+    [[ -e $file ]] && return
+  done
+  return 1
+}
+
+missing=()
+command -v "${CC:-gcc}" >/dev/null || missing+=(gcc)
+[[ -e /usr/include/stdio.h ]] || missing+=(libc6-dev)
+has_browser || missing+=(chromium)
+has_fonts || missing+=(fonts-noto-core)
+
+((${#missing[@]})) || exit 0
+
+if [[ $(id -u) -ne 0 ]] || ! command -v apt-get >/dev/null; then
+  echo "missing for the tests: ${missing[*]}" >&2
+  echo "install with: sudo apt-get update && sudo apt-get install -y --no-install-recommends ${missing[*]}" >&2
+  exit 1
+fi
+
+echo "installing for the tests: ${missing[*]}"
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+if ! { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}"; } >"$log" 2>&1; then
+  tail -n 20 "$log" >&2
+  exit 1
+fi

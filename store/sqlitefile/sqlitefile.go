@@ -1,0 +1,92 @@
+// Package sqlitefile owns how the gateway opens a SQLite file: private to its
+// user, one writer, several readers, times as integers.
+package sqlitefile
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	_ "modernc.org/sqlite" // the driver named "sqlite"
+)
+
+// readers is how many connections read beside the writer.
+const readers = 4
+
+// File is an open SQLite file. Writer has one connection, on which each
+// transaction takes the write lock at its begin, so that two writers wait for
+// each other (5 s at most) instead of failing half way. Reader refuses writes.
+type File struct {
+	Writer *sql.DB
+	Reader *sql.DB
+}
+
+// Create makes the file with mode 0600, and its folder with 0700, unless they
+// are there. SQLite gives its side files the mode of the file.
+func Create(path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return fmt.Errorf("making folder of database: %w", err)
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return fmt.Errorf("making database file: %w", err)
+	}
+	if err := errors.Join(f.Chmod(0o600), f.Close()); err != nil {
+		return fmt.Errorf("making database file private: %w", err)
+	}
+	return nil
+}
+
+// Open opens a file that exists. synchronous is what a commit waits for: FULL
+// for data that must outlive a power cut, NORMAL for data that may lose its last
+// moments then.
+func Open(ctx context.Context, path, synchronous string) (*File, error) {
+	if _, err := os.Stat(path); err != nil {
+		return nil, fmt.Errorf("opening database: %w", err)
+	}
+	writer, err := sql.Open("sqlite", dsn(path, synchronous, "immediate", "query_only(0)"))
+	if err != nil {
+		return nil, fmt.Errorf("opening database: %w", err)
+	}
+	writer.SetMaxOpenConns(1)
+	reader, err := sql.Open("sqlite", dsn(path, synchronous, "deferred", "query_only(1)"))
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("opening database: %w", err), writer.Close())
+	}
+	reader.SetMaxOpenConns(readers)
+	reader.SetMaxIdleConns(readers)
+	f := &File{Writer: writer, Reader: reader}
+	if err := f.Ping(ctx); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// Ping reports whether the file can be reached by writer and readers.
+func (f *File) Ping(ctx context.Context) error {
+	if err := errors.Join(f.Writer.PingContext(ctx), f.Reader.PingContext(ctx)); err != nil {
+		return fmt.Errorf("reaching database: %w", err)
+	}
+	return nil
+}
+
+// Close closes all connections.
+func (f *File) Close() error { return errors.Join(f.Reader.Close(), f.Writer.Close()) }
+
+// dsn names the file and the settings of each connection. Without integer times
+// SQLite would compare texts in the writer's zone.
+func dsn(path, synchronous, txlock, mode string) string {
+	q := url.Values{
+		"_time_integer_format": {"unix_micro"},
+		"_inttotime":           {"1"},
+		"_txlock":              {txlock},
+		"_pragma": {
+			"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(" + synchronous + ")", "foreign_keys(1)", mode,
+		},
+	}
+	return (&url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: q.Encode()}).String()
+}

@@ -1,0 +1,167 @@
+package sqlstore
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"time"
+
+	"eidgate/eid"
+	"eidgate/eid/accounts"
+	"eidgate/store/sqlstore/sqlcgen"
+)
+
+var _ accounts.Store = (*DB)(nil)
+
+// CreateAccount fills accounts.Store.
+func (db *DB) CreateAccount(ctx context.Context, r accounts.Record, entry eid.AuditEntry) error {
+	id, p := string(r.ID), r.Person
+	numberRow := rand.Text()
+	number, err := db.sealer.Seal([]byte(p.Identifier.Reveal()), identifierContext(numberRow))
+	if err != nil {
+		return fmt.Errorf("sealing identifier: %w", err)
+	}
+	at := stamp(r.CreatedAt)
+	return db.write(ctx, func(q *sqlcgen.Queries) error {
+		n, err := q.InsertAccount(ctx, sqlcgen.InsertAccountParams{
+			ID: id, SubjectType: string(p.Type), Name: p.Name, BirthDate: p.BirthDate, Gender: p.Gender,
+			Nationality: p.Nationality, Address: p.Address,
+			Level: int64(r.Level), Status: string(r.Status), OwnFloor: int64(r.OwnFloor),
+			Phone: r.Phone.Value, PhoneVerified: r.Phone.Verified,
+			Email: r.Email.Value, EmailVerified: r.Email.Verified,
+			CreatedAt: at, UpdatedAt: at,
+		})
+		if err := inserted(n, err, "inserting account"); err != nil {
+			return err
+		}
+		n, err = q.InsertIdentifier(ctx, sqlcgen.InsertIdentifierParams{
+			ID: numberRow, Account: id, Kind: string(p.Identifier.Kind()), Country: p.Identifier.Country(),
+			Sealed: number, BlindIndex: db.index.identifier(p.Identifier), CreatedAt: at,
+		})
+		if err := inserted(n, err, "inserting identifier"); err != nil {
+			return err
+		}
+		if r.PasswordHash != "" {
+			if err := db.putCredential(ctx, q, r.ID, eid.Password, r.PasswordHash, at); err != nil {
+				return err
+			}
+		}
+		if !r.TOTPSecret.IsZero() {
+			if err := db.putCredential(ctx, q, r.ID, eid.OneTimeCode, r.TOTPSecret.Reveal(), at); err != nil {
+				return err
+			}
+		}
+		return insertAudit(ctx, q, entry)
+	})
+}
+
+// AddLock fills accounts.Store.
+func (db *DB) AddLock(ctx context.Context, id eid.AccountID, l eid.Lock, entry eid.AuditEntry) error {
+	return db.write(ctx, func(q *sqlcgen.Queries) error {
+		if err := touch(ctx, q, id, l.SetAt); err != nil {
+			return err
+		}
+		err := q.InsertLock(ctx, sqlcgen.InsertLockParams{
+			ID: l.ID, Account: string(id), Reason: string(l.Reason), Requester: l.Requester, Document: l.Document,
+			SetAt: stamp(l.SetAt),
+		})
+		if err != nil {
+			return fmt.Errorf("inserting lock: %w", err)
+		}
+		return insertAudit(ctx, q, entry)
+	})
+}
+
+// LiftLock fills accounts.Store.
+func (db *DB) LiftLock(ctx context.Context, id eid.AccountID, lockID string,
+	decide func(eid.Lock) (accounts.Lift, error),
+) error {
+	return db.write(ctx, func(q *sqlcgen.Queries) error {
+		row, err := q.LockInForce(ctx, lockID, string(id))
+		if err != nil {
+			return fmt.Errorf("finding lock: %w", found(err))
+		}
+		lift, err := decide(lockOf(sqlcgen.LocksInForceRow(row)))
+		if err != nil {
+			return err
+		}
+		n, err := q.LiftLock(ctx, sqlcgen.LiftLockParams{
+			LiftedAt: nullable(lift.At), LiftDocument: lift.Document, ID: lockID,
+		})
+		if err := changed(n, err, "lifting lock"); err != nil {
+			return err
+		}
+		if err := touch(ctx, q, id, lift.At); err != nil {
+			return err
+		}
+		return insertAudit(ctx, q, lift.Entry)
+	})
+}
+
+// Rehash puts a new hash of an unchanged password in the place of an outdated
+// one. It does nothing when the stored hash is another by now: a password changed
+// meanwhile is never undone.
+func (db *DB) Rehash(ctx context.Context, id eid.AccountID, outdated, updated string) error {
+	err := db.write(ctx, func(q *sqlcgen.Queries) error {
+		have, err := db.credential(ctx, q, id, eid.Password)
+		if err != nil || have != outdated {
+			return err
+		}
+		return db.putCredential(ctx, q, id, eid.Password, updated, db.stamp())
+	})
+	if err != nil {
+		return fmt.Errorf("replacing password hash: %w", err)
+	}
+	return nil
+}
+
+func (db *DB) putCredential(ctx context.Context, q *sqlcgen.Queries, id eid.AccountID, f eid.Factor, text string,
+	at time.Time,
+) error {
+	sealed, err := db.sealer.Seal([]byte(text), credentialContext(f, string(id)))
+	if err != nil {
+		return fmt.Errorf("sealing credential: %w", err)
+	}
+	err = q.PutCredential(ctx, sqlcgen.PutCredentialParams{
+		Account: string(id), Factor: string(f), Sealed: sealed, UpdatedAt: at,
+	})
+	if err != nil {
+		return fmt.Errorf("writing credential: %w", err)
+	}
+	return nil
+}
+
+// touch marks an account changed, and finds out whether it exists.
+func touch(ctx context.Context, q *sqlcgen.Queries, id eid.AccountID, at time.Time) error {
+	n, err := q.TouchAccount(ctx, stamp(at), string(id))
+	return changed(n, err, "finding account")
+}
+
+// inserted turns an insert that met a row in its way into eid.ErrExists.
+func inserted(rows int64, err error, doing string) error {
+	if err == nil && rows == 0 {
+		err = eid.ErrExists
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	return nil
+}
+
+// changed turns an update that met no row into eid.ErrNotFound.
+func changed(rows int64, err error, doing string) error {
+	if err == nil && rows == 0 {
+		err = eid.ErrNotFound
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	return nil
+}
+
+func lockOf(row sqlcgen.LocksInForceRow) eid.Lock {
+	return eid.Lock{
+		ID: row.ID, Reason: eid.LockReason(row.Reason), Requester: row.Requester, Document: row.Document,
+		SetAt: row.SetAt,
+	}
+}

@@ -1,0 +1,82 @@
+package sqlstore
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"eidgate/eid"
+	"eidgate/store/sqlstore/sqlcgen"
+)
+
+// maxAuditPage bounds one answer of Audit.
+const maxAuditPage = 1000
+
+// AuditFilter chooses audit rows. Empty fields choose all.
+type AuditFilter struct {
+	Action  string
+	Account eid.AccountID
+	After   int64 // id of the last row seen
+	Limit   int   // at most 1000, which zero means too
+}
+
+// AuditRow is an entry with its place in the audit.
+type AuditRow struct {
+	ID int64
+	eid.AuditEntry
+}
+
+// Record writes entries that tell of no change here, all or none.
+func (db *DB) Record(ctx context.Context, entries ...eid.AuditEntry) error {
+	return db.write(ctx, func(q *sqlcgen.Queries) error {
+		for _, e := range entries {
+			if err := insertAudit(ctx, q, e); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Audit returns the rows that f chooses, oldest first.
+func (db *DB) Audit(ctx context.Context, f AuditFilter) ([]AuditRow, error) {
+	if f.Limit <= 0 || f.Limit > maxAuditPage {
+		f.Limit = maxAuditPage
+	}
+	rows, err := db.reader.Audit(ctx, sqlcgen.AuditParams{
+		After: f.After, Action: f.Action, Account: string(f.Account), Page: int64(f.Limit),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading audit: %w", err)
+	}
+	var list []AuditRow
+	for _, row := range rows {
+		list = append(list, AuditRow{ID: row.ID, AuditEntry: eid.AuditEntry{
+			At: row.At, Actor: row.Actor, Action: row.Action, Account: eid.AccountID(row.Account),
+			Client: row.Client, Ref: row.Ref, Detail: json.RawMessage(row.Detail),
+		}})
+	}
+	return list, nil
+}
+
+// insertAudit writes one row and refuses one that says not when, who or what.
+func insertAudit(ctx context.Context, q *sqlcgen.Queries, e eid.AuditEntry) error {
+	if e.At.IsZero() || e.Actor == "" || e.Action == "" {
+		return errors.New("audit entry without time, actor or action")
+	}
+	if len(e.Detail) == 0 {
+		e.Detail = json.RawMessage("{}")
+	}
+	if !json.Valid(e.Detail) {
+		return errors.New("audit detail is not JSON")
+	}
+	err := q.InsertAudit(ctx, sqlcgen.InsertAuditParams{
+		At: stamp(e.At), Actor: e.Actor, Action: e.Action, Account: string(e.Account), Client: e.Client,
+		Ref: e.Ref, Detail: string(e.Detail),
+	})
+	if err != nil {
+		return fmt.Errorf("writing audit: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,130 @@
+// Package sqlstore keeps durable data in SQL: accounts, links, registrations,
+// sealed keys and secrets, issued subjects and the audit. It speaks SQLite; its
+// queries keep to what PostgreSQL understands as well.
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"eidgate/eid"
+	"eidgate/store/sqlitefile"
+	"eidgate/store/sqlstore/sqlcgen"
+)
+
+// ErrNotMigrated reports a database without the tables this program needs.
+var ErrNotMigrated = errors.New("database is not up to date: run `eidgate migrate`")
+
+// Config says where the data is.
+type Config struct {
+	Path string // of the SQLite file
+}
+
+// DB is the durable store. It is safe for concurrent use, and several processes
+// may share the file.
+type DB struct {
+	file   *sqlitefile.File
+	reader *sqlcgen.Queries
+	writer *sqlcgen.Queries
+	sealer Sealer
+	index  blindIndex
+	now    func() time.Time
+}
+
+// Open opens a database that Migrate made, else it returns ErrNotMigrated. A
+// database that a newer version migrated is served too: migrations are safe with
+// the version before. Open fails when sealer cannot open what the database holds.
+func Open(ctx context.Context, cfg Config, sealer Sealer, now func() time.Time) (*DB, error) {
+	file, err := sqlitefile.Open(ctx, cfg.Path, "FULL")
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w (no file at %s)", ErrNotMigrated, cfg.Path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	db := &DB{file: file, sealer: sealer, now: now}
+	if err := db.prepare(ctx); err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return db, nil
+}
+
+func (db *DB) prepare(ctx context.Context) error {
+	if err := checkSchema(ctx, db.file.Writer); err != nil {
+		return err
+	}
+	var err error
+	if db.writer, err = sqlcgen.Prepare(ctx, db.file.Writer); err != nil {
+		return fmt.Errorf("preparing statements: %w", err)
+	}
+	if db.reader, err = sqlcgen.Prepare(ctx, db.file.Reader); err != nil {
+		return fmt.Errorf("preparing statements: %w", err)
+	}
+	key, err := db.Secret(ctx, "blind-index")
+	if err != nil {
+		return err
+	}
+	db.index = blindIndex(key)
+	return nil
+}
+
+// Ping reports whether the database can be reached.
+func (db *DB) Ping(ctx context.Context) error { return db.file.Ping(ctx) }
+
+// Close closes the database.
+func (db *DB) Close() error {
+	return errors.Join(db.reader.Close(), db.writer.Close(), db.file.Close())
+}
+
+// write runs change in one transaction that holds the write lock from its begin.
+func (db *DB) write(ctx context.Context, change func(q *sqlcgen.Queries) error) error {
+	tx, err := db.file.Writer.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("beginning transaction: %w", err)
+	}
+	if err := change(db.writer.WithTx(tx)); err != nil {
+		return errors.Join(err, rollback(tx))
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("committing: %w", err)
+	}
+	return nil
+}
+
+// read runs several queries on one snapshot.
+func (db *DB) read(ctx context.Context, look func(q *sqlcgen.Queries) error) error {
+	tx, err := db.file.Reader.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return fmt.Errorf("beginning snapshot: %w", err)
+	}
+	return errors.Join(look(db.reader.WithTx(tx)), rollback(tx))
+}
+
+func rollback(tx *sql.Tx) error {
+	if err := tx.Rollback(); err != nil && !errors.Is(err, sql.ErrTxDone) {
+		return fmt.Errorf("rolling back: %w", err)
+	}
+	return nil
+}
+
+// found turns an absent row into eid.ErrNotFound.
+func found(err error) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return eid.ErrNotFound
+	}
+	return err
+}
+
+// stamp is the time now as columns keep it.
+func (db *DB) stamp() time.Time { return stamp(db.now()) }
+
+func stamp(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
+
+// nullable stores the zero time as NULL.
+func nullable(t time.Time) sql.NullTime {
+	return sql.NullTime{Time: stamp(t), Valid: !t.IsZero()}
+}

@@ -1,0 +1,118 @@
+package sqlstore
+
+import (
+	"context"
+	"fmt"
+
+	"eidgate/eid"
+	"eidgate/store/sqlstore/sqlcgen"
+)
+
+// Account returns an account with its factors and the locks in force, all of one
+// moment, or eid.ErrNotFound.
+func (db *DB) Account(ctx context.Context, id eid.AccountID) (eid.Account, error) {
+	var a eid.Account
+	err := db.read(ctx, func(q *sqlcgen.Queries) (err error) {
+		a, err = db.account(ctx, q, string(id))
+		return err
+	})
+	if err != nil {
+		return eid.Account{}, fmt.Errorf("finding account: %w", err)
+	}
+	return a, nil
+}
+
+// AccountByIdentifier returns the account that uses an identifier now, or
+// eid.ErrNotFound.
+func (db *DB) AccountByIdentifier(ctx context.Context, i eid.Identifier) (eid.Account, error) {
+	var a eid.Account
+	err := db.read(ctx, func(q *sqlcgen.Queries) error {
+		id, err := q.AccountByIdentifier(ctx, db.index.identifier(i))
+		if err != nil {
+			return found(err)
+		}
+		a, err = db.account(ctx, q, id)
+		return err
+	})
+	if err != nil {
+		return eid.Account{}, fmt.Errorf("finding account by identifier: %w", err)
+	}
+	return a, nil
+}
+
+// PasswordHash returns the encoded hash of an account's password, or
+// eid.ErrNotFound when it has none.
+func (db *DB) PasswordHash(ctx context.Context, id eid.AccountID) (string, error) {
+	hash, err := db.credential(ctx, db.reader, id, eid.Password)
+	if err != nil {
+		return "", fmt.Errorf("finding password hash: %w", err)
+	}
+	return hash, nil
+}
+
+// TOTPSecret returns the secret of an account's second factor (RFC 6238), or
+// eid.ErrNotFound when it has none.
+func (db *DB) TOTPSecret(ctx context.Context, id eid.AccountID) (eid.Secret, error) {
+	secret, err := db.credential(ctx, db.reader, id, eid.OneTimeCode)
+	if err != nil {
+		return eid.Secret{}, fmt.Errorf("finding TOTP secret: %w", err)
+	}
+	return eid.NewSecret(secret), nil
+}
+
+func (db *DB) account(ctx context.Context, q *sqlcgen.Queries, id string) (eid.Account, error) {
+	row, err := q.Account(ctx, id)
+	if err != nil {
+		return eid.Account{}, found(err)
+	}
+	number, err := db.sealer.Open(row.Sealed, identifierContext(row.Identifier))
+	if err != nil {
+		return eid.Account{}, fmt.Errorf("opening identifier: %w", err)
+	}
+	a := eid.Account{
+		ID: eid.AccountID(row.ID),
+		Person: eid.Person{
+			Type:       eid.SubjectType(row.SubjectType),
+			Identifier: eid.NewIdentifier(eid.IdentifierKind(row.Kind), row.Country, string(number)),
+			Name:       row.Name, BirthDate: row.BirthDate, Gender: row.Gender,
+			Nationality: row.Nationality, Address: row.Address,
+		},
+		Level: eid.Level(row.Level), Status: eid.Status(row.Status), OwnFloor: eid.Level(row.OwnFloor),
+		Phone:     eid.Contact{Value: row.Phone, Verified: row.PhoneVerified},
+		Email:     eid.Contact{Value: row.Email, Verified: row.EmailVerified},
+		UpdatedAt: row.UpdatedAt,
+	}
+	factors, err := q.Factors(ctx, id)
+	if err != nil {
+		return eid.Account{}, fmt.Errorf("finding factors: %w", err)
+	}
+	for _, f := range factors {
+		a.Factors = append(a.Factors, eid.Factor(f))
+	}
+	a.Locks, err = locks(ctx, q, id)
+	return a, err
+}
+
+func locks(ctx context.Context, q *sqlcgen.Queries, id string) ([]eid.Lock, error) {
+	rows, err := q.LocksInForce(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("finding locks: %w", err)
+	}
+	var list []eid.Lock
+	for _, row := range rows {
+		list = append(list, lockOf(row))
+	}
+	return list, nil
+}
+
+func (db *DB) credential(ctx context.Context, q *sqlcgen.Queries, id eid.AccountID, f eid.Factor) (string, error) {
+	sealed, err := q.Credential(ctx, string(id), string(f))
+	if err != nil {
+		return "", found(err)
+	}
+	text, err := db.sealer.Open(sealed, credentialContext(f, string(id)))
+	if err != nil {
+		return "", fmt.Errorf("opening credential: %w", err)
+	}
+	return string(text), nil
+}

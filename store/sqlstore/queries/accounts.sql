@@ -1,0 +1,54 @@
+-- name: InsertAccount :execrows
+INSERT INTO accounts (id, subject_type, name, birth_date, gender, nationality, address, level, status, own_floor,
+    phone, phone_verified, email, email_verified, created_at, updated_at)
+VALUES (@id, @subject_type, @name, @birth_date, @gender, @nationality, @address, @level, @status, @own_floor,
+    @phone, @phone_verified, @email, @email_verified, @created_at, @updated_at)
+ON CONFLICT DO NOTHING;
+
+-- name: InsertIdentifier :execrows
+INSERT INTO identifiers (id, account, kind, country, sealed, blind_index, created_at)
+VALUES (@id, @account, @kind, @country, @sealed, @blind_index, @created_at)
+ON CONFLICT DO NOTHING;
+
+-- name: PutCredential :exec
+INSERT INTO credentials (account, factor, sealed, updated_at)
+VALUES (@account, @factor, @sealed, @updated_at)
+ON CONFLICT (account, factor) DO UPDATE SET sealed = excluded.sealed, updated_at = excluded.updated_at;
+
+-- name: TouchAccount :execrows
+UPDATE accounts SET updated_at = @updated_at WHERE id = @id;
+
+-- name: Account :one
+SELECT a.id, a.subject_type, a.name, a.birth_date, a.gender, a.nationality, a.address, a.level, a.status, a.own_floor,
+    a.phone, a.phone_verified, a.email, a.email_verified, a.updated_at,
+    i.id AS identifier, i.kind, i.country, i.sealed
+FROM accounts a
+JOIN identifiers i ON i.account = a.id AND i.ended_at IS NULL
+WHERE a.id = @id;
+
+-- name: AccountByIdentifier :one
+SELECT account FROM identifiers WHERE blind_index = @blind_index AND ended_at IS NULL;
+
+-- name: Factors :many
+SELECT factor FROM credentials WHERE account = @account ORDER BY factor DESC;
+
+-- name: Credential :one
+SELECT sealed FROM credentials WHERE account = @account AND factor = @factor;
+
+-- name: InsertLock :exec
+INSERT INTO locks (id, account, reason, requester, document, set_at)
+VALUES (@id, @account, @reason, @requester, @document, @set_at);
+
+-- name: LocksInForce :many
+SELECT id, reason, requester, document, set_at
+FROM locks WHERE account = @account AND lifted_at IS NULL ORDER BY set_at, id;
+
+-- name: LockInForce :one
+SELECT id, reason, requester, document, set_at
+FROM locks WHERE id = @id AND account = @account AND lifted_at IS NULL;
+
+-- name: LiftLock :execrows
+UPDATE locks SET lifted_at = @lifted_at, lift_document = @lift_document WHERE id = @id AND lifted_at IS NULL;
+
+-- name: AccountStatus :one
+SELECT status FROM accounts WHERE id = @id;

@@ -1,0 +1,256 @@
+package web
+
+import (
+	"io/fs"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nicksnyder/go-i18n/v2/i18n"
+	"golang.org/x/text/unicode/norm"
+
+	"eidgate/eid"
+)
+
+// messages gives every text of every catalogue by language and id.
+func messages(t *testing.T) map[string]map[string][]string {
+	t.Helper()
+	files, err := fs.Glob(messageFiles, "messages/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]map[string][]string{}
+	for _, name := range files {
+		body, err := messageFiles.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		file, err := i18n.ParseMessageFileBytes(body, name, nil)
+		if err != nil {
+			t.Fatalf("parsing %s: %v", name, err)
+		}
+		texts := map[string][]string{}
+		for _, m := range file.Messages {
+			if _, twice := texts[m.ID]; twice {
+				t.Errorf("%s: %s appears twice", name, m.ID)
+			}
+			for _, form := range []string{m.Zero, m.One, m.Two, m.Few, m.Many, m.Other} {
+				if form != "" {
+					texts[m.ID] = append(texts[m.ID], form)
+				}
+			}
+		}
+		all[file.Tag.String()] = texts
+	}
+	if all["vi"] == nil {
+		t.Fatal("no Vietnamese catalogue")
+	}
+	return all
+}
+
+var literalID = regexp.MustCompile(`(?:\bt|\bcount) "([a-z0-9_.]+)"`)
+
+// used lists the ids that templates and data name; optional ones are steps.
+func used(t *testing.T) (required, optional []string) {
+	t.Helper()
+	err := fs.WalkDir(templateFiles, "templates", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		body, err := templateFiles.ReadFile(name)
+		for _, m := range literalID.FindAllStringSubmatch(string(body), -1) {
+			required = append(required, m[1])
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts := func(prefix string, names ...string) {
+		for _, name := range names {
+			required = append(required, prefix+"."+name)
+		}
+		required = append(required, prefix+".step1")
+		optional = append(optional, prefix+".step2", prefix+".step3")
+	}
+	for _, reason := range RefusedReasons() {
+		parts("refused."+reason, "title", "why")
+	}
+	for _, reason := range eid.LockReasons() {
+		parts("locked."+string(reason), "why", "who")
+	}
+	for _, kind := range ErrorKinds() {
+		parts("error."+kind, "title", "why")
+	}
+	for _, why := range []string{WhyLevelTooLow, WhyEnded, WhyNotOpen, WhyOwnFloor} {
+		required = append(required, "why."+why)
+	}
+	return append(required, ProblemCredentials, ProblemNumberMissing, ProblemPassword, ProblemCode,
+		ProblemCodeMissing, ProblemSourceFailed), optional
+}
+
+func TestCataloguesAreComplete(t *testing.T) {
+	required, optional := used(t)
+	for lang, texts := range messages(t) {
+		for _, id := range required {
+			if len(texts[id]) == 0 {
+				t.Errorf("%s lacks %s", lang, id)
+			}
+		}
+		for _, id := range slices.Sorted(maps.Keys(texts)) {
+			if !slices.Contains(required, id) && !slices.Contains(optional, id) {
+				t.Errorf("%s has %s, which nothing uses", lang, id)
+			}
+		}
+	}
+}
+
+func TestStepsAreCounted(t *testing.T) {
+	for lang, texts := range messages(t) {
+		for id := range texts {
+			prefix, ok := strings.CutSuffix(id, ".step3")
+			if ok && texts[prefix+".step2"] == nil {
+				t.Errorf("%s: %s.step2 is missing before step 3", lang, prefix)
+			}
+		}
+	}
+}
+
+// Words that people who sign in never see, and forms of address that exclude or
+// are too familiar.
+var banned = regexp.MustCompile(`(?i)(^|[^\pL\pN])(oidc|oauth|openid|sso|idp|saml|token|acr|amr|session|redirect|federation|bạn|ông|bà|công dân|mức độ)([^\pL\pN]|$)`)
+
+func TestBannedWords(t *testing.T) {
+	for lang, texts := range messages(t) {
+		for id, forms := range texts {
+			for _, text := range forms {
+				if word := banned.FindString(text); word != "" {
+					t.Errorf("%s: %s says %q", lang, id, word)
+				}
+			}
+		}
+	}
+}
+
+var (
+	control     = regexp.MustCompile(`{{(if|with|else|end)[^}]*}}`)
+	action      = regexp.MustCompile(`{{[^}]*}}`)
+	sentenceEnd = regexp.MustCompile(`[.!?](\s|$)`)
+)
+
+func TestSentencesAreShort(t *testing.T) {
+	const most = 20 // words
+	for lang, texts := range messages(t) {
+		for id, forms := range texts {
+			for _, text := range forms {
+				plain := action.ReplaceAllString(control.ReplaceAllString(text, " "), "x")
+				for _, sentence := range sentenceEnd.Split(plain, -1) {
+					if n := len(strings.Fields(sentence)); n > most {
+						t.Errorf("%s: %s has a sentence of %d words, want at most %d: %q", lang, id, n, most, sentence)
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestMessagesAreNormalised(t *testing.T) {
+	for lang, texts := range messages(t) {
+		for id, forms := range texts {
+			for _, text := range forms {
+				if !norm.NFC.IsNormalString(text) || strings.TrimSpace(text) != text || strings.Contains(text, "  ") {
+					t.Errorf("%s: %s is not NFC or has stray spaces: %q", lang, id, text)
+				}
+			}
+		}
+	}
+}
+
+func vietnamese(t *testing.T) *catalogue {
+	t.Helper()
+	all, err := loadCatalogues()
+	if err != nil {
+		t.Fatalf("loadCatalogues() = %v", err)
+	}
+	return all[0]
+}
+
+func TestTextFailsLoudly(t *testing.T) {
+	c := vietnamese(t)
+	tests := []struct {
+		name  string
+		id    string
+		pairs []any
+	}{
+		{"no such message", "nothing", nil},
+		{"empty id", "", nil},
+		{"parameter not given", "level.badge", nil},
+		{"parameter without value", "level.badge", []any{"Level"}},
+		{"parameter without name", "level.badge", []any{1, 2}},
+	}
+	for _, tt := range tests {
+		if got, err := c.text(tt.id, tt.pairs...); err == nil {
+			t.Errorf("%s: text() = %q, want an error", tt.name, got)
+		}
+	}
+}
+
+func TestMessagesWithParameters(t *testing.T) {
+	c := vietnamese(t)
+	none := func(pairs ...any) []any { return pairs }
+	tests := []struct {
+		id    string
+		pairs []any
+		want  string
+	}{
+		{"level.badge", none("Level", eid.Level2), "Định danh mức 2"},
+		{"why.level_too_low", none("Level", eid.Level1, "Needed", eid.Level2), "Chỉ đạt mức 1, dịch vụ cần mức 2"},
+		{"why.level_too_low", none("Level", eid.LevelNone, "Needed", eid.Level1), "Chưa đạt mức nào, dịch vụ cần mức 1"},
+		{"why.ended", none("Date", "01/01/2023"), "Ngừng từ 01/01/2023"},
+		{"refused.try_later.title", none("Clock", "14:05"), "Thử lại sau 14:05"},
+		{"refused.try_later.title", none("Clock", ""), "Thử lại sau ít phút"},
+		{"refused.source_untrusted.title", none("Source", "Bưu điện mẫu"), "Chưa xác nhận được kết quả từ Bưu điện mẫu"},
+		{"stepup.title", none("Level", eid.Level2), "Dịch vụ này cần định danh mức 2"},
+	}
+	for _, tt := range tests {
+		got, err := c.text(tt.id, tt.pairs...)
+		if err != nil || got != tt.want {
+			t.Errorf("text(%s) = %q, %v, want %q", tt.id, got, err, tt.want)
+		}
+	}
+}
+
+func TestCount(t *testing.T) {
+	c := vietnamese(t)
+	for n, want := range map[int]string{0: "Có 0 lỗi cần sửa", 1: "Có 1 lỗi cần sửa", 2: "Có 2 lỗi cần sửa"} {
+		if got, err := c.count("problem.count", n); err != nil || got != want {
+			t.Errorf("count(%d) = %q, %v, want %q", n, got, err, want)
+		}
+	}
+}
+
+func TestTimes(t *testing.T) {
+	// The last moment of 2022 in Viet Nam is still the afternoon in UTC.
+	at := time.Date(2022, 12, 31, 16, 59, 0, 0, time.UTC)
+	tests := []struct {
+		name string
+		got  string
+		want string
+	}{
+		{"clock", clock(at), "23:59"},
+		{"date", date(at), "31/12/2022"},
+		{"date a minute later", date(at.Add(time.Minute)), "01/01/2023"},
+		{"when", when(at), "31/12/2022 23:59"},
+		{"zero clock", clock(time.Time{}), ""},
+		{"zero date", date(time.Time{}), ""},
+		{"zero when", when(time.Time{}), ""},
+	}
+	for _, tt := range tests {
+		if tt.got != tt.want {
+			t.Errorf("%s = %q, want %q", tt.name, tt.got, tt.want)
+		}
+	}
+}

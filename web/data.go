@@ -1,0 +1,219 @@
+package web
+
+import (
+	"time"
+
+	"eidgate/eid"
+)
+
+// Common is what every page shows or carries.
+type Common struct {
+	Ref       string // reference of the request, such as K7QF-2M9D; shown when set
+	Portal    string // name of the service that people came from; may be empty
+	PortalURL string // its address, for pages that have no form
+	Form      Hidden
+}
+
+// Problems are what is wrong with the form's fields. Pages with fields answer
+// for themselves.
+func (c Common) Problems() []FieldProblem { return nil }
+
+func (c Common) reference() string { return c.Ref }
+
+// content is the data of a page: it knows which page that is.
+type content interface {
+	page() string
+	reference() string
+}
+
+func (ChooseData) page() string      { return "choose" }
+func (PasswordData) page() string    { return "password" }
+func (CodeData) page() string        { return "code" }
+func (StepUpData) page() string      { return "stepup" }
+func (OtherPersonData) page() string { return "other_person" }
+func (RefusedData) page() string     { return "refused" }
+func (LockedData) page() string      { return "locked" }
+func (ErrorData) page() string       { return "error" }
+func (HomeData) page() string        { return "home" }
+
+// reference finds the reference in any page's data, "" when there is none.
+func reference(data any) string {
+	if c, ok := data.(content); ok {
+		return c.reference()
+	}
+	return ""
+}
+
+// ChooseData is page "choose": which account to sign in with.
+type ChooseData struct {
+	Common
+	Level  eid.Level // needed
+	Tiles  []Tile
+	Notice string // message id of a problem, such as ProblemSourceFailed
+	// NoticeSource names the source that the notice is about.
+	NoticeSource string
+}
+
+// Usable gives the tiles that may be chosen, in the order given.
+func (d ChooseData) Usable() []Tile { return filter(d.Tiles, func(t Tile) bool { return t.Usable }) }
+
+// Unusable gives the tiles that are shown with a reason instead of a button.
+func (d ChooseData) Unusable() []Tile { return filter(d.Tiles, func(t Tile) bool { return !t.Usable }) }
+
+// Tile is one source on page "choose". The zero value cannot be chosen.
+type Tile struct {
+	ID       string
+	Name     string
+	Icon     string    // one letter, decorative
+	Level    eid.Level // the highest level it can reach today
+	National bool      // the national identity, not a provider's own
+	Usable   bool
+	Why      Why // when not usable
+}
+
+// Why says why a source cannot be used.
+type Why struct {
+	Reason string    // one of the Why constants
+	At     time.Time // when the window ended or begins
+}
+
+// Reasons why a source cannot be used.
+const (
+	WhyLevelTooLow = "level_too_low" // below what the service needs
+	WhyEnded       = "ended"         // window over
+	WhyNotOpen     = "not_open"      // window not begun
+	WhyOwnFloor    = "own_floor"     // below what the holder allows
+)
+
+// PasswordData is page "password": personal number and password.
+type PasswordData struct {
+	Common
+	Level          eid.Level // needed
+	PersonalNumber string    // what was typed, given back after a failure
+	Problem        string    // message id; empty at first
+	OtherSources   bool      // there are other ways to sign in
+}
+
+// Number is the personal number as the field shows it.
+func (d PasswordData) Number() string { return groupNumber(d.PersonalNumber) }
+
+// Problems ties the page's problem to its fields.
+func (d PasswordData) Problems() []FieldProblem {
+	switch d.Problem {
+	case "":
+		return nil
+	case ProblemPassword:
+		return []FieldProblem{{FieldPassword, ProblemPassword}}
+	}
+	return []FieldProblem{{FieldPersonalNumber, d.Problem}}
+}
+
+// CodeData is page "code": the one-time code.
+type CodeData struct {
+	Common
+	Problem string // message id; empty at first
+	Name    string // masked number of the account
+	NotMe   bool   // offers action ActionNotMe
+}
+
+// Problems ties the page's problem to its field.
+func (d CodeData) Problems() []FieldProblem {
+	if d.Problem == "" {
+		return nil
+	}
+	return []FieldProblem{{FieldCode, d.Problem}}
+}
+
+// StepUpData is page "stepup": the session's proof is below what is needed.
+type StepUpData struct {
+	Common
+	Needed       eid.Level
+	Have         eid.Level
+	HolderName   string
+	MaskedNumber string
+	MayStay      bool // the service takes Have as well
+}
+
+// OtherPersonData is page "other_person": the proof was someone else's.
+type OtherPersonData struct{ Common }
+
+// RefusedData is page "refused": what, why, the way forward.
+type RefusedData struct {
+	Common
+	Reason       string    // one of the Refused constants
+	Source       string    // names the source that it is about
+	Until        time.Time // when it ended, or when to try again
+	OtherSources bool      // there are other ways to sign in: the first step
+}
+
+// Reasons for a refusal.
+const (
+	RefusedLevelTooLow     = "level_too_low"    // the holder was not verified well enough
+	RefusedOneMoreCheck    = "one_more_check"   // no second factor
+	RefusedNotActivated    = "not_activated"    // account made, never activated
+	RefusedSourceEnded     = "source_ended"     // its window is over (Until)
+	RefusedSourceDown      = "source_down"      // it does not answer
+	RefusedSourceUntrusted = "source_untrusted" // its answer cannot be believed
+	RefusedNotLinked       = "not_linked"       // no national identity behind the account
+	RefusedOwnFloor        = "own_floor"        // below the holder's own minimum
+	RefusedTryLater        = "try_later"        // too many tries (Until)
+	RefusedNoSource        = "no_source"        // no way to sign in fits
+	RefusedUnmet           = "unmet"            // the level asked for cannot be given
+)
+
+// RefusedReasons lists them all.
+func RefusedReasons() []string {
+	return []string{
+		RefusedLevelTooLow, RefusedOneMoreCheck, RefusedNotActivated, RefusedSourceEnded, RefusedSourceDown,
+		RefusedSourceUntrusted, RefusedNotLinked, RefusedOwnFloor, RefusedTryLater, RefusedNoSource, RefusedUnmet,
+	}
+}
+
+// LockedData is page "locked". It is shown after the right password only, and
+// tells the category of the lock: never who asked, nor under which document.
+type LockedData struct {
+	Common
+	Reason eid.LockReason
+}
+
+// ErrorData is page "error".
+type ErrorData struct {
+	Common
+	Kind   string    // one of the Error constants
+	Detail string    // a code for the portal's developer, such as an OAuth error
+	Time   time.Time // shown beside the reference when set
+}
+
+// Kinds of error page.
+const (
+	ErrorInvalidRequest = "invalid_request"
+	ErrorSystem         = "system"
+	ErrorUnavailable    = "unavailable"
+	ErrorExpired        = "expired"   // the login record is gone
+	ErrorForbidden      = "forbidden" // forged or stale form
+	ErrorNotFound       = "not_found"
+	ErrorTooLarge       = "too_large"
+)
+
+// ErrorKinds lists them all.
+func ErrorKinds() []string {
+	return []string{
+		ErrorInvalidRequest, ErrorSystem, ErrorUnavailable, ErrorExpired, ErrorForbidden, ErrorNotFound, ErrorTooLarge,
+	}
+}
+
+// HomeData is page "home": what this address is.
+type HomeData struct {
+	Common
+	Issuer string
+}
+
+func filter(tiles []Tile, keep func(Tile) bool) []Tile {
+	var kept []Tile
+	for _, t := range tiles {
+		if keep(t) {
+			kept = append(kept, t)
+		}
+	}
+	return kept
+}

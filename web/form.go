@@ -1,0 +1,69 @@
+package web
+
+import "strings"
+
+// Hidden are the fields that every form of a login carries.
+type Hidden struct {
+	Action string // address of the post, without fragment
+	Login  string // handle of the login record
+	CSRF   string // value that the login expects back
+}
+
+// Names of the form fields and of the buttons' values.
+const (
+	FieldLogin          = "login"
+	FieldCSRF           = "csrf"
+	FieldAction         = "action"
+	FieldSource         = "source"
+	FieldPersonalNumber = "personal_number"
+	FieldPassword       = "password"
+	FieldCode           = "code"
+
+	ActionCancel       = "cancel"
+	ActionOtherSources = "other_sources"
+	ActionStepUp       = "step_up"
+	ActionStay         = "stay"
+	ActionNotMe        = "not_me"
+	ActionRetry        = "retry"
+	ActionRestart      = "restart"
+)
+
+// Problems of a form: message ids. The wording is in the catalogue.
+const (
+	ProblemCredentials   = "problem.credentials"    // number or password wrong; never which
+	ProblemNumberMissing = "problem.number_missing" // no personal number, or none that could be one
+	ProblemPassword      = "problem.password_missing"
+	ProblemCode          = "problem.code" // wrong, expired or used
+	ProblemCodeMissing   = "problem.code_missing"
+	ProblemSourceFailed  = "problem.source_failed" // notice of the choose page, names the source
+)
+
+// FieldProblem is what is wrong with one field of a form.
+type FieldProblem struct {
+	Field   string
+	Message string // message id
+}
+
+// on gives the message id of a field's problem, "" when there is none.
+func on(problems []FieldProblem, field string) string {
+	for _, p := range problems {
+		if p.Field == field {
+			return p.Message
+		}
+	}
+	return ""
+}
+
+// groupNumber spaces a personal number 3-3-3-3, as people read it aloud. Any
+// other text comes back as it was typed.
+func groupNumber(s string) string {
+	digits := strings.NewReplacer(" ", "", ".", "", "-", "", "\u00a0", "").Replace(s)
+	if len(digits) != 12 || strings.Trim(digits, "0123456789") != "" {
+		return s
+	}
+	return strings.Join([]string{digits[:3], digits[3:6], digits[6:9], digits[9:]}, " ")
+}
+
+// tail gives what a masked number shows: the characters after its last space.
+// Screen readers are told these instead of a row of bullets.
+func tail(masked string) string { return masked[strings.LastIndexByte(masked, ' ')+1:] }

@@ -1,0 +1,163 @@
+// Package web owns the layout, style sheet, messages and form helpers of every
+// page.
+package web
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"path"
+	"strconv"
+	"strings"
+
+	"golang.org/x/text/language"
+)
+
+//go:embed templates
+var templateFiles embed.FS
+
+// Pages renders the pages of the gateway. It is safe for concurrent use.
+type Pages struct {
+	assets    *assets
+	matcher   language.Matcher
+	tags      []language.Tag                           // as the matcher counts them
+	templates map[string]map[string]*template.Template // by language tag, then by page name
+}
+
+// New parses the embedded templates once per language. A message or a template
+// that does not parse is an error.
+func New() (*Pages, error) {
+	assets, err := loadAssets()
+	if err != nil {
+		return nil, err
+	}
+	catalogues, err := loadCatalogues()
+	if err != nil {
+		return nil, err
+	}
+	p := &Pages{assets: assets, templates: make(map[string]map[string]*template.Template, len(catalogues))}
+	for _, c := range catalogues {
+		pages, err := parsePages(c, assets)
+		if err != nil {
+			return nil, fmt.Errorf("parsing pages in %s: %w", c.tag, err)
+		}
+		p.tags = append(p.tags, c.tag)
+		p.templates[c.tag.String()] = pages
+	}
+	p.matcher = language.NewMatcher(p.tags)
+	return p, nil
+}
+
+// Assets serves the style sheet and the icon under /assets/.
+func (p *Pages) Assets() http.Handler { return p.assets }
+
+// Page is one answer to a browser.
+type Page struct {
+	Name   string // names the template
+	Status int    // of HTTP; 200 when zero
+	Data   any    // the data struct of that page
+	// FormAction are origins beside our own where the page's form may end, such
+	// as "http://127.0.0.1:8401" or, for a native client, "org.example.app:".
+	// The caller has validated them against a registration.
+	FormAction []string
+}
+
+// Render writes a page with its security headers. It renders to memory first: a
+// page that fails becomes a logged error page with status 500.
+func (p *Pages) Render(w http.ResponseWriter, r *http.Request, page Page) {
+	tag := p.language(r)
+	body, err := p.execute(tag, page)
+	if err != nil {
+		slog.ErrorContext(r.Context(), "page failed", "page", page.Name, "err", err)
+		page = Page{Name: "error", Status: http.StatusInternalServerError,
+			Data: ErrorData{Common: Common{Ref: reference(page.Data)}, Kind: ErrorSystem}}
+		body, err = p.execute(tag, page)
+	}
+	if err != nil {
+		http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
+		return
+	}
+	status := page.Status
+	if status == 0 {
+		status = http.StatusOK
+	}
+	setPageHeaders(r.Context(), w.Header(), page.FormAction)
+	w.Header().Set("Content-Language", tag)
+	if acceptsGzip(r) {
+		body = zip(body)
+		w.Header().Set("Content-Encoding", "gzip")
+	}
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // a browser that left is nobody's error
+}
+
+// language picks the catalogue by Accept-Language; Vietnamese when unsure.
+func (p *Pages) language(r *http.Request) string {
+	wanted, _, err := language.ParseAcceptLanguage(r.Header.Get("Accept-Language"))
+	if err != nil {
+		return p.tags[0].String()
+	}
+	_, i, _ := p.matcher.Match(wanted...)
+	return p.tags[i].String()
+}
+
+func (p *Pages) execute(tag string, page Page) ([]byte, error) {
+	t, ok := p.templates[tag][page.Name]
+	if !ok {
+		return nil, fmt.Errorf("no page %q", page.Name)
+	}
+	if c, ok := page.Data.(content); !ok || c.page() != page.Name {
+		return nil, fmt.Errorf("page %q given %T", page.Name, page.Data)
+	}
+	var b bytes.Buffer
+	if err := t.ExecuteTemplate(&b, "page", page.Data); err != nil {
+		return nil, fmt.Errorf("rendering: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+// parsePages binds every template to one catalogue. Those in shared are part of
+// every page.
+func parsePages(c *catalogue, a *assets) (map[string]*template.Template, error) {
+	shared, err := template.New("").Funcs(functions(c, a)).ParseFS(templateFiles, "templates/shared/*.html")
+	if err != nil {
+		return nil, err
+	}
+	names, err := fs.Glob(templateFiles, "templates/*.html")
+	if err != nil {
+		return nil, err
+	}
+	pages := make(map[string]*template.Template, len(names))
+	for _, name := range names {
+		t, err := shared.Clone()
+		if err != nil {
+			return nil, err
+		}
+		if t, err = t.ParseFS(templateFiles, name); err != nil {
+			return nil, err
+		}
+		pages[strings.TrimSuffix(path.Base(name), ".html")] = t
+	}
+	return pages, nil
+}
+
+// functions are what templates may call.
+func functions(c *catalogue, a *assets) template.FuncMap {
+	return template.FuncMap{
+		"lang":  func() string { return c.tag.String() },
+		"t":     c.text,
+		"count": c.count,
+		"steps": c.steps,
+		"asset": a.path,
+		"on":    on,
+		"tail":  tail,
+		"clock": clock,
+		"date":  date,
+		"when":  when,
+	}
+}

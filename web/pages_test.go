@@ -1,0 +1,417 @@
+package web
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/xml"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func newPages(t *testing.T) *Pages {
+	t.Helper()
+	p, err := New()
+	if err != nil {
+		t.Fatalf("New() = %v", err)
+	}
+	return p
+}
+
+// render gives the answer to a plain GET, with the headers of that request.
+func render(p *Pages, page Page, headers ...string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(http.MethodGet, "/login", nil)
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	w := httptest.NewRecorder()
+	p.Render(w, r, page)
+	return w
+}
+
+// captureLog gives what is logged during the test.
+func captureLog(t *testing.T) *bytes.Buffer {
+	t.Helper()
+	var log bytes.Buffer
+	before := slog.Default()
+	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
+	t.Cleanup(func() { slog.SetDefault(before) })
+	return &log
+}
+
+// element is one start tag with the text inside it.
+type element struct {
+	name  string
+	attrs map[string]string
+	text  string
+	form  int // which form it stands in, from 1; 0 outside of any
+}
+
+// parse reads a page and fails on tags that do not nest.
+func parse(t *testing.T, body string) []*element {
+	t.Helper()
+	d := xml.NewDecoder(strings.NewReader(body))
+	d.Strict, d.AutoClose, d.Entity = false, xml.HTMLAutoClose, xml.HTMLEntity
+	var all, open []*element
+	forms, form := 0, 0
+	for {
+		token, err := d.Token()
+		if errors.Is(err, io.EOF) {
+			return all
+		}
+		if err != nil {
+			t.Fatalf("page does not parse: %v\n%s", err, body)
+		}
+		switch token := token.(type) {
+		case xml.StartElement:
+			e := &element{name: token.Name.Local, attrs: make(map[string]string)}
+			for _, a := range token.Attr {
+				e.attrs[a.Name.Local] = a.Value
+			}
+			if e.name == "form" {
+				if form != 0 {
+					t.Error("form within a form")
+				}
+				forms++
+				form = forms
+			}
+			e.form = form
+			all, open = append(all, e), append(open, e)
+		case xml.EndElement:
+			if token.Name.Local == "form" {
+				form = 0
+			}
+			open = open[:len(open)-1]
+		case xml.CharData:
+			for _, e := range open {
+				e.text += string(token)
+			}
+		}
+	}
+}
+
+func named(all []*element, name string) []*element {
+	return slices.DeleteFunc(slices.Clone(all), func(e *element) bool { return e.name != name })
+}
+
+func TestEveryPageIsSound(t *testing.T) {
+	p := newPages(t)
+	for _, s := range samples() {
+		t.Run(s.name, func(t *testing.T) {
+			w := render(p, s.page)
+			want := s.page.Status
+			if want == 0 {
+				want = http.StatusOK
+			}
+			if w.Code != want {
+				t.Fatalf("status = %d, want %d", w.Code, want)
+			}
+			body := w.Body.String()
+			if !strings.HasPrefix(body, "<!doctype html>") {
+				t.Errorf("page begins with %.20q", body)
+			}
+			for _, leak := range []string{"<no value>", "ZgotmplZ", "%!", "<script"} {
+				if strings.Contains(body, leak) {
+					t.Errorf("page holds %q", leak)
+				}
+			}
+			all := parse(t, body)
+			checkShell(t, all)
+			checkForms(t, all)
+			checkIDs(t, all)
+		})
+	}
+}
+
+func checkShell(t *testing.T, all []*element) {
+	t.Helper()
+	if got := named(all, "html")[0].attrs["lang"]; got != "vi" {
+		t.Errorf("lang = %q, want vi", got)
+	}
+	for _, name := range []string{"h1", "main", "title", "header", "footer"} {
+		if got := len(named(all, name)); got != 1 {
+			t.Errorf("%s appears %d times, want 1", name, got)
+		}
+	}
+	h1, title := strings.TrimSpace(named(all, "h1")[0].text), named(all, "title")[0].text
+	if h1 == "" || !strings.Contains(title, h1) {
+		t.Errorf("title %q does not say h1 %q", title, h1)
+	}
+	summaries := 0
+	for _, e := range all {
+		if e.name == "script" || e.name == "style" || e.name == "iframe" {
+			t.Errorf("page has a %s", e.name)
+		}
+		for name := range e.attrs {
+			if name == "style" || strings.HasPrefix(name, "on") {
+				t.Errorf("%s has attribute %s", e.name, name)
+			}
+		}
+		if _, focused := e.attrs["autofocus"]; focused {
+			summaries++
+			if e.attrs["id"] != "loi" || e.attrs["tabindex"] != "-1" {
+				t.Errorf("autofocus on %v, want the error summary only", e.attrs)
+			}
+		}
+	}
+	if wrong := strings.HasPrefix(title, "Lỗi: "); wrong != (summaries == 1) {
+		t.Errorf("title %q with %d error summaries", title, summaries)
+	}
+}
+
+func checkForms(t *testing.T, all []*element) {
+	t.Helper()
+	labels := map[string]bool{}
+	for _, l := range named(all, "label") {
+		labels[l.attrs["for"]] = strings.TrimSpace(l.text) != ""
+	}
+	carried := map[int]map[string]bool{}
+	for _, in := range named(all, "input") {
+		if in.attrs["type"] == "hidden" {
+			if carried[in.form] == nil {
+				carried[in.form] = map[string]bool{}
+			}
+			carried[in.form][in.attrs["name"]] = in.attrs["value"] != ""
+			continue
+		}
+		if !labels[in.attrs["id"]] {
+			t.Errorf("field %q has no label", in.attrs["id"])
+		}
+		if _, limited := in.attrs["maxlength"]; limited {
+			t.Errorf("field %q has a maxlength", in.attrs["id"])
+		}
+		if _, echoed := in.attrs["value"]; echoed && in.attrs["name"] != FieldPersonalNumber {
+			t.Errorf("field %q echoes a value", in.attrs["name"])
+		}
+		if in.attrs["autocomplete"] == "" {
+			t.Errorf("field %q has no autocomplete", in.attrs["name"])
+		}
+	}
+	for _, f := range named(all, "form") {
+		if f.attrs["method"] != "post" || f.attrs["action"] != "/login" {
+			t.Errorf("form %v, want a post to /login", f.attrs)
+		}
+		if _, ok := f.attrs["novalidate"]; !ok {
+			t.Errorf("form %d lacks novalidate", f.form)
+		}
+		if !carried[f.form][FieldLogin] || !carried[f.form][FieldCSRF] {
+			t.Errorf("form %d carries %v, want login and csrf", f.form, carried[f.form])
+		}
+	}
+	for _, b := range named(all, "button") {
+		if b.form == 0 || strings.TrimSpace(b.text) == "" {
+			t.Errorf("button %v without a form or a name", b.attrs)
+		}
+		if _, ok := b.attrs["formnovalidate"]; b.attrs["value"] == ActionCancel && !ok {
+			t.Error("cancel lacks formnovalidate")
+		}
+		if _, ok := b.attrs["disabled"]; ok {
+			t.Errorf("button %v is disabled", b.attrs)
+		}
+	}
+}
+
+func checkIDs(t *testing.T, all []*element) {
+	t.Helper()
+	ids := map[string]bool{}
+	for _, e := range all {
+		if id := e.attrs["id"]; id != "" {
+			if ids[id] {
+				t.Errorf("id %q appears twice", id)
+			}
+			ids[id] = true
+		}
+	}
+	for _, e := range all {
+		refs := strings.Fields(e.attrs["aria-describedby"] + " " + e.attrs["aria-labelledby"] + " " + e.attrs["for"])
+		if to, ok := strings.CutPrefix(e.attrs["href"], "#"); ok {
+			refs = append(refs, to)
+		}
+		for _, ref := range refs {
+			if !ids[ref] {
+				t.Errorf("%s refers to %q, which is not there", e.name, ref)
+			}
+		}
+	}
+}
+
+// actions lists name=value of every button of a page, in order.
+func actions(t *testing.T, p *Pages, page Page) []string {
+	t.Helper()
+	var list []string
+	for _, b := range named(parse(t, render(p, page).Body.String()), "button") {
+		list = append(list, b.attrs["name"]+"="+b.attrs["value"])
+	}
+	return list
+}
+
+func TestButtons(t *testing.T) {
+	p := newPages(t)
+	form := Common{Form: Hidden{Action: "/login", Login: "l", CSRF: "c"}}
+	tests := []struct {
+		name string
+		page Page
+		want []string
+	}{
+		{"choose", Page{Name: "choose", Data: ChooseData{Common: form, Tiles: []Tile{{ID: "a", Usable: true}, {ID: "b", Why: Why{Reason: WhyOwnFloor}}}}}, []string{"source=a", "action=cancel"}},
+		// The first button of a form is the one that Enter presses.
+		{"password", Page{Name: "password", Data: PasswordData{Common: form}}, []string{"=", "action=cancel"}},
+		{"password of several", Page{Name: "password", Data: PasswordData{Common: form, OtherSources: true}}, []string{"=", "action=other_sources", "action=cancel"}},
+		{"code", Page{Name: "code", Data: CodeData{Common: form}}, []string{"=", "action=cancel"}},
+		{"code, named", Page{Name: "code", Data: CodeData{Common: form, Name: "••• 789", NotMe: true}}, []string{"action=not_me", "=", "action=cancel"}},
+		{"step-up", Page{Name: "stepup", Data: StepUpData{Common: form, HolderName: "Mẫu"}}, []string{"action=not_me", "action=step_up", "action=cancel"}},
+		{"step-up offered", Page{Name: "stepup", Data: StepUpData{Common: form, MayStay: true}}, []string{"action=step_up", "action=stay", "action=cancel"}},
+		{"other person", Page{Name: "other_person", Data: OtherPersonData{Common: form}}, []string{"action=retry", "action=restart", "action=cancel"}},
+		{"refused", Page{Name: "refused", Data: RefusedData{Common: form, Reason: RefusedUnmet}}, []string{"action=cancel"}},
+		{"refused, others", Page{Name: "refused", Data: RefusedData{Common: form, Reason: RefusedSourceDown, OtherSources: true}}, []string{"action=other_sources", "action=cancel"}},
+		{"refused without login", Page{Name: "refused", Data: RefusedData{Reason: RefusedUnmet}}, nil},
+		{"locked", Page{Name: "locked", Data: LockedData{Common: form, Reason: "self"}}, []string{"action=cancel"}},
+	}
+	for _, tt := range tests {
+		if got := actions(t, p, tt.page); !slices.Equal(got, tt.want) {
+			t.Errorf("%s: buttons = %v, want %v", tt.name, got, tt.want)
+		}
+	}
+}
+
+func TestHostileTextIsInert(t *testing.T) {
+	p := newPages(t)
+	page := Page{Name: "refused", Data: RefusedData{
+		Common: Common{Ref: hostile, Portal: hostile, PortalURL: "javascript:alert(1)"}, Reason: RefusedSourceUntrusted, Source: hostile}}
+	body := render(p, page).Body.String()
+	all := parse(t, body)
+	if strings.Contains(body, "<script") || len(named(all, "script")) != 0 {
+		t.Errorf("page holds a script:\n%s", body)
+	}
+	for _, a := range named(all, "a") {
+		if strings.HasPrefix(a.attrs["href"], "javascript:") {
+			t.Errorf("link to %q", a.attrs["href"])
+		}
+	}
+	if got := named(all, "h1")[0].text; !strings.HasSuffix(got, hostile) {
+		t.Errorf("h1 = %q, want it to end in %q", got, hostile)
+	}
+}
+
+func TestProblemsStandAtTheirFields(t *testing.T) {
+	p := newPages(t)
+	form := Common{Form: Hidden{Action: "/login", Login: "l", CSRF: "c"}}
+	tests := []struct {
+		problem string
+		count   string
+		invalid []string
+	}{
+		{"", "", nil},
+		{ProblemCredentials, "Có 1 lỗi cần sửa", []string{FieldPersonalNumber, FieldPassword}},
+		{ProblemNumberMissing, "Có 1 lỗi cần sửa", []string{FieldPersonalNumber}},
+		{ProblemPassword, "Có 1 lỗi cần sửa", []string{FieldPassword}},
+	}
+	for _, tt := range tests {
+		body := render(p, Page{Name: "password", Data: PasswordData{Common: form, Level: 1, PersonalNumber: "000000000001", Problem: tt.problem}}).Body.String()
+		var invalid []string
+		for _, in := range named(parse(t, body), "input") {
+			if in.attrs["aria-invalid"] == "true" {
+				invalid = append(invalid, in.attrs["name"])
+			}
+		}
+		if !slices.Equal(invalid, tt.invalid) {
+			t.Errorf("%q: invalid fields = %v, want %v", tt.problem, invalid, tt.invalid)
+		}
+		if !strings.Contains(body, tt.count) || (tt.problem == "" && strings.Contains(body, "lỗi cần sửa")) {
+			t.Errorf("%q: summary is not %q", tt.problem, tt.count)
+		}
+		if want := `value="000 000 000 001"`; !strings.Contains(body, want) {
+			t.Errorf("%q: page lacks %s", tt.problem, want)
+		}
+	}
+}
+
+func TestPagesAreLight(t *testing.T) {
+	const goal = 14 << 10 // bytes: one first TCP flight
+	p := newPages(t)
+	shared := 0
+	for _, file := range p.assets.files {
+		shared += len(file.gzip)
+	}
+	for _, s := range samples() {
+		w := render(p, s.page, "Accept-Encoding", "gzip")
+		if got := w.Body.Len() + shared; got > goal {
+			t.Errorf("%s: page, style sheet and icon = %d bytes, want at most %d", s.name, got, goal)
+		}
+	}
+}
+
+func TestCompressedPageIsThePage(t *testing.T) {
+	p := newPages(t)
+	page := samples()[0].page
+	plain := render(p, page)
+	if got := plain.Header().Get("Content-Encoding"); got != "" {
+		t.Errorf("Content-Encoding = %q without Accept-Encoding", got)
+	}
+	lengths := map[int]bool{}
+	for range 40 {
+		w := render(p, page, "Accept-Encoding", "br, gzip;q=0.5")
+		lengths[w.Body.Len()] = true
+		zr, err := gzip.NewReader(w.Body)
+		if err != nil {
+			t.Fatalf("page is no gzip: %v", err)
+		}
+		body, err := io.ReadAll(zr)
+		if err != nil || !bytes.Equal(body, plain.Body.Bytes()) {
+			t.Fatalf("unpacked page differs, err = %v", err)
+		}
+	}
+	if len(lengths) < 2 {
+		t.Error("compressed length never varies")
+	}
+}
+
+func TestFailedPageIsLoggedOnce(t *testing.T) {
+	p := newPages(t)
+	const number = "000000000001"
+	common := Common{Ref: "K7QF-2M9D", Form: Hidden{Action: "/login", Login: number, CSRF: number}}
+	tests := []struct {
+		name string
+		page Page
+	}{
+		{"no such page", Page{Name: "nothing", Data: HomeData{Common: common}}},
+		{"data of another page", Page{Name: "password", Data: HomeData{Common: common, Issuer: number}}},
+		{"no data", Page{Name: "home"}},
+		{"data that would fit", Page{Name: "other_person", Data: LockedData{Common: common}}},
+		{"unknown problem", Page{Name: "password", Data: PasswordData{Common: common, PersonalNumber: number, Problem: "nothing"}}},
+		{"unknown reason", Page{Name: "refused", Data: RefusedData{Common: common, Reason: "nothing", Source: number}}},
+		{"shared template", Page{Name: "shared", Data: HomeData{Common: common}}},
+	}
+	log := captureLog(t)
+	for _, tt := range tests {
+		log.Reset()
+		w := render(p, tt.page)
+		if w.Code != http.StatusInternalServerError {
+			t.Errorf("%s: status = %d, want 500", tt.name, w.Code)
+		}
+		if body := w.Body.String(); !strings.Contains(body, "Hệ thống gặp sự cố") || strings.Contains(body, number) {
+			t.Errorf("%s: not a clean error page:\n%s", tt.name, body)
+		}
+		if strings.Count(log.String(), "\n") != 1 || strings.Contains(log.String(), number) {
+			t.Errorf("%s: log = %q, want one line without %s", tt.name, log.String(), number)
+		}
+		if tt.page.Data != nil && !strings.Contains(w.Body.String(), common.Ref) {
+			t.Errorf("%s: reference is lost", tt.name)
+		}
+	}
+}
+
+func TestLanguage(t *testing.T) {
+	p := newPages(t)
+	for _, accept := range []string{"", "vi", "vi-VN,vi;q=0.9", "en-US,en;q=0.9", "*", "q=;;,,\x00", strings.Repeat("a-", 5000)} {
+		w := render(p, Page{Name: "home", Data: HomeData{}}, "Accept-Language", accept)
+		if got := w.Header().Get("Content-Language"); got != "vi" {
+			t.Errorf("Accept-Language %.20q: Content-Language = %q, want vi", accept, got)
+		}
+	}
+}
