@@ -134,7 +134,7 @@ func TestFormattingHides(t *testing.T) {
 			t.Errorf("Sprint() shows the text: %s", out)
 		}
 		noVerb := "no verb"
-		if out := fmt.Sprintf(noVerb, value); leaks(out, text) {
+		if out := fmt.Sprintf(noVerb, value); leaks(out, text) { //nolint:staticcheck // the surplus argument is the point
 			t.Errorf("Sprintf() of a surplus argument shows the text: %s", out)
 		}
 	})

@@ -8,7 +8,7 @@ import (
 	"eidgate/eid"
 )
 
-// ErrWindowClosed: the source may not be used at this time, by the gateway's
+// ErrWindowClosed reports that the source may not be used at this time, by the gateway's
 // clock.
 var ErrWindowClosed = errors.New("window of the source is closed")
 

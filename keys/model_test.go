@@ -175,7 +175,7 @@ func TestNoValidTokenIsEverRefused(t *testing.T) {
 					rt.Fatalf("Rotate() = %v with the store away: %v", err, !p.cut.IsZero())
 				}
 			},
-			"lose or find the store": func(rt *rapid.T) {
+			"lose or find the store": func(*rapid.T) {
 				p := w.processes[choose(len(w.processes))]
 				if p.cut.IsZero() {
 					p.cut = w.clock.now()

@@ -28,7 +28,7 @@ func (c libraryClient) LoginURL(string) string              { return "" }
 func (c libraryClient) AccessTokenType() op.AccessTokenType { return op.AccessTokenTypeBearer }
 func (c libraryClient) IDTokenLifetime() time.Duration      { return 0 }
 func (c libraryClient) DevMode() bool                       { return false }
-func (c libraryClient) RestrictAdditionalIdTokenScopes() func([]string) []string {
+func (c libraryClient) RestrictAdditionalIdTokenScopes() func([]string) []string { //nolint:staticcheck,revive // the library names it
 	return func([]string) []string { return nil }
 }
 func (c libraryClient) RestrictAdditionalAccessTokenScopes() func([]string) []string {

@@ -77,18 +77,15 @@ func (r reason) code() string {
 	switch r {
 	case reasonLevelTooLow, reasonOneMoreCheck, reasonNoSource, reasonUnmet:
 		return codeUnmet
+	default:
+		return codeAccessDenied
 	}
-	return codeAccessDenied
 }
 
 // ofSource reports whether the refusal is about one source, so that another may
 // be tried.
 func (r reason) ofSource() bool {
-	switch r {
-	case reasonNotLinked, reasonSourceEnded, reasonUntrusted:
-		return true
-	}
-	return false
+	return r == reasonNotLinked || r == reasonSourceEnded || r == reasonUntrusted
 }
 
 // freshSince is the earliest time of a proof that this request accepts.

@@ -28,7 +28,7 @@ func newServe() *cobra.Command {
 			return err
 		}
 		defer func() { err = errors.Join(err, g.close()) }()
-		l, err := net.Listen("tcp", cfg.Listen)
+		l, err := (&net.ListenConfig{}).Listen(c.Context(), "tcp", cfg.Listen)
 		if err != nil {
 			return fmt.Errorf("listening: %w", err)
 		}

@@ -227,7 +227,7 @@ func TestTokenRefused(t *testing.T) {
 	}
 	res, err := http.Get(p.Issuer() + fedtest.PathToken)
 	read(t, res, err)
-	if res.StatusCode != 405 {
+	if res.StatusCode != http.StatusMethodNotAllowed {
 		t.Errorf("GET = %d, want 405", res.StatusCode)
 	}
 }

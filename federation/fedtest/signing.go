@@ -67,6 +67,8 @@ func signCompact(alg jose.SignatureAlgorithm, key any, payload []byte) (string, 
 // signAs signs properly or as an attacker would.
 func (k signingKey) signAs(how Signing, payload []byte) (string, error) {
 	switch how {
+	case SignProperly:
+		return k.sign(payload)
 	case SignNone:
 		return encode(map[string]any{"alg": "none", "kid": k.kid}) + "." + base64.RawURLEncoding.EncodeToString(payload) + ".", nil
 	case SignHS256:

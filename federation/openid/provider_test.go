@@ -114,7 +114,7 @@ func TestFetchOutlivesItsFirstCaller(t *testing.T) {
 	release := make(chan struct{})
 	var calls atomic.Int64
 	var issuer string
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		calls.Add(1)
 		<-release
 		w.Header().Set("Content-Type", "application/json")

@@ -38,7 +38,7 @@ func prepare(ctx context.Context, db *sql.DB) (statements, error) {
 		{&s.sweep, `DELETE FROM entries WHERE (slot, key) IN
 			(SELECT slot, key FROM entries WHERE expires <= ? LIMIT ?)`},
 	} {
-		stmt, err := db.PrepareContext(ctx, p.text)
+		stmt, err := db.PrepareContext(ctx, p.text) //nolint:sqlclosecheck // close does it
 		if err != nil {
 			return statements{}, fmt.Errorf("preparing statement: %w", err)
 		}

@@ -139,7 +139,7 @@ func (p *Portal) ownName(next http.Handler) http.Handler {
 		case r.Method == http.MethodGet || r.Method == http.MethodHead:
 			to := *r.URL
 			to.Scheme, to.Host, to.User = p.base.Scheme, p.base.Host, nil
-			http.Redirect(w, r, to.String(), http.StatusSeeOther)
+			http.Redirect(w, r, to.String(), http.StatusSeeOther) //nolint:gosec // scheme and host are the configured ones
 		default:
 			p.problem(w, http.StatusMisdirectedRequest, problemOtherName)
 		}
@@ -165,7 +165,7 @@ func (p *Portal) logout(w http.ResponseWriter, r *http.Request) {
 	p.render(w, http.StatusOK, "signedout", p.shell("Đã đăng xuất khỏi cổng này"))
 }
 
-func (p *Portal) notFound(w http.ResponseWriter, r *http.Request) {
+func (p *Portal) notFound(w http.ResponseWriter, _ *http.Request) {
 	p.problem(w, http.StatusNotFound, problemNotFound)
 }
 

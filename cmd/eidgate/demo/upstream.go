@@ -91,7 +91,7 @@ func (p *Portal) outbound(ctx context.Context) context.Context {
 func newClient() *http.Client {
 	return &http.Client{
 		Timeout:       callTimeout,
-		Transport:     capped{http.DefaultTransport},
+		Transport:     capped{http.DefaultTransport}, //nolint:forbidigo // a portal calls the one issuer it was given
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
