@@ -100,6 +100,7 @@ type Assertion struct {
 
 // Proof is an assertion that was believed: what a session keeps of it.
 type Proof struct {
+	Login   string        `json:"login"` // the login that it was given in
 	Source  string        `json:"source"`
 	Account eid.AccountID `json:"account"`
 	Link    string        `json:"link,omitempty"` // id of the link that led to the account; empty for the account system

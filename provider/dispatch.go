@@ -41,6 +41,9 @@ func (p *Provider) startLogin(c *gin.Context, req *request) {
 		}
 	}
 	d, err := p.decide(ctx, f)
+	if err == nil && f.holder != nil && f.holder.Usable() != nil {
+		d, err = p.endSession(ctx, f)
+	}
 	if err != nil {
 		p.fail(c, f, err)
 		return
@@ -62,6 +65,17 @@ func (p *Provider) startLogin(c *gin.Context, req *request) {
 		p.setCookie(c, f.browser.handle)
 	}
 	p.toLogin(c, f)
+}
+
+// endSession ends a session whose account was locked since: the device may be in
+// other hands now. The login goes on as nobody's.
+func (p *Provider) endSession(ctx context.Context, f *flow) (decision, error) {
+	_, err := p.deps.State.Apply(ctx, f.browser.handle.slot, store.Delete(f.browser.handle.key(kindSession)))
+	if err != nil {
+		return decision{}, fmt.Errorf("ending session: %w", err)
+	}
+	f.browser, f.holder = p.newBrowser(), nil
+	return p.decide(ctx, f)
 }
 
 // toLogin sends the browser to the page of its login.

@@ -88,22 +88,28 @@ func (r reason) ofSource() bool {
 	return r == reasonNotLinked || r == reasonSourceEnded || r == reasonUntrusted
 }
 
-// freshSince is the earliest time of a proof that this request accepts.
-func (l *login) freshSince() time.Time {
-	var since time.Time
-	if l.Request.MaxAge != nil {
-		since = l.StartedAt.Add(-time.Duration(*l.Request.MaxAge) * time.Second)
-	}
-	if l.Request.prompts(promptLogin) || l.Request.prompts(promptSelectAccount) {
-		since = l.StartedAt
-	}
-	return since
-}
-
 // mayChangePerson reports whether somebody else than the session's holder may
-// come back.
+// come back: the request asks for a sign-in now, whatever the session remembers.
 func (l *login) mayChangePerson() bool {
 	return l.Request.prompts(promptLogin) || l.Request.prompts(promptSelectAccount)
+}
+
+// fresh reports whether the source is to authenticate the holder now.
+func (l *login) fresh() bool { return l.mayChangePerson() || l.Request.MaxAge != nil }
+
+// accepts reports whether a proof is young enough for this request (OpenID
+// Connect Core §3.1.2.1, prompt and max_age). One given in this very login always
+// is; where a sign-in now is asked for no other counts, whatever clocks say.
+func (l *login) accepts(p federation.Proof) bool {
+	switch {
+	case p.Login == l.ID:
+		return true
+	case l.mayChangePerson(), l.Request.MaxAge != nil && *l.Request.MaxAge == 0:
+		return false
+	case l.Request.MaxAge == nil:
+		return true
+	}
+	return !p.At.Before(l.StartedAt.Add(-time.Duration(*l.Request.MaxAge) * time.Second))
 }
 
 // flow is one login in one browser during one request of the browser.
@@ -220,6 +226,6 @@ func (p *Provider) applyAll(ctx context.Context, slot string, ops ...store.Op) e
 }
 
 // proofBy makes the proof of a believed assertion.
-func proofBy(src eid.Source, a federation.Assertion, account eid.AccountID, link string) federation.Proof {
-	return federation.Proof{Source: src.ID, Account: account, Link: link, Level: a.Level, Methods: a.Methods, At: a.At}
+func (l *login) proofBy(src eid.Source, a federation.Assertion, account eid.AccountID, link string) federation.Proof {
+	return federation.Proof{Login: l.ID, Source: src.ID, Account: account, Link: link, Level: a.Level, Methods: a.Methods, At: a.At}
 }

@@ -160,9 +160,8 @@ func (v *view) strongest() (federation.Proof, eid.Terms, bool) {
 	var best federation.Proof
 	var bestTerms eid.Terms
 	found := false
-	since := v.login.freshSince()
 	for _, p := range v.session.Proofs {
-		if p.At.Before(since) || p.Account != v.account.ID {
+		if !v.login.accepts(p) || p.Account != v.account.ID {
 			continue
 		}
 		t := v.termsOf(p)

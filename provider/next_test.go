@@ -27,7 +27,7 @@ func scene() *view {
 			},
 		},
 	}
-	v.login.StartedAt = noon
+	v.login.ID, v.login.StartedAt = "this", noon
 	v.login.Request.rp = eid.RelyingParty{ID: "portal", Sources: []string{"national", "legacy"}}
 	v.need(eid.LevelPolicy{Minimum: eid.Level1})
 	return v
@@ -151,8 +151,23 @@ func TestNext(t *testing.T) {
 		}, stageChoose, "", "", codeLoginRequired},
 		{"prompt login, proved since", func(v *view) {
 			v.signedIn(holder(), "national", eid.Level1, 0)
-			v.login.Request.Prompt = []string{promptLogin}
+			v.login.Request.Prompt, v.session.Proofs[0].Login = []string{promptLogin}, "this"
 		}, stageIssue, "", "", ""},
+		{"prompt login, a proof of this instant", func(v *view) {
+			v.signedIn(holder(), "national", eid.Level1, 0)
+			v.login.Request.Prompt = []string{promptLogin}
+		}, stageChoose, "", "", codeLoginRequired},
+		{"prompt login, proved since by a clock that is behind", func(v *view) {
+			v.signedIn(holder(), "national", eid.Level1, time.Minute)
+			v.login.Request.Prompt, v.session.Proofs[0].Login = []string{promptLogin}, "this"
+		}, stageIssue, "", "", ""},
+		{"max_age over for the higher proof, not for the lower", func(v *view) {
+			v.signedIn(holder(), "national", eid.Level2, 10*time.Minute)
+			v.signedIn(holder(), "national", eid.Level1, 0)
+			v.session.Proofs[1].Login = "this"
+			v.login.Request.MaxAge = pointer(60)
+			v.need(level2)
+		}, stageStepUp, "", "", codeInteractionRequired},
 		{"max_age not over", func(v *view) {
 			v.signedIn(holder(), "national", eid.Level1, time.Minute)
 			v.login.Request.MaxAge = pointer(60)

@@ -120,14 +120,14 @@ func (p *Provider) touch(ctx context.Context, b *browser) error {
 	return nil
 }
 
-// prove gives the session a proof and a new secret: the cookie changes at every
-// sign-in and step-up. A step-up adds to the proofs, a fresh sign-in replaces
-// them, and another person's replaces the session.
-func (s session) prove(proof federation.Proof, steppingUp bool, now time.Time) session {
+// prove gives the session a proof. It adds to the proofs, unless the sign-in was
+// to be a fresh one: then it replaces them, for a level once reached must not
+// outlive a weaker sign-in. Another person's proof replaces the session.
+func (s session) prove(proof federation.Proof, fresh bool, now time.Time) session {
 	switch {
 	case s.Account != proof.Account:
 		s.ID, s.StartedAt, s.Proofs = randomText(16), now, nil
-	case !steppingUp:
+	case fresh:
 		s.Proofs = nil
 	}
 	s.Account, s.SeenAt = proof.Account, now

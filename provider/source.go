@@ -61,7 +61,7 @@ func (p *Provider) sourceRequest(f *flow, src eid.Source, state string, memory [
 	req := federation.Request{
 		State: state, Callback: p.cfg.Issuer + pathCallback + src.ID,
 		Level: f.login.Level, Memory: memory, Now: p.deps.Now(),
-		Fresh: !f.login.freshSince().IsZero(),
+		Fresh: f.login.fresh(),
 	}
 	// The missing factor alone is enough where this source gave the others.
 	given := func(p federation.Proof) bool { return p.Source == src.ID }
@@ -221,7 +221,7 @@ func (p *Provider) believe(c *gin.Context, f *flow, src eid.Source, a federation
 		p.fail(c, f, err)
 		return
 	}
-	proven := f.browser.session.prove(proofBy(src, a, account.ID, link), f.login.SteppingUp, now)
+	proven := f.browser.session.prove(f.login.proofBy(src, a, account.ID, link), f.login.fresh() && !f.login.SteppingUp, now)
 	if err := p.saveProof(ctx, f, proven); err != nil {
 		p.fail(c, f, err)
 		return

@@ -104,10 +104,12 @@ type demoRun struct {
 	stop   func() []string
 
 	mu      sync.Mutex
-	steps   map[string]int64 // latest TOTP step used, by secret
-	clock   time.Duration    // the gateway's clock ahead of ours
-	secrets []string         // texts that no log and no database may hold
-	tokens  []issued
+	steps   map[string]bool // one-time codes used: secret and step
+	codes   []string        // those codes
+	clock   time.Duration   // the gateway's clock ahead of ours
+	secrets []string        // texts that no log and no database may hold
+	tokens  []issued        // token sets that parties were given
+	refs    []string        // references of the gateway's answers
 }
 
 // startDemo runs a demo with flags on ports of its own, in a new data directory
@@ -166,7 +168,7 @@ func stopShared() []string {
 // launch starts a demo and waits for its document.
 func launch(flags []string) (*demoRun, error) {
 	d := &demoRun{
-		stdout: &syncBuffer{}, stderr: &syncBuffer{}, exited: make(chan struct{}), steps: map[string]int64{},
+		stdout: &syncBuffer{}, stderr: &syncBuffer{}, exited: make(chan struct{}), steps: map[string]bool{},
 	}
 	if i := slices.Index(flags, "--at"); i >= 0 {
 		at, err := time.Parse(time.RFC3339, flags[i+1])
@@ -248,22 +250,28 @@ func (d *demoRun) portal(id string) portalReport {
 	panic("no portal " + id)
 }
 
-// code is a one-time code that this run has not used yet: a code counts once,
-// and so do those before it. The gateway takes the neighbours of the present
-// one, so there are at most three in half a minute; when they are used up the
-// next half minute is waited for.
+// code is a one-time code that this run has not used yet: each counts once. The
+// gateway takes the neighbours of the present one too, so there are three in
+// half a minute; when they are used up the next half minute is waited for.
 func (d *demoRun) code(secret string) string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for {
-		step := d.now().Unix() / 30
-		next := max(step, d.steps[secret]+1)
-		if next <= step+1 {
-			d.steps[secret] = next
-			code := totpAt(secret, time.Unix(next*30, 0))
-			return code
+		now := d.now()
+		step := now.Unix() / 30
+		candidates := []int64{step, step + 1}
+		if now.Unix()%30 < 25 { // the one before is about to end otherwise
+			candidates = append(candidates, step-1)
 		}
-		time.Sleep(time.Until(time.Unix((step+1)*30, 0).Add(-d.clock)))
+		for _, s := range candidates {
+			if key := fmt.Sprint(secret, s); !d.steps[key] {
+				d.steps[key] = true
+				code := totpAt(secret, time.Unix(s*30, 0))
+				d.codes = append(d.codes, code)
+				return code
+			}
+		}
+		time.Sleep(time.Unix((step+1)*30, 0).Sub(now))
 	}
 }
 
