@@ -12,8 +12,10 @@ type AuthMethod string
 
 // The registered methods.
 const (
-	AuthNone        AuthMethod = "none"
-	AuthSecretBasic AuthMethod = "client_secret_basic"
+	AuthNone          AuthMethod = "none"
+	AuthSecretBasic   AuthMethod = "client_secret_basic"
+	AuthSecretPost    AuthMethod = "client_secret_post"
+	AuthPrivateKeyJWT AuthMethod = "private_key_jwt"
 )
 
 // RelyingParty is a service that signs people in: what a portal registered.
@@ -39,6 +41,47 @@ type RelyingParty struct {
 	Sources []string `json:"sources"`
 	// PKCEExempt lets a confidential client leave PKCE out.
 	PKCEExempt bool `json:"pkce_exempt,omitempty"`
+
+	// JWKS or JWKSURI hold the client's public keys (RFC 7591 §2), for
+	// private_key_jwt and signed request objects. At most one is set.
+	JWKS    json.RawMessage `json:"jwks,omitempty"`
+	JWKSURI string          `json:"jwks_uri,omitempty"`
+	// Refresh lets the client use refresh tokens. RefreshGrace is how long the
+	// one before the last is answered with the same successor, at most 10 s.
+	Refresh      bool          `json:"refresh,omitempty"`
+	RefreshGrace time.Duration `json:"refresh_grace,omitempty"`
+	// Resources are the audiences (RFC 8707) for which the client may ask JWT
+	// access tokens (RFC 9068).
+	Resources []string `json:"resources,omitempty"`
+	// UserinfoAlg signs userinfo answers: RS256 or ES256; empty answers JSON.
+	UserinfoAlg string `json:"userinfo_alg,omitempty"`
+	// Origins are those of the party's browser clients (CORS).
+	Origins []string `json:"origins,omitempty"`
+	Consent Consent  `json:"consent,omitzero"`
+	Logout  Logout   `json:"logout,omitzero"`
+}
+
+// Consent is how a party may receive a holder's data (Decree 13/2023, Arts. 11
+// and 17).
+type Consent struct {
+	// Purpose tells holders what the data is for.
+	Purpose string `json:"purpose,omitempty"`
+	// LegalBasis, where an administrative portal has one, replaces the holder's
+	// consent: the page informs instead of asking.
+	LegalBasis string `json:"legal_basis,omitempty"`
+}
+
+// Logout says how a party is told that a session ended.
+type Logout struct {
+	// PostLogoutRedirectURIs are where holders may be sent after a logout
+	// (OpenID Connect RP-Initiated Logout §3.1).
+	PostLogoutRedirectURIs []string `json:"post_logout_redirect_uris,omitempty"`
+	// BackchannelURI takes logout tokens (OpenID Connect Back-Channel Logout §2.2).
+	BackchannelURI string `json:"backchannel_uri,omitempty"`
+	// FrontchannelURI is loaded in a frame (OpenID Connect Front-Channel Logout §2);
+	// FrontchannelSession adds iss and sid to it.
+	FrontchannelURI     string `json:"frontchannel_uri,omitempty"`
+	FrontchannelSession bool   `json:"frontchannel_session,omitempty"`
 }
 
 // AllowsSource reports whether the party accepts a source.

@@ -18,6 +18,8 @@ var (
 	ErrDenied = errors.New("sign-in declined at the source")
 	// ErrUntrusted: the answer is not one that may be believed.
 	ErrUntrusted = errors.New("answer of the source not believed")
+	// ErrBusy: there was no room to look at the answer; it may be sent again.
+	ErrBusy = errors.New("source busy")
 	// ErrThrottled: too many tries; see ThrottledError.
 	ErrThrottled = errors.New("too many tries")
 )

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -8,15 +9,22 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
 
 	"eidgate/eid"
+	"eidgate/web"
 )
 
-// Limits of authorization parameters, in bytes or entries.
+// formType is the media type of every form (RFC 6749 Appendix B).
+const formType = "application/x-www-form-urlencoded"
+
+// Limits of authorization parameters, in bytes or entries. They bound what a
+// stranger makes the gateway keep for the life of a login.
 const (
-	maxState     = 2 << 10
+	maxState     = 2 << 10 // state and nonce each; the checklist asks for 1 KB at least
+	maxClaims    = 4 << 10
 	maxACRValues = 16
 	maxMaxAge    = 100 * 365 * 24 * 3600 // seconds
 )
@@ -24,15 +32,28 @@ const (
 // request is a checked authorization request.
 type request struct {
 	returnTo
-	Client    string           `json:"client"`
-	Scopes    []string         `json:"scopes"`
-	Nonce     string           `json:"nonce,omitempty"`
-	Challenge string           `json:"challenge,omitempty"` // PKCE S256
-	Prompt    []string         `json:"prompt,omitempty"`
-	MaxAge    *int64           `json:"max_age,omitempty"` // seconds
-	Claims    requestedClaims  `json:"claims,omitzero"`
-	Need      eid.Requirement  `json:"need"`
-	rp        eid.RelyingParty // as registered now; read again at each step
+	Client    string          `json:"client"`
+	Scopes    []string        `json:"scopes"`
+	Nonce     string          `json:"nonce,omitempty"`
+	Challenge string          `json:"challenge,omitempty"` // PKCE S256
+	Prompt    []string        `json:"prompt,omitempty"`
+	MaxAge    *int64          `json:"max_age,omitempty"` // seconds
+	Claims    requestedClaims `json:"claims,omitzero"`
+	// Asking is what was asked about acr. Need follows from it and from what the
+	// party has registered now.
+	Asking eid.Asking `json:"asking,omitzero"`
+	// Subject is the only person who will do (OpenID Connect Core §3.1.2.2): the
+	// sub of id_token_hint or of claims. Empty: anybody.
+	Subject string `json:"subject,omitempty"`
+
+	Need eid.Requirement  `json:"-"`
+	rp   eid.RelyingParty // as registered now; read again at each step
+}
+
+// registered puts the request under a registration: the one of now, whatever it
+// was when the request came.
+func (r *request) registered(rp eid.RelyingParty, v eid.Vocabulary) {
+	r.rp, r.Need = rp, eid.NewRequirement(rp.Levels, v, r.Asking)
 }
 
 func (r *request) prompts(value string) bool { return slices.Contains(r.Prompt, value) }
@@ -40,23 +61,23 @@ func (r *request) prompts(value string) bool { return slices.Contains(r.Prompt, 
 // authorizePost turns a POST into a GET (OpenID Connect Core §3.1.2.1 wants
 // both): cookies with SameSite=Lax are absent on a cross-site POST.
 func (p *Provider) authorizePost(c *gin.Context) {
-	if ct, _, _ := strings.Cut(c.ContentType(), ";"); ct != "application/x-www-form-urlencoded" {
-		p.pageError(c, http.StatusUnsupportedMediaType, "invalid_request", "content_type")
+	if c.ContentType() != formType {
+		p.pageError(c, http.StatusUnsupportedMediaType, web.ErrorInvalidRequest, "content_type")
 		return
 	}
 	body, err := io.ReadAll(c.Request.Body)
 	if err != nil {
-		p.pageError(c, http.StatusRequestEntityTooLarge, "too_large", "body")
+		p.pageError(c, http.StatusRequestEntityTooLarge, web.ErrorTooLarge, "body")
 		return
 	}
 	query := strings.Trim(string(body)+"&"+c.Request.URL.RawQuery, "&")
 	if len(query) > maxQuery {
-		p.pageError(c, http.StatusRequestEntityTooLarge, "too_large", "body")
+		p.pageError(c, http.StatusRequestEntityTooLarge, web.ErrorTooLarge, "body")
 		return
 	}
 	params, err := url.ParseQuery(query)
 	if err != nil {
-		p.pageError(c, http.StatusBadRequest, "invalid_request", "encoding")
+		p.pageError(c, http.StatusBadRequest, web.ErrorInvalidRequest, "encoding")
 		return
 	}
 	c.Header("Cache-Control", "no-store")
@@ -68,7 +89,7 @@ func (p *Provider) authorizePost(c *gin.Context) {
 func (p *Provider) authorize(c *gin.Context) {
 	params, err := url.ParseQuery(c.Request.URL.RawQuery)
 	if err != nil {
-		p.pageError(c, http.StatusBadRequest, "invalid_request", "encoding")
+		p.pageError(c, http.StatusBadRequest, web.ErrorInvalidRequest, "encoding")
 		return
 	}
 	rp, to, ok := p.addressee(c, params)
@@ -87,7 +108,7 @@ func (p *Provider) authorize(c *gin.Context) {
 // be right every refusal is a page, never a redirect (RFC 9700 §4.11).
 func (p *Provider) addressee(c *gin.Context, params url.Values) (eid.RelyingParty, returnTo, bool) {
 	fail := func(detail string) (eid.RelyingParty, returnTo, bool) {
-		p.pageError(c, http.StatusBadRequest, "invalid_request", detail)
+		p.pageError(c, http.StatusBadRequest, web.ErrorInvalidRequest, detail)
 		return eid.RelyingParty{}, returnTo{}, false
 	}
 	id := params["client_id"]
@@ -109,7 +130,7 @@ func (p *Provider) addressee(c *gin.Context, params url.Values) (eid.RelyingPart
 	}
 	to := returnTo{RedirectURI: uri[0]}
 	if state := params["state"]; len(state) == 1 && len(state[0]) <= maxState {
-		to.State = state[0]
+		to.State = []byte(state[0])
 	}
 	return rp, to, true
 }
@@ -180,7 +201,10 @@ func (p *Provider) parseRequest(params url.Values, rp eid.RelyingParty, to retur
 	if mode := params.Get("response_mode"); mode != "" && mode != "query" {
 		return nil, refuse(codeInvalidRequest, "only response_mode query is supported")
 	}
-	req := &request{returnTo: to, Client: rp.ID, Nonce: params.Get("nonce"), rp: rp}
+	req := &request{returnTo: to, Client: rp.ID, Nonce: params.Get("nonce")}
+	if !utf8.ValidString(req.Nonce) {
+		return nil, refuse(codeInvalidRequest, "nonce is not UTF-8, so no ID token can carry it")
+	}
 	var refusal *oauthError
 	if req.Scopes, refusal = parseScope(params.Get("scope"), &rp); refusal != nil {
 		return nil, refusal
@@ -199,16 +223,18 @@ func (p *Provider) parseRequest(params url.Values, rp eid.RelyingParty, to retur
 		seconds = min(seconds, maxMaxAge)
 		req.MaxAge = &seconds
 	}
-	asking, claims, err := parseClaims(params.Get("claims"))
-	if err != nil {
+	var err error
+	if req.Asking, req.Claims, err = parseClaims(params.Get("claims")); err != nil {
 		return nil, refuse(codeInvalidRequest, "claims is not a claims request")
 	}
-	req.Claims = claims
-	asking.Values = strings.Fields(params.Get("acr_values"))
-	if len(asking.Values) > maxACRValues || asking.Claim != nil && len(asking.Claim.Values) > maxACRValues {
+	if req.Subject, refusal = p.wantedSubject(params.Get("id_token_hint"), req.Claims.subject, &rp); refusal != nil {
+		return nil, refusal
+	}
+	req.Asking.Values = strings.Fields(params.Get("acr_values"))
+	if len(req.Asking.Values) > maxACRValues || req.Asking.Claim != nil && len(req.Asking.Claim.Values) > maxACRValues {
 		return nil, refuse(codeInvalidRequest, "too many acr values")
 	}
-	req.Need = eid.NewRequirement(rp.Levels, p.cfg.Vocabulary, asking)
+	req.registered(rp, p.cfg.Vocabulary)
 	return req, nil
 }
 
@@ -269,3 +295,25 @@ const (
 )
 
 var promptsSupported = []string{promptNone, promptLogin, promptConsent, promptSelectAccount}
+
+// wantedSubject is the sub that id_token_hint or claims names (OpenID Connect Core
+// §3.1.2.1, §5.5.1). A hint may have expired; it must be an ID token of ours for
+// this party, signed by a key that is still published.
+func (p *Provider) wantedSubject(hint, named string, rp *eid.RelyingParty) (string, *oauthError) {
+	if hint == "" {
+		return named, nil
+	}
+	bad := refuse(codeInvalidRequest, "id_token_hint is not an ID token of this party")
+	payload, err := p.deps.Keys.Snapshot().Verify(hint, "JWT")
+	if err != nil {
+		return "", bad
+	}
+	var t idTokenClaims
+	if err := json.Unmarshal(payload, &t); err != nil || t.Issuer != p.cfg.Issuer || t.Audience != rp.ID || t.Subject == "" {
+		return "", bad
+	}
+	if named != "" && named != t.Subject {
+		return "", refuse(codeInvalidRequest, "id_token_hint and claims name two persons")
+	}
+	return t.Subject, nil
+}

@@ -26,6 +26,16 @@ var claimsOf = map[string][]string{
 	scopeEID:     {"eid_personal_number", "eid_subject_type", "eid_source", "nationalities"},
 }
 
+// isClaim reports whether some scope releases a claim of that name.
+func isClaim(name string) bool {
+	for _, claims := range claimsOf {
+		if slices.Contains(claims, name) {
+			return true
+		}
+	}
+	return false
+}
+
 // released are the claims that a party gets: those of the granted scopes, and
 // those asked for by name as far as a scope that the party registered has them.
 // Asking by name never widens a registration.

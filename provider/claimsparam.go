@@ -1,10 +1,8 @@
 package provider
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
-	"io"
 	"slices"
 
 	"eidgate/eid"
@@ -18,6 +16,7 @@ const maxRequestedClaims = 64
 type requestedClaims struct {
 	IDToken  []string `json:"id_token,omitempty"`
 	Userinfo []string `json:"userinfo,omitempty"`
+	subject  string   // the value of sub, where one is named
 }
 
 type individualClaim struct {
@@ -36,31 +35,59 @@ func parseClaims(text string) (eid.Asking, requestedClaims, error) {
 	if text == "" {
 		return asking, requested, nil
 	}
-	var parts struct {
-		IDToken  map[string]json.RawMessage `json:"id_token"`
-		Userinfo map[string]json.RawMessage `json:"userinfo"`
-	}
-	d := json.NewDecoder(bytes.NewReader([]byte(text)))
-	if err := d.Decode(&parts); err != nil {
+	if len(text) > maxClaims {
 		return asking, requested, errClaims
 	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+	// Member names of JSON are exact; a struct would take any case of them.
+	members, err := object([]byte(text))
+	if err != nil {
+		return asking, requested, err
+	}
+	idToken, err := object(members["id_token"])
+	if err != nil {
+		return asking, requested, err
+	}
+	userinfo, err := object(members["userinfo"])
+	if err != nil {
+		return asking, requested, err
+	}
+	if len(idToken) > maxRequestedClaims || len(userinfo) > maxRequestedClaims {
 		return asking, requested, errClaims
 	}
-	if len(parts.IDToken) > maxRequestedClaims || len(parts.Userinfo) > maxRequestedClaims {
-		return asking, requested, errClaims
-	}
-	if raw, ok := parts.IDToken["acr"]; ok {
+	if raw, ok := idToken["acr"]; ok {
 		claim, err := parseACRClaim(raw)
 		if err != nil {
 			return asking, requested, err
 		}
 		asking.Claim = claim
-		delete(parts.IDToken, "acr")
+		delete(idToken, "acr")
 	}
-	requested.IDToken = names(parts.IDToken)
-	requested.Userinfo = names(parts.Userinfo)
+	for _, part := range []map[string]json.RawMessage{idToken, userinfo} {
+		var sub struct {
+			Value string `json:"value"`
+		}
+		if raw, ok := part["sub"]; ok && json.Unmarshal(raw, &sub) != nil {
+			return asking, requested, errClaims
+		}
+		if requested.subject == "" {
+			requested.subject = sub.Value
+		}
+	}
+	requested.IDToken = names(idToken)
+	requested.Userinfo = names(userinfo)
 	return asking, requested, nil
+}
+
+// object reads a JSON object; null and nothing are an empty one.
+func object(raw json.RawMessage) (map[string]json.RawMessage, error) {
+	if len(raw) == 0 {
+		return nil, nil
+	}
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &members); err != nil {
+		return nil, errClaims
+	}
+	return members, nil
 }
 
 func parseACRClaim(raw json.RawMessage) (*eid.ACRClaim, error) {
@@ -82,10 +109,13 @@ func parseACRClaim(raw json.RawMessage) (*eid.ACRClaim, error) {
 	return claim, nil
 }
 
+// names lists the members that name a claim of ours; the others are not kept.
 func names(m map[string]json.RawMessage) []string {
-	list := make([]string, 0, len(m))
+	var list []string
 	for name := range m {
-		list = append(list, name)
+		if isClaim(name) {
+			list = append(list, name)
+		}
 	}
 	slices.Sort(list)
 	return list

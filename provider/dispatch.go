@@ -96,7 +96,7 @@ func (p *Provider) showLogin(c *gin.Context) {
 // submitLogin takes a form of one of the login's pages.
 func (p *Provider) submitLogin(c *gin.Context) {
 	if err := c.Request.ParseForm(); err != nil {
-		p.pageError(c, http.StatusBadRequest, "invalid_request", "form")
+		p.pageError(c, http.StatusBadRequest, web.ErrorInvalidRequest, "form")
 		return
 	}
 	form := c.Request.PostForm
@@ -145,6 +145,13 @@ func (p *Provider) decide(ctx context.Context, f *flow) (decision, error) {
 			return decision{}, fmt.Errorf("reading account: %w", err)
 		}
 		v.account, f.holder = &account, &account
+		if req := &f.login.Request; req.Subject != "" {
+			secret, err := p.deps.Grants.SectorSecret(ctx, req.rp.Sector)
+			if err != nil {
+				return decision{}, fmt.Errorf("reading sector: %w", err)
+			}
+			v.subject = subject(secret, req.rp.Sector, id)
+		}
 		if v.links, err = p.deps.Accounts.LinksOf(ctx, id); err != nil {
 			return decision{}, fmt.Errorf("reading links: %w", err)
 		}
@@ -216,7 +223,7 @@ func (p *Provider) act(c *gin.Context, f *flow, form url.Values) {
 		return
 	case form.Has(web.FieldSource) && len(d.choices) > 0:
 		p.choose(f, d, form.Get(web.FieldSource))
-	case d.stage == stageSource && l.Step != nil && l.Step.Page != "":
+	case d.stage == stageSource && l.Step != nil && sentFrom(l.Step.Page, form):
 		p.finish(c, f, d.source, form)
 		return
 	default:
@@ -228,6 +235,19 @@ func (p *Provider) act(c *gin.Context, f *flow, form url.Values) {
 		return
 	}
 	p.toLogin(c, f)
+}
+
+// sentFrom reports whether a form was sent from a page of ours. One from the
+// page before, which Back or a double click sends again, is not held against
+// the holder: the page that waits is shown once more.
+func sentFrom(page string, form url.Values) bool {
+	switch page {
+	case federation.PagePassword:
+		return form.Has(web.FieldPersonalNumber)
+	case federation.PageCode:
+		return form.Has(web.FieldCode)
+	}
+	return false
 }
 
 // choose notes the chosen source, if it is one that was offered.
@@ -286,17 +306,26 @@ func (p *Provider) forget(c *gin.Context, f *flow) {
 	p.toLogin(c, fresh)
 }
 
-// fail ends a request on a failure: a lost race shows where the login stands,
-// anything else is ours to answer for.
+// fail ends a request on a failure: a lost race shows where the login stands, an
+// account that was locked meanwhile is refused, anything else is ours to answer
+// for.
 func (p *Provider) fail(c *gin.Context, f *flow, err error) {
-	if errors.Is(err, errGone) {
+	switch {
+	case errors.Is(err, errGone):
 		p.again(c, f.login.ID)
+		return
+	case errors.Is(err, eid.ErrLocked), errors.Is(err, eid.ErrNotActivated):
+		if f.login.Request.prompts(promptNone) {
+			p.redirectError(c, f.login.Request.returnTo, refuse(codeLoginRequired, ""))
+			return
+		}
+		p.showRefused(c, f, refusalOf(err))
 		return
 	}
 	if f.login.Request.prompts(promptNone) {
 		note(c, "err", err)
 		code := codeServerError
-		if errors.Is(err, store.ErrUnavailable) {
+		if waitingHelps(err) {
 			code = codeTemporarilyUnavailable
 		}
 		p.redirectError(c, f.login.Request.returnTo, refuse(code, ""))

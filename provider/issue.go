@@ -131,16 +131,17 @@ func (p *Provider) stillGood(ctx context.Context, r *grantRecord) (*eid.Account,
 		}
 	}
 	v := view{account: &account, links: links, sources: sources, now: p.deps.Now(), level2Proof: p.cfg.Lifetimes.Level2Proof}
-	v.login.Request.rp = rp
+	v.login.Request.registered(rp, p.cfg.Vocabulary)
 	return &account, v.holds(r.Grant, r.Link), nil
 }
 
-// holds re-computes the terms of a grant. Age is not among them: it counts for
-// new grants only.
+// holds re-computes the terms of a grant, and compares with the minimum that the
+// party has registered now. Age is not among the terms: it counts for new grants
+// only.
 func (v *view) holds(g eid.Grant, link string) bool {
 	t := v.termsOf(proofOf(g, link))
 	t.Freshness = g.Terms.Freshness
-	return t.Achieved() >= g.ACR.Level
+	return t.Achieved() >= g.ACR.Level && g.ACR.Level >= v.login.Request.rp.Levels.Minimum
 }
 
 // seconds is a lifetime in the unit of the protocol.

@@ -3,6 +3,7 @@ package provider
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -98,19 +99,25 @@ func (l *login) mayChangePerson() bool {
 func (l *login) fresh() bool { return l.mayChangePerson() || l.Request.MaxAge != nil }
 
 // accepts reports whether a proof is young enough for this request (OpenID
-// Connect Core §3.1.2.1, prompt and max_age). One given in this very login always
-// is; where a sign-in now is asked for no other counts, whatever clocks say.
-func (l *login) accepts(p federation.Proof) bool {
+// Connect Core §3.1.2.1, prompt and max_age). Where a sign-in now is asked for,
+// only one given in this very login counts, whatever clocks say; with max_age not
+// for longer than the holder may need for the pages that follow.
+func (l *login) accepts(p federation.Proof, now time.Time) bool {
 	switch {
-	case p.Login == l.ID:
-		return true
+	case l.ID != "" && p.Login == l.ID:
+		return l.Request.MaxAge == nil || now.Sub(p.At) <= max(l.maxAge(), pagesTime)
 	case l.mayChangePerson(), l.Request.MaxAge != nil && *l.Request.MaxAge == 0:
 		return false
 	case l.Request.MaxAge == nil:
 		return true
 	}
-	return !p.At.Before(l.StartedAt.Add(-time.Duration(*l.Request.MaxAge) * time.Second))
+	return !p.At.Before(l.StartedAt.Add(-l.maxAge()))
 }
+
+// pagesTime is how long the pages after a proof may take before max_age counts.
+const pagesTime = time.Minute
+
+func (l *login) maxAge() time.Duration { return time.Duration(*l.Request.MaxAge) * time.Second }
 
 // flow is one login in one browser during one request of the browser.
 type flow struct {
@@ -149,6 +156,9 @@ func (p *Provider) readFlow(ctx context.Context, b browser, result store.Result)
 		return nil, errGone
 	}
 	rp, err := p.deps.Clients.RelyingParty(ctx, f.login.Request.Client)
+	if errors.Is(err, eid.ErrNotFound) {
+		return nil, errGone
+	}
 	if err != nil {
 		return nil, fmt.Errorf("finding client: %w", err)
 	}
@@ -156,7 +166,7 @@ func (p *Provider) readFlow(ctx context.Context, b browser, result store.Result)
 	if !matchRedirect(&rp, f.login.Request.RedirectURI) {
 		return nil, errGone
 	}
-	f.login.Request.rp = rp
+	f.login.Request.registered(rp, p.cfg.Vocabulary)
 	return f, nil
 }
 
@@ -173,7 +183,7 @@ func (p *Provider) save(ctx context.Context, f *flow, also ...store.Op) error {
 		if err != nil {
 			return fmt.Errorf("writing session: %w", err)
 		}
-		ops = append(ops, store.PutIfAbsent(f.browser.handle.key(kindSession), session, p.cfg.Lifetimes.SessionIdle))
+		ops = append(ops, store.PutIfAbsent(f.browser.handle.key(kindSession), session, p.cfg.Lifetimes.Login))
 		f.browser.raw = session
 	}
 	ttl := p.cfg.Lifetimes.Login

@@ -3,6 +3,7 @@ package provider_test
 import (
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -10,6 +11,7 @@ import (
 
 	"eidgate/eid"
 	"eidgate/eid/accounts"
+	"eidgate/federation/fedtest"
 )
 
 // wantPage fails unless the answer is a page with these texts.
@@ -346,4 +348,137 @@ func TestNothingSecretInTheLog(t *testing.T) {
 			t.Errorf("the log holds %q", secret)
 		}
 	}
+}
+
+// A hint or a claim that names one person is never answered with another's
+// token (OpenID Connect Core §3.1.2.2).
+func TestOnlyThePersonNamed(t *testing.T) {
+	w := newWorld(t)
+	a, b := w.browser(), w.browser()
+	mine := w.redeem(a.signIn(w.authorizeURL("portal"), numberLevel1).back.Query().Get("code"))
+	theirs := w.redeem(b.signIn(w.authorizeURL("portal"), numberLevel2).back.Query().Get("code"))
+	sub := func(got tokens) string { return `{"id_token":{"sub":{"value":"` + got.claims["sub"].(string) + `"}}}` }
+	for name, own := range map[string][]string{"hint": {"id_token_hint", mine.IDToken}, "claim": {"claims", sub(mine)}} {
+		if p := a.get(w.authorizeURL("portal", append(own, "prompt", "none")...)); p.back == nil || p.back.Query().Get("code") == "" {
+			t.Errorf("%s of the session's holder: %v", name, p.back)
+		}
+	}
+	for name, foreign := range map[string][]string{"hint": {"id_token_hint", theirs.IDToken}, "claim": {"claims", sub(theirs)}} {
+		wantError(t, a.get(w.authorizeURL("portal", append(foreign, "prompt", "none")...)), "login_required")
+		p := a.get(w.authorizeURL("portal", foreign...))
+		wantPage(t, p, http.StatusOK, "Tài khoản này là của người khác")
+		if strings.Contains(p.body, `value="retry"`) {
+			t.Errorf("%s: a retry is offered that cannot help", name)
+		}
+	}
+	wantError(t, a.get(w.authorizeURL("portal", "id_token_hint", "garbage")), "invalid_request")
+	p := a.get(w.authorizeURL("high", "id_token_hint", mine.IDToken))
+	wantError(t, p, "invalid_request") // an ID token of another party
+	// Starting anew lets the person named come.
+	p = a.submit(a.get(w.authorizeURL("portal", "id_token_hint", theirs.IDToken)), "action", "restart")
+	p = a.submit(p, "personal_number", numberLevel2, "password", password)
+	if got := w.redeem(p.back.Query().Get("code")); got.claims["sub"] != theirs.claims["sub"] {
+		t.Errorf("sub = %v, want %v", got.claims["sub"], theirs.claims["sub"])
+	}
+}
+
+// A code alone does not make an old password new.
+func TestStepUpWantsARecentPassword(t *testing.T) {
+	w := newWorld(t)
+	a := w.browser()
+	a.signIn(w.authorizeURL("portal"), numberLevel2)
+	for range 4 {
+		w.pass(20 * time.Minute)
+		a.get(w.authorizeURL("portal", "prompt", "none"))
+	}
+	p := a.submit(a.get(w.authorizeURL("high")), "action", "step_up")
+	wantPage(t, p, http.StatusOK, `name="password"`)
+	p = a.submit(p, "personal_number", numberLevel2, "password", password)
+	p = a.submit(p, "code", w.code())
+	if p.back == nil || !p.back.Query().Has("code") {
+		t.Fatalf("status %d, went to %v", p.status, p.back)
+	}
+	// Nor does a second code lengthen what the first proved.
+	w.pass(20 * time.Minute)
+	a.get(w.authorizeURL("portal", "prompt", "none"))
+	w.pass(20 * time.Minute)
+	p = a.submit(a.get(w.authorizeURL("high")), "action", "step_up")
+	wantPage(t, p, http.StatusOK, `name="password"`)
+}
+
+// What a party registers counts at once, for logins and codes under way too.
+func TestRaisedMinimumCounts(t *testing.T) {
+	w := newWorld(t)
+	code := w.codeFor(numberLevel1)
+	got := w.redeem(w.codeFor(numberLevel1))
+	a := w.browser()
+	form := a.get(w.authorizeURL("portal"))
+	w.registerWith(func(rp *eid.RelyingParty) { rp.Levels.Minimum = eid.Level2 })
+	if got := w.redeem(code); got.Error != "invalid_grant" {
+		t.Errorf("code of before: %d %s, want invalid_grant", got.status, got.Error)
+	}
+	if status, _, _ := w.userinfo("Bearer " + got.AccessToken); status != http.StatusUnauthorized {
+		t.Errorf("token of before: %d, want 401", status)
+	}
+	p := a.submit(form, "personal_number", numberLevel1, "password", password)
+	wantPage(t, p, http.StatusForbidden, "Chưa đủ mức định danh")
+	w.registerWith(func(rp *eid.RelyingParty) { rp.RedirectURIs = []string{"https://portal.example.test/other"} })
+	wantPage(t, a.submit(form, "action", "cancel"), http.StatusBadRequest)
+}
+
+// Time spent on the pages counts against max_age in the end.
+func TestMaxAgeOnThePages(t *testing.T) {
+	w := newWorld(t)
+	a := w.browser()
+	p := a.get(w.authorizeURL("portal", "max_age", "60", "acr_values", "LoA2 LoA1"))
+	p = a.submit(p, "personal_number", numberLevel2, "password", password)
+	wantPage(t, p, http.StatusOK, `value="stay"`)
+	w.pass(9 * time.Minute)
+	p = a.submit(p, "action", "stay")
+	wantPage(t, p, http.StatusOK, `name="password"`)
+}
+
+// A source that gives no more than before is not asked in circles.
+func TestStepUpThatDoesNotSuffice(t *testing.T) {
+	w := newWorld(t)
+	w.registerWith(func(rp *eid.RelyingParty) { rp.Sources = []string{"upstream"} })
+	_, err := w.accounts.Link(t.Context(), eid.Link{Account: w.people[numberLevel2], Source: "upstream", Cap: eid.Level2},
+		"synthetic", "synthetic evidence", "operator:test")
+	must(t, err)
+	a := w.browser()
+	hops := 0
+	a.client.CheckRedirect = func(r *http.Request, _ []*http.Request) error {
+		hops++
+		if hops > 20 {
+			t.Fatal("redirected in circles")
+		}
+		if strings.HasSuffix(r.URL.Host, ".example.test") {
+			return http.ErrUseLastResponse
+		}
+		return nil
+	}
+	atUpstream := func(p page) page {
+		t.Helper()
+		m := regexp.MustCompile(`name="(\w+)" value="([^"]*)"`).FindAllStringSubmatch(p.body, -1)
+		form := url.Values{}
+		for _, field := range m {
+			if field[2] != "cancel" {
+				form.Set(field[1], field[2])
+			}
+		}
+		form.Set("username", "nguoi-thu")
+		form.Set("password", password)
+		return a.post(w.upstream.Issuer()+fedtest.PathLogin, form)
+	}
+	p := atUpstream(a.get(w.authorizeURL("portal")))
+	if p.back == nil || !p.back.Query().Has("code") {
+		t.Fatalf("level 1: status %d, went to %v: %s", p.status, p.back, p.body)
+	}
+	hops = 0
+	p = a.submit(a.get(w.authorizeURL("portal", "acr_values", acrLevel2)), "action", "step_up")
+	if strings.Contains(p.body, `name="username"`) {
+		p = atUpstream(p)
+	}
+	wantPage(t, p, http.StatusOK, "Dịch vụ này cần định danh mức 2")
+	wantError(t, a.submit(p, "action", "cancel"), "access_denied")
 }

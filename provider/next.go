@@ -27,6 +27,7 @@ type view struct {
 	login   login
 	session session
 	account *eid.Account // of the session; nil without one
+	subject string       // of the account, as this party knows it
 	links   []eid.Link   // of the account, alive
 	sources []eid.Source // all registered
 	now     time.Time
@@ -66,6 +67,8 @@ func next(v view) decision {
 		return decision{stage: stageOtherPerson, silent: codeLoginRequired}
 	case v.account == nil:
 		return v.signIn(need.Floor)
+	case l.Request.Subject != "" && l.Request.Subject != v.subject:
+		return decision{stage: stageOtherPerson, silent: codeLoginRequired}
 	}
 	if err := v.account.Usable(); err != nil {
 		return decision{refusal: refusalOf(err), silent: codeLoginRequired}
@@ -150,9 +153,12 @@ func (v *view) choices(level eid.Level) []federation.Choice {
 	if !v.login.SteppingUp || v.account == nil {
 		return choices
 	}
-	return slices.DeleteFunc(choices, func(c federation.Choice) bool {
-		return c.Usable && v.reachThrough(c.Source) < level
-	})
+	for i, c := range choices {
+		if c.Usable && v.reachThrough(c.Source) < level {
+			choices[i].Usable, choices[i].Why = false, federation.ReasonLevelTooLow
+		}
+	}
+	return choices
 }
 
 // strongest finds the proof that achieves most, the latest among equals.
@@ -161,7 +167,7 @@ func (v *view) strongest() (federation.Proof, eid.Terms, bool) {
 	var bestTerms eid.Terms
 	found := false
 	for _, p := range v.session.Proofs {
-		if !v.login.accepts(p) || p.Account != v.account.ID {
+		if !v.login.accepts(p, v.now) || p.Account != v.account.ID {
 			continue
 		}
 		t := v.termsOf(p)

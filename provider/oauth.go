@@ -13,7 +13,6 @@ import (
 // §3.1.2.6, OpenID Connect Core Error Code unmet_authentication_requirements 1.0).
 const (
 	codeInvalidRequest           = "invalid_request"
-	codeUnauthorizedClient       = "unauthorized_client"
 	codeAccessDenied             = "access_denied"
 	codeUnsupportedResponseType  = "unsupported_response_type"
 	codeInvalidScope             = "invalid_scope"
@@ -66,7 +65,7 @@ func (e *oauthError) write(c *gin.Context, status int) {
 // It exists only for a redirect URI that was matched.
 type returnTo struct {
 	RedirectURI string `json:"redirect_uri"`
-	State       string `json:"state,omitempty"`
+	State       []byte `json:"state,omitempty"` // bytes: it comes back as it came
 }
 
 // redirect sends an authorization answer. Each carries iss (RFC 9207) and the
@@ -78,8 +77,8 @@ func (p *Provider) redirect(c *gin.Context, to returnTo, params url.Values) {
 		return
 	}
 	params.Set("iss", p.cfg.Issuer)
-	if to.State != "" {
-		params.Set("state", to.State)
+	if len(to.State) > 0 {
+		params.Set("state", string(to.State))
 	}
 	// The registered query stays as it is, byte for byte.
 	if u.RawQuery != "" {

@@ -1,15 +1,18 @@
 package provider
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/base32"
 	"errors"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
+	"eidgate/federation"
 	"eidgate/store"
 	"eidgate/web"
 )
@@ -18,6 +21,7 @@ import (
 const (
 	maxBody  = 64 << 10 // bytes
 	maxQuery = 16 << 10 // bytes
+	maxTime  = 10 * time.Second
 )
 
 // Keys of the gin context.
@@ -42,7 +46,7 @@ func (p *Provider) observe(c *gin.Context) {
 		if v := recover(); v != nil {
 			note(c, "panic", v, "stack", string(debug.Stack()))
 			if !c.Writer.Written() {
-				p.pageError(c, http.StatusInternalServerError, "system", "")
+				p.pageError(c, http.StatusInternalServerError, web.ErrorSystem, "")
 			}
 		}
 		route := c.FullPath()
@@ -65,19 +69,30 @@ func (p *Provider) observe(c *gin.Context) {
 	c.Next()
 }
 
-// bound refuses what is too large before anything parses it.
+// bound refuses what is too large before anything parses it, and bounds the time
+// that a request may wait for others.
 func (p *Provider) bound(c *gin.Context) {
-	if len(c.Request.URL.RawQuery) > maxQuery {
-		p.pageError(c, http.StatusRequestURITooLong, "too_large", "query")
+	refuseSize := func(status int, what string) {
 		c.Abort()
-		return
+		if path := c.FullPath(); path == pathToken || path == pathUserinfo {
+			refuse(codeInvalidRequest, "the "+what+" is too large").write(c, status)
+			return
+		}
+		p.pageError(c, status, web.ErrorTooLarge, what)
 	}
-	if c.Request.ContentLength > maxBody {
-		p.pageError(c, http.StatusRequestEntityTooLarge, "too_large", "body")
-		c.Abort()
+	switch {
+	case len(c.Request.URL.RawQuery) > maxQuery:
+		refuseSize(http.StatusRequestURITooLong, "query")
+		return
+	case c.Request.ContentLength > maxBody:
+		refuseSize(http.StatusRequestEntityTooLarge, "body")
 		return
 	}
 	c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, maxBody)
+	ctx, cancel := context.WithTimeout(c.Request.Context(), maxTime)
+	defer cancel()
+	c.Request = c.Request.WithContext(ctx)
+	c.Next()
 }
 
 // ref is the reference of the request.
@@ -110,14 +125,19 @@ func (p *Provider) pageError(c *gin.Context, status int, kind, detail string) {
 	}})
 }
 
+// waitingHelps reports whether a failure passes by itself.
+func waitingHelps(err error) bool {
+	return errors.Is(err, store.ErrUnavailable) || errors.Is(err, federation.ErrBusy) || errors.Is(err, context.DeadlineExceeded)
+}
+
 // pageFailure shows the page for a failure of ours, 503 where waiting helps, and
 // logs the cause.
 func (p *Provider) pageFailure(c *gin.Context, err error) {
 	note(c, "err", err)
-	if errors.Is(err, store.ErrUnavailable) {
+	if waitingHelps(err) {
 		c.Header("Retry-After", "5")
-		p.pageError(c, http.StatusServiceUnavailable, "unavailable", "")
+		p.pageError(c, http.StatusServiceUnavailable, web.ErrorUnavailable, "")
 		return
 	}
-	p.pageError(c, http.StatusInternalServerError, "system", "")
+	p.pageError(c, http.StatusInternalServerError, web.ErrorSystem, "")
 }

@@ -112,12 +112,13 @@ func (p *Provider) showForm(c *gin.Context, f *flow, status int, form federation
 func (p *Provider) showStepUp(c *gin.Context, f *flow, d decision) {
 	p.renderLogin(c, f, http.StatusOK, "stepup", web.StepUpData{
 		Common: p.common(c, f), Needed: d.level, Have: d.have, MayStay: d.mayStay,
+		OwnFloor:   !d.mayStay && d.level > f.login.Request.Need.Floor,
 		HolderName: f.holder.Person.Name, MaskedNumber: f.holder.Person.Identifier.String(),
 	})
 }
 
 func (p *Provider) showOtherPerson(c *gin.Context, f *flow) {
-	p.renderLogin(c, f, http.StatusOK, "other_person", web.OtherPersonData{Common: p.common(c, f)})
+	p.renderLogin(c, f, http.StatusOK, "other_person", web.OtherPersonData{Common: p.common(c, f), MayRetry: f.login.OtherPerson})
 }
 
 // showRefused explains a refusal. The button of the page returns its error to

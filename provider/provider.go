@@ -116,6 +116,10 @@ func New(cfg Config, d Deps) (*Provider, error) {
 	if cfg.Vocabulary.Level1 == "" || cfg.Vocabulary.Level2 == "" || cfg.Vocabulary.Level1 == cfg.Vocabulary.Level2 {
 		return nil, errors.New("acr: two different values are needed")
 	}
+	if d.Clients == nil || d.Accounts == nil || d.Sources == nil || d.Grants == nil || d.State == nil ||
+		d.Keys == nil || d.Pages == nil || d.Log == nil || d.Now == nil || d.Ready == nil {
+		return nil, errors.New("every dependency of the provider is needed")
+	}
 	p := &Provider{cfg: cfg, deps: d, origin: u.Scheme + "://" + u.Host, secure: u.Scheme == "https"}
 	p.discovery, err = newDocument(p.metadata())
 	if err != nil {
@@ -143,6 +147,7 @@ func (p *Provider) Handler() http.Handler {
 	get("/readyz", p.ready)
 	get("/assets/:name", gin.WrapH(p.deps.Pages.Assets()))
 	get(pathDiscovery, p.discovery.serve)
+	get(pathMetadata, p.discovery.serve)
 	get(pathKeys, p.jwks)
 	r.GET(pathAuthorize, p.authorize)
 	r.POST(pathAuthorize, p.authorizePost)
@@ -162,14 +167,15 @@ func (p *Provider) Handler() http.Handler {
 	r.POST(pathLogin, sameOrigin, p.submitLogin)
 	r.GET(pathCallback+":source", p.callback)
 
-	r.NoRoute(func(c *gin.Context) { p.pageError(c, http.StatusNotFound, "not_found", "") })
-	r.NoMethod(func(c *gin.Context) { p.pageError(c, http.StatusMethodNotAllowed, "invalid_request", "method") })
+	r.NoRoute(func(c *gin.Context) { p.pageError(c, http.StatusNotFound, web.ErrorNotFound, "") })
+	r.NoMethod(func(c *gin.Context) { p.pageError(c, http.StatusMethodNotAllowed, web.ErrorInvalidRequest, "method") })
 	return r
 }
 
 // Paths of the endpoints.
 const (
 	pathDiscovery = "/.well-known/openid-configuration"
+	pathMetadata  = "/.well-known/oauth-authorization-server" // RFC 8414
 	pathKeys      = "/keys"
 	pathAuthorize = "/authorize"
 	pathToken     = "/token"

@@ -61,10 +61,14 @@ func (p *Provider) sourceRequest(f *flow, src eid.Source, state string, memory [
 	req := federation.Request{
 		State: state, Callback: p.cfg.Issuer + pathCallback + src.ID,
 		Level: f.login.Level, Memory: memory, Now: p.deps.Now(),
-		Fresh: f.login.fresh(),
+		Fresh: f.login.fresh() || f.login.SteppingUp && src.Kind != federation.KindAccount,
 	}
-	// The missing factor alone is enough where this source gave the others.
-	given := func(p federation.Proof) bool { return p.Source == src.ID }
+	// The missing factor alone is enough where this source was given the others,
+	// and those alone, a short while ago: the proof that follows states both.
+	given := func(proof federation.Proof) bool {
+		return proof.Source == src.ID && slices.Equal(proof.Methods, []string{string(eid.Password)}) &&
+			p.deps.Now().Sub(proof.At) <= p.cfg.Lifetimes.Level2Proof
+	}
 	if f.login.SteppingUp && slices.ContainsFunc(f.browser.session.Proofs, given) {
 		req.Account = f.browser.session.Account
 	}
@@ -131,12 +135,13 @@ func (p *Provider) callback(c *gin.Context) {
 	}
 	for _, values := range params {
 		if len(values) > 1 {
-			p.pageError(c, http.StatusBadRequest, "invalid_request", "duplicated")
+			p.pageError(c, http.StatusBadRequest, web.ErrorInvalidRequest, "duplicated")
 			return
 		}
 	}
 	ctx := c.Request.Context()
 	state := params.Get("state")
+	// The state is used up even where the session is over: nothing could follow.
 	b, results, err := p.loadBrowser(ctx, h, store.Take(stateKey(state)))
 	if errors.Is(err, errGone) || err == nil && !results[0].OK {
 		p.pageError(c, http.StatusBadRequest, web.ErrorExpired, "state")
@@ -190,6 +195,16 @@ func (p *Provider) believe(c *gin.Context, f *flow, src eid.Source, a federation
 		p.fail(c, f, err)
 		return
 	}
+	f.login.Step, f.login.Source = nil, ""
+	if held := f.browser.session.Account; held != "" && held != account.ID && !f.login.mayChangePerson() {
+		f.login.OtherPerson = true
+		if err := p.save(ctx, f); err != nil {
+			p.fail(c, f, err)
+			return
+		}
+		p.toLogin(c, f)
+		return
+	}
 	entry := eid.AuditEntry{
 		At: now, Actor: "holder", Account: account.ID, Client: f.login.Request.Client, Ref: ref(c),
 		Action: eid.ActionSignedIn, Detail: detail(map[string]any{"source": src.ID, "level": a.Level, "amr": a.Methods}),
@@ -206,22 +221,15 @@ func (p *Provider) believe(c *gin.Context, f *flow, src eid.Source, a federation
 		p.endWith(c, f, refusalOf(unusable))
 		return
 	}
-	f.login.Step, f.login.Source = nil, ""
-	if held := f.browser.session.Account; held != "" && held != account.ID && !f.login.mayChangePerson() {
-		f.login.OtherPerson = true
-		if err := p.save(ctx, f); err != nil {
-			p.fail(c, f, err)
-			return
-		}
-		p.toLogin(c, f)
-		return
-	}
 	// If the audit cannot be written, nobody signs in.
 	if err := p.deps.Grants.Record(ctx, entry); err != nil {
 		p.fail(c, f, err)
 		return
 	}
-	proven := f.browser.session.prove(f.login.proofBy(src, a, account.ID, link), f.login.fresh() && !f.login.SteppingUp, now)
+	fresh := f.login.fresh() && !f.login.SteppingUp
+	// Each try is agreed to anew: a source that gives no more is not asked in circles.
+	f.login.SteppingUp = false
+	proven := f.browser.session.prove(f.login.proofBy(src, a, account.ID, link), fresh, now)
 	if err := p.saveProof(ctx, f, proven); err != nil {
 		p.fail(c, f, err)
 		return
@@ -247,7 +255,7 @@ func (p *Provider) sourceFailed(c *gin.Context, f *flow, id string, err error) {
 	ctx := c.Request.Context()
 	var throttled *federation.ThrottledError
 	switch {
-	case errors.Is(err, store.ErrUnavailable):
+	case waitingHelps(err):
 		p.fail(c, f, err)
 	case errors.As(err, &throttled):
 		p.showRefused(c, f, refusal{Reason: reasonTryLater, Until: throttled.Until})

@@ -258,7 +258,7 @@ func verifierFits(challenge, verifier string) bool {
 
 // failureOf says that a failure is ours, without its text.
 func failureOf(err error) *oauthError {
-	if errors.Is(err, store.ErrUnavailable) {
+	if waitingHelps(err) {
 		return refuse(codeTemporarilyUnavailable, "try again in a few seconds")
 	}
 	return refuse(codeServerError, "the gateway could not answer")

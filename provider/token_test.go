@@ -85,8 +85,8 @@ const acrLevel2 = "urn:vn:eid:level:2"
 func TestClaimsByName(t *testing.T) {
 	w := newWorld(t)
 	got := w.redeem(w.codeFor(numberLevel1, "scope", "openid",
-		"claims", `{"userinfo":{"name":{"essential":true},"email":null,"made_up":null},"id_token":{"birthdate":null,"sub":{"value":"forged"},"acr":{"value":"urn:vn:eid:level:1"}}}`))
-	if got.claims["birthdate"] != "1990-01-15" || got.claims["acr"] != "urn:vn:eid:level:1" || got.claims["sub"] == "forged" {
+		"claims", `{"userinfo":{"name":{"essential":true},"email":null,"made_up":null},"id_token":{"birthdate":null,"acr":{"value":"urn:vn:eid:level:1"}}}`))
+	if got.claims["birthdate"] != "1990-01-15" || got.claims["acr"] != "urn:vn:eid:level:1" {
 		t.Errorf("id token claims = %v", got.claims)
 	}
 	_, _, claims := w.userinfo("Bearer " + got.AccessToken)
@@ -307,8 +307,8 @@ func TestUserinfoIsUniform(t *testing.T) {
 			t.Errorf("%s: body %s differs from %s", name, raw, first)
 		}
 	}
-	if p := w.browser().get(w.server.URL + "/userinfo?access_token=" + url.QueryEscape(got.AccessToken)); p.status != http.StatusUnauthorized {
-		t.Errorf("token in the query: status %d, want 401", p.status)
+	if p := w.browser().get(w.server.URL + "/userinfo?access_token=" + url.QueryEscape(got.AccessToken)); p.status != http.StatusBadRequest {
+		t.Errorf("token in the query: status %d, want 400", p.status)
 	}
 	w.pass(10*time.Minute + time.Second)
 	if status, _, _ := w.userinfo("Bearer " + got.AccessToken); status != http.StatusUnauthorized {
@@ -365,5 +365,22 @@ func TestEveryGrantIsSound(t *testing.T) {
 		if n != 0 {
 			t.Errorf("acr %s: tokens and grants differ by %d", name, n)
 		}
+	}
+}
+
+// The token may come in a form, once.
+func TestUserinfoTakesAForm(t *testing.T) {
+	w := newWorld(t)
+	got := w.redeem(w.codeFor(numberLevel1))
+	form := url.Values{"access_token": {got.AccessToken}}
+	if p := w.browser().post(w.server.URL+"/userinfo", form); p.status != http.StatusOK || !strings.Contains(p.body, got.claims["sub"].(string)) {
+		t.Errorf("form: status %d %s", p.status, p.body)
+	}
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.server.URL+"/userinfo", strings.NewReader(form.Encode()))
+	must(t, err)
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Header.Set("Authorization", "Bearer "+got.AccessToken)
+	if p := w.browser().do(r); p.status != http.StatusBadRequest {
+		t.Errorf("form and header: status %d, want 400", p.status)
 	}
 }

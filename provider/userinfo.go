@@ -18,14 +18,18 @@ import (
 // Connect Core §5.3). Whatever is wrong with a token, the answer is the same.
 func (p *Provider) userinfo(c *gin.Context) {
 	c.Header("Cache-Control", "no-store")
-	scheme, token, _ := strings.Cut(c.GetHeader("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") {
+	token, refusal := bearer(c)
+	switch {
+	case refusal != nil:
+		refusal.write(c, http.StatusBadRequest)
+		return
+	case token == nil:
 		c.Header("WWW-Authenticate", `Bearer realm="eidgate"`)
 		c.Status(http.StatusUnauthorized)
 		c.Writer.WriteHeaderNow()
 		return
 	}
-	record, account, err := p.grantBehind(c.Request.Context(), strings.TrimSpace(token))
+	record, account, err := p.grantBehind(c.Request.Context(), *token)
 	if errors.Is(err, errBadToken) {
 		c.Header("WWW-Authenticate", `Bearer realm="eidgate", error="invalid_token"`)
 		refuse("invalid_token", "the access token is not valid").write(c, http.StatusUnauthorized)
@@ -44,6 +48,32 @@ func (p *Provider) userinfo(c *gin.Context) {
 	claims := claimValues(account, &record.Grant, released(&rp, record.Scopes, record.Claims.Userinfo))
 	claims["sub"] = record.Subject
 	c.JSON(http.StatusOK, claims)
+}
+
+// bearer reads the access token of the header or of a form (RFC 6750 §2.1, §2.2):
+// of one of them, and never of the address, where it would end in logs. nil says
+// that there is none.
+func bearer(c *gin.Context) (*string, *oauthError) {
+	if c.Request.URL.Query().Has("access_token") {
+		return nil, refuse(codeInvalidRequest, "an access token does not belong into the address")
+	}
+	var token *string
+	if scheme, text, _ := strings.Cut(c.GetHeader("Authorization"), " "); strings.EqualFold(scheme, "Bearer") {
+		text = strings.TrimSpace(text)
+		token = &text
+	}
+	if c.Request.Method != http.MethodPost || c.ContentType() != formType {
+		return token, nil
+	}
+	form, refusal := backChannelForm(c.Request)
+	if refusal != nil || !form.Has("access_token") {
+		return token, refusal
+	}
+	if token != nil {
+		return nil, refuse(codeInvalidRequest, "the access token is given twice")
+	}
+	text := form.Get("access_token")
+	return &text, nil
 }
 
 var errBadToken = errors.New("access token not valid")

@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -27,6 +26,8 @@ import (
 	"eidgate/eid/credential"
 	"eidgate/federation"
 	"eidgate/federation/account"
+	"eidgate/federation/fedtest"
+	"eidgate/federation/openid"
 	"eidgate/keys"
 	"eidgate/provider"
 	"eidgate/store/sqlstore"
@@ -55,8 +56,21 @@ type world struct {
 	people   map[string]eid.AccountID
 	log      *syncBuffer
 
+	upstream *fedtest.OpenID
+
 	mu  sync.Mutex
 	now time.Time
+}
+
+// startUpstream runs a provider that is trusted with both levels and states 1.
+// It gives its host and port.
+func (w *world) startUpstream() string {
+	w.upstream = fedtest.StartOpenID(w.t, fedtest.Config{
+		Clients: []fedtest.Client{{ID: "gateway", Secret: clientSecret, RedirectURIs: []string{w.server.URL + "/callback/upstream"}}},
+		People:  []fedtest.Person{{Subject: "synthetic", Login: "nguoi-thu", Password: password, ACR: "one"}},
+		Now:     w.clock,
+	})
+	return strings.TrimPrefix(w.upstream.Issuer(), "http://")
 }
 
 func (w *world) clock() time.Time {
@@ -119,11 +133,17 @@ func newWorld(t *testing.T) *world {
 	handler := http.Handler(nil)
 	w.server = httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { handler.ServeHTTP(rw, r) }))
 	t.Cleanup(w.server.Close)
+	outbound, err := federation.HTTPClient([]string{w.startUpstream()})
+	must(t, err)
 	registry := federation.NewRegistry(w.db, func(src eid.Source) (federation.Source, error) {
 		if src.Kind == federation.KindAccount {
 			return source, nil
 		}
-		return nil, errors.New("not in these tests")
+		settings, err := openid.ParseSettings(src.Settings)
+		if err != nil {
+			return nil, err
+		}
+		return openid.New(settings, openid.Deps{HTTP: outbound, Now: w.clock})
 	})
 	p, err := provider.New(provider.Config{
 		Issuer: w.server.URL, Vocabulary: eid.StandardVocabulary(), Version: "test",
@@ -164,13 +184,16 @@ func (w *world) person(number, name, birth, gender string, level eid.Level, hash
 
 // register declares three parties: portal (level 1, secret), high (level 2,
 // public) and native.
-func (w *world) register() {
+func (w *world) register() { w.registerWith(func(*eid.RelyingParty) {}) }
+
+// registerWith registers them anew, with the first changed.
+func (w *world) registerWith(change func(portal *eid.RelyingParty)) {
 	w.t.Helper()
 	sum := sha256.Sum256([]byte(clientSecret))
 	hash := base64.RawURLEncoding.EncodeToString(sum[:])
 	scopes := []string{"openid", "profile", "email", "phone", "eid"}
-	from := w.now.AddDate(-1, 0, 0)
-	must(w.t, w.db.ApplyRegistrations(w.t.Context(), []eid.RelyingParty{
+	from := w.clock().AddDate(-1, 0, 0)
+	parties := []eid.RelyingParty{
 		{
 			ID: "portal", Name: "Cổng thử", URL: "https://portal.example.test", Tier: "province", AuthMethod: eid.AuthSecretBasic,
 			SecretHashes: []string{hash}, RedirectURIs: []string{"https://portal.example.test/cb", "https://portal.example.test/cb?a=%2Fb&c"},
@@ -187,9 +210,16 @@ func (w *world) register() {
 			RedirectURIs: []string{"http://127.0.0.1/cb"}, Scopes: []string{"openid"}, Sector: "native",
 			IDTokenAlg: "ES256", Sources: []string{"national"}, Levels: eid.LevelPolicy{Minimum: eid.Level1},
 		},
-	}, []eid.Source{{
+	}
+	change(&parties[0])
+	must(w.t, w.db.ApplyRegistrations(w.t.Context(), parties, []eid.Source{{
 		ID: "national", Kind: federation.KindAccount, Name: "Tài khoản định danh điện tử", Provider: "test", Window: eid.Window{From: from},
 		MayAssert: []eid.Level{eid.Level1, eid.Level2}, GrantsAtMost: []eid.Ceiling{{From: from, Level: eid.Level2}},
+	}, {
+		ID: "upstream", Kind: federation.KindOpenID, Name: "Nguồn ngoài thử", Provider: "fedtest", Window: eid.Window{From: from},
+		MayAssert: []eid.Level{eid.Level1, eid.Level2}, GrantsAtMost: []eid.Ceiling{{From: from, Level: eid.Level2}},
+		Settings: json.RawMessage(`{"issuer":"` + w.upstream.Issuer() + `","client_id":"gateway","client_secret":"` + clientSecret +
+			`","acr":{"one":1,"two":2},"request_acr":{"1":"one","2":"two"}}`),
 	}}, "file", "system"))
 }
 

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// ErrUnavailable reports that passing state cannot be reached. Callers answer
-// 503 and decide nothing.
-var ErrUnavailable = errors.New("passing state unavailable")
+// ErrUnavailable reports that a store, of passing state or of durable data,
+// cannot be reached or is too busy. Callers answer 503 and decide nothing.
+var ErrUnavailable = errors.New("store unavailable")
 
 // Limits of one entry; Apply refuses what exceeds them.
 const (

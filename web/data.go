@@ -132,10 +132,14 @@ type StepUpData struct {
 	HolderName   string
 	MaskedNumber string
 	MayStay      bool // the service takes Have as well
+	OwnFloor     bool // the holder's own minimum asks for Needed, not the service
 }
 
 // OtherPersonData is page "other_person": the proof was someone else's.
-type OtherPersonData struct{ Common }
+type OtherPersonData struct {
+	Common
+	MayRetry bool // another try at the same sign-in can help
+}
 
 // RefusedData is page "refused": what, why, the way forward.
 type RefusedData struct {

@@ -266,7 +266,7 @@ func TestButtons(t *testing.T) {
 		{"code, named", Page{Name: "code", Data: CodeData{Common: form, Name: "••• 789", NotMe: true}}, []string{"action=not_me", "=", "action=cancel"}},
 		{"step-up", Page{Name: "stepup", Data: StepUpData{Common: form, HolderName: "Mẫu"}}, []string{"action=not_me", "action=step_up", "action=cancel"}},
 		{"step-up offered", Page{Name: "stepup", Data: StepUpData{Common: form, MayStay: true}}, []string{"action=step_up", "action=stay", "action=cancel"}},
-		{"other person", Page{Name: "other_person", Data: OtherPersonData{Common: form}}, []string{"action=retry", "action=restart", "action=cancel"}},
+		{"other person", Page{Name: "other_person", Data: OtherPersonData{Common: form, MayRetry: true}}, []string{"action=retry", "action=restart", "action=cancel"}},
 		{"refused", Page{Name: "refused", Data: RefusedData{Common: form, Reason: RefusedUnmet}}, []string{"action=cancel"}},
 		{"refused, others", Page{Name: "refused", Data: RefusedData{Common: form, Reason: RefusedSourceDown, OtherSources: true}}, []string{"action=other_sources", "action=cancel"}},
 		{"refused without login", Page{Name: "refused", Data: RefusedData{Reason: RefusedUnmet}}, nil},

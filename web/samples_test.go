@@ -47,7 +47,7 @@ func samples() []sample {
 		{"stepup", Page{Name: "stepup", Data: StepUpData{Common: common, Needed: eid.Level2, Have: eid.Level1, HolderName: "Nguyễn Thị Mẫu", MaskedNumber: "••• ••• ••• 001"}}},
 		{"stepup-stay", Page{Name: "stepup", Data: StepUpData{Common: common, Needed: eid.Level2, Have: eid.Level1, HolderName: hostile, MaskedNumber: "•••", MayStay: true}}},
 		{"stepup-bare", Page{Name: "stepup", Data: StepUpData{Common: Common{Form: form}, Needed: eid.Level2}}},
-		{"other_person", Page{Name: "other_person", Data: OtherPersonData{Common: common}}},
+		{"other_person", Page{Name: "other_person", Data: OtherPersonData{Common: common, MayRetry: true}}},
 		{"home", Page{Name: "home", Data: HomeData{Common: bare, Issuer: "http://127.0.0.1:8400"}}},
 	}
 	for _, reason := range RefusedReasons() {

@@ -15,7 +15,7 @@ import (
 // newCheck makes `eidgate check`: every fault of a configuration, named by its
 // path, without starting anything.
 func newCheck() *cobra.Command {
-	c := &cobra.Command{Use: "check", Short: "check a configuration and say what it declares", Args: cobra.NoArgs}
+	c := &cobra.Command{Use: "check", Short: "check a configuration and say what it declares", Args: noArgs}
 	path := configFlag(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		cfg, err := config.Load(*path, os.Environ())

@@ -34,7 +34,7 @@ type demoOptions struct {
 func newDemo() *cobra.Command {
 	var o demoOptions
 	c := &cobra.Command{
-		Use: "demo", Short: "run the gateway with two portals, a legacy provider and synthetic people", Args: cobra.NoArgs,
+		Use: "demo", Short: "run the gateway with two portals, a legacy provider and synthetic people", Args: noArgs,
 		Long: `demo runs everything on loopback, with nothing to install: the gateway, a portal
 that asks for Level 1 and one that needs Level 2 on the next two ports, and a
 legacy OpenID provider on the third. All people are synthetic.`,
@@ -102,7 +102,7 @@ func runDemo(ctx context.Context, o demoOptions, stdout, stderr io.Writer) (err 
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return g.serve(ctx, listeners[ports.gateway]) })
+	group.Go(func() error { return g.serve(ctx, listeners[ports.gateway], 0) })
 	for addr, handler := range others {
 		group.Go(func() error { return serveHTTP(ctx, listeners[addr], handler, log, func() {}) })
 	}

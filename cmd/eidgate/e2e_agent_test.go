@@ -3,7 +3,6 @@ package main_test
 import (
 	"html"
 	"io"
-	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
@@ -122,11 +121,11 @@ func (a *agent) do(r *http.Request) screen {
 		a.t.Errorf("%s shows reference %q, want the header's %s", p.address.Path, shownRef.FindString(p.body), ref)
 	}
 	if f := p.hidden(); f.Get("csrf") != "" {
-		a.d.keepSecret(f.Get("csrf"))
+		a.d.keepSecret("csrf", f.Get("csrf"))
 	}
 	for _, c := range a.jar.Cookies(&url.URL{Scheme: "http", Host: a.d.Addr, Path: "/"}) {
 		if _, secret, ok := strings.Cut(c.Value, "."); ok {
-			a.d.keepSecret(secret)
+			a.d.keepSecret("cookie", secret)
 		}
 	}
 	return p
@@ -223,12 +222,6 @@ const (
 	sourceLegacy   = "legacy"
 	sourceClosed   = "legacy-2022"
 )
-
-// legacyAddress is where the demo's legacy provider listens.
-func (d *demoRun) legacyAddress() string {
-	host, port, _ := net.SplitHostPort(strings.TrimPrefix(d.portal("portal-2").URL, "http://"))
-	return net.JoinHostPort(host, nextPort(port))
-}
 
 // setSession gives this browser a cookie of the gateway.
 func (a *agent) setSession(value string) {

@@ -20,6 +20,7 @@ import (
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 )
 
 const (
@@ -68,6 +69,7 @@ type tab struct {
 	page    arrival
 	screens []string // h1 of every page that arrived, in order
 	shots   string   // directory of screenshots; empty: none
+	taken   int      // screenshots so far
 }
 
 // arrival is the page that a person now looks at.
@@ -270,7 +272,8 @@ func (b *tab) fill(field, value string) {
 // clear empties a field.
 func (b *tab) clear(field string) {
 	b.t.Helper()
-	b.do(chromedp.SetValue(chromedp.CSS("#"+field), ""))
+	b.do(chromedp.Focus(chromedp.CSS("#"+field)),
+		chromedp.KeyEvent("a", chromedp.KeyModifiers(chromedp.ModifierCtrl)), chromedp.KeyEvent(kb.Backspace))
 }
 
 // value is what a field holds.
@@ -345,13 +348,14 @@ func (b *tab) picture() {
 	if b.shots == "" {
 		return
 	}
+	b.taken++
 	must(b.t, os.MkdirAll(b.shots, 0o755))
 	name := strings.NewReplacer("TestBrowser/", "", "/", "-", "_", "-").Replace(b.t.Name())
 	for _, scheme := range []string{"light", "dark"} {
 		b.scheme(scheme)
 		image, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
 		must(b.t, err)
-		file := fmt.Sprintf("%s-%02d-%s.png", name, len(b.screens), scheme)
+		file := fmt.Sprintf("%s-%02d-%s.png", name, b.taken, scheme)
 		must(b.t, os.WriteFile(filepath.Join(b.shots, file), image, 0o644))
 	}
 	b.scheme("light")
@@ -360,6 +364,9 @@ func (b *tab) picture() {
 func (b *tab) scheme(name string) {
 	b.t.Helper()
 	b.do(call(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: name}},
+		Features: []*emulation.MediaFeature{
+			{Name: "prefers-color-scheme", Value: name},
+			{Name: "prefers-reduced-motion", Value: "reduce"}, // no picture of a transition
+		},
 	}))
 }

@@ -99,9 +99,12 @@ func visitClosedWindow(v *visit) {
 	v.misses(legacy)
 }
 
+// The holder wants level 2 for every sign-in; the service would take level 1,
+// and the page must not say otherwise.
 func visitOwnFloor(v *visit) {
 	v.signIn("portal-1", "005")
-	v.at(headStepUp)
+	v.misses(headStepUp)
+	v.sees("mức tối thiểu Quý vị đã đặt")
 	v.press("Tiếp tục")
 	v.submitCode("005")
 	v.arrived("portal-1", 2, "Hoàng Văn Ngưỡng")
@@ -152,4 +155,13 @@ func visitCancel(v *visit) {
 	stopped()
 	v.open(v.demo.portal("portal-1").URL)
 	v.arrived("portal-1", 1, "Nguyễn Thị Thử")
+
+	// A cancelled change of person leaves the person who is signed in.
+	v.press("Chỉ nhận lần đăng nhập mới")
+	v.press(national)
+	v.submitPassword("002")
+	v.at(headAnother)
+	away("portal-1")
+	v.at(headStopped)
+	v.sees("Quý vị vẫn đang đăng nhập", "Nguyễn Thị Thử")
 }

@@ -104,12 +104,12 @@ type demoRun struct {
 	stop   func() []string
 
 	mu      sync.Mutex
-	steps   map[string]bool // one-time codes used: secret and step
-	codes   []string        // those codes
-	clock   time.Duration   // the gateway's clock ahead of ours
-	secrets []string        // texts that no log and no database may hold
-	tokens  []issued        // token sets that parties were given
-	refs    []string        // references of the gateway's answers
+	steps   map[string]bool     // one-time codes used: secret and step
+	codes   []string            // those codes
+	clock   time.Duration       // the gateway's clock ahead of ours
+	secrets map[string][]string // texts that no log and no database may hold, by kind
+	tokens  []issued            // token sets that parties were given
+	refs    []string            // references of the gateway's answers
 }
 
 // startDemo runs a demo with flags on ports of its own, in a new data directory
@@ -168,7 +168,7 @@ func stopShared() []string {
 // launch starts a demo and waits for its document.
 func launch(flags []string) (*demoRun, error) {
 	d := &demoRun{
-		stdout: &syncBuffer{}, stderr: &syncBuffer{}, exited: make(chan struct{}), steps: map[string]bool{},
+		stdout: &syncBuffer{}, stderr: &syncBuffer{}, exited: make(chan struct{}), steps: map[string]bool{}, secrets: map[string][]string{},
 	}
 	if i := slices.Index(flags, "--at"); i >= 0 {
 		at, err := time.Parse(time.RFC3339, flags[i+1])

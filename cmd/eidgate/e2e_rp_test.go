@@ -60,7 +60,8 @@ type request struct {
 // request makes one, with more parameters: name, value, …
 func (p *party) request(params ...string) request {
 	r := request{state: oauth2.GenerateVerifier(), nonce: oauth2.GenerateVerifier(), verifier: oauth2.GenerateVerifier()}
-	p.d.keepSecret(r.state, r.verifier)
+	p.d.keepSecret("state", r.state)
+	p.d.keepSecret("code verifier", r.verifier)
 	options := []oauth2.AuthCodeOption{oauth2.S256ChallengeOption(r.verifier), oidc.Nonce(r.nonce)}
 	for i := 0; i < len(params); i += 2 {
 		options = append(options, oauth2.SetAuthURLParam(params[i], params[i+1]))
@@ -105,7 +106,7 @@ func (p *party) redeem(r request, got screen) tokens {
 
 func (p *party) exchange(r request, code, ref string) tokens {
 	p.t.Helper()
-	p.d.keepSecret(code, code[strings.IndexByte(code, '.')+1:])
+	p.d.keepSecret("authorization code", code, code[strings.IndexByte(code, '.')+1:])
 	set, err := p.oauth.Exchange(p.ctx, code, oauth2.VerifierOption(r.verifier))
 	must(p.t, err)
 	raw, _ := set.Extra("id_token").(string)
@@ -117,7 +118,8 @@ func (p *party) exchange(r request, code, ref string) tokens {
 	}
 	got := tokens{Subject: id.Subject, raw: raw, access: set.AccessToken}
 	must(p.t, id.Claims(&got))
-	p.d.keepSecret(raw, raw[strings.LastIndexByte(raw, '.')+1:], got.access, got.access[strings.IndexByte(got.access, '.')+1:])
+	p.d.keepSecret("ID token", raw, raw[strings.LastIndexByte(raw, '.')+1:])
+	p.d.keepSecret("access token", got.access, got.access[strings.IndexByte(got.access, '.')+1:])
 	p.d.keepIssued(issued{client: p.ClientID, ref: ref, tokens: got})
 	return got
 }
@@ -169,3 +171,5 @@ func nextPort(port string) string {
 	}
 	return strconv.Itoa(n + 1)
 }
+
+func itoa(n int) string { return strconv.Itoa(n) }

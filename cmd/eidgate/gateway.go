@@ -37,19 +37,27 @@ type durable struct {
 	ring *keys.Ring
 }
 
-// openDurable opens the database, bringing it up to date first: on SQLite there
-// is no other replica to consider.
-func openDurable(ctx context.Context, cfg *config.Config, log *slog.Logger, now func() time.Time) (*durable, error) {
+// makeDurable makes the data directory if it is not there and brings the database
+// up to date: on SQLite there is no other replica to consider.
+func makeDurable(ctx context.Context, cfg *config.Config, log *slog.Logger) error {
 	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
-		return nil, fmt.Errorf("making the data directory: %w", err)
+		return fmt.Errorf("making the data directory: %w", err)
 	}
-	sealer, err := keys.LoadSealer(cfg.MasterKeyFile, true, log)
+	if _, err := keys.LoadSealer(cfg.MasterKeyFile, true, log); err != nil {
+		return fmt.Errorf("making the master key: %w", err)
+	}
+	return sqlstore.Migrate(ctx, sqlstore.Config{Path: databasePath(cfg)})
+}
+
+// openDurable opens what makeDurable made.
+func openDurable(ctx context.Context, cfg *config.Config, log *slog.Logger, now func() time.Time) (*durable, error) {
+	where := sqlstore.Config{Path: databasePath(cfg)}
+	if _, err := os.Stat(where.Path); err != nil {
+		return nil, fmt.Errorf("there is no gateway's data at %s: %w", cfg.Data, err)
+	}
+	sealer, err := keys.LoadSealer(cfg.MasterKeyFile, false, log)
 	if err != nil {
 		return nil, fmt.Errorf("loading the master key: %w", err)
-	}
-	where := sqlstore.Config{Path: databasePath(cfg)}
-	if err := sqlstore.Migrate(ctx, where); err != nil {
-		return nil, err
 	}
 	db, err := sqlstore.Open(ctx, where, sealer, now)
 	if err != nil {
@@ -87,6 +95,9 @@ type gateway struct {
 
 // openGateway opens the stores and wires everything. It starts nothing.
 func openGateway(ctx context.Context, cfg *config.Config, log *slog.Logger, now func() time.Time) (*gateway, error) {
+	if err := makeDurable(ctx, cfg, log); err != nil {
+		return nil, err
+	}
 	d, err := openDurable(ctx, cfg, log, now)
 	if err != nil {
 		return nil, err
@@ -187,22 +198,30 @@ func (g *gateway) ready(ctx context.Context) error {
 
 func (g *gateway) close() error { return errors.Join(g.state.Close(), g.db.Close()) }
 
-// drainTime is how long requests under way may take to end at a stop.
-const drainTime = 25 * time.Second
+// A stop takes 30 s at most: proxies get drainDelay to see that the process is
+// not ready any more, then requests under way get drainTime to end.
+const (
+	drainDelay = 5 * time.Second
+	drainTime  = 24 * time.Second
+)
 
-// serve answers requests until ctx ends, then lets those under way finish.
-func (g *gateway) serve(ctx context.Context, l net.Listener) error {
+// serve answers requests until ctx ends, for delay longer while it says that it is
+// not ready, then lets those under way finish.
+func (g *gateway) serve(ctx context.Context, l net.Listener, delay time.Duration) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return g.ring.Run(ctx) })
 	group.Go(func() error { return g.state.Run(ctx) })
 	group.Go(func() error {
-		return serveHTTP(ctx, l, g.handler, g.log, func() { g.draining.Store(true) })
+		return serveHTTP(ctx, l, g.handler, g.log, func() {
+			g.draining.Store(true)
+			time.Sleep(delay)
+		})
 	})
 	return group.Wait()
 }
 
-// serveHTTP serves with the limits that every listener has, and stops
-// gracefully when ctx ends.
+// serveHTTP serves with the limits that every listener has. When ctx ends it runs
+// onStop, then takes no more and lets requests under way finish.
 func serveHTTP(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger, onStop func()) error {
 	server := &http.Server{
 		Handler:           h,

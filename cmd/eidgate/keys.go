@@ -19,13 +19,16 @@ import (
 
 // newKeys makes `eidgate keys`.
 func newKeys() *cobra.Command {
-	c := &cobra.Command{Use: "keys", Short: "list and rotate signing keys"}
+	c := &cobra.Command{
+		Use: "keys", Short: "list and rotate signing keys", Args: noArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
 	c.AddCommand(newKeysList(), newKeysRotate())
 	return c
 }
 
 func newKeysList() *cobra.Command {
-	c := &cobra.Command{Use: "list", Short: "list signing keys with their states", Args: cobra.NoArgs}
+	c := &cobra.Command{Use: "list", Short: "list signing keys with their states", Args: noArgs}
 	path, data := keysFlags(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		return withRing(c.Context(), *path, *data, func(ring *keys.Ring) error {
@@ -50,7 +53,7 @@ func newKeysList() *cobra.Command {
 
 func newKeysRotate() *cobra.Command {
 	c := &cobra.Command{
-		Use: "rotate", Short: "let the standby key sign and publish a new standby", Args: cobra.NoArgs,
+		Use: "rotate", Short: "let the standby key sign and publish a new standby", Args: noArgs,
 		Long: `rotate lets the published standby key of an algorithm sign, publishes a new
 standby and keeps the old key for verifying until every token it signed has
 expired. A standby that portals may not have fetched yet is scheduled instead:

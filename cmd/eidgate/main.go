@@ -40,12 +40,22 @@ func run() int {
 // usageError marks an error of the call's own words.
 type usageError struct{ error }
 
+// noArgs refuses words that mean nothing.
+func noArgs(c *cobra.Command, words []string) error {
+	if err := cobra.NoArgs(c, words); err != nil {
+		return usageError{fmt.Errorf("%w; see '%s --help'", err, c.CommandPath())}
+	}
+	return nil
+}
+
 func newRoot(stdout, stderr io.Writer) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "eidgate",
 		Short:         "OpenID Connect gateway to Vietnam's electronic identities",
 		SilenceUsage:  true,
 		SilenceErrors: true,
+		Args:          noArgs,
+		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetOut(stdout)
 	root.SetErr(stderr)

@@ -12,7 +12,7 @@ import (
 
 // newMigrate makes `eidgate migrate`.
 func newMigrate() *cobra.Command {
-	c := &cobra.Command{Use: "migrate", Short: "bring the database's tables up to date", Args: cobra.NoArgs}
+	c := &cobra.Command{Use: "migrate", Short: "bring the database's tables up to date", Args: noArgs}
 	path := configFlag(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		cfg, err := config.Load(*path, os.Environ())

@@ -15,7 +15,7 @@ import (
 
 // newServe makes `eidgate serve`.
 func newServe() *cobra.Command {
-	c := &cobra.Command{Use: "serve", Short: "run the gateway", Args: cobra.NoArgs}
+	c := &cobra.Command{Use: "serve", Short: "run the gateway", Args: noArgs}
 	path := configFlag(c)
 	c.RunE = func(c *cobra.Command, _ []string) (err error) {
 		cfg, err := config.Load(*path, os.Environ())
@@ -33,7 +33,7 @@ func newServe() *cobra.Command {
 			return fmt.Errorf("listening: %w", err)
 		}
 		log.Info("serving", "issuer", cfg.Issuer, "listen", l.Addr().String(), "config", cfg.Version())
-		return g.serve(c.Context(), l)
+		return g.serve(c.Context(), l, drainDelay)
 	}
 	return c
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"runtime"
 	"sync/atomic"
+	"time"
 
 	"github.com/zitadel/passwap"
 	"github.com/zitadel/passwap/argon2"
@@ -23,6 +24,8 @@ var (
 	ErrMismatch = errors.New("password does not match")
 	// ErrUnusable: the text is empty or longer than MaxPassword.
 	ErrUnusable = errors.New("password empty or too long")
+	// ErrBusy: no place in the pool became free in time; nothing was evaluated.
+	ErrBusy = errors.New("too many evaluations under way")
 )
 
 // MaxPassword is the longest password taken, in bytes. It is far above what
@@ -129,14 +132,21 @@ func (p *Passwords) evaluate(ctx context.Context, hash, text string) (updated st
 	return updated, nil
 }
 
+// maxWait bounds the wait for a place in the pool.
+const maxWait = 2 * time.Second
+
 // acquire waits for a place in the pool.
 func (p *Passwords) acquire(ctx context.Context) (release func(), err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("waiting to evaluate a password: %w", err)
 	}
+	wait := time.NewTimer(maxWait)
+	defer wait.Stop()
 	select {
 	case p.running <- struct{}{}:
 		return func() { <-p.running }, nil
+	case <-wait.C:
+		return nil, fmt.Errorf("waiting to evaluate a password: %w", ErrBusy)
 	case <-ctx.Done():
 		return nil, fmt.Errorf("waiting to evaluate a password: %w", ctx.Err())
 	}

@@ -129,7 +129,21 @@ func (f *fakeState) clear() {
 type fakeAudit struct {
 	mu      sync.Mutex
 	entries []eid.AuditEntry
+	counts  map[string]int
 	broken  error
+}
+
+func (f *fakeAudit) Count(_ context.Context, name string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.broken != nil {
+		return f.broken
+	}
+	if f.counts == nil {
+		f.counts = map[string]int{}
+	}
+	f.counts[name]++
+	return nil
 }
 
 func (f *fakeAudit) Record(_ context.Context, entries ...eid.AuditEntry) error {
@@ -140,6 +154,17 @@ func (f *fakeAudit) Record(_ context.Context, entries ...eid.AuditEntry) error {
 	}
 	f.entries = append(f.entries, entries...)
 	return nil
+}
+
+// writes counts the commits that recording and counting made.
+func (f *fakeAudit) writes() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n := len(f.entries)
+	for _, count := range f.counts {
+		n += count
+	}
+	return n
 }
 
 func (f *fakeAudit) recorded() []eid.AuditEntry {

@@ -92,10 +92,17 @@ func (s *Source) slot(kind, name string) string {
 	return "signin." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// recordFailure audits an evaluated guess at a known account. Guesses at unknown
-// numbers leave no row: strangers must not fill the disk.
+// countUnknown counts evaluated guesses at numbers that nobody has.
+const countUnknown = "signin.failed.unknown"
+
+// recordFailure audits an evaluated guess at a known account. One at an unknown
+// number is counted: strangers must not fill the disk, and the answer must not
+// come sooner, so both are one commit to the same database.
 func (s *Source) recordFailure(ctx context.Context, id eid.AccountID, factor eid.Factor, req federation.Request) error {
 	if id == "" {
+		if err := s.d.Audit.Count(ctx, countUnknown); err != nil {
+			return fmt.Errorf("counting a failed sign-in: %w", err)
+		}
 		return nil
 	}
 	detail, err := json.Marshal(map[string]string{"factor": string(factor)})

@@ -73,14 +73,14 @@ func (s *Source) verify(ctx context.Context, id eid.AccountID, password eid.Secr
 		if errors.Is(err, credential.ErrMismatch) {
 			return false, nil
 		}
-		return false, fmt.Errorf("verifying a password: %w", err)
+		return false, notVerified(err)
 	}
 	updated, err := s.d.Passwords.Verify(ctx, hash, password)
 	switch {
 	case errors.Is(err, credential.ErrMismatch):
 		return false, nil
 	case err != nil:
-		return false, fmt.Errorf("verifying a password: %w", err)
+		return false, notVerified(err)
 	}
 	if updated != "" && s.d.Rehasher != nil {
 		if err := s.d.Rehasher.Rehash(ctx, id, hash, updated); err != nil {
@@ -88,6 +88,13 @@ func (s *Source) verify(ctx context.Context, id eid.AccountID, password eid.Secr
 		}
 	}
 	return true, nil
+}
+
+func notVerified(err error) error {
+	if errors.Is(err, credential.ErrBusy) {
+		return fmt.Errorf("verifying a password: %w: %w", federation.ErrBusy, err)
+	}
+	return fmt.Errorf("verifying a password: %w", err)
 }
 
 // again is what of a malformed number is shown again.

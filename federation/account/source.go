@@ -36,9 +36,11 @@ type Rehasher interface {
 	Rehash(ctx context.Context, id eid.AccountID, outdated, updated string) error
 }
 
-// Recorder writes the audit.
+// Recorder writes the audit, and counts what leaves no row there.
 type Recorder interface {
 	Record(ctx context.Context, entries ...eid.AuditEntry) error
+	// Count adds one to a counter of today.
+	Count(ctx context.Context, name string) error
 }
 
 // Config bounds guessing. The zero value of a field means its default.

@@ -11,7 +11,8 @@ import (
 	"os"
 	"path/filepath"
 
-	_ "modernc.org/sqlite" // the driver named "sqlite"
+	"modernc.org/sqlite" // also registers the driver named "sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // readers is how many connections read beside the writer.
@@ -19,7 +20,7 @@ const readers = 4
 
 // File is an open SQLite file. Writer has one connection, on which each
 // transaction takes the write lock at its begin, so that two writers wait for
-// each other (5 s at most) instead of failing half way. Reader refuses writes.
+// each other (2 s at most) instead of failing half way. Reader refuses writes.
 type File struct {
 	Writer *sql.DB
 	Reader *sql.DB
@@ -74,6 +75,24 @@ func (f *File) Ping(ctx context.Context) error {
 	return nil
 }
 
+// Unavailable reports whether an error says that the file cannot be used now: it
+// is locked by somebody else, its disk fails or is full, or time ran out.
+func Unavailable(err error) bool {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, sql.ErrConnDone) {
+		return true
+	}
+	var e *sqlite.Error
+	if !errors.As(err, &e) {
+		return false
+	}
+	switch e.Code() & 0xff { // the low byte is the kind
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL,
+		sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN:
+		return true
+	}
+	return false
+}
+
 // Close closes all connections.
 func (f *File) Close() error { return errors.Join(f.Reader.Close(), f.Writer.Close()) }
 
@@ -85,7 +104,7 @@ func dsn(path, synchronous, txlock, mode string) string {
 		"_inttotime":           {"1"},
 		"_txlock":              {txlock},
 		"_pragma": {
-			"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(" + synchronous + ")", "foreign_keys(1)", mode,
+			"busy_timeout(2000)", "journal_mode(WAL)", "synchronous(" + synchronous + ")", "foreign_keys(1)", mode,
 		},
 	}
 	return (&url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: q.Encode()}).String()

@@ -2,9 +2,11 @@ package sqlstore
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"eidgate/eid"
 	"eidgate/store/sqlstore/sqlcgen"
@@ -37,6 +39,33 @@ func (db *DB) Record(ctx context.Context, entries ...eid.AuditEntry) error {
 		}
 		return nil
 	})
+}
+
+// vietnam is the zone of the days that counters are kept by.
+var vietnam = time.FixedZone("Asia/Ho_Chi_Minh", 7*3600)
+
+// Count adds one to a counter of today: what strangers do is counted and leaves
+// no audit row.
+func (db *DB) Count(ctx context.Context, name string) error {
+	return db.write(ctx, func(q *sqlcgen.Queries) error {
+		err := q.AddCount(ctx, db.now().In(vietnam).Format(time.DateOnly), name)
+		if err != nil {
+			return fmt.Errorf("counting %s: %w", name, err)
+		}
+		return nil
+	})
+}
+
+// CountOf is a counter's value on one day of Viet Nam.
+func (db *DB) CountOf(ctx context.Context, name string, day time.Time) (int64, error) {
+	n, err := db.reader.CountOf(ctx, day.In(vietnam).Format(time.DateOnly), name)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("reading counter %s: %w", name, err)
+	}
+	return n, nil
 }
 
 // Audit returns the rows that f chooses, oldest first.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"eidgate/eid"
+	"eidgate/store"
 	"eidgate/store/sqlitefile"
 	"eidgate/store/sqlstore/sqlcgen"
 )
@@ -84,24 +85,32 @@ func (db *DB) Close() error {
 func (db *DB) write(ctx context.Context, change func(q *sqlcgen.Queries) error) error {
 	tx, err := db.file.Writer.BeginTx(ctx, nil)
 	if err != nil {
-		return fmt.Errorf("beginning transaction: %w", err)
+		return away(fmt.Errorf("beginning transaction: %w", err))
 	}
 	if err := change(db.writer.WithTx(tx)); err != nil {
-		return errors.Join(err, rollback(tx))
+		return away(errors.Join(err, rollback(tx)))
 	}
 	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("committing: %w", err)
+		return away(fmt.Errorf("committing: %w", err))
 	}
 	return nil
+}
+
+// away marks an error that says that the database cannot be used now.
+func away(err error) error {
+	if sqlitefile.Unavailable(err) {
+		return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
+	}
+	return err
 }
 
 // read runs several queries on one snapshot.
 func (db *DB) read(ctx context.Context, look func(q *sqlcgen.Queries) error) error {
 	tx, err := db.file.Reader.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
-		return fmt.Errorf("beginning snapshot: %w", err)
+		return away(fmt.Errorf("beginning snapshot: %w", err))
 	}
-	return errors.Join(look(db.reader.WithTx(tx)), rollback(tx))
+	return away(errors.Join(look(db.reader.WithTx(tx)), rollback(tx)))
 }
 
 func rollback(tx *sql.Tx) error {
@@ -116,7 +125,7 @@ func found(err error) error {
 	if errors.Is(err, sql.ErrNoRows) {
 		return eid.ErrNotFound
 	}
-	return err
+	return away(err)
 }
 
 // stamp is the time now as columns keep it.

@@ -33,8 +33,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.accountStatusStmt, err = db.PrepareContext(ctx, accountStatus); err != nil {
 		return nil, fmt.Errorf("error preparing query AccountStatus: %w", err)
 	}
+	if q.addCountStmt, err = db.PrepareContext(ctx, addCount); err != nil {
+		return nil, fmt.Errorf("error preparing query AddCount: %w", err)
+	}
 	if q.auditStmt, err = db.PrepareContext(ctx, audit); err != nil {
 		return nil, fmt.Errorf("error preparing query Audit: %w", err)
+	}
+	if q.countOfStmt, err = db.PrepareContext(ctx, countOf); err != nil {
+		return nil, fmt.Errorf("error preparing query CountOf: %w", err)
 	}
 	if q.credentialStmt, err = db.PrepareContext(ctx, credential); err != nil {
 		return nil, fmt.Errorf("error preparing query Credential: %w", err)
@@ -158,9 +164,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing accountStatusStmt: %w", cerr)
 		}
 	}
+	if q.addCountStmt != nil {
+		if cerr := q.addCountStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addCountStmt: %w", cerr)
+		}
+	}
 	if q.auditStmt != nil {
 		if cerr := q.auditStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing auditStmt: %w", cerr)
+		}
+	}
+	if q.countOfStmt != nil {
+		if cerr := q.countOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countOfStmt: %w", cerr)
 		}
 	}
 	if q.credentialStmt != nil {
@@ -375,7 +391,9 @@ type Queries struct {
 	accountStmt             *sql.Stmt
 	accountByIdentifierStmt *sql.Stmt
 	accountStatusStmt       *sql.Stmt
+	addCountStmt            *sql.Stmt
 	auditStmt               *sql.Stmt
+	countOfStmt             *sql.Stmt
 	credentialStmt          *sql.Stmt
 	endExpiredLinkStmt      *sql.Stmt
 	endLinkStmt             *sql.Stmt
@@ -419,7 +437,9 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		accountStmt:             q.accountStmt,
 		accountByIdentifierStmt: q.accountByIdentifierStmt,
 		accountStatusStmt:       q.accountStatusStmt,
+		addCountStmt:            q.addCountStmt,
 		auditStmt:               q.auditStmt,
+		countOfStmt:             q.countOfStmt,
 		credentialStmt:          q.credentialStmt,
 		endExpiredLinkStmt:      q.endExpiredLinkStmt,
 		endLinkStmt:             q.endLinkStmt,

@@ -127,6 +127,14 @@ CREATE TABLE secrets (
     created_at TIMESTAMP NOT NULL
 );
 
+-- What strangers do is counted, not audited: they must not fill the disk.
+CREATE TABLE counters (
+    day  TEXT    NOT NULL, -- 2006-01-02 in Viet Nam
+    name TEXT    NOT NULL,
+    n    INTEGER NOT NULL,
+    PRIMARY KEY (day, name)
+);
+
 CREATE TABLE audit (
     id      INTEGER PRIMARY KEY AUTOINCREMENT,
     at      TIMESTAMP NOT NULL,
