@@ -135,7 +135,7 @@ func (cl *Client) checkAuth(f *faults, at string) {
 		if cl.PKCE == "exempt" {
 			f.add(member(at, "pkce"), "a public client cannot do without PKCE", "required")
 		}
-	case eid.AuthSecretBasic:
+	default:
 		if len(cl.Secrets) < 1 || len(cl.Secrets) > 2 {
 			f.add(secrets, "one secret is needed, two while they change", "client_secrets or client_secret_files")
 		}

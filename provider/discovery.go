@@ -42,7 +42,7 @@ type metadata struct {
 }
 
 func (p *Provider) metadata() metadata {
-	claims := []string{"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "at_hash"}
+	claims := []string{"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "at_hash", "sid"}
 	for _, scope := range scopesSupported {
 		claims = append(claims, claimsOf[scope]...)
 	}

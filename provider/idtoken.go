@@ -24,6 +24,7 @@ type idTokenClaims struct {
 	ACR             string   `json:"acr"`
 	AMR             []string `json:"amr,omitempty"`
 	AccessTokenHash string   `json:"at_hash,omitempty"`
+	SID             string   `json:"sid"`
 }
 
 // idToken mints the ID token of a grant. acr, amr and auth_time are the grant's.
@@ -31,7 +32,7 @@ func (p *Provider) idToken(rp *eid.RelyingParty, r *grantRecord, account *eid.Ac
 	claims := idTokenClaims{
 		Issuer: p.cfg.Issuer, Subject: r.Subject, Audience: rp.ID,
 		ExpiresAt: now.Add(p.cfg.Lifetimes.IDToken).Unix(), IssuedAt: now.Unix(), AuthTime: r.Grant.AuthTime.Unix(),
-		Nonce: r.Nonce, ACR: r.Grant.ACR.Name, AMR: r.Grant.AMR, AccessTokenHash: halfHash(accessToken),
+		Nonce: r.Nonce, ACR: r.Grant.ACR.Name, AMR: r.Grant.AMR, AccessTokenHash: halfHash(accessToken), SID: r.SID,
 	}
 	payload, err := json.Marshal(claims)
 	if err != nil {

@@ -22,6 +22,7 @@ type grantRecord struct {
 	Grant       eid.Grant       `json:"grant"`
 	Link        string          `json:"link,omitempty"`
 	Subject     string          `json:"sub"`
+	SID         string          `json:"sid"`
 	RedirectURI string          `json:"redirect_uri"`
 	Challenge   string          `json:"challenge,omitempty"`
 	Nonce       string          `json:"nonce,omitempty"`
@@ -83,21 +84,54 @@ func (p *Provider) grant(ctx context.Context, f *flow, d decision, ref string) (
 	if err := p.deps.Grants.RecordGrant(ctx, req.rp.Sector, sub, g, entry); err != nil {
 		return handle{}, fmt.Errorf("recording grant: %w", err)
 	}
-	if err := p.end(ctx, f); err != nil {
+	code := newHandle()
+	if err := p.enlist(ctx, f, sessionGrant{Client: req.Client, Slot: code.slot, Family: code.key(kindFamily)}); err != nil {
 		return handle{}, err
 	}
 	record, err := json.Marshal(grantRecord{
-		Grant: g, Link: d.proof.Link, Subject: sub, RedirectURI: req.RedirectURI, Challenge: req.Challenge,
+		Grant: g, Link: d.proof.Link, Subject: sub, SID: f.browser.session.sid(req.Client), RedirectURI: req.RedirectURI, Challenge: req.Challenge,
 		Nonce: req.Nonce, Scopes: req.Scopes, Claims: req.Claims,
 	})
 	if err != nil {
 		return handle{}, fmt.Errorf("writing code: %w", err)
 	}
-	code := newHandle()
 	if err := p.applyAll(ctx, code.slot, store.PutIfAbsent(code.key(kindCode), record, p.cfg.Lifetimes.Code)); err != nil {
 		return handle{}, fmt.Errorf("keeping code: %w", err)
 	}
 	return code, nil
+}
+
+// enlist ends the login and puts the grant on the session's list, in one step. A
+// session that another tab changed meanwhile is read again.
+func (p *Provider) enlist(ctx context.Context, f *flow, g sessionGrant) error {
+	for range 8 {
+		raw, err := json.Marshal(f.browser.session.granted(g, p.deps.Now()))
+		if err != nil {
+			return fmt.Errorf("writing session: %w", err)
+		}
+		ops := []store.Op{store.CompareAndSet(f.browser.handle.key(kindSession), f.browser.raw, raw, p.cfg.Lifetimes.SessionIdle)}
+		if f.raw != nil {
+			ops = append(ops, store.Take(loginKey(f.login.ID)))
+		}
+		results, err := p.deps.State.Apply(ctx, f.browser.handle.slot, ops...)
+		if err != nil {
+			return fmt.Errorf("noting grant: %w", err)
+		}
+		if results[0].OK {
+			if last := results[len(results)-1]; !last.OK {
+				return errGone
+			}
+			return nil
+		}
+		who := f.browser.session.Account
+		if f.browser, _, err = p.loadBrowser(ctx, f.browser.handle); err != nil {
+			return err
+		}
+		if f.browser.session.Account != who {
+			return errGone
+		}
+	}
+	return errGone
 }
 
 // stillGood checks every term of a grant again, as of now (rule 8): the account's

@@ -21,12 +21,38 @@ type session struct {
 	ID        string             `json:"id"`
 	Account   eid.AccountID      `json:"account,omitempty"`
 	Proofs    []federation.Proof `json:"proofs,omitempty"`
+	Grants    []sessionGrant     `json:"grants,omitempty"`
 	StartedAt time.Time          `json:"started_at"`
 	SeenAt    time.Time          `json:"seen_at"`
 }
 
-// maxProofs bounds a session's list of proofs; the oldest go first.
-const maxProofs = 8
+// Bounds of a session's lists; the oldest entries go first.
+const (
+	maxProofs = 8
+	maxGrants = 64
+)
+
+// sessionGrant is a grant that was made from a session: where its tokens are, so
+// that they end with it, and whom to tell.
+type sessionGrant struct {
+	Client string `json:"client"`
+	Slot   string `json:"slot"`
+	Family string `json:"family"`
+}
+
+// sid names the session to one party (OpenID Connect Back-Channel Logout §2.1).
+// Two parties see two names, or they could tell that they share a visitor.
+func (s session) sid(client string) string { return hashText(s.ID + "\x00" + client) }
+
+// granted adds a grant to the list.
+func (s session) granted(g sessionGrant, now time.Time) session {
+	s.SeenAt = now
+	s.Grants = append(append([]sessionGrant(nil), s.Grants...), g)
+	if len(s.Grants) > maxGrants {
+		s.Grants = s.Grants[len(s.Grants)-maxGrants:]
+	}
+	return s
+}
 
 // Kinds of records in a browser's slot.
 const (
@@ -126,7 +152,7 @@ func (p *Provider) touch(ctx context.Context, b *browser) error {
 func (s session) prove(proof federation.Proof, fresh bool, now time.Time) session {
 	switch {
 	case s.Account != proof.Account:
-		s.ID, s.StartedAt, s.Proofs = randomText(16), now, nil
+		s.ID, s.StartedAt, s.Proofs, s.Grants = randomText(16), now, nil, nil
 	case fresh:
 		s.Proofs = nil
 	}

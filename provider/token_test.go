@@ -38,7 +38,7 @@ func TestTokensOfASignIn(t *testing.T) {
 		}
 	}
 	for claim := range got.claims {
-		if !strings.Contains(" iss sub aud exp iat auth_time nonce acr amr at_hash ", " "+claim+" ") {
+		if !strings.Contains(" iss sub aud exp iat auth_time nonce acr amr at_hash sid ", " "+claim+" ") {
 			t.Errorf("the ID token has %s, which nobody asked for", claim)
 		}
 	}

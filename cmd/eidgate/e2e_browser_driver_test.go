@@ -84,7 +84,7 @@ type arrival struct {
 
 // newTab opens a tab with an empty cookie jar. At the test's end the browser
 // must have had nothing to complain about.
-func newTab(t *testing.T, chromium context.Context) *tab {
+func newTab(chromium context.Context, t *testing.T) *tab {
 	t.Helper()
 	ctx, cancel := chromedp.NewContext(chromium, chromedp.WithNewBrowserContext())
 	t.Cleanup(cancel)

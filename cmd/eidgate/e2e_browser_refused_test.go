@@ -64,7 +64,7 @@ func visitLocked(v *visit) {
 	}
 	for _, tt := range tests {
 		v.t.Run(tt.name, func(t *testing.T) {
-			w := &visit{tab: newTab(t, v.chromium), demo: v.demo, chromium: v.chromium}
+			w := &visit{tab: newTab(v.chromium, t), demo: v.demo, chromium: v.chromium}
 			w.signIn("portal-1", tt.tail)
 			// Who asked for a lock, and under which paper, is nobody's business here.
 			w.misses("cơ quan giả định", "QĐ-000")

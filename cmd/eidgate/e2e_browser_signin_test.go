@@ -62,7 +62,7 @@ func TestBrowser(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			tt.run(&visit{tab: newTab(t, chromium), demo: startDemo(t), chromium: chromium})
+			tt.run(&visit{tab: newTab(chromium, t), demo: startDemo(t), chromium: chromium})
 		})
 	}
 }

@@ -275,9 +275,6 @@ func (d *demoRun) code(secret string) string {
 	}
 }
 
-// totpNow is the one-time code of this moment.
-func totpNow(secret string) string { return totpAt(secret, time.Now()) }
-
 func totpAt(secret string, at time.Time) string {
 	code, err := totp.GenerateCode(secret, at)
 	if err != nil {

@@ -79,9 +79,7 @@ func (d *demoRun) secretTexts() map[string][]string {
 			texts["TOTP secret"] = append(texts["TOTP secret"], a.TOTPSecret)
 		}
 	}
-	for _, code := range d.codes {
-		texts["one-time code"] = append(texts["one-time code"], code)
-	}
+	texts["one-time code"] = append(texts["one-time code"], d.codes...)
 	return texts
 }
 

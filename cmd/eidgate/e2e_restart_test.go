@@ -151,7 +151,7 @@ func (p *party) verifies(set jose.JSONWebKeySet, raw string, now func() time.Tim
 
 func kidOf(t *testing.T, raw string) string {
 	t.Helper()
-	parsed, err := jose.ParseSigned(raw, []jose.SignatureAlgorithm{jose.RS256, jose.ES256})
+	parsed, err := jose.ParseSignedCompact(raw, []jose.SignatureAlgorithm{jose.RS256, jose.ES256})
 	must(t, err)
 	return parsed.Signatures[0].Header.KeyID
 }
