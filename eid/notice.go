@@ -1,0 +1,58 @@
+package eid
+
+import "time"
+
+// ConsentGiven is a holder's standing consent: which claims a party may receive
+// (Decree 13/2023, Art. 11). The evidence of it is the audit row it commits with.
+type ConsentGiven struct {
+	Account AccountID
+	Client  string
+	Claims  []string // names of claims, sorted
+	GivenAt time.Time
+	Until   time.Time
+}
+
+// Covers reports whether the consent is in force at t and has all these claims.
+func (c ConsentGiven) Covers(claims []string, t time.Time) bool {
+	if t.Before(c.GivenAt.Add(-maxSkew)) || !t.Before(c.Until) {
+		return false
+	}
+	have := make(map[string]bool, len(c.Claims))
+	for _, claim := range c.Claims {
+		have[claim] = true
+	}
+	for _, claim := range claims {
+		if !have[claim] {
+			return false
+		}
+	}
+	return true
+}
+
+// LogoutNotice tells one party that a session ended, or with an empty SID that
+// all sessions of the subject did (OpenID Connect Back-Channel Logout §2.4).
+type LogoutNotice struct {
+	ID        string
+	Client    string
+	Subject   string // the party's own subject
+	SID       string
+	Attempts  int // made so far
+	CreatedAt time.Time
+}
+
+// EventKind names what happened to an account.
+type EventKind string
+
+// The events that parties are told of.
+const (
+	EventLocked    EventKind = "account.locked"
+	EventLinkEnded EventKind = "link.ended"
+)
+
+// Event is a change that must be told. It commits with the change.
+type Event struct {
+	ID      int64
+	Kind    EventKind
+	Account AccountID
+	At      time.Time
+}
