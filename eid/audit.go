@@ -28,6 +28,8 @@ const (
 	ActionAccountLocked   = "account.locked"
 	ActionAccountUnlocked = "account.unlocked"
 	ActionLinkCreated     = "link.created"
+	ActionConsentGiven    = "consent.given"
+	ActionConsentEnded    = "consent.withdrawn"
 	ActionSourceDistrust  = "source.distrusted"
 	ActionRegistration    = "registration.applied"
 )

@@ -156,6 +156,11 @@ func (p *Provider) decide(ctx context.Context, f *flow) (decision, error) {
 			return decision{}, fmt.Errorf("reading links: %w", err)
 		}
 	}
+	if v.account != nil {
+		if v.share, v.consent, err = p.sharing(ctx, &f.login.Request, v.account); err != nil {
+			return decision{}, err
+		}
+	}
 	d := next(v)
 	f.others = usable(d.choices) > 1 || d.stage == stageRefuse && usable(d.choices) > 0
 	return d, nil
@@ -179,6 +184,8 @@ func (p *Provider) advance(c *gin.Context, f *flow) {
 		p.showStepUp(c, f, d)
 	case stageOtherPerson:
 		p.showOtherPerson(c, f)
+	case stageConsent:
+		p.showConsent(c, f, d)
 	default:
 		p.showRefused(c, f, d.refusal)
 	}
@@ -209,6 +216,15 @@ func (p *Provider) act(c *gin.Context, f *flow, form url.Values) {
 		l.OtherPerson, l.Source, l.Step = false, "", nil
 	case action == web.ActionStepUp && d.stage == stageStepUp:
 		l.SteppingUp, l.Level, l.Source, l.Step = true, d.level, "", nil
+	case action == web.ActionShare && d.stage == stageConsent:
+		if err := p.giveConsent(ctx, f, ref(c)); err != nil {
+			p.fail(c, f, err)
+			return
+		}
+		l.Consented = true
+	case action == web.ActionDecline && d.stage == stageConsent:
+		p.cancel(c, f, d)
+		return
 	case action == web.ActionStay && d.stage == stageStepUp && d.mayStay:
 		l.Stayed = true
 	case action == web.ActionOtherSources && d.stage == stageRefuse && f.others:

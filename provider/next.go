@@ -19,6 +19,7 @@ const (
 	stageSource            // begin or go on at login.Source
 	stageStepUp            // explain that a higher level is needed, or offer it
 	stageOtherPerson       // a step-up came back as somebody else
+	stageConsent           // ask whether the data may be shared
 	stageIssue             // give the code
 )
 
@@ -30,6 +31,8 @@ type view struct {
 	subject string       // of the account, as this party knows it
 	links   []eid.Link   // of the account, alive
 	sources []eid.Source // all registered
+	share   []string     // claims that the grant would release, as far as known
+	consent eid.ConsentGiven
 	now     time.Time
 	// level2Proof is how long a proof carries Level2 for new grants.
 	level2Proof time.Duration
@@ -91,7 +94,19 @@ func next(v view) decision {
 	case verdict == eid.OfferStepUp && !l.Stayed && !l.Request.prompts(promptNone):
 		return v.stepUp(need.Target, achieved)
 	}
+	if !v.consented() {
+		return decision{stage: stageConsent, silent: codeConsentRequired, have: achieved}
+	}
 	return decision{stage: stageIssue, proof: proof, terms: terms}
+}
+
+// consented reports whether the holder's consent covers what would be shared. A
+// grant that shares nothing needs none, unless the party asks for the question.
+func (v *view) consented() bool {
+	if v.login.Request.prompts(promptConsent) && !v.login.Consented {
+		return false
+	}
+	return len(v.share) == 0 || v.consent.Covers(v.share, v.now)
 }
 
 func refused(r reason) decision {

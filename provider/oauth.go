@@ -20,6 +20,7 @@ const (
 	codeTemporarilyUnavailable   = "temporarily_unavailable"
 	codeLoginRequired            = "login_required"
 	codeInteractionRequired      = "interaction_required"
+	codeConsentRequired          = "consent_required"
 	codeUnmet                    = "unmet_authentication_requirements"
 	codeRequestNotSupported      = "request_not_supported"
 	codeRequestURINotSupported   = "request_uri_not_supported"

@@ -48,6 +48,13 @@ type Grants interface {
 	Record(ctx context.Context, entries ...eid.AuditEntry) error
 }
 
+// Consents keeps what holders agreed to share, each change with its audit row.
+type Consents interface {
+	// Consent is the standing one; eid.ErrNotFound when there is none.
+	Consent(ctx context.Context, account eid.AccountID, client string) (eid.ConsentGiven, error)
+	GiveConsent(ctx context.Context, c eid.ConsentGiven, entry eid.AuditEntry) error
+}
+
 // Signer signs with the keys in force.
 type Signer interface {
 	Snapshot() *keys.Snapshot
@@ -64,6 +71,7 @@ type Lifetimes struct {
 	SessionAbsolute time.Duration // a session at all
 	Level2Proof     time.Duration // how long a proof carries Level2 for new grants
 	JWKSMaxAge      time.Duration // how long a key set may be cached
+	Consent         time.Duration // how long a consent is remembered
 }
 
 // Config is what the provider is told once.
@@ -81,6 +89,7 @@ type Deps struct {
 	Accounts Accounts
 	Sources  Sources
 	Grants   Grants
+	Consents Consents
 	State    store.State
 	Keys     Signer
 	Pages    *web.Pages
@@ -110,13 +119,13 @@ func New(cfg Config, d Deps) (*Provider, error) {
 		return nil, fmt.Errorf("issuer %q: a path is not supported; give the gateway a host of its own", cfg.Issuer)
 	}
 	l := cfg.Lifetimes
-	if min(l.Login, l.Code, l.IDToken, l.AccessToken, l.SessionIdle, l.SessionAbsolute, l.Level2Proof, l.JWKSMaxAge) <= 0 {
+	if min(l.Login, l.Code, l.IDToken, l.AccessToken, l.SessionIdle, l.SessionAbsolute, l.Level2Proof, l.JWKSMaxAge, l.Consent) <= 0 {
 		return nil, errors.New("lifetimes: each must be longer than zero")
 	}
 	if cfg.Vocabulary.Level1 == "" || cfg.Vocabulary.Level2 == "" || cfg.Vocabulary.Level1 == cfg.Vocabulary.Level2 {
 		return nil, errors.New("acr: two different values are needed")
 	}
-	if d.Clients == nil || d.Accounts == nil || d.Sources == nil || d.Grants == nil || d.State == nil ||
+	if d.Clients == nil || d.Accounts == nil || d.Sources == nil || d.Grants == nil || d.Consents == nil || d.State == nil ||
 		d.Keys == nil || d.Pages == nil || d.Log == nil || d.Now == nil || d.Ready == nil {
 		return nil, errors.New("every dependency of the provider is needed")
 	}
