@@ -32,4 +32,6 @@ const (
 	ActionConsentEnded    = "consent.withdrawn"
 	ActionSourceDistrust  = "source.distrusted"
 	ActionRegistration    = "registration.applied"
+	ActionConsentGiven    = "consent.given"
+	ActionConsentEnded    = "consent.withdrawn"
 )
