@@ -32,6 +32,4 @@ const (
 	ActionConsentEnded    = "consent.withdrawn"
 	ActionSourceDistrust  = "source.distrusted"
 	ActionRegistration    = "registration.applied"
-	ActionConsentGiven    = "consent.given"
-	ActionConsentEnded    = "consent.withdrawn"
 )

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/gin-gonic/gin"
 
 	"eidgate/eid"
+	"eidgate/federation"
 	"eidgate/web"
 )
 
@@ -77,36 +79,79 @@ func (p *Provider) showConsent(c *gin.Context, f *flow, d decision) {
 		Purpose: req.rp.Consent.Purpose, LegalBasis: req.rp.Consent.LegalBasis, Level: d.have,
 		Until: p.deps.Now().Add(p.cfg.Lifetimes.Consent),
 	}
-	for _, name := range share {
-		if whole, part := wholeOf[name]; part && slices.Contains(share, whole) {
-			continue
-		}
-		data.Claims = append(data.Claims, consentClaim(name, f.holder, values[name]))
+	source := p.nameOfAccountSystem(c.Request.Context())
+	for _, row := range consentRows(share) {
+		data.Claims = append(data.Claims, web.ConsentClaim{Name: row.name, Value: row.show(f.holder, values), Source: source})
 	}
 	p.renderLogin(c, f, http.StatusOK, "consent", data)
 }
 
-// wholeOf names the claim that shows a part of it, so that the part needs no row
-// of its own.
+// nameOfAccountSystem labels the data: all of it is the account's.
+func (p *Provider) nameOfAccountSystem(ctx context.Context) string {
+	policies, err := p.deps.Sources.Policies(ctx)
+	if err != nil {
+		return ""
+	}
+	for _, src := range policies {
+		if src.Kind == federation.KindAccount {
+			return src.Name
+		}
+	}
+	return ""
+}
+
+// consentRow is one line of the page: a claim, with the parts of it that are
+// shared.
+type consentRow struct {
+	name  string
+	parts []string
+}
+
+// wholeOf names the row that a claim is shown in, where it is not its own.
 var wholeOf = map[string]string{
 	"family_name": "name", "middle_name": "name", "given_name": "name",
 	"email_verified": "email", "phone_number_verified": "phone_number",
 }
 
-// consentClaim is a claim as the page shows it; numbers are masked.
-func consentClaim(name string, a *eid.Account, value any) web.ConsentClaim {
-	claim := web.ConsentClaim{Name: name}
-	switch name {
-	case "eid_personal_number":
-		claim.Value = a.Person.Identifier.String()
-	case "phone_number":
-		claim.Value = maskMiddle(a.Phone.Value)
-	default:
-		if text, ok := value.(string); ok {
-			claim.Value = text
+// consentRows folds claims into the rows of the page, in its order.
+func consentRows(share []string) []consentRow {
+	var rows []consentRow
+	for _, name := range web.ConsentClaims() {
+		row := consentRow{name: name}
+		for _, claim := range share {
+			if claim == name || wholeOf[claim] == name {
+				row.parts = append(row.parts, claim)
+			}
+		}
+		if len(row.parts) > 0 {
+			rows = append(rows, row)
 		}
 	}
-	return claim
+	return rows
+}
+
+// show is the value as the page shows it; numbers are masked.
+func (r consentRow) show(a *eid.Account, values map[string]any) string {
+	switch r.name {
+	case "eid_personal_number":
+		return a.Person.Identifier.String()
+	case "phone_number":
+		return maskMiddle(a.Phone.Value)
+	case "nationalities":
+		return a.Person.Nationality
+	case "address":
+		return a.Person.Address
+	}
+	if whole, ok := values[r.name].(string); ok {
+		return whole
+	}
+	var words []string
+	for _, part := range []string{"family_name", "middle_name", "given_name"} {
+		if text, ok := values[part].(string); ok && slices.Contains(r.parts, part) {
+			words = append(words, text)
+		}
+	}
+	return strings.Join(words, " ")
 }
 
 // maskMiddle shows the last three characters of a phone number.

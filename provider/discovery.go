@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/gin-gonic/gin"
@@ -64,7 +63,7 @@ func (p *Provider) metadata() metadata {
 		ClaimsSupported:          claims,
 		ClaimsParameter:          true,
 		CodeChallengeMethods:     []string{"S256"},
-		PromptValues:             slices.DeleteFunc(slices.Clone(promptsSupported), func(v string) bool { return v == promptConsent }),
+		PromptValues:             promptsSupported,
 		UILocales:                []string{"vi"},
 		AuthorizationResponseIss: true,
 	}

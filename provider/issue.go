@@ -135,7 +135,7 @@ func (p *Provider) enlist(ctx context.Context, f *flow, g sessionGrant) error {
 }
 
 // stillGood checks every term of a grant again, as of now (rule 8): the account's
-// lock and level, the source and its window, the link.
+// lock and level, the source and its window, the link, and the consent.
 func (p *Provider) stillGood(ctx context.Context, r *grantRecord) (*eid.Account, bool, error) {
 	account, err := p.deps.Accounts.Account(ctx, r.Grant.Account)
 	if errors.Is(err, eid.ErrNotFound) {
@@ -166,7 +166,15 @@ func (p *Provider) stillGood(ctx context.Context, r *grantRecord) (*eid.Account,
 	}
 	v := view{account: &account, links: links, sources: sources, now: p.deps.Now(), level2Proof: p.cfg.Lifetimes.Level2Proof}
 	v.login.Request.registered(rp, p.cfg.Vocabulary)
-	return &account, v.holds(r.Grant, r.Link), nil
+	if !v.holds(r.Grant, r.Link) {
+		return &account, false, nil
+	}
+	req := request{Client: rp.ID, Scopes: r.Scopes, Claims: r.Claims, rp: rp}
+	share, consent, err := p.sharing(ctx, &req, &account)
+	if err != nil {
+		return nil, false, err
+	}
+	return &account, len(share) == 0 || consent.Covers(share, v.now), nil
 }
 
 // holds re-computes the terms of a grant, and compares with the minimum that the

@@ -63,7 +63,7 @@ func TestStepUpInALivingSession(t *testing.T) {
 		t.Error("the password is asked again")
 	}
 	w.pass(time.Minute)
-	p = a.submit(p, "code", w.code())
+	p = a.share(a.submit(p, "code", w.code()))
 	if p.back == nil || p.back.Host != "high.example.test" {
 		t.Fatalf("status %d, went to %v", p.status, p.back)
 	}
@@ -100,7 +100,7 @@ func TestRefusedBelowTheFloor(t *testing.T) {
 	wantError(t, a.submit(p, "action", "cancel"), "unmet_authentication_requirements")
 	wantError(t, a.get(w.authorizeURL("high", "prompt", "none")), "unmet_authentication_requirements")
 	// Below the floor at one service is no reason to sign in again at another.
-	if p := a.get(w.authorizeURL("portal", "prompt", "none")); p.back == nil || p.back.Query().Get("code") == "" {
+	if p := a.get(w.authorizeURL("portal", "prompt", "none", "scope", "openid")); p.back == nil || p.back.Query().Get("code") == "" {
 		t.Errorf("portal of level 1: %v", p.back)
 	}
 	wantError(t, a.get(w.authorizeURL("portal", "prompt", "none", "claims", `{"id_token":{"acr":{"essential":true,"value":"urn:vn:eid:level:2"}}}`)),
@@ -159,7 +159,7 @@ func TestFreshSignInReplacesTheLevel(t *testing.T) {
 	a := w.browser()
 	a.signIn(w.authorizeURL("high"), numberLevel2)
 	p := a.get(w.authorizeURL("portal", "prompt", "login"))
-	p = a.submit(p, "personal_number", numberLevel2, "password", password)
+	p = a.share(a.submit(p, "personal_number", numberLevel2, "password", password))
 	if p.back == nil {
 		t.Fatalf("status %d", p.status)
 	}
@@ -252,7 +252,7 @@ func TestFormsAreGuarded(t *testing.T) {
 func TestOfferAndDoubleSubmit(t *testing.T) {
 	w := newWorld(t)
 	a := w.browser()
-	p := a.get(w.authorizeURL("portal", "acr_values", "LoA2 LoA1"))
+	p := a.get(w.authorizeURL("portal", "acr_values", "LoA2 LoA1", "scope", "openid"))
 	p = a.submit(p, "personal_number", numberLevel2, "password", password)
 	wantPage(t, p, http.StatusOK, `value="stay"`)
 	var mu sync.Mutex
@@ -332,7 +332,7 @@ func TestNothingSecretInTheLog(t *testing.T) {
 	a.submit(p, "personal_number", numberLevel2, "password", "wrong "+password)
 	code := w.code()
 	p = a.submit(p, "personal_number", numberLevel2, "password", password)
-	p = a.submit(p, "code", code)
+	p = a.share(a.submit(p, "code", code))
 	got := w.redeem(p.back.Query().Get("code"))
 	w.userinfo("Bearer " + got.AccessToken)
 	w.redeem(p.back.Query().Get("code"))
@@ -394,7 +394,7 @@ func TestStepUpWantsARecentPassword(t *testing.T) {
 	p := a.submit(a.get(w.authorizeURL("high")), "action", "step_up")
 	wantPage(t, p, http.StatusOK, `name="password"`)
 	p = a.submit(p, "personal_number", numberLevel2, "password", password)
-	p = a.submit(p, "code", w.code())
+	p = a.share(a.submit(p, "code", w.code()))
 	if p.back == nil || !p.back.Query().Has("code") {
 		t.Fatalf("status %d, went to %v", p.status, p.back)
 	}
@@ -470,7 +470,7 @@ func TestStepUpThatDoesNotSuffice(t *testing.T) {
 		form.Set("password", password)
 		return a.post(w.upstream.Issuer()+fedtest.PathLogin, form)
 	}
-	p := atUpstream(a.get(w.authorizeURL("portal")))
+	p := a.share(atUpstream(a.get(w.authorizeURL("portal"))))
 	if p.back == nil || !p.back.Query().Has("code") {
 		t.Fatalf("level 1: status %d, went to %v: %s", p.status, p.back, p.body)
 	}

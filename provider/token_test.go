@@ -66,7 +66,7 @@ func TestSubjectsArePairwise(t *testing.T) {
 	a := w.browser()
 	first := w.redeem(a.signIn(w.authorizeURL("portal", "acr_values", acrLevel2), numberLevel2).back.Query().Get("code"))
 	again := w.redeem(w.codeFor(numberLevel2))
-	p := a.get(w.authorizeURL("high"))
+	p := a.share(a.get(w.authorizeURL("high")))
 	other := w.redeem(p.back.Query().Get("code"), "client_id", "high", "redirect_uri", "https://high.example.test/cb")
 	if first.claims["sub"] == nil || first.claims["sub"] != again.claims["sub"] {
 		t.Errorf("the same party sees %v and %v", first.claims["sub"], again.claims["sub"])

@@ -149,10 +149,10 @@ func newWorld(t *testing.T) *world {
 		Issuer: w.server.URL, Vocabulary: eid.StandardVocabulary(), Version: "test",
 		Lifetimes: provider.Lifetimes{
 			Login: 10 * time.Minute, Code: time.Minute, IDToken: 5 * time.Minute, AccessToken: 10 * time.Minute,
-			SessionIdle: 30 * time.Minute, SessionAbsolute: 12 * time.Hour, Level2Proof: 30 * time.Minute, JWKSMaxAge: 10 * time.Minute,
+			SessionIdle: 30 * time.Minute, SessionAbsolute: 12 * time.Hour, Level2Proof: 30 * time.Minute, JWKSMaxAge: 10 * time.Minute, Consent: 365 * 24 * time.Hour,
 		},
 	}, provider.Deps{
-		Clients: w.db, Accounts: w.db, Grants: w.db, Sources: registry, State: w.state, Keys: ring, Pages: pages,
+		Clients: w.db, Accounts: w.db, Grants: w.db, Consents: w.db, Sources: registry, State: w.state, Keys: ring, Pages: pages,
 		Log: log, Now: w.clock, Ready: func(context.Context) error { return nil },
 	})
 	must(t, err)
@@ -335,6 +335,15 @@ func (a *agent) signIn(address, number string) page {
 	}
 	if strings.Contains(p.body, `name="code"`) {
 		p = a.submit(p, "code", a.w.code())
+	}
+	return a.share(p)
+}
+
+// share agrees where the page asks whether data may be shared.
+func (a *agent) share(p page) page {
+	a.w.t.Helper()
+	if strings.Contains(p.body, `value="share"`) {
+		p = a.submit(p, "action", "share")
 	}
 	return p
 }

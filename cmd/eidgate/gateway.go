@@ -149,10 +149,10 @@ func (g *gateway) wire(ctx context.Context, cfg *config.Config, now func() time.
 		Lifetimes: provider.Lifetimes{
 			Login: l.Login, Code: l.Code, IDToken: l.IDToken, AccessToken: l.AccessToken,
 			SessionIdle: l.SessionIdle, SessionAbsolute: l.SessionAbsolute,
-			Level2Proof: l.Level2Proof, JWKSMaxAge: l.JWKSMaxAge,
+			Level2Proof: l.Level2Proof, JWKSMaxAge: l.JWKSMaxAge, Consent: 365 * 24 * time.Hour,
 		},
 	}, provider.Deps{
-		Clients: g.db, Accounts: g.db, Grants: g.db, State: g.state, Keys: g.ring, Pages: pages, Log: g.log, Now: now,
+		Clients: g.db, Accounts: g.db, Grants: g.db, Consents: g.db, State: g.state, Keys: g.ring, Pages: pages, Log: g.log, Now: now,
 		Sources: federation.NewRegistry(g.db, func(src eid.Source) (federation.Source, error) { return buildSource(src, deps) }),
 		Ready:   g.ready,
 	})
