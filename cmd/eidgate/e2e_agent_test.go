@@ -33,6 +33,8 @@ type agent struct {
 	client *http.Client
 	// header is sent with every request.
 	header http.Header
+	// asked stops at the page that asks whether data may be shared.
+	asked bool
 }
 
 func (d *demoRun) browser(t *testing.T) *agent {
@@ -135,7 +137,16 @@ func (a *agent) get(address string) screen {
 	a.t.Helper()
 	r, err := http.NewRequestWithContext(a.t.Context(), http.MethodGet, address, nil)
 	must(a.t, err)
-	return a.do(r)
+	return a.agree(a.do(r))
+}
+
+// agree shares the data where a page asks, unless the test watches that page.
+func (a *agent) agree(p screen) screen {
+	a.t.Helper()
+	if a.asked || !p.offers("action", "share") {
+		return p
+	}
+	return a.press(p, "action", "share")
 }
 
 // post sends a form as a page of the same origin does.
@@ -149,7 +160,7 @@ func (a *agent) post(address string, form url.Values, change ...func(*http.Reque
 	for _, c := range change {
 		c(r)
 	}
-	return a.do(r)
+	return a.agree(a.do(r))
 }
 
 // submit sends the form of a page with these fields: name, value, …

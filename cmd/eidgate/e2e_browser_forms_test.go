@@ -143,12 +143,12 @@ func visitBackBefore(v *visit) {
 }
 
 func visitDoubleClick(v *visit) {
-	double := func(label, address string) {
+	double := func(label, left, address string) {
 		v.t.Helper()
 		v.do(chromedp.DoubleClick(labelled(label), chromedp.NodeVisible))
 		v.until("the page behind "+label+" is there", func() bool {
 			ready, err := chromedp.Run(v.ctx, chromedp.Evaluate[bool](
-				`document.readyState === "complete" && !document.querySelector("#password") && location.href.startsWith("`+address+`")`))
+				`document.readyState === "complete" && !document.querySelector("`+left+`") && location.href.startsWith("`+address+`")`))
 			return err == nil && ready
 		})
 		v.look()
@@ -157,12 +157,14 @@ func visitDoubleClick(v *visit) {
 	v.start("portal-2")
 	v.fill("personal_number", a.PersonalNumber)
 	v.fill("password", a.Password)
-	double("Đăng nhập", v.demo.Issuer)
+	double("Đăng nhập", "#password", v.demo.Issuer)
 	// The second post may have reached the login when it waited for the code.
 	v.at(headCode)
 	v.misses("lỗi cần sửa")
 	v.fill("code", v.demo.code(a.TOTPSecret))
-	double("Xác nhận", v.demo.portal("portal-2").URL)
+	double("Xác nhận", "#code", v.demo.Issuer)
+	v.at(headConsent)
+	double("Chia sẻ", "[value=share]", v.demo.portal("portal-2").URL)
 	v.arrived("portal-2", 2, "Nguyễn Thị Thử")
 }
 

@@ -140,11 +140,19 @@ func (p *party) signIn(a *agent, who accountReport, params ...string) tokens {
 	return p.redeem(r, a.fill(a.get(r.address), who))
 }
 
-// silent asks with prompt=none, which must succeed.
+// silent asks with prompt=none, which must succeed once the holder agreed to share
+// with this portal. Nobody is asked to sign in.
 func (p *party) silent(a *agent, params ...string) tokens {
 	p.t.Helper()
 	r := p.request(append(params, "prompt", "none")...)
-	return p.redeem(r, a.get(r.address))
+	answer := a.get(r.address)
+	if answer.back != nil && answer.back.Query().Get("error") == "consent_required" {
+		loud := p.request(params...)
+		p.redeem(loud, a.get(loud.address))
+		r = p.request(append(params, "prompt", "none")...)
+		answer = a.get(r.address)
+	}
+	return p.redeem(r, answer)
 }
 
 // userinfo asks with an access token.
