@@ -4,7 +4,6 @@ import (
 	"embed"
 	"fmt"
 	"path"
-	"slices"
 	"time"
 
 	"github.com/nicksnyder/go-i18n/v2/i18n"
@@ -26,27 +25,22 @@ type catalogue struct {
 // maxSteps is how many steps a way forward may have.
 const maxSteps = 3
 
-// loadCatalogues reads messages/<tag>.json, Vietnamese first. A language that
-// lacks a message fails where it is used and never falls back silently.
+// served lists the languages of the pages, the one for readers of none of them
+// first. A catalogue that is not listed is kept complete and shown to nobody:
+// its language waits until readers can choose theirs on the page, for a browser's
+// Accept-Language is often not its reader's.
+func served() []string { return []string{"vi"} }
+
+// loadCatalogues reads messages/<tag>.json of every language served. A language
+// that lacks a message fails where it is used and never falls back silently.
 func loadCatalogues() ([]*catalogue, error) {
-	entries, err := messageFiles.ReadDir("messages")
-	if err != nil {
-		return nil, fmt.Errorf("reading messages: %w", err)
-	}
 	var all []*catalogue
-	for _, e := range entries {
-		c, err := loadCatalogue(path.Join("messages", e.Name()))
+	for _, tag := range served() {
+		c, err := loadCatalogue(path.Join("messages", tag+".json"))
 		if err != nil {
 			return nil, err
 		}
-		if c.tag == language.Vietnamese {
-			all = slices.Insert(all, 0, c)
-		} else {
-			all = append(all, c)
-		}
-	}
-	if len(all) == 0 || all[0].tag != language.Vietnamese {
-		return nil, fmt.Errorf("reading messages: no Vietnamese")
+		all = append(all, c)
 	}
 	return all, nil
 }

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"html/template"
 	"io/fs"
 	"maps"
 	"regexp"
@@ -108,6 +109,76 @@ func TestCataloguesAreComplete(t *testing.T) {
 				t.Errorf("%s has %s, which nothing uses", lang, id)
 			}
 		}
+	}
+}
+
+var parameter = regexp.MustCompile(`\.([A-Z][A-Za-z]*)`)
+
+// TestLanguagesAgree finds the same messages with the same parameters in every
+// language, so that a refusal has all its parts in each.
+func TestLanguagesAgree(t *testing.T) {
+	all := messages(t)
+	if len(all) < 2 {
+		t.Fatalf("%d languages, want Vietnamese and another", len(all))
+	}
+	named := func(forms []string) []string {
+		names := map[string]bool{}
+		for _, action := range action.FindAllString(strings.Join(forms, " "), -1) {
+			for _, m := range parameter.FindAllStringSubmatch(action, -1) {
+				names[m[1]] = true
+			}
+		}
+		return slices.Sorted(maps.Keys(names))
+	}
+	for lang, texts := range all {
+		for id, forms := range all["vi"] {
+			switch {
+			case texts[id] == nil:
+				t.Errorf("%s lacks %s", lang, id)
+			case !slices.Equal(named(texts[id]), named(forms)):
+				t.Errorf("%s: %s has parameters %v, want %v", lang, id, named(texts[id]), named(forms))
+			}
+		}
+		for id := range texts {
+			if all["vi"][id] == nil {
+				t.Errorf("%s has %s, which Vietnamese lacks", lang, id)
+			}
+		}
+	}
+}
+
+// TestEveryLanguageRendersEveryPage covers the languages that are not served yet.
+func TestEveryLanguageRendersEveryPage(t *testing.T) {
+	a, err := loadAssets()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for lang := range messages(t) {
+		c, err := loadCatalogue("messages/" + lang + ".json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		pages, err := parsePages(c, a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := &Pages{templates: map[string]map[string]*template.Template{lang: pages}}
+		for _, s := range samples() {
+			body, err := p.execute(lang, s.page)
+			if err != nil {
+				t.Errorf("%s: %s: %v", lang, s.name, err)
+			}
+			if want := `<html lang="` + lang + `">`; !strings.Contains(string(body), want) {
+				t.Errorf("%s: %s lacks %s", lang, s.name, want)
+			}
+		}
+	}
+}
+
+func TestOnlyVietnameseIsServed(t *testing.T) {
+	all, err := loadCatalogues()
+	if err != nil || len(all) != 1 || all[0].tag.String() != "vi" {
+		t.Errorf("loadCatalogues() = %d languages, %v, want Vietnamese alone", len(all), err)
 	}
 }
 

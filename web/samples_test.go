@@ -91,7 +91,7 @@ func consentSamples(common Common) []sample {
 	informs, all, bad := asks, asks, asks
 	informs.LegalBasis = "Luật Mẫu số 00/2026, Điều 1"
 	all.Claims = claims
-	bad.Portal, bad.HolderName, bad.MaskedNumber, bad.Purpose = hostile, hostile, hostile, hostile
+	bad.Portal, bad.HolderName, bad.MaskedNumber, bad.Purpose = hostile, hostile, "•••", hostile
 	bad.Form = Hidden{Action: "/login", Login: hostile, CSRF: hostile}
 	bad.Claims = []ConsentClaim{{"name", hostile, hostile}}
 	return []sample{
