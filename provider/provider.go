@@ -24,6 +24,7 @@ import (
 // Clients finds registered relying parties.
 type Clients interface {
 	RelyingParty(ctx context.Context, id string) (eid.RelyingParty, error)
+	Parties
 }
 
 // Accounts reads accounts and their links.
@@ -81,6 +82,8 @@ type Config struct {
 	Lifetimes  Lifetimes
 	// Version names the configuration in force; grants record it.
 	Version string
+	// Proxies are the addresses and networks whose X-Forwarded-For is believed.
+	Proxies []string
 }
 
 // Deps are what the provider works with.
@@ -107,6 +110,7 @@ type Provider struct {
 	origin    string // scheme and host of the issuer
 	secure    bool   // the issuer is https
 	discovery document
+	origins   *origins
 }
 
 // New checks the configuration; it starts nothing.
@@ -130,6 +134,10 @@ func New(cfg Config, d Deps) (*Provider, error) {
 		return nil, errors.New("every dependency of the provider is needed")
 	}
 	p := &Provider{cfg: cfg, deps: d, origin: u.Scheme + "://" + u.Host, secure: u.Scheme == "https"}
+	if err := trustProxies(gin.New(), cfg.Proxies); err != nil {
+		return nil, err
+	}
+	p.origins = &origins{parties: d.Clients, now: d.Now}
 	p.discovery, err = newDocument(p.metadata())
 	if err != nil {
 		return nil, err
@@ -142,9 +150,8 @@ func New(cfg Config, d Deps) (*Provider, error) {
 func (p *Provider) Handler() http.Handler {
 	gin.SetMode(gin.ReleaseMode)
 	r := gin.New()
-	// Addresses of clients are taken from the connection only.
-	if err := r.SetTrustedProxies(nil); err != nil {
-		panic(err) // nil is always accepted
+	if err := trustProxies(r, p.cfg.Proxies); err != nil {
+		panic(err) // New tried it
 	}
 	r.HandleMethodNotAllowed = true
 	r.RedirectTrailingSlash = false
@@ -155,14 +162,20 @@ func (p *Provider) Handler() http.Handler {
 	get("/healthz", p.health)
 	get("/readyz", p.ready)
 	get("/assets/:name", gin.WrapH(p.deps.Pages.Assets()))
-	get(pathDiscovery, p.discovery.serve)
-	get(pathMetadata, p.discovery.serve)
-	get(pathKeys, p.jwks)
+	for path, h := range map[string]gin.HandlerFunc{
+		pathDiscovery: p.discovery.serve, pathMetadata: p.discovery.serve, pathKeys: p.jwks,
+	} {
+		r.GET(path, anyOrigin, h)
+		r.HEAD(path, anyOrigin, h)
+		r.OPTIONS(path, preflightAny)
+	}
 	r.GET(pathAuthorize, p.authorize)
 	r.POST(pathAuthorize, p.authorizePost)
-	r.POST(pathToken, p.token())
-	r.GET(pathUserinfo, p.userinfo)
-	r.POST(pathUserinfo, p.userinfo)
+	r.OPTIONS(pathToken, p.preflight("POST"))
+	r.POST(pathToken, varyOrigin, p.token())
+	r.OPTIONS(pathUserinfo, p.preflight("GET, POST"))
+	r.GET(pathUserinfo, varyOrigin, p.userinfo)
+	r.POST(pathUserinfo, varyOrigin, p.userinfo)
 
 	// Forms of our own pages come from our own pages only.
 	guard := http.NewCrossOriginProtection()
