@@ -31,4 +31,6 @@ const (
 	ActionLinkCreated     = "link.created"
 	ActionSourceDistrust  = "source.distrusted"
 	ActionRegistration    = "registration.applied"
+	ActionConsentGiven    = "consent.given"
+	ActionConsentEnded    = "consent.withdrawn"
 )

@@ -1,5 +1,6 @@
 // Package accounts is the one writer of accounts, links and locks. Each change
-// commits together with its audit row.
+// commits together with its audit row, and with its event where parties must be
+// told.
 package accounts
 
 import (
@@ -32,7 +33,8 @@ type Store interface {
 	// CreateAccount inserts an account with its identifier and credentials.
 	// eid.ErrExists when another account in use has the identifier.
 	CreateAccount(ctx context.Context, r Record, entry eid.AuditEntry) error
-	// AddLock puts a lock in force. eid.ErrNotFound when there is no such account.
+	// AddLock puts a lock in force; an eid.EventLocked commits with it.
+	// eid.ErrNotFound when there is no such account.
 	AddLock(ctx context.Context, id eid.AccountID, l eid.Lock, entry eid.AuditEntry) error
 	// LiftLock reads a lock in force, asks decide about it and lifts it. An error
 	// of decide is returned and nothing is written. eid.ErrNotFound when the
@@ -42,8 +44,8 @@ type Store interface {
 	// linked, eid.ErrNotFound when there is no such account.
 	AddLink(ctx context.Context, r LinkRecord, entry eid.AuditEntry) error
 	// EndLink ends a link at a time; entry makes the audit row of the link found,
-	// and an error of it is returned with nothing written. eid.ErrNotFound when no
-	// such link is alive.
+	// and an error of it is returned with nothing written. An eid.EventLinkEnded
+	// commits with it. eid.ErrNotFound when no such link is alive.
 	EndLink(ctx context.Context, linkID string, at time.Time, entry func(eid.Link) (eid.AuditEntry, error)) error
 }
 

@@ -68,6 +68,9 @@ func (db *DB) AddLock(ctx context.Context, id eid.AccountID, l eid.Lock, entry e
 		if err != nil {
 			return fmt.Errorf("inserting lock: %w", err)
 		}
+		if err := insertEvent(ctx, q, eid.EventLocked, id, l.SetAt); err != nil {
+			return err
+		}
 		return insertAudit(ctx, q, entry)
 	})
 }

@@ -47,13 +47,15 @@ var vietnam = time.FixedZone("Asia/Ho_Chi_Minh", 7*3600)
 // Count adds one to a counter of today: what strangers do is counted and leaves
 // no audit row.
 func (db *DB) Count(ctx context.Context, name string) error {
-	return db.write(ctx, func(q *sqlcgen.Queries) error {
-		err := q.AddCount(ctx, db.now().In(vietnam).Format(time.DateOnly), name)
-		if err != nil {
-			return fmt.Errorf("counting %s: %w", name, err)
-		}
-		return nil
-	})
+	return db.write(ctx, func(q *sqlcgen.Queries) error { return db.count(ctx, q, name, 1) })
+}
+
+func (db *DB) count(ctx context.Context, q *sqlcgen.Queries, name string, n int64) error {
+	err := q.AddCount(ctx, sqlcgen.AddCountParams{Day: db.now().In(vietnam).Format(time.DateOnly), Name: name, N: n})
+	if err != nil {
+		return fmt.Errorf("counting %s: %w", name, err)
+	}
+	return nil
 }
 
 // CountOf is a counter's value on one day of Viet Nam.

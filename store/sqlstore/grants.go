@@ -35,9 +35,12 @@ func (db *DB) SectorSecret(ctx context.Context, sector string) ([]byte, error) {
 // gets the grant's account, client and JSON. The account is looked at once more
 // in the same transaction: an error that wraps eid.ErrLocked or
 // eid.ErrNotActivated means that a lock came between. ErrSubject when another
-// subject was issued before.
+// subject was issued before. SubjectsOf tells of the grant from then on.
 func (db *DB) RecordGrant(ctx context.Context, sector, subject string, g eid.Grant, entry eid.AuditEntry) error {
 	detail, err := json.Marshal(g)
+	if err == nil && g.Client == "" {
+		err = errors.New("no client")
+	}
 	if err != nil {
 		return fmt.Errorf("recording grant: %w", err)
 	}
@@ -48,6 +51,12 @@ func (db *DB) RecordGrant(ctx context.Context, sector, subject string, g eid.Gra
 		}
 		if err := db.keepSubject(ctx, q, sector, subject, string(g.Account)); err != nil {
 			return err
+		}
+		err := q.PutGranted(ctx, sqlcgen.PutGrantedParams{
+			Account: string(g.Account), Client: g.Client, Subject: subject, LastAt: stamp(entry.At),
+		})
+		if err != nil {
+			return fmt.Errorf("writing who knows the account: %w", err)
 		}
 		return insertAudit(ctx, q, entry)
 	})

@@ -52,6 +52,9 @@ func (db *DB) EndLink(ctx context.Context, linkID string, at time.Time,
 		if err := touch(ctx, q, link.Account, at); err != nil {
 			return err
 		}
+		if err := insertEvent(ctx, q, eid.EventLinkEnded, link.Account, at); err != nil {
+			return err
+		}
 		return insertAudit(ctx, q, e)
 	})
 }

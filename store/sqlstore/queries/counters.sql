@@ -1,6 +1,6 @@
 -- name: AddCount :exec
-INSERT INTO counters (day, name, n) VALUES (@day, @name, 1)
-ON CONFLICT (day, name) DO UPDATE SET n = counters.n + 1;
+INSERT INTO counters (day, name, n) VALUES (@day, @name, @n)
+ON CONFLICT (day, name) DO UPDATE SET n = counters.n + excluded.n;
 
 -- name: CountOf :one
 SELECT n FROM counters WHERE day = @day AND name = @name;

@@ -10,12 +10,18 @@ import (
 )
 
 const addCount = `-- name: AddCount :exec
-INSERT INTO counters (day, name, n) VALUES (?1, ?2, 1)
-ON CONFLICT (day, name) DO UPDATE SET n = counters.n + 1
+INSERT INTO counters (day, name, n) VALUES (?1, ?2, ?3)
+ON CONFLICT (day, name) DO UPDATE SET n = counters.n + excluded.n
 `
 
-func (q *Queries) AddCount(ctx context.Context, day string, name string) error {
-	_, err := q.exec(ctx, q.addCountStmt, addCount, day, name)
+type AddCountParams struct {
+	Day  string
+	Name string
+	N    int64
+}
+
+func (q *Queries) AddCount(ctx context.Context, arg AddCountParams) error {
+	_, err := q.exec(ctx, q.addCountStmt, addCount, arg.Day, arg.Name, arg.N)
 	return err
 }
 

@@ -39,11 +39,35 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.auditStmt, err = db.PrepareContext(ctx, audit); err != nil {
 		return nil, fmt.Errorf("error preparing query Audit: %w", err)
 	}
+	if q.consentStmt, err = db.PrepareContext(ctx, consent); err != nil {
+		return nil, fmt.Errorf("error preparing query Consent: %w", err)
+	}
+	if q.consentsOfStmt, err = db.PrepareContext(ctx, consentsOf); err != nil {
+		return nil, fmt.Errorf("error preparing query ConsentsOf: %w", err)
+	}
+	if q.countLogoutsStmt, err = db.PrepareContext(ctx, countLogouts); err != nil {
+		return nil, fmt.Errorf("error preparing query CountLogouts: %w", err)
+	}
 	if q.countOfStmt, err = db.PrepareContext(ctx, countOf); err != nil {
 		return nil, fmt.Errorf("error preparing query CountOf: %w", err)
 	}
 	if q.credentialStmt, err = db.PrepareContext(ctx, credential); err != nil {
 		return nil, fmt.Errorf("error preparing query Credential: %w", err)
+	}
+	if q.deferLogoutStmt, err = db.PrepareContext(ctx, deferLogout); err != nil {
+		return nil, fmt.Errorf("error preparing query DeferLogout: %w", err)
+	}
+	if q.deleteConsentStmt, err = db.PrepareContext(ctx, deleteConsent); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteConsent: %w", err)
+	}
+	if q.deleteEventStmt, err = db.PrepareContext(ctx, deleteEvent); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteEvent: %w", err)
+	}
+	if q.deleteLogoutStmt, err = db.PrepareContext(ctx, deleteLogout); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteLogout: %w", err)
+	}
+	if q.dropOldestLogoutsStmt, err = db.PrepareContext(ctx, dropOldestLogouts); err != nil {
+		return nil, fmt.Errorf("error preparing query DropOldestLogouts: %w", err)
 	}
 	if q.endExpiredLinkStmt, err = db.PrepareContext(ctx, endExpiredLink); err != nil {
 		return nil, fmt.Errorf("error preparing query EndExpiredLink: %w", err)
@@ -51,14 +75,23 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.endLinkStmt, err = db.PrepareContext(ctx, endLink); err != nil {
 		return nil, fmt.Errorf("error preparing query EndLink: %w", err)
 	}
+	if q.eventsStmt, err = db.PrepareContext(ctx, events); err != nil {
+		return nil, fmt.Errorf("error preparing query Events: %w", err)
+	}
 	if q.factorsStmt, err = db.PrepareContext(ctx, factors); err != nil {
 		return nil, fmt.Errorf("error preparing query Factors: %w", err)
+	}
+	if q.grantedSinceStmt, err = db.PrepareContext(ctx, grantedSince); err != nil {
+		return nil, fmt.Errorf("error preparing query GrantedSince: %w", err)
 	}
 	if q.insertAccountStmt, err = db.PrepareContext(ctx, insertAccount); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertAccount: %w", err)
 	}
 	if q.insertAuditStmt, err = db.PrepareContext(ctx, insertAudit); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertAudit: %w", err)
+	}
+	if q.insertEventStmt, err = db.PrepareContext(ctx, insertEvent); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertEvent: %w", err)
 	}
 	if q.insertIdentifierStmt, err = db.PrepareContext(ctx, insertIdentifier); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertIdentifier: %w", err)
@@ -69,6 +102,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.insertLockStmt, err = db.PrepareContext(ctx, insertLock); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertLock: %w", err)
 	}
+	if q.insertLogoutStmt, err = db.PrepareContext(ctx, insertLogout); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertLogout: %w", err)
+	}
+	if q.insertLogoutQueueStmt, err = db.PrepareContext(ctx, insertLogoutQueue); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertLogoutQueue: %w", err)
+	}
 	if q.insertSecretStmt, err = db.PrepareContext(ctx, insertSecret); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertSecret: %w", err)
 	}
@@ -77,6 +116,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.insertSubjectStmt, err = db.PrepareContext(ctx, insertSubject); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertSubject: %w", err)
+	}
+	if q.leaseLogoutStmt, err = db.PrepareContext(ctx, leaseLogout); err != nil {
+		return nil, fmt.Errorf("error preparing query LeaseLogout: %w", err)
 	}
 	if q.liftLockStmt, err = db.PrepareContext(ctx, liftLock); err != nil {
 		return nil, fmt.Errorf("error preparing query LiftLock: %w", err)
@@ -96,11 +138,26 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.locksInForceStmt, err = db.PrepareContext(ctx, locksInForce); err != nil {
 		return nil, fmt.Errorf("error preparing query LocksInForce: %w", err)
 	}
+	if q.logoutQueuesDueStmt, err = db.PrepareContext(ctx, logoutQueuesDue); err != nil {
+		return nil, fmt.Errorf("error preparing query LogoutQueuesDue: %w", err)
+	}
+	if q.logoutsDueStmt, err = db.PrepareContext(ctx, logoutsDue); err != nil {
+		return nil, fmt.Errorf("error preparing query LogoutsDue: %w", err)
+	}
+	if q.logoutsLeasedStmt, err = db.PrepareContext(ctx, logoutsLeased); err != nil {
+		return nil, fmt.Errorf("error preparing query LogoutsLeased: %w", err)
+	}
 	if q.partyRegistrationsStmt, err = db.PrepareContext(ctx, partyRegistrations); err != nil {
 		return nil, fmt.Errorf("error preparing query PartyRegistrations: %w", err)
 	}
+	if q.putConsentStmt, err = db.PrepareContext(ctx, putConsent); err != nil {
+		return nil, fmt.Errorf("error preparing query PutConsent: %w", err)
+	}
 	if q.putCredentialStmt, err = db.PrepareContext(ctx, putCredential); err != nil {
 		return nil, fmt.Errorf("error preparing query PutCredential: %w", err)
+	}
+	if q.putGrantedStmt, err = db.PrepareContext(ctx, putGranted); err != nil {
+		return nil, fmt.Errorf("error preparing query PutGranted: %w", err)
 	}
 	if q.putRelyingPartyStmt, err = db.PrepareContext(ctx, putRelyingParty); err != nil {
 		return nil, fmt.Errorf("error preparing query PutRelyingParty: %w", err)
@@ -141,6 +198,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.subjectStmt, err = db.PrepareContext(ctx, subject); err != nil {
 		return nil, fmt.Errorf("error preparing query Subject: %w", err)
 	}
+	if q.takeTurnStmt, err = db.PrepareContext(ctx, takeTurn); err != nil {
+		return nil, fmt.Errorf("error preparing query TakeTurn: %w", err)
+	}
 	if q.touchAccountStmt, err = db.PrepareContext(ctx, touchAccount); err != nil {
 		return nil, fmt.Errorf("error preparing query TouchAccount: %w", err)
 	}
@@ -174,6 +234,21 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing auditStmt: %w", cerr)
 		}
 	}
+	if q.consentStmt != nil {
+		if cerr := q.consentStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing consentStmt: %w", cerr)
+		}
+	}
+	if q.consentsOfStmt != nil {
+		if cerr := q.consentsOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing consentsOfStmt: %w", cerr)
+		}
+	}
+	if q.countLogoutsStmt != nil {
+		if cerr := q.countLogoutsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countLogoutsStmt: %w", cerr)
+		}
+	}
 	if q.countOfStmt != nil {
 		if cerr := q.countOfStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countOfStmt: %w", cerr)
@@ -182,6 +257,31 @@ func (q *Queries) Close() error {
 	if q.credentialStmt != nil {
 		if cerr := q.credentialStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing credentialStmt: %w", cerr)
+		}
+	}
+	if q.deferLogoutStmt != nil {
+		if cerr := q.deferLogoutStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deferLogoutStmt: %w", cerr)
+		}
+	}
+	if q.deleteConsentStmt != nil {
+		if cerr := q.deleteConsentStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteConsentStmt: %w", cerr)
+		}
+	}
+	if q.deleteEventStmt != nil {
+		if cerr := q.deleteEventStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteEventStmt: %w", cerr)
+		}
+	}
+	if q.deleteLogoutStmt != nil {
+		if cerr := q.deleteLogoutStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteLogoutStmt: %w", cerr)
+		}
+	}
+	if q.dropOldestLogoutsStmt != nil {
+		if cerr := q.dropOldestLogoutsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing dropOldestLogoutsStmt: %w", cerr)
 		}
 	}
 	if q.endExpiredLinkStmt != nil {
@@ -194,9 +294,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing endLinkStmt: %w", cerr)
 		}
 	}
+	if q.eventsStmt != nil {
+		if cerr := q.eventsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing eventsStmt: %w", cerr)
+		}
+	}
 	if q.factorsStmt != nil {
 		if cerr := q.factorsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing factorsStmt: %w", cerr)
+		}
+	}
+	if q.grantedSinceStmt != nil {
+		if cerr := q.grantedSinceStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing grantedSinceStmt: %w", cerr)
 		}
 	}
 	if q.insertAccountStmt != nil {
@@ -207,6 +317,11 @@ func (q *Queries) Close() error {
 	if q.insertAuditStmt != nil {
 		if cerr := q.insertAuditStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertAuditStmt: %w", cerr)
+		}
+	}
+	if q.insertEventStmt != nil {
+		if cerr := q.insertEventStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertEventStmt: %w", cerr)
 		}
 	}
 	if q.insertIdentifierStmt != nil {
@@ -224,6 +339,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing insertLockStmt: %w", cerr)
 		}
 	}
+	if q.insertLogoutStmt != nil {
+		if cerr := q.insertLogoutStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertLogoutStmt: %w", cerr)
+		}
+	}
+	if q.insertLogoutQueueStmt != nil {
+		if cerr := q.insertLogoutQueueStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertLogoutQueueStmt: %w", cerr)
+		}
+	}
 	if q.insertSecretStmt != nil {
 		if cerr := q.insertSecretStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertSecretStmt: %w", cerr)
@@ -237,6 +362,11 @@ func (q *Queries) Close() error {
 	if q.insertSubjectStmt != nil {
 		if cerr := q.insertSubjectStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertSubjectStmt: %w", cerr)
+		}
+	}
+	if q.leaseLogoutStmt != nil {
+		if cerr := q.leaseLogoutStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing leaseLogoutStmt: %w", cerr)
 		}
 	}
 	if q.liftLockStmt != nil {
@@ -269,14 +399,39 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing locksInForceStmt: %w", cerr)
 		}
 	}
+	if q.logoutQueuesDueStmt != nil {
+		if cerr := q.logoutQueuesDueStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing logoutQueuesDueStmt: %w", cerr)
+		}
+	}
+	if q.logoutsDueStmt != nil {
+		if cerr := q.logoutsDueStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing logoutsDueStmt: %w", cerr)
+		}
+	}
+	if q.logoutsLeasedStmt != nil {
+		if cerr := q.logoutsLeasedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing logoutsLeasedStmt: %w", cerr)
+		}
+	}
 	if q.partyRegistrationsStmt != nil {
 		if cerr := q.partyRegistrationsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing partyRegistrationsStmt: %w", cerr)
 		}
 	}
+	if q.putConsentStmt != nil {
+		if cerr := q.putConsentStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putConsentStmt: %w", cerr)
+		}
+	}
 	if q.putCredentialStmt != nil {
 		if cerr := q.putCredentialStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing putCredentialStmt: %w", cerr)
+		}
+	}
+	if q.putGrantedStmt != nil {
+		if cerr := q.putGrantedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putGrantedStmt: %w", cerr)
 		}
 	}
 	if q.putRelyingPartyStmt != nil {
@@ -344,6 +499,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing subjectStmt: %w", cerr)
 		}
 	}
+	if q.takeTurnStmt != nil {
+		if cerr := q.takeTurnStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing takeTurnStmt: %w", cerr)
+		}
+	}
 	if q.touchAccountStmt != nil {
 		if cerr := q.touchAccountStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing touchAccountStmt: %w", cerr)
@@ -393,27 +553,46 @@ type Queries struct {
 	accountStatusStmt       *sql.Stmt
 	addCountStmt            *sql.Stmt
 	auditStmt               *sql.Stmt
+	consentStmt             *sql.Stmt
+	consentsOfStmt          *sql.Stmt
+	countLogoutsStmt        *sql.Stmt
 	countOfStmt             *sql.Stmt
 	credentialStmt          *sql.Stmt
+	deferLogoutStmt         *sql.Stmt
+	deleteConsentStmt       *sql.Stmt
+	deleteEventStmt         *sql.Stmt
+	deleteLogoutStmt        *sql.Stmt
+	dropOldestLogoutsStmt   *sql.Stmt
 	endExpiredLinkStmt      *sql.Stmt
 	endLinkStmt             *sql.Stmt
+	eventsStmt              *sql.Stmt
 	factorsStmt             *sql.Stmt
+	grantedSinceStmt        *sql.Stmt
 	insertAccountStmt       *sql.Stmt
 	insertAuditStmt         *sql.Stmt
+	insertEventStmt         *sql.Stmt
 	insertIdentifierStmt    *sql.Stmt
 	insertLinkStmt          *sql.Stmt
 	insertLockStmt          *sql.Stmt
+	insertLogoutStmt        *sql.Stmt
+	insertLogoutQueueStmt   *sql.Stmt
 	insertSecretStmt        *sql.Stmt
 	insertSectorStmt        *sql.Stmt
 	insertSubjectStmt       *sql.Stmt
+	leaseLogoutStmt         *sql.Stmt
 	liftLockStmt            *sql.Stmt
 	linkStmt                *sql.Stmt
 	linkBySubjectStmt       *sql.Stmt
 	linksOfStmt             *sql.Stmt
 	lockInForceStmt         *sql.Stmt
 	locksInForceStmt        *sql.Stmt
+	logoutQueuesDueStmt     *sql.Stmt
+	logoutsDueStmt          *sql.Stmt
+	logoutsLeasedStmt       *sql.Stmt
 	partyRegistrationsStmt  *sql.Stmt
+	putConsentStmt          *sql.Stmt
 	putCredentialStmt       *sql.Stmt
+	putGrantedStmt          *sql.Stmt
 	putRelyingPartyStmt     *sql.Stmt
 	putSigningKeyStmt       *sql.Stmt
 	putSourceStmt           *sql.Stmt
@@ -427,6 +606,7 @@ type Queries struct {
 	sourceStmt              *sql.Stmt
 	sourcesStmt             *sql.Stmt
 	subjectStmt             *sql.Stmt
+	takeTurnStmt            *sql.Stmt
 	touchAccountStmt        *sql.Stmt
 }
 
@@ -439,27 +619,46 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		accountStatusStmt:       q.accountStatusStmt,
 		addCountStmt:            q.addCountStmt,
 		auditStmt:               q.auditStmt,
+		consentStmt:             q.consentStmt,
+		consentsOfStmt:          q.consentsOfStmt,
+		countLogoutsStmt:        q.countLogoutsStmt,
 		countOfStmt:             q.countOfStmt,
 		credentialStmt:          q.credentialStmt,
+		deferLogoutStmt:         q.deferLogoutStmt,
+		deleteConsentStmt:       q.deleteConsentStmt,
+		deleteEventStmt:         q.deleteEventStmt,
+		deleteLogoutStmt:        q.deleteLogoutStmt,
+		dropOldestLogoutsStmt:   q.dropOldestLogoutsStmt,
 		endExpiredLinkStmt:      q.endExpiredLinkStmt,
 		endLinkStmt:             q.endLinkStmt,
+		eventsStmt:              q.eventsStmt,
 		factorsStmt:             q.factorsStmt,
+		grantedSinceStmt:        q.grantedSinceStmt,
 		insertAccountStmt:       q.insertAccountStmt,
 		insertAuditStmt:         q.insertAuditStmt,
+		insertEventStmt:         q.insertEventStmt,
 		insertIdentifierStmt:    q.insertIdentifierStmt,
 		insertLinkStmt:          q.insertLinkStmt,
 		insertLockStmt:          q.insertLockStmt,
+		insertLogoutStmt:        q.insertLogoutStmt,
+		insertLogoutQueueStmt:   q.insertLogoutQueueStmt,
 		insertSecretStmt:        q.insertSecretStmt,
 		insertSectorStmt:        q.insertSectorStmt,
 		insertSubjectStmt:       q.insertSubjectStmt,
+		leaseLogoutStmt:         q.leaseLogoutStmt,
 		liftLockStmt:            q.liftLockStmt,
 		linkStmt:                q.linkStmt,
 		linkBySubjectStmt:       q.linkBySubjectStmt,
 		linksOfStmt:             q.linksOfStmt,
 		lockInForceStmt:         q.lockInForceStmt,
 		locksInForceStmt:        q.locksInForceStmt,
+		logoutQueuesDueStmt:     q.logoutQueuesDueStmt,
+		logoutsDueStmt:          q.logoutsDueStmt,
+		logoutsLeasedStmt:       q.logoutsLeasedStmt,
 		partyRegistrationsStmt:  q.partyRegistrationsStmt,
+		putConsentStmt:          q.putConsentStmt,
 		putCredentialStmt:       q.putCredentialStmt,
+		putGrantedStmt:          q.putGrantedStmt,
 		putRelyingPartyStmt:     q.putRelyingPartyStmt,
 		putSigningKeyStmt:       q.putSigningKeyStmt,
 		putSourceStmt:           q.putSourceStmt,
@@ -473,6 +672,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		sourceStmt:              q.sourceStmt,
 		sourcesStmt:             q.sourcesStmt,
 		subjectStmt:             q.subjectStmt,
+		takeTurnStmt:            q.takeTurnStmt,
 		touchAccountStmt:        q.touchAccountStmt,
 	}
 }

@@ -20,6 +20,21 @@ type Audit struct {
 	Detail  string
 }
 
+type Consent struct {
+	Account string
+	Client  string
+	Claims  string
+	GivenAt time.Time
+	Until   time.Time
+}
+
+type Event struct {
+	ID      int64
+	Kind    string
+	Account string
+	At      time.Time
+}
+
 type SigningKey struct {
 	ID          string
 	Algorithm   string
