@@ -102,6 +102,8 @@ func (p *Provider) showForm(c *gin.Context, f *flow, status int, form federation
 		data := web.CodeData{Common: p.common(c, f), Problem: problem}
 		if f.holder != nil && f.login.SteppingUp {
 			data.Name, data.NotMe = f.holder.Person.Identifier.String(), true
+		} else {
+			data.Level = f.login.Level
 		}
 		p.renderLogin(c, f, status, "code", data)
 	default:

@@ -108,7 +108,9 @@ func (c *catalogue) steps(prefix string, pairs ...any) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		steps = append(steps, step)
+		if step != "" { // it says nothing to this reader
+			steps = append(steps, step)
+		}
 	}
 	return steps, nil
 }

@@ -88,6 +88,9 @@ func used(t *testing.T) (required, optional []string) {
 	for _, why := range []string{WhyLevelTooLow, WhyEnded, WhyNotOpen, WhyOwnFloor} {
 		required = append(required, "why."+why)
 	}
+	for _, claim := range ConsentClaims() {
+		required = append(required, "claim."+claim)
+	}
 	return append(required, ProblemCredentials, ProblemNumberMissing, ProblemPassword, ProblemCode,
 		ProblemCodeMissing, ProblemSourceFailed), optional
 }

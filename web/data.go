@@ -35,6 +35,11 @@ func (RefusedData) page() string     { return "refused" }
 func (LockedData) page() string      { return "locked" }
 func (ErrorData) page() string       { return "error" }
 func (HomeData) page() string        { return "home" }
+func (ConsentData) page() string     { return "consent" }
+func (LogoutData) page() string      { return "logout" }
+func (LoggingOutData) page() string  { return "loggingout" }
+func (LoggedOutData) page() string   { return "loggedout" }
+func (formPostData) page() string    { return "form_post" }
 
 // reference finds the reference in any page's data, "" when there is none.
 func reference(data any) string {
@@ -111,9 +116,10 @@ func (d PasswordData) Problems() []FieldProblem {
 // CodeData is page "code": the one-time code.
 type CodeData struct {
 	Common
-	Problem string // message id; empty at first
-	Name    string // masked number of the account
-	NotMe   bool   // offers action ActionNotMe
+	Level   eid.Level // needed; with the service, shown when valid
+	Problem string    // message id; empty at first
+	Name    string    // masked number of the account
+	NotMe   bool      // offers action ActionNotMe
 }
 
 // Problems ties the page's problem to its field.
@@ -184,7 +190,7 @@ type LockedData struct {
 type ErrorData struct {
 	Common
 	Kind   string    // one of the Error constants
-	Detail string    // a code for the portal's developer, such as an OAuth error
+	Detail string    // a code for the portal's developer, such as an OAuth error; not shown on ErrorExpired
 	Time   time.Time // shown beside the reference when set
 }
 

@@ -1,11 +1,15 @@
 package web
 
-import "strings"
+import (
+	"html/template"
+	"strings"
+)
 
-// Hidden are the fields that every form of a login carries.
+// Hidden are the fields that every form carries; those that are empty are left
+// out.
 type Hidden struct {
 	Action string // address of the post, without fragment
-	Login  string // handle of the login record
+	Login  string // handle of the login record; a logout has none
 	CSRF   string // value that the login expects back
 }
 
@@ -26,6 +30,9 @@ const (
 	ActionNotMe        = "not_me"
 	ActionRetry        = "retry"
 	ActionRestart      = "restart"
+	ActionShare        = "share"
+	ActionDecline      = "decline"
+	ActionLogout       = "logout"
 )
 
 // Problems of a form: message ids. The wording is in the catalogue.
@@ -67,3 +74,13 @@ func groupNumber(s string) string {
 // tail gives what a masked number shows: the characters after its last space.
 // Screen readers are told these instead of a row of bullets.
 func tail(masked string) string { return masked[strings.LastIndexByte(masked, ' ')+1:] }
+
+// link gives an address that a page may point to: http, https, or the
+// private-use scheme of a native client (RFC 8252 §7.1), which html/template
+// does not know. Any other is left to it to neutralise.
+func link(address string) any {
+	if scheme, _, ok := strings.Cut(address, ":"); ok && schemeSource.MatchString(scheme+":") && strings.Contains(scheme, ".") {
+		return template.URL(address) //nolint:gosec // no browser runs a scheme with a dot in it
+	}
+	return address
+}

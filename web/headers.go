@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -17,38 +18,69 @@ import (
 //
 // Cross-Origin-Opener-Policy is left out on purpose: it would cut a portal that
 // signs in through a pop-up from its own window for good.
-func setPageHeaders(ctx context.Context, h http.Header, formAction []string) {
+func setPageHeaders(ctx context.Context, h http.Header, p policy) {
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Cache-Control", "no-store")
 	h.Add("Vary", "Accept-Encoding, Accept-Language")
-	h.Set("Content-Security-Policy", contentSecurityPolicy(ctx, formAction))
+	h.Set("Content-Security-Policy", p.header(ctx))
 	h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
 	h.Set("Referrer-Policy", "same-origin")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("X-Frame-Options", "DENY")
 }
 
-// contentSecurityPolicy allows our own style sheet and icon, no script at all,
-// and forms that end here or at the given origins: Chromium applies form-action
-// to the redirect that follows a post as well.
-func contentSecurityPolicy(ctx context.Context, formAction []string) string {
-	targets := []string{"'self'"}
-	for _, origin := range formAction {
-		target, ok := formTarget(origin)
+// policy is what one page may do beyond showing our own style sheet and icon.
+// The zero policy lets it do nothing else: no form, no frame, no script.
+type policy struct {
+	self       bool     // its forms may end here
+	formAction []string // origins where its forms may end
+	frames     []string // origins that it may load in frames
+	script     string   // the one script that it may run, as a source expression
+}
+
+// pagePolicy is that of a page of ours: no script at all, and forms that end
+// here or at the given origins.
+func pagePolicy(page Page) policy {
+	return policy{self: true, formAction: page.FormAction, frames: page.FrameSrc}
+}
+
+// header gives the Content-Security-Policy. Chromium applies form-action to the
+// redirects that follow a post as well.
+func (p policy) header(ctx context.Context) string {
+	var targets []string
+	if p.self {
+		targets = append(targets, "'self'")
+	}
+	targets = append(targets, sources(ctx, "form", p.formAction, formTarget)...)
+	if len(targets) == 0 {
+		targets = append(targets, "'none'")
+	}
+	directives := []string{"default-src 'none'"}
+	if p.script != "" {
+		directives = append(directives, "script-src "+p.script)
+	}
+	directives = append(directives, "style-src 'self'", "img-src 'self'", "form-action "+strings.Join(targets, " "))
+	if frames := sources(ctx, "frame", p.frames, httpTarget); len(frames) > 0 {
+		directives = append(directives, "frame-src "+strings.Join(frames, " "))
+	}
+	return strings.Join(append(directives, "frame-ancestors 'none'", "base-uri 'none'"), "; ")
+}
+
+// sources turns origins into distinct source expressions. What could widen or
+// break the policy is dropped.
+func sources(ctx context.Context, kind string, origins []string, target func(string) (string, bool)) []string {
+	var list []string
+	for _, origin := range origins {
+		source, ok := target(origin)
 		if !ok {
-			slog.WarnContext(ctx, "form target dropped from the policy", "target", origin)
+			slog.WarnContext(ctx, kind+" target dropped from the policy", "target", origin)
 			continue
 		}
-		targets = append(targets, target)
+		if !slices.Contains(list, source) {
+			list = append(list, source)
+		}
 	}
-	return strings.Join([]string{
-		"default-src 'none'",
-		"style-src 'self'",
-		"img-src 'self'",
-		"form-action " + strings.Join(targets, " "),
-		"frame-ancestors 'none'",
-		"base-uri 'none'",
-	}, "; ")
+	return list
 }
 
 var (
@@ -72,4 +104,24 @@ func formTarget(origin string) (string, bool) {
 		return u.Scheme + ":", true
 	}
 	return origin, hostSource.MatchString(u.Host)
+}
+
+// originOf gives the origin of an address, or its scheme where it has no host.
+func originOf(address string) string {
+	u, err := url.Parse(address)
+	switch {
+	case err != nil || u.Scheme == "":
+		return ""
+	case u.Host == "":
+		return u.Scheme + ":"
+	}
+	return u.Scheme + "://" + u.Host
+}
+
+// httpTarget is formTarget for what goes to http and https only.
+func httpTarget(origin string) (string, bool) {
+	if schemeSource.MatchString(origin) {
+		return "", false
+	}
+	return formTarget(origin)
 }

@@ -37,6 +37,61 @@ func TestPageHeaders(t *testing.T) {
 	}
 }
 
+func TestFramesAreNamedInThePolicy(t *testing.T) {
+	p, log := newPages(t), captureLog(t)
+	tests := []struct {
+		origins []string
+		want    string // the directive
+		dropped int
+	}{
+		{nil, "", 0},
+		{[]string{"https://a.example.vn", "http://127.0.0.1:8401", "https://a.example.vn"}, "frame-src https://a.example.vn http://127.0.0.1:8401", 0},
+		{[]string{"org.example.app:", "https://a.example.vn/path", "*", "data:", "x; script-src *"}, "", 5},
+	}
+	for _, tt := range tests {
+		log.Reset()
+		w := render(p, Page{Name: "loggingout", Data: LoggingOutData{Next: "/"}, FrameSrc: tt.origins})
+		var got []string
+		for _, directive := range strings.Split(w.Header().Get("Content-Security-Policy"), "; ") {
+			if strings.HasPrefix(directive, "frame-src") || strings.HasPrefix(directive, "script-src") {
+				got = append(got, directive)
+			}
+		}
+		if strings.Join(got, "; ") != tt.want {
+			t.Errorf("frames %q: policy has %q, want %q", tt.origins, got, tt.want)
+		}
+		if n := strings.Count(log.String(), "frame target dropped"); n != tt.dropped {
+			t.Errorf("frames %q: dropped %d, want %d", tt.origins, n, tt.dropped)
+		}
+	}
+}
+
+func TestZeroPolicyAllowsNothing(t *testing.T) {
+	const want = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'"
+	if got := (policy{}).header(t.Context()); got != want {
+		t.Errorf("policy = %q, want %q", got, want)
+	}
+}
+
+func TestRefresh(t *testing.T) {
+	p := newPages(t)
+	for _, refresh := range []string{"", "3;url=https://portal.example.vn/out?state=a%3Bb"} {
+		w := render(p, Page{Name: "loggingout", Data: LoggingOutData{Next: "/"}, Refresh: refresh})
+		if got := w.Header().Get("Refresh"); got != refresh {
+			t.Errorf("Refresh = %q, want %q", got, refresh)
+		}
+	}
+	// A page that failed stays where it is.
+	captureLog(t)
+	w := render(p, Page{Name: "nothing", FrameSrc: []string{"https://a.example.vn"}, Refresh: "3;url=/"})
+	if got := w.Header().Get("Refresh"); got != "" {
+		t.Errorf("Refresh of a failed page = %q, want none", got)
+	}
+	if got := w.Header().Get("Content-Security-Policy"); strings.Contains(got, "frame-src") {
+		t.Errorf("policy of a failed page = %q, want no frames", got)
+	}
+}
+
 func TestFormTarget(t *testing.T) {
 	tests := []struct {
 		origin, want string

@@ -64,6 +64,13 @@ type Page struct {
 	// as "http://127.0.0.1:8401" or, for a native client, "org.example.app:".
 	// The caller has validated them against a registration.
 	FormAction []string
+	// FrameSrc are origins, http or https, that the page may load in frames;
+	// none by default. The caller has validated them against a registration.
+	FrameSrc []string
+	// Refresh moves the page on by itself, such as "3;url=https://portal.example.vn/".
+	// Browsers count the seconds from when the page and its frames have loaded
+	// (HTML, "shared declarative refresh steps").
+	Refresh string
 }
 
 // Render writes a page with its security headers. It renders to memory first: a
@@ -85,7 +92,15 @@ func (p *Pages) Render(w http.ResponseWriter, r *http.Request, page Page) {
 	if status == 0 {
 		status = http.StatusOK
 	}
-	setPageHeaders(r.Context(), w.Header(), page.FormAction)
+	setPageHeaders(r.Context(), w.Header(), pagePolicy(page))
+	if page.Refresh != "" {
+		w.Header().Set("Refresh", page.Refresh)
+	}
+	write(w, r, status, tag, body)
+}
+
+// write sends a page whose other headers are set.
+func write(w http.ResponseWriter, r *http.Request, status int, tag string, body []byte) {
 	w.Header().Set("Content-Language", tag)
 	if acceptsGzip(r) {
 		body = zip(body)
@@ -156,6 +171,8 @@ func functions(c *catalogue, a *assets) template.FuncMap {
 		"asset": a.path,
 		"on":    on,
 		"tail":  tail,
+		"link":  link,
+		"next":  func(i int) int { return i + 1 },
 		"clock": clock,
 		"date":  date,
 		"when":  when,

@@ -144,7 +144,7 @@ func checkShell(t *testing.T, all []*element) {
 	}
 	summaries := 0
 	for _, e := range all {
-		if e.name == "script" || e.name == "style" || e.name == "iframe" {
+		if e.name == "script" || e.name == "style" {
 			t.Errorf("page has a %s", e.name)
 		}
 		for name := range e.attrs {
@@ -193,14 +193,15 @@ func checkForms(t *testing.T, all []*element) {
 		}
 	}
 	for _, f := range named(all, "form") {
-		if f.attrs["method"] != "post" || f.attrs["action"] != "/login" {
-			t.Errorf("form %v, want a post to /login", f.attrs)
+		logout := f.attrs["action"] == "/logout"
+		if f.attrs["method"] != "post" || (f.attrs["action"] != "/login" && !logout) {
+			t.Errorf("form %v, want a post to /login or /logout", f.attrs)
 		}
 		if _, ok := f.attrs["novalidate"]; !ok {
 			t.Errorf("form %d lacks novalidate", f.form)
 		}
-		if !carried[f.form][FieldLogin] || !carried[f.form][FieldCSRF] {
-			t.Errorf("form %d carries %v, want login and csrf", f.form, carried[f.form])
+		if login, given := carried[f.form][FieldLogin]; !carried[f.form][FieldCSRF] || login == logout || given == logout {
+			t.Errorf("form %d carries %v, want csrf, and login unless it logs out", f.form, carried[f.form])
 		}
 	}
 	for _, b := range named(all, "button") {
@@ -271,6 +272,12 @@ func TestButtons(t *testing.T) {
 		{"refused, others", Page{Name: "refused", Data: RefusedData{Common: form, Reason: RefusedSourceDown, OtherSources: true}}, []string{"action=other_sources", "action=cancel"}},
 		{"refused without login", Page{Name: "refused", Data: RefusedData{Reason: RefusedUnmet}}, nil},
 		{"locked", Page{Name: "locked", Data: LockedData{Common: form, Reason: "self"}}, []string{"action=cancel"}},
+		{"consent", Page{Name: "consent", Data: ConsentData{Common: form}}, []string{"action=share", "action=decline"}},
+		{"consent, named", Page{Name: "consent", Data: ConsentData{Common: form, HolderName: "Mẫu"}}, []string{"action=not_me", "action=share", "action=decline"}},
+		{"consent, informing", Page{Name: "consent", Data: ConsentData{Common: form, LegalBasis: "Mẫu"}}, []string{"action=share", "action=cancel"}},
+		{"logout", Page{Name: "logout", Data: LogoutData{Common: form, Portals: []string{"Mẫu"}}}, []string{"action=logout", "action=stay"}},
+		{"logging out", Page{Name: "loggingout", Data: LoggingOutData{Common: form, Next: "/"}}, nil},
+		{"logged out", Page{Name: "loggedout", Data: LoggedOutData{Common: form}}, nil},
 	}
 	for _, tt := range tests {
 		if got := actions(t, p, tt.page); !slices.Equal(got, tt.want) {
@@ -327,6 +334,39 @@ func TestProblemsStandAtTheirFields(t *testing.T) {
 		}
 		if want := `value="000 000 000 001"`; !strings.Contains(body, want) {
 			t.Errorf("%q: page lacks %s", tt.problem, want)
+		}
+	}
+}
+
+func TestPagesSayWhatIsNeeded(t *testing.T) {
+	p := newPages(t)
+	form := Common{Portal: "Cổng mẫu", Form: Hidden{Action: "/login", Login: "l", CSRF: "c"}}
+	tests := []struct {
+		name       string
+		page       Page
+		has, lacks []string
+	}{
+		{"step-up", Page{Name: "stepup", Data: StepUpData{Common: form, Needed: 2, Have: 1}}, []string{"<dd>Cổng mẫu</dd>", "Mức cần có", "Định danh mức 2"}, nil},
+		{"step-up offered", Page{Name: "stepup", Data: StepUpData{Common: form, Needed: 2, Have: 1, MayStay: true}}, []string{"Mức đề nghị", "Định danh mức 2"}, []string{"Mức cần có"}},
+		{"step-up of one's own", Page{Name: "stepup", Data: StepUpData{Common: form, Needed: 2, Have: 1, OwnFloor: true}}, []string{">Mức tối thiểu<", "Định danh mức 2"}, []string{"Mức cần có"}},
+		{"code", Page{Name: "code", Data: CodeData{Common: form, Level: 2}}, []string{"<dd>Cổng mẫu</dd>", "Mức cần có", "Định danh mức 2"}, nil},
+		{"code at step-up", Page{Name: "code", Data: CodeData{Common: form}}, nil, []string{"Mức cần có"}},
+		{"invalid request", Page{Name: "error", Data: ErrorData{Kind: ErrorInvalidRequest, Detail: "encoding"}}, []string{"encoding"}, nil},
+		{"expired", Page{Name: "error", Data: ErrorData{Common: Common{Ref: "K7QF-2M9D"}, Kind: ErrorExpired, Detail: "no_cookie"}}, []string{"K7QF-2M9D"}, []string{"no_cookie", "Mã lỗi", "<dl"}},
+		{"try later", Page{Name: "refused", Data: RefusedData{Common: form, Reason: RefusedTryLater}}, []string{"Kiểm tra số định danh"}, []string{"cách đăng nhập khác", "<li></li>"}},
+		{"try later or otherwise", Page{Name: "refused", Data: RefusedData{Common: form, Reason: RefusedTryLater, OtherSources: true}}, []string{"<li>Hoặc chọn cách đăng nhập khác.</li>"}, nil},
+	}
+	for _, tt := range tests {
+		body := render(p, tt.page).Body.String()
+		for _, text := range tt.has {
+			if !strings.Contains(body, text) {
+				t.Errorf("%s: page lacks %q", tt.name, text)
+			}
+		}
+		for _, text := range tt.lacks {
+			if strings.Contains(body, text) {
+				t.Errorf("%s: page says %q", tt.name, text)
+			}
 		}
 	}
 }

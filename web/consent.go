@@ -1,0 +1,51 @@
+package web
+
+import (
+	"strings"
+	"time"
+
+	"eidgate/eid"
+)
+
+// ConsentData is page "consent": what the portal is about to be told. Where the
+// portal has a legal basis the page informs, and offers nothing to decline.
+type ConsentData struct {
+	Common
+	HolderName   string
+	MaskedNumber string
+	Purpose      string         // what the data is for, in the portal's words
+	LegalBasis   string         // the law that lets the portal have it; empty asks for consent
+	Claims       []ConsentClaim // in the order shown; no other is sent
+	Level        eid.Level      // granted, and sent with the claims
+	Until        time.Time      // how long the answer is remembered; zero: this once
+}
+
+// Asks reports whether the holder may decline (Decree 13/2023, Arts. 11 and 17).
+func (d ConsentData) Asks() bool { return d.LegalBasis == "" }
+
+// ConsentClaim is one value that the portal is about to be told.
+type ConsentClaim struct {
+	Name   string // one of ConsentClaims
+	Value  string // as shown: masked where it must be
+	Source string // whose data it is, by name
+}
+
+// Ends gives what a masked value shows, such as 789 of "••• ••• ••• 789": screen
+// readers are told this instead of a row of bullets. It is "" of any other value.
+func (c ConsentClaim) Ends() string {
+	last := tail(c.Value)
+	hidden := strings.TrimSuffix(c.Value, last)
+	if last == "" || hidden == "" || strings.Trim(hidden, "• ") != "" || strings.Contains(last, "•") {
+		return ""
+	}
+	return last
+}
+
+// ConsentClaims lists the names of the claims that page "consent" has labels for.
+func ConsentClaims() []string {
+	return []string{
+		"name", "gender", "birthdate", "email", "phone_number", "address",
+		"eid_personal_number", "eid_subject_type", "eid_source", "nationalities",
+		"updated_at", "locale", "zoneinfo",
+	}
+}
