@@ -1,6 +1,7 @@
-// Package sqlstore keeps durable data in SQL: accounts, links, registrations,
-// sealed keys and secrets, issued subjects and the audit. It speaks SQLite; its
-// queries keep to what PostgreSQL understands as well.
+// Package sqlstore keeps durable data in SQL: accounts, links, consents,
+// registrations, sealed keys and secrets, issued subjects, events, the outbox of
+// logout notices and the audit. It speaks SQLite; its queries keep to what
+// PostgreSQL understands as well.
 package sqlstore
 
 import (

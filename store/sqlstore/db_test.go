@@ -233,6 +233,15 @@ func TestNothingWithoutItsAudit(t *testing.T) {
 	if err != nil {
 		t.Fatalf("Account(): %v", err)
 	}
+	consent := eid.ConsentGiven{Account: id, Client: "p", Claims: []string{"name"}, GivenAt: time.Now(), Until: time.Now().Add(time.Hour)}
+	entry := eid.AuditEntry{At: time.Now(), Actor: "holder", Action: eid.ActionConsentGiven}
+	if err := db.GiveConsent(ctx, consent, entry); err != nil {
+		t.Fatalf("GiveConsent(): %v", err)
+	}
+	events, err := db.PendingEvents(ctx, 10)
+	if err != nil {
+		t.Fatalf("PendingEvents(): %v", err)
+	}
 	exec(t, path, `CREATE TRIGGER full BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'disk full'); END`)
 
 	other := storetest.Citizen(t, "999190000002")
@@ -246,6 +255,10 @@ func TestNothingWithoutItsAudit(t *testing.T) {
 		"Link":     linkErr,
 		"EndLink":  writer.EndLink(ctx, link.ID, "system"),
 		"Register": db.ApplyRegistrations(ctx, []eid.RelyingParty{{ID: "p", Sector: "s"}}, nil, "file", "system"),
+		"Consent":  db.GiveConsent(ctx, eid.ConsentGiven{Account: id, Client: "q", Until: time.Now()}, entry),
+		"Withdraw": db.WithdrawConsent(ctx, id, "p", entry),
+		"Logout":   db.AddLogouts(ctx, []eid.LogoutNotice{{Client: "p", SID: "sid"}}, entry),
+		"Grant":    db.RecordGrant(ctx, "s", "sub", eid.Grant{Account: id, Client: "p"}, entry),
 	} {
 		if err == nil {
 			t.Errorf("%s without its audit row: no error", name)
@@ -260,6 +273,18 @@ func TestNothingWithoutItsAudit(t *testing.T) {
 	}
 	if links, err := db.LinksOf(ctx, id); err != nil || len(links) != 1 {
 		t.Errorf("LinksOf() = %v, %v, want the one link", links, err)
+	}
+	if list, err := db.ConsentsOf(ctx, id); err != nil || len(list) != 1 || list[0].Client != "p" {
+		t.Errorf("ConsentsOf() = %v, %v, want the one consent", list, err)
+	}
+	if list, err := db.ClaimLogouts(ctx, time.Now(), time.Minute, 10); err != nil || len(list) != 0 {
+		t.Errorf("ClaimLogouts() = %v, %v, want none", list, err)
+	}
+	if list, err := db.SubjectsOf(ctx, id, time.Time{}); err != nil || len(list) != 0 {
+		t.Errorf("SubjectsOf() = %v, %v, want none", list, err)
+	}
+	if list, err := db.PendingEvents(ctx, 10); err != nil || len(list) != len(events) {
+		t.Errorf("PendingEvents() = %v, %v, want %v", list, err, events)
 	}
 	if parties, err := db.RelyingParties(ctx); err != nil || len(parties) != 0 {
 		t.Errorf("RelyingParties() = %v, %v, want none", parties, err)

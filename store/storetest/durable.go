@@ -27,7 +27,18 @@ func Durable(t *testing.T, open func(t *testing.T, now func() time.Time) *sqlsto
 	t.Run("registrations", s.registrations)
 	t.Run("refused registrations", s.refusedRegistrations)
 	t.Run("keys", s.keys)
+	t.Run("one signing key", s.oneSigningKey)
 	t.Run("audit", s.audit)
+	t.Run("consents", s.consents)
+	t.Run("refused consents", s.refusedConsents)
+	t.Run("logouts", s.logouts)
+	t.Run("logouts that fail", s.failedLogouts)
+	t.Run("logouts take turns", s.logoutTurns)
+	t.Run("logouts of one client are bounded", s.logoutBound)
+	t.Run("refused logouts", s.refusedLogouts)
+	t.Run("events", s.events)
+	t.Run("dispatched events", s.dispatchedEvents)
+	t.Run("parties of an account", s.subjectsOf)
 	t.Run("races", s.races)
 }
 

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"eidgate/eid"
 	"eidgate/eid/accounts"
@@ -19,6 +20,9 @@ func (s durableSuite) races(t *testing.T) {
 	t.Run("secrets of one sector", s.raceSecrets)
 	t.Run("subjects of one account", s.raceSubjects)
 	t.Run("key updates", s.raceKeys)
+	t.Run("claims of logouts", s.raceClaims)
+	t.Run("dispatches of one event", s.raceDispatches)
+	t.Run("consents given and withdrawn", s.raceConsents)
 }
 
 // oneWins sees that f succeeds once and else fails with want.
@@ -118,4 +122,86 @@ func (s durableSuite) raceKeys(t *testing.T) {
 	if len(list) != racers {
 		t.Errorf("%d keys, want %d", len(list), racers)
 	}
+}
+
+func (s durableSuite) raceClaims(t *testing.T) {
+	d := s.desk(t)
+	var notices []eid.LogoutNotice
+	for i := range 6 * racers {
+		notices = append(notices, notice(fmt.Sprint("portal-", i%racers), fmt.Sprint("sid-", i)))
+	}
+	must(t, d.AddLogouts(t.Context(), notices, logoutEntry(d.clock.Now())))
+	var mu sync.Mutex
+	times := map[string]int{}
+	race(racers, func(int) {
+		for {
+			claimed, err := d.ClaimLogouts(t.Context(), d.clock.Now(), time.Minute, 5)
+			if err != nil {
+				t.Errorf("ClaimLogouts(): %v", err)
+			}
+			if len(claimed) == 0 {
+				return
+			}
+			mu.Lock()
+			for _, n := range claimed {
+				times[n.SID]++
+			}
+			mu.Unlock()
+		}
+	})
+	for _, n := range notices {
+		if times[n.SID] != 1 {
+			t.Errorf("%s was claimed %d times, want 1", n.SID, times[n.SID])
+		}
+	}
+}
+
+func (s durableSuite) raceDispatches(t *testing.T) {
+	d := s.desk(t)
+	_, err := d.accounts.Lock(t.Context(), d.person(t, numberA), eid.LockSelf, "", "", "holder")
+	must(t, err)
+	events, err := d.PendingEvents(t.Context(), 1)
+	must(t, err)
+	race(racers, func(i int) {
+		n := notice("portal", fmt.Sprint("sid-", i))
+		if err := d.DispatchEvent(t.Context(), events[0].ID, []eid.LogoutNotice{n}); err != nil {
+			t.Errorf("DispatchEvent(): %v", err)
+		}
+	})
+	if got := d.claim(t, racers); len(got) != 1 {
+		t.Errorf("%d notices of one event, want 1", len(got))
+	}
+}
+
+// raceConsents sees that the consent in force is the one that the audit tells of
+// last.
+func (s durableSuite) raceConsents(t *testing.T) {
+	d, ctx := s.desk(t), t.Context()
+	c := eid.ConsentGiven{
+		Account: d.person(t, numberA), Client: "portal", Claims: []string{"name"},
+		GivenAt: d.clock.Now(), Until: d.clock.Now().Add(time.Hour),
+	}
+	var seen int64
+	d.actions(t, &seen)
+	race(racers, func(i int) {
+		var err error
+		if i%2 == 0 {
+			err = d.GiveConsent(ctx, c, consentEntry(d.clock.Now(), eid.ActionConsentGiven))
+		} else {
+			err = d.WithdrawConsent(ctx, c.Account, c.Client, consentEntry(d.clock.Now(), eid.ActionConsentEnded))
+		}
+		if err != nil && !errors.Is(err, eid.ErrNotFound) {
+			t.Errorf("racer %d: %v", i, err)
+		}
+	})
+	acts := d.actions(t, &seen)
+	if len(acts) < racers/2 {
+		t.Fatalf("%d acts on record, want those of %d that gave", len(acts), racers/2)
+	}
+	var want error
+	if acts[len(acts)-1] == eid.ActionConsentEnded {
+		want = eid.ErrNotFound
+	}
+	_, err := d.Consent(ctx, c.Account, c.Client)
+	wantErr(t, "Consent() after "+acts[len(acts)-1], err, want)
 }

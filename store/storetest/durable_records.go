@@ -88,6 +88,10 @@ func (s durableSuite) grants(t *testing.T) {
 	if d.RecordGrant(ctx, "", "sub", grant, entry) == nil || d.RecordGrant(ctx, "sector", "", grant, entry) == nil {
 		t.Error("RecordGrant() without sector or subject gave no error")
 	}
+	grant.Client = ""
+	if d.RecordGrant(ctx, "sector", "sub-1", grant, entry) == nil {
+		t.Error("RecordGrant() to no client gave no error")
+	}
 	equal(t, "audit of refused grants", d.actions(t, &seen), []string{eid.ActionAccountLocked})
 }
 
@@ -133,6 +137,30 @@ func (s durableSuite) keys(t *testing.T) {
 	equal(t, "Keys() after refusals", got, []keys.Record{whole})
 	var seen int64
 	equal(t, "audit", d.actions(t, &seen), []string{keys.ActionPublished, keys.ActionRetired})
+}
+
+// oneSigningKey sees that the store itself lets one key of an algorithm sign, in
+// the order that an update puts them.
+func (s durableSuite) oneSigningKey(t *testing.T) {
+	d, ctx := s.desk(t), t.Context()
+	put := func(put ...keys.Record) error {
+		return d.UpdateKeys(ctx, func([]keys.Record) (keys.Update, error) { return keys.Update{Put: put}, nil })
+	}
+	key := func(id string, a keys.Algorithm, state keys.State) keys.Record {
+		return keys.Record{ID: id, Algorithm: a, State: state, PublishedAt: d.clock.Now()}
+	}
+	must(t, put(key("a", keys.ES256, keys.Signing), key("b", keys.ES256, keys.Published), key("r", keys.RS256, keys.Signing)))
+	if put(key("b", keys.ES256, keys.Signing)) == nil {
+		t.Error("a second signing key of an algorithm was written")
+	}
+	must(t, put(key("a", keys.ES256, keys.Verifying), key("b", keys.ES256, keys.Signing)))
+	list, err := d.Keys(ctx)
+	must(t, err)
+	states := map[string]keys.State{}
+	for _, r := range list {
+		states[r.ID] = r.State
+	}
+	equal(t, "states", states, map[string]keys.State{"a": keys.Verifying, "b": keys.Signing, "r": keys.Signing})
 }
 
 func (s durableSuite) audit(t *testing.T) {
