@@ -301,7 +301,7 @@ func (p *Provider) endAndLeave(c *gin.Context, b browser, req *logoutRequest) {
 		return
 	}
 	p.render(c, web.Page{
-		Name: "loggingout", Status: http.StatusOK, Data: data, FrameSrc: origins, Refresh: framesTime + ";" + next,
+		Name: "loggingout", Status: http.StatusOK, Data: data, FrameSrc: origins, Refresh: framesTime + ";url=" + next,
 	})
 }
 

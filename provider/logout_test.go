@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"eidgate/eid"
+	"eidgate/store/sqlstore"
 )
 
 const bye = "https://portal.example.test/bye"
@@ -66,6 +67,8 @@ func asks(p page) bool {
 }
 
 func TestLogoutAtOnce(t *testing.T) {
+	w := newWorld(t)
+	w.notified()
 	for name, test := range map[string]struct {
 		uri, state, want string
 	}{
@@ -73,8 +76,6 @@ func TestLogoutAtOnce(t *testing.T) {
 		"without state": {bye, "", bye},
 		"query kept":    {bye + "?a=%2Fb", "x", bye + "?a=%2Fb&state=x"},
 	} {
-		w := newWorld(t)
-		w.notified()
 		a, got := w.signedIn(numberLevel1)
 		native := a.also()
 		p := a.get(w.logoutURL("id_token_hint", got.IDToken, "post_logout_redirect_uri", test.uri, "state", test.state,
@@ -127,6 +128,9 @@ func TestLogoutAsksFirst(t *testing.T) {
 		payload, _ := base64.RawURLEncoding.DecodeString(parts[1])
 		return parts[0] + "." + base64.RawURLEncoding.EncodeToString([]byte(strings.Replace(string(payload), `"sub":"`, `"sub":"x`, 1))) + "." + parts[2]
 	}
+	w := newWorld(t)
+	w.notified()
+	other, others := w.signedIn(numberLevel1)
 	// back is where the holder ends who confirms: empty at the signed-out page.
 	for name, test := range map[string]struct {
 		params func(own, foreign string) []string
@@ -173,10 +177,7 @@ func TestLogoutAsksFirst(t *testing.T) {
 		}, ""},
 		"signature cut": {func(own, _ string) []string { return []string{"id_token_hint", own[:strings.LastIndex(own, ".")+1]} }, ""},
 	} {
-		w := newWorld(t)
-		w.notified()
 		a, got := w.signedIn(numberLevel1)
-		other, others := w.signedIn(numberLevel1)
 		p := a.get(w.logoutURL(test.params(got.IDToken, others.IDToken)...))
 		if !asks(p) {
 			t.Errorf("%s: logout = %d %v, want the confirmation page", name, p.status, p.back)
@@ -512,17 +513,12 @@ func TestSessionEndIsAudited(t *testing.T) {
 	w.notified()
 	a, got := w.signedIn(numberLevel1)
 	a.logout(got.IDToken)
-	rows := 0
-	must(t, w.db.EachAudit(t.Context(), func(e eid.AuditEntry) error {
-		if e.Action == eid.ActionSessionEnded {
-			rows++
-			if e.Account != w.people[numberLevel1] || e.Client != "portal" || e.Actor != "holder" || e.Ref == "" {
-				t.Errorf("audit row = %+v, want who, where and the reference", e)
-			}
-		}
-		return nil
-	}))
-	if rows != 1 {
-		t.Errorf("%d audit rows of the end of one session, want 1", rows)
+	audit, err := w.db.Audit(t.Context(), sqlstore.AuditFilter{Action: eid.ActionSessionEnded})
+	must(t, err)
+	if len(audit) != 1 {
+		t.Fatalf("%d audit rows of the end of one session, want 1", len(audit))
+	}
+	if e := audit[0]; e.Account != w.people[numberLevel1] || e.Client != "portal" || e.Actor != "holder" || e.Ref == "" {
+		t.Errorf("audit row = %+v, want who, where and the reference", e)
 	}
 }
