@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"net"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -30,8 +31,40 @@ func (c *Config) checkServer(f *faults) {
 	if c.Data == "" {
 		f.add("data", "missing", "the directory of the gateway's files")
 	}
+	c.checkTLS(f)
+	for i, network := range c.Proxies {
+		checkNetwork(f, item("proxies", i), network)
+	}
 	for i, pair := range c.Outbound.Allow {
 		checkHostPort(f, item("outbound.allow", i), pair)
+	}
+}
+
+func (c *Config) checkTLS(f *faults) {
+	switch {
+	case c.TLS.CertFile != "" && c.TLS.KeyFile == "":
+		f.add("tls.key_file", "missing beside tls.cert_file", "the private key of the certificate, in PEM")
+	case c.TLS.CertFile == "" && c.TLS.KeyFile != "":
+		f.add("tls.cert_file", "missing beside tls.key_file", "the certificate and its intermediates, in PEM")
+	case c.TLS.On() && strings.HasPrefix(c.Issuer, "http:"):
+		f.add("tls", "given while the issuer is http", "an https issuer, or remove tls")
+	}
+}
+
+// checkNetwork accepts an address or a network of proxies. Everybody is no proxy.
+func checkNetwork(f *faults, path, text string) {
+	const want = "such as 10.0.0.0/24 or 2001:db8::1"
+	if addr, err := netip.ParseAddr(text); err == nil && addr.Zone() == "" {
+		return
+	}
+	prefix, err := netip.ParsePrefix(text)
+	switch {
+	case err != nil:
+		f.add(path, "not an address or a network", want)
+	case prefix.Bits() == 0:
+		f.add(path, "the whole network: anybody could name any address", want)
+	case prefix != prefix.Masked():
+		f.add(path, "has bits set behind its prefix", prefix.Masked().String())
 	}
 }
 
@@ -55,10 +88,15 @@ func (c *Config) checkTimes(f *faults) {
 		{"lifetimes.code", l.Code, time.Second, time.Minute},
 		{"lifetimes.id_token", l.IDToken, time.Second, time.Hour},
 		{"lifetimes.access_token", l.AccessToken, time.Second, time.Hour},
+		{"lifetimes.jwt_access_token", l.JWTAccessToken, time.Second, 5 * time.Minute},
+		{"lifetimes.refresh_idle", l.RefreshIdle, time.Second, 30 * day},
+		{"lifetimes.refresh_absolute", l.RefreshAbsolute, time.Second, 90 * day},
+		{"lifetimes.refresh_level2", l.RefreshLevel2, time.Second, day},
 		{"lifetimes.session_idle", l.SessionIdle, time.Second, day},
 		{"lifetimes.session_absolute", l.SessionAbsolute, time.Second, day},
 		{"lifetimes.level2_proof", l.Level2Proof, time.Second, 30 * time.Minute},
 		{"lifetimes.jwks_max_age", l.JWKSMaxAge, time.Second, day},
+		{"lifetimes.consent", l.Consent, time.Second, 366 * day},
 		{"keys.rotate_every", c.Keys.RotateEvery, time.Second, 366 * day},
 		{"limits.guess_window", c.Limits.GuessWindow, time.Minute, day},
 	} {
@@ -68,6 +106,9 @@ func (c *Config) checkTimes(f *faults) {
 	}
 	if l.SessionIdle > l.SessionAbsolute {
 		f.add("lifetimes.session_idle", "longer than lifetimes.session_absolute", "at most "+short(l.SessionAbsolute))
+	}
+	if l.RefreshIdle > l.RefreshAbsolute {
+		f.add("lifetimes.refresh_idle", "longer than lifetimes.refresh_absolute", "at most "+short(l.RefreshAbsolute))
 	}
 	// A key is published for two cache lives before it signs.
 	if least := 2 * l.JWKSMaxAge; c.Keys.RotateEvery <= least {
@@ -116,13 +157,18 @@ func checkValue(f *faults, path, value string) {
 	}
 }
 
-// checkLabel accepts a line of text that people read.
+// checkLabel accepts a name that people read.
 func checkLabel(f *faults, path, label string) {
-	const most = 120
-	switch {
-	case strings.TrimSpace(label) == "":
+	if strings.TrimSpace(label) == "" {
 		f.add(path, "missing", "a name as people read it")
-	case len([]rune(label)) > most || strings.ContainsFunc(label, unicode.IsControl):
+		return
+	}
+	checkLine(f, path, label, 120)
+}
+
+// checkLine accepts a line of text of at most so many characters.
+func checkLine(f *faults, path, text string, most int) {
+	if len([]rune(text)) > most || strings.ContainsFunc(text, unicode.IsControl) {
 		f.add(path, "no line of text", "at most "+strconv.Itoa(most)+" characters, none of them a control character")
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"eidgate/eid"
 )
@@ -18,11 +19,16 @@ type Client struct {
 	URL  string `koanf:"url"`  // where holders go back to
 	// Tier is national, ministry, province or other (Decision 34/2021, Art. 13).
 	Tier       string `koanf:"tier"`
-	AuthMethod string `koanf:"auth_method"` // client_secret_basic or none
+	AuthMethod string `koanf:"auth_method"` // client_secret_basic, client_secret_post, private_key_jwt or none
 	// Secrets are those in force, two while one replaces the other. Load fills
 	// them from SecretFiles where those are given instead.
 	Secrets     []eid.Secret `koanf:"client_secrets"`
 	SecretFiles []string     `koanf:"client_secret_files"`
+	// JWKS holds the client's public keys, for private_key_jwt and signed request
+	// objects. Load fills it from JWKSFile where that is given; JWKSURI is fetched.
+	JWKS     KeySet `koanf:"jwks"`
+	JWKSFile string `koanf:"jwks_file"`
+	JWKSURI  string `koanf:"jwks_uri"`
 	// Native lets loopback redirects come back on any port (RFC 8252 §7.3).
 	Native       bool     `koanf:"native"`
 	RedirectURIs []string `koanf:"redirect_uris"`
@@ -39,6 +45,17 @@ type Client struct {
 	// Sources are the ids of the sources accepted, in the order shown.
 	Sources []string `koanf:"sources"`
 	PKCE    string   `koanf:"pkce"` // required (default) or exempt
+	// Refresh gives the client refresh tokens. RefreshGrace answers the one before
+	// the last with the same successor for so long, 10 s at most.
+	Refresh      bool          `koanf:"refresh"`
+	RefreshGrace time.Duration `koanf:"refresh_grace"`
+	// Resources are the audiences it may ask JWT access tokens for (RFC 8707).
+	Resources   []string `koanf:"resources"`
+	UserinfoAlg string   `koanf:"userinfo_alg"` // RS256 or ES256; none answers JSON
+	// Origins are those of its browser clients, which may read answers (CORS).
+	Origins []string `koanf:"origins"`
+	Consent Consent  `koanf:"consent"`
+	Logout  Logout   `koanf:"logout"`
 }
 
 // RelyingParties gives the clients as the provider knows them, secrets hashed:
@@ -77,6 +94,16 @@ func (cl *Client) relyingParty() eid.RelyingParty {
 		},
 		Sources:    slices.Clone(cl.Sources),
 		PKCEExempt: cl.PKCE == "exempt",
+
+		JWKS:         cl.JWKS.canonical(),
+		JWKSURI:      cl.JWKSURI,
+		Refresh:      cl.Refresh,
+		RefreshGrace: cl.RefreshGrace,
+		Resources:    slices.Clone(cl.Resources),
+		UserinfoAlg:  cl.UserinfoAlg,
+		Origins:      slices.Clone(cl.Origins),
+		Consent:      eid.Consent(cl.Consent),
+		Logout:       cl.Logout.party(),
 	}
 }
 
@@ -116,13 +143,18 @@ func (c *Config) checkClients(f *faults) {
 		cl.checkScopes(f, at)
 		cl.checkLevels(f, at, c)
 		cl.checkSources(f, at, c.Sources)
+		cl.checkKeySet(f, at, c.Outbound.Allow)
+		cl.checkTokens(f, at, c.Issuer)
+		cl.checkOrigins(f, at)
+		cl.checkConsent(f, at)
+		cl.Logout.check(f, member(at, "logout"), cl.RedirectURIs, c.Outbound.Allow)
 	}
 }
 
 func (cl *Client) checkAuth(f *faults, at string) {
-	checkChoice(f, member(at, "auth_method"), cl.AuthMethod, true, string(eid.AuthSecretBasic), string(eid.AuthNone))
+	checkChoice(f, member(at, "auth_method"), cl.AuthMethod, true, string(eid.AuthSecretBasic),
+		string(eid.AuthSecretPost), string(eid.AuthPrivateKeyJWT), string(eid.AuthNone))
 	checkChoice(f, member(at, "pkce"), cl.PKCE, false, "required", "exempt")
-
 	secrets := member(at, "client_secrets")
 	if len(cl.SecretFiles) > 0 {
 		secrets = member(at, "client_secret_files")
@@ -134,6 +166,13 @@ func (cl *Client) checkAuth(f *faults, at string) {
 		}
 		if cl.PKCE == "exempt" {
 			f.add(member(at, "pkce"), "a public client cannot do without PKCE", "required")
+		}
+	case eid.AuthPrivateKeyJWT:
+		if len(cl.Secrets) > 0 {
+			f.add(secrets, "given to a client that authenticates by its key", "remove it")
+		}
+		if !cl.hasKeys() {
+			f.add(member(at, "jwks"), "missing for private_key_jwt", "jwks, jwks_file or jwks_uri")
 		}
 	default:
 		if len(cl.Secrets) < 1 || len(cl.Secrets) > 2 {
@@ -164,7 +203,7 @@ func (cl *Client) checkRedirects(f *faults, at string) {
 
 func (cl *Client) checkScopes(f *faults, at string) {
 	at = member(at, "scopes")
-	known := []string{"openid", "profile", "email", "phone", "eid"}
+	known := []string{"openid", "profile", "email", "phone", "address", "eid"}
 	for j, scope := range cl.Scopes {
 		if !slices.Contains(known, scope) {
 			f.add(item(at, j), "unknown scope", meant(scope, known))

@@ -18,6 +18,10 @@ type Config struct {
 	Issuer string `koanf:"issuer"`
 	// Listen is the host and port of the HTTP server.
 	Listen string `koanf:"listen"`
+	// TLS serves https itself. Without it a proxy in front speaks TLS.
+	TLS TLS `koanf:"tls"`
+	// Proxies are the addresses and networks whose X-Forwarded-For is believed.
+	Proxies []string `koanf:"proxies"`
 	// Data is the directory of the SQLite files.
 	Data string `koanf:"data"`
 	// MasterKeyFile seals what is secret in Data. Default: master.key in Data.
@@ -31,6 +35,16 @@ type Config struct {
 	Sources       []Source  `koanf:"sources"`
 }
 
+// TLS names the files of the server's certificate, in PEM. They are read again
+// when they change. Both are given, or neither.
+type TLS struct {
+	CertFile string `koanf:"cert_file"` // the certificate, then its intermediates
+	KeyFile  string `koanf:"key_file"`
+}
+
+// On reports whether the gateway speaks TLS itself.
+func (t TLS) On() bool { return t.CertFile != "" }
+
 // ACR holds the canonical acr values that discovery publishes.
 type ACR struct {
 	Level1 string `koanf:"level1"`
@@ -43,10 +57,15 @@ type Lifetimes struct {
 	Code            time.Duration `koanf:"code"`             // an authorization code
 	IDToken         time.Duration `koanf:"id_token"`         // an ID token
 	AccessToken     time.Duration `koanf:"access_token"`     // an opaque access token
+	JWTAccessToken  time.Duration `koanf:"jwt_access_token"` // an access token that audiences check alone (RFC 9068)
+	RefreshIdle     time.Duration `koanf:"refresh_idle"`     // a refresh token nobody uses
+	RefreshAbsolute time.Duration `koanf:"refresh_absolute"` // all refresh tokens of a grant
+	RefreshLevel2   time.Duration `koanf:"refresh_level2"`   // those of a grant at Level 2
 	SessionIdle     time.Duration `koanf:"session_idle"`     // a session nobody uses
 	SessionAbsolute time.Duration `koanf:"session_absolute"` // any session
 	Level2Proof     time.Duration `koanf:"level2_proof"`     // a proof still carries Level 2
 	JWKSMaxAge      time.Duration `koanf:"jwks_max_age"`     // portals may cache the key set
+	Consent         time.Duration `koanf:"consent"`          // a consent is remembered
 }
 
 // Keys says how signing keys are made and changed.
@@ -81,10 +100,15 @@ func Default() *Config {
 			Code:            time.Minute,
 			IDToken:         5 * time.Minute,
 			AccessToken:     10 * time.Minute,
+			JWTAccessToken:  5 * time.Minute,
+			RefreshIdle:     8 * time.Hour,
+			RefreshAbsolute: 30 * 24 * time.Hour,
+			RefreshLevel2:   24 * time.Hour,
 			SessionIdle:     30 * time.Minute,
 			SessionAbsolute: 12 * time.Hour,
 			Level2Proof:     30 * time.Minute,
 			JWKSMaxAge:      10 * time.Minute,
+			Consent:         365 * 24 * time.Hour,
 		},
 		Keys:   Keys{RotateEvery: 90 * 24 * time.Hour, RSABits: 2048},
 		Limits: Limits{Guesses: 5, GuessWindow: 15 * time.Minute},

@@ -122,6 +122,14 @@ func TestRelyingParties(t *testing.T) {
 			Aliases:  map[string]eid.Level{"LoA1": eid.Level1, "LoA2": eid.Level2},
 		},
 		Sources: []string{"tai-khoan", "dinh-danh-cu"},
+		Refresh: true,
+		Consent: eid.Consent{Purpose: "Giải quyết thủ tục hành chính trực tuyến", LegalBasis: "Nghị định 61/2018/NĐ-CP (ví dụ)"},
+		Logout: eid.Logout{
+			PostLogoutRedirectURIs: []string{"https://dichvucong.dienbien.example.vn/"},
+			BackchannelURI:         "https://dichvucong.dienbien.example.vn/oidc/backchannel",
+			FrontchannelURI:        "https://dichvucong.dienbien.example.vn/oidc/frontchannel",
+			FrontchannelSession:    true,
+		},
 	}, {
 		ID:           "ung-dung-tra-cuu",
 		Name:         "Ứng dụng tra cứu",
@@ -136,6 +144,24 @@ func TestRelyingParties(t *testing.T) {
 		IDTokenAlg:   "RS256",
 		Levels:       eid.LevelPolicy{Minimum: eid.Level1},
 		Sources:      []string{"tai-khoan"},
+		Origins:      []string{"https://tracuu.example.vn"},
+	}, {
+		ID:           "cong-bo-thu",
+		Name:         "Cổng dịch vụ công bộ (ví dụ)",
+		URL:          "https://dichvucong.bo.example.vn/",
+		Tier:         "ministry",
+		AuthMethod:   eid.AuthPrivateKeyJWT,
+		SecretHashes: []string{},
+		RedirectURIs: []string{"https://dichvucong.bo.example.vn/oidc/callback"},
+		Scopes:       []string{"openid", "profile", "email", "phone", "address", "eid"},
+		Sector:       "dichvucong.bo.example.vn",
+		IDTokenAlg:   "RS256",
+		Levels:       eid.LevelPolicy{Minimum: eid.Level2},
+		Sources:      []string{"tai-khoan"},
+		JWKS: json.RawMessage(`{"keys":[{"use":"sig","kty":"EC","kid":"2026-01","crv":"P-256","alg":"ES256",` +
+			`"x":"F7hE34VhOvC8isTnD1PVPFdO3tYUceG8QkTKkJGKM9Y","y":"2ffancNQuEHVG0tqzjt_aoex3UyotS5zd6C-mA1_IUs"}]}`),
+		Resources:   []string{"https://api.bo.example.vn"},
+		UserinfoAlg: "ES256",
 	}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("RelyingParties() (-want +got)\n%s", diff)
@@ -204,6 +230,11 @@ func TestVersion(t *testing.T) {
 	if a.Version() != b.Version() {
 		t.Errorf("Version() depends on a secret")
 	}
+	b.Clients[2].JWKS = ""
+	if a.Version() == b.Version() {
+		t.Errorf("Version() = %q for two key sets", a.Version())
+	}
+	b = load()
 	b.Clients[0].MinLevel = eid.Level1
 	if a.Version() == b.Version() {
 		t.Errorf("Version() = %q for two minimum levels", a.Version())

@@ -42,6 +42,8 @@ func (d decoder) into(path string, value any, target reflect.Value) {
 		d.level(path, value, t)
 	case *Ceilings:
 		d.ceilings(path, value, t)
+	case *KeySet:
+		d.keySet(path, value, t)
 	default:
 		d.kind(path, value, target)
 	}

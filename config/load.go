@@ -58,6 +58,7 @@ func parse(path string, raw []byte, environ []string) (*Config, error) {
 		return nil, fmt.Errorf("resolving paths of %s: %w", path, err)
 	}
 	c.readSecrets(f)
+	c.readKeySets(f)
 	c.check(f)
 	if err := f.err(); err != nil {
 		return nil, err
@@ -158,10 +159,13 @@ func (c *Config) resolve(dir string) error {
 		c.MasterKeyFile = filepath.Join(c.Data, "master.key")
 	}
 	absolute(&c.MasterKeyFile)
+	absolute(&c.TLS.CertFile)
+	absolute(&c.TLS.KeyFile)
 	for i := range c.Clients {
 		for j := range c.Clients[i].SecretFiles {
 			absolute(&c.Clients[i].SecretFiles[j])
 		}
+		absolute(&c.Clients[i].JWKSFile)
 	}
 	for i := range c.Sources {
 		if o := c.Sources[i].OpenID; o != nil {

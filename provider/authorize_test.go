@@ -201,8 +201,8 @@ func TestSizesAreBounded(t *testing.T) {
 // Browsers of other origins are told nothing.
 func TestNoCORS(t *testing.T) {
 	w := newWorld(t)
-	for _, path := range []string{"/token", "/userinfo", "/authorize", "/.well-known/openid-configuration"} {
-		for _, method := range []string{http.MethodOptions, http.MethodGet} {
+	for _, path := range []string{"/token", "/userinfo", "/authorize", "/login"} {
+		for _, method := range []string{http.MethodOptions, http.MethodGet, http.MethodPost} {
 			r, err := http.NewRequestWithContext(t.Context(), method, w.server.URL+path, nil)
 			must(t, err)
 			r.Header.Set("Origin", "https://evil.test")

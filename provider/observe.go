@@ -41,6 +41,7 @@ func (p *Provider) observe(c *gin.Context) {
 	_, _ = rand.Read(b)
 	text := crockford.EncodeToString(b)
 	c.Set(keyRef, text[:4]+"-"+text[4:])
+	joinForwarded(c)
 	start := p.deps.Now()
 	defer func() {
 		if v := recover(); v != nil {
@@ -58,7 +59,7 @@ func (p *Provider) observe(c *gin.Context) {
 			level = slog.LevelError
 		}
 		attrs := append([]any{"method", c.Request.Method, "route", route, "status", c.Writer.Status(),
-			"ms", p.deps.Now().Sub(start).Milliseconds(), "ref", ref(c)}, notes(c)...)
+			"ms", p.deps.Now().Sub(start).Milliseconds(), "net", network(c), "ref", ref(c)}, notes(c)...)
 		p.deps.Log.Log(c.Request.Context(), level, "request", attrs...)
 	}()
 	c.Header("X-Request-Reference", ref(c))

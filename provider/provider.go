@@ -24,6 +24,7 @@ import (
 // Clients finds registered relying parties.
 type Clients interface {
 	RelyingParty(ctx context.Context, id string) (eid.RelyingParty, error)
+	Parties
 }
 
 // Accounts reads accounts and their links.
@@ -73,6 +74,8 @@ type Config struct {
 	Lifetimes  Lifetimes
 	// Version names the configuration in force; grants record it.
 	Version string
+	// Proxies are the addresses and networks whose X-Forwarded-For is believed.
+	Proxies []string
 }
 
 // Deps are what the provider works with.
@@ -103,6 +106,7 @@ type Provider struct {
 	secure    bool   // the issuer is https
 	discovery document
 	courier   *courier
+	origins   *origins
 }
 
 // New checks the configuration; it starts nothing.
@@ -125,7 +129,12 @@ func New(cfg Config, d Deps) (*Provider, error) {
 		d.Outbox == nil || d.Events == nil || d.Outbound == nil || d.Keys == nil || d.Pages == nil || d.Log == nil || d.Now == nil || d.Ready == nil {
 		return nil, errors.New("every dependency of the provider is needed")
 	}
-	p := &Provider{cfg: cfg, deps: d, origin: u.Scheme + "://" + u.Host, secure: u.Scheme == "https", courier: newCourier(d.Outbound)}
+	p := &Provider{cfg: cfg, deps: d, origin: u.Scheme + "://" + u.Host, secure: u.Scheme == "https"}
+	if err := trustProxies(gin.New(), cfg.Proxies); err != nil {
+		return nil, err
+	}
+	p.courier = newCourier(d.Outbound)
+	p.origins = &origins{parties: d.Clients, now: d.Now}
 	p.discovery, err = newDocument(p.metadata())
 	if err != nil {
 		return nil, err
@@ -138,9 +147,8 @@ func New(cfg Config, d Deps) (*Provider, error) {
 func (p *Provider) Handler() http.Handler {
 	gin.SetMode(gin.ReleaseMode)
 	r := gin.New()
-	// Addresses of clients are taken from the connection only.
-	if err := r.SetTrustedProxies(nil); err != nil {
-		panic(err) // nil is always accepted
+	if err := trustProxies(r, p.cfg.Proxies); err != nil {
+		panic(err) // New tried it
 	}
 	r.HandleMethodNotAllowed = true
 	r.RedirectTrailingSlash = false
@@ -151,14 +159,20 @@ func (p *Provider) Handler() http.Handler {
 	get("/healthz", p.health)
 	get("/readyz", p.ready)
 	get("/assets/:name", gin.WrapH(p.deps.Pages.Assets()))
-	get(pathDiscovery, p.discovery.serve)
-	get(pathMetadata, p.discovery.serve)
-	get(pathKeys, p.jwks)
+	for path, h := range map[string]gin.HandlerFunc{
+		pathDiscovery: p.discovery.serve, pathMetadata: p.discovery.serve, pathKeys: p.jwks,
+	} {
+		r.GET(path, anyOrigin, h)
+		r.HEAD(path, anyOrigin, h)
+		r.OPTIONS(path, preflightAny)
+	}
 	r.GET(pathAuthorize, p.authorize)
 	r.POST(pathAuthorize, p.authorizePost)
-	r.POST(pathToken, p.token())
-	r.GET(pathUserinfo, p.userinfo)
-	r.POST(pathUserinfo, p.userinfo)
+	r.OPTIONS(pathToken, p.preflight("POST"))
+	r.POST(pathToken, varyOrigin, p.token())
+	r.OPTIONS(pathUserinfo, p.preflight("GET, POST"))
+	r.GET(pathUserinfo, varyOrigin, p.userinfo)
+	r.POST(pathUserinfo, varyOrigin, p.userinfo)
 
 	// Forms of our own pages come from our own pages only.
 	guard := http.NewCrossOriginProtection()

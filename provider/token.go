@@ -48,6 +48,7 @@ func (p *Provider) token() gin.HandlerFunc {
 			return
 		}
 		note(c, "client", rp.ID)
+		allowOrigin(c, rp)
 		if g := form.Get("grant_type"); g != string(oidc.GrantTypeCode) {
 			code := codeUnsupportedGrantType
 			if g == "" {

@@ -45,6 +45,7 @@ func (p *Provider) userinfo(c *gin.Context) {
 		p.backChannelFailure(c, fmt.Errorf("finding client: %w", err))
 		return
 	}
+	allowOrigin(c, &rp)
 	claims := claimValues(account, &record.Grant, released(&rp, record.Scopes, record.Claims.Userinfo))
 	claims["sub"] = record.Subject
 	c.JSON(http.StatusOK, claims)

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -32,6 +33,11 @@ func newCheck() *cobra.Command {
 			}
 			if _, err := openid.ParseSettings(src.Settings); err != nil {
 				return fmt.Errorf("source %s: %w", src.ID, err)
+			}
+		}
+		if cfg.TLS.On() {
+			if _, err := loadCertificate(cfg.TLS, time.Now()); err != nil {
+				return fmt.Errorf("tls: %w", err)
 			}
 		}
 		fmt.Fprintf(c.OutOrStdout(), "ok: issuer %s, %d clients, %d sources, version %s\n",

@@ -80,7 +80,7 @@ func keysConfig(cfg *config.Config) keys.Config {
 	}
 	k.RSABits = cfg.Keys.RSABits
 	k.JWKSMaxAge = cfg.Lifetimes.JWKSMaxAge
-	k.TokenLifetime = cfg.Lifetimes.IDToken
+	k.TokenLifetime = max(cfg.Lifetimes.IDToken, cfg.Lifetimes.JWTAccessToken)
 	return k
 }
 
@@ -90,6 +90,7 @@ type gateway struct {
 	state    *statestore.Store
 	handler  http.Handler
 	tell     func(context.Context) error // tells parties of ended sessions
+	tls      *certificate // nil where a proxy speaks TLS
 	log      *slog.Logger
 	draining atomic.Bool
 }
@@ -146,7 +147,7 @@ func (g *gateway) wire(ctx context.Context, cfg *config.Config, now func() time.
 	}
 	l := cfg.Lifetimes
 	p, err := provider.New(provider.Config{
-		Issuer: cfg.Issuer, Vocabulary: cfg.Vocabulary(), Version: cfg.Version(),
+		Issuer: cfg.Issuer, Vocabulary: cfg.Vocabulary(), Version: cfg.Version(), Proxies: cfg.Proxies,
 		Lifetimes: provider.Lifetimes{
 			Login: l.Login, Code: l.Code, IDToken: l.IDToken, AccessToken: l.AccessToken,
 			SessionIdle: l.SessionIdle, SessionAbsolute: l.SessionAbsolute,
@@ -211,6 +212,10 @@ const (
 // not ready, then lets those under way finish.
 func (g *gateway) serve(ctx context.Context, l net.Listener, delay time.Duration) error {
 	group, ctx := errgroup.WithContext(ctx)
+	if g.tls != nil {
+		l = g.tls.listen(l)
+		group.Go(func() error { return g.tls.run(ctx) })
+	}
 	group.Go(func() error { return g.ring.Run(ctx) })
 	group.Go(func() error { return g.state.Run(ctx) })
 	group.Go(func() error { return g.tell(ctx) })

@@ -23,16 +23,23 @@ func newServe() *cobra.Command {
 			return fmt.Errorf("the configuration cannot be used:\n%w", err)
 		}
 		log := slog.New(slog.NewJSONHandler(c.ErrOrStderr(), nil))
+		var cert *certificate
+		if cfg.TLS.On() {
+			if cert, err = openCertificate(cfg.TLS, time.Now, log); err != nil {
+				return fmt.Errorf("reading the server's certificate: %w", err)
+			}
+		}
 		g, err := openGateway(c.Context(), cfg, log, time.Now)
 		if err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, g.close()) }()
+		g.tls = cert
 		l, err := (&net.ListenConfig{}).Listen(c.Context(), "tcp", cfg.Listen)
 		if err != nil {
 			return fmt.Errorf("listening: %w", err)
 		}
-		log.Info("serving", "issuer", cfg.Issuer, "listen", l.Addr().String(), "config", cfg.Version())
+		log.Info("serving", "issuer", cfg.Issuer, "listen", l.Addr().String(), "tls", cfg.TLS.On(), "config", cfg.Version())
 		return g.serve(c.Context(), l, drainDelay)
 	}
 	return c

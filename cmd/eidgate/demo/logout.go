@@ -9,22 +9,12 @@ import (
 	"time"
 )
 
-// Addresses that a portal registers for logout.
+// Paths of the addresses that a portal registers at the gateway for logout.
 const (
-	loggedOutPath    = "/signed-out"
-	backchannelPath  = "/backchannel-logout"
-	frontchannelPath = "/frontchannel-logout"
+	LoggedOutPath    = "/signed-out"          // post_logout_redirect_uri
+	BackchannelPath  = "/backchannel-logout"  // backchannel_logout_uri
+	FrontchannelPath = "/frontchannel-logout" // frontchannel_logout_uri, with the session required
 )
-
-// LoggedOutURI is the post_logout_redirect_uri to register at the gateway.
-func (p *Portal) LoggedOutURI() string { return p.base.JoinPath(loggedOutPath).String() }
-
-// BackchannelURI is the backchannel_logout_uri to register at the gateway.
-func (p *Portal) BackchannelURI() string { return p.base.JoinPath(backchannelPath).String() }
-
-// FrontchannelURI is the frontchannel_logout_uri to register at the gateway, with
-// the session required.
-func (p *Portal) FrontchannelURI() string { return p.base.JoinPath(frontchannelPath).String() }
 
 // logout ends what the portal itself remembers. The gateway's session lives on:
 // the page that follows says so.
@@ -44,7 +34,7 @@ func (p *Portal) logoutAll(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	q := url.Values{
-		"client_id": {p.cfg.ClientID}, "post_logout_redirect_uri": {p.LoggedOutURI()}, "state": {p.logouts.put(struct{}{})},
+		"client_id": {p.cfg.ClientID}, "post_logout_redirect_uri": {p.base.JoinPath(LoggedOutPath).String()}, "state": {p.logouts.put(struct{}{})},
 	}
 	if s.signIn != nil {
 		q.Set("id_token_hint", s.signIn.idToken)

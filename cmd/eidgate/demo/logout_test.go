@@ -41,7 +41,7 @@ func (f *fakeProvider) logoutToken(typ string, key *ecdsa.PrivateKey, edit func(
 // tell posts a logout token to a portal.
 func (f *fakeProvider) tell(portal, token string) int {
 	f.t.Helper()
-	r, err := http.NewRequestWithContext(f.t.Context(), http.MethodPost, portal+backchannelPath,
+	r, err := http.NewRequestWithContext(f.t.Context(), http.MethodPost, portal+BackchannelPath,
 		strings.NewReader(url.Values{"logout_token": {token}}.Encode()))
 	if err != nil {
 		f.t.Fatal(err)
@@ -146,7 +146,7 @@ func TestFrontchannelLogout(t *testing.T) {
 	b := newBrowser(t)
 	b.signIn(portal, "")
 	frame := func(iss, sid string) page {
-		return newBrowser(t).get(portal + frontchannelPath + "?" + url.Values{"iss": {iss}, "sid": {sid}}.Encode())
+		return newBrowser(t).get(portal + FrontchannelPath + "?" + url.Values{"iss": {iss}, "sid": {sid}}.Encode())
 	}
 	for name, got := range map[string]page{
 		"issuer": frame("https://evil.example", "session-1"), "no sid": frame(f.url, ""),
@@ -185,16 +185,16 @@ func TestLogoutEverywhere(t *testing.T) {
 	}
 	q := to.Query()
 	if got.status != http.StatusSeeOther || !strings.HasPrefix(got.location, f.url+"/logout?") ||
-		q.Get("id_token_hint") != f.lastIDToken || q.Get("post_logout_redirect_uri") != portal+loggedOutPath || q.Get("state") == "" {
+		q.Get("id_token_hint") != f.lastIDToken || q.Get("post_logout_redirect_uri") != portal+LoggedOutPath || q.Get("state") == "" {
 		t.Errorf("logout = %d %s, want the end_session_endpoint with hint, address and state", got.status, got.location)
 	}
 	if b.result(portal).SignedIn {
 		t.Error("still signed in at the portal")
 	}
-	if forged := b.get(portal + loggedOutPath + "?state=x"); forged.status != http.StatusSeeOther {
+	if forged := b.get(portal + LoggedOutPath + "?state=x"); forged.status != http.StatusSeeOther {
 		t.Errorf("a return that nobody asked for = %d, want 303 to the home page", forged.status)
 	}
-	back := portal + loggedOutPath + "?state=" + q.Get("state")
+	back := portal + LoggedOutPath + "?state=" + q.Get("state")
 	if got := b.get(back); got.status != http.StatusOK || !strings.Contains(got.body, "Đã đăng xuất khỏi tất cả") {
 		t.Errorf("return = %d, want the page that says so", got.status)
 	}

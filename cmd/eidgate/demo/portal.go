@@ -122,9 +122,9 @@ func (p *Portal) Handler() http.Handler {
 	mux.HandleFunc("GET /callback", p.callback)
 	mux.HandleFunc("POST /logout", p.logout)
 	mux.HandleFunc("POST /logout/all", p.logoutAll)
-	mux.HandleFunc("GET "+loggedOutPath, p.loggedOut)
-	mux.HandleFunc("POST "+backchannelPath, p.backchannel)
-	mux.HandleFunc("GET "+frontchannelPath, p.frontchannel)
+	mux.HandleFunc("GET "+LoggedOutPath, p.loggedOut)
+	mux.HandleFunc("POST "+BackchannelPath, p.backchannel)
+	mux.HandleFunc("GET "+FrontchannelPath, p.frontchannel)
 	mux.HandleFunc("GET "+stylePath, style)
 	mux.HandleFunc("/", p.notFound)
 

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"eidgate/config"
+)
+
+// certificateCheck is how often the files of the certificate are looked at.
+const certificateCheck = 3 * time.Second
+
+// certificate is the server's certificate, read again when its files change.
+type certificate struct {
+	files config.TLS
+	now   func() time.Time
+	log   *slog.Logger
+	every time.Duration
+
+	current atomic.Pointer[tls.Certificate]
+	seen    [2]stamp // of the files when they were last read
+}
+
+// stamp tells one state of a file from another.
+type stamp struct {
+	changed time.Time
+	size    int64
+}
+
+var errCertificateTime = errors.New("not valid today")
+
+// openCertificate reads the files. A pair that cannot serve stops the start.
+func openCertificate(files config.TLS, now func() time.Time, log *slog.Logger) (*certificate, error) {
+	c := &certificate{files: files, now: now, log: log, every: certificateCheck, seen: stampsOf(files)}
+	pair, err := loadCertificate(files, now())
+	if err != nil {
+		return nil, err
+	}
+	c.current.Store(pair)
+	return c, nil
+}
+
+// loadCertificate reads a pair that fits together and is valid now.
+func loadCertificate(files config.TLS, now time.Time) (*tls.Certificate, error) {
+	pair, err := tls.LoadX509KeyPair(files.CertFile, files.KeyFile)
+	if err != nil {
+		return nil, err
+	}
+	if now.Before(pair.Leaf.NotBefore) || now.After(pair.Leaf.NotAfter) {
+		return nil, fmt.Errorf("%s: %w, but from %s to %s", files.CertFile, errCertificateTime, clock(pair.Leaf.NotBefore), clock(pair.Leaf.NotAfter))
+	}
+	return &pair, nil
+}
+
+// run reads the files again on SIGHUP and when they change, until ctx ends.
+func (c *certificate) run(ctx context.Context) error {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	tick := time.NewTicker(c.every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-hangup:
+			c.reload()
+		case <-tick.C:
+			if stampsOf(c.files) != c.seen {
+				c.reload()
+			}
+		}
+	}
+}
+
+// reload takes a new pair into use, or keeps the old one and says why. A pair
+// found half written is read again once the other file has changed.
+func (c *certificate) reload() {
+	c.seen = stampsOf(c.files) // before the reading: a change during it shows at the next look
+	pair, err := loadCertificate(c.files, c.now())
+	if err != nil {
+		c.log.Error("keeping the old certificate", "err", err, "until", clock(c.current.Load().Leaf.NotAfter))
+		return
+	}
+	c.current.Store(pair)
+	c.log.Info("certificate read", "until", clock(pair.Leaf.NotAfter))
+}
+
+func stampsOf(files config.TLS) [2]stamp {
+	var s [2]stamp
+	for i, name := range []string{files.CertFile, files.KeyFile} {
+		if info, err := os.Stat(name); err == nil {
+			s[i] = stamp{info.ModTime(), info.Size()}
+		}
+	}
+	return s
+}
+
+// listen speaks TLS on a listener: 1.3, or 1.2 with ECDHE and AES-GCM alone
+// (FAPI 2.0 Security Profile §5.2.2), with HTTP/2 where the browser offers it.
+func (c *certificate) listen(l net.Listener) net.Listener {
+	return tls.NewListener(l, &tls.Config{
+		MinVersion: tls.VersionTLS12,
+		CipherSuites: []uint16{
+			tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+			tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+		},
+		NextProtos:     []string{"h2", "http/1.1"},
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return c.current.Load(), nil },
+	})
+}
