@@ -24,6 +24,7 @@ const (
 	ActionSignInRefused   = "signin.refused"
 	ActionSignedIn        = "signin.succeeded"
 	ActionSteppedUp       = "signin.stepped_up"
+	ActionSessionEnded    = "session.ended"
 	ActionAccountCreated  = "account.created"
 	ActionAccountLocked   = "account.locked"
 	ActionAccountUnlocked = "account.unlocked"

@@ -58,8 +58,8 @@ func (r *request) registered(rp eid.RelyingParty, v eid.Vocabulary) {
 
 func (r *request) prompts(value string) bool { return slices.Contains(r.Prompt, value) }
 
-// authorizePost turns a POST into a GET (OpenID Connect Core §3.1.2.1 wants
-// both): cookies with SameSite=Lax are absent on a cross-site POST.
+// authorizePost turns a POST into a GET (OpenID Connect Core §3.1.2.1 and
+// RP-Initiated Logout §2 want both): cookies with SameSite=Lax are absent on a cross-site POST.
 func (p *Provider) authorizePost(c *gin.Context) {
 	if c.ContentType() != formType {
 		p.pageError(c, http.StatusUnsupportedMediaType, web.ErrorInvalidRequest, "content_type")
@@ -81,7 +81,7 @@ func (p *Provider) authorizePost(c *gin.Context) {
 		return
 	}
 	c.Header("Cache-Control", "no-store")
-	c.Redirect(http.StatusSeeOther, pathAuthorize+"?"+params.Encode())
+	c.Redirect(http.StatusSeeOther, c.FullPath()+"?"+params.Encode())
 }
 
 // authorize checks the request and starts the login, or answers at once where

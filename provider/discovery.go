@@ -38,6 +38,12 @@ type metadata struct {
 	PromptValues             []string `json:"prompt_values_supported"`
 	UILocales                []string `json:"ui_locales_supported"`
 	AuthorizationResponseIss bool     `json:"authorization_response_iss_parameter_supported"`
+
+	EndSessionEndpoint        string `json:"end_session_endpoint"`
+	BackchannelLogout         bool   `json:"backchannel_logout_supported"`
+	BackchannelLogoutSession  bool   `json:"backchannel_logout_session_supported"`
+	FrontchannelLogout        bool   `json:"frontchannel_logout_supported"`
+	FrontchannelLogoutSession bool   `json:"frontchannel_logout_session_supported"`
 }
 
 func (p *Provider) metadata() metadata {
@@ -66,6 +72,10 @@ func (p *Provider) metadata() metadata {
 		PromptValues:             promptsSupported,
 		UILocales:                []string{"vi"},
 		AuthorizationResponseIss: true,
+
+		EndSessionEndpoint: p.cfg.Issuer + pathLogout,
+		BackchannelLogout:  true, BackchannelLogoutSession: true,
+		FrontchannelLogout: true, FrontchannelLogoutSession: true,
 	}
 }
 

@@ -42,7 +42,7 @@ func (p *Provider) startLogin(c *gin.Context, req *request) {
 	}
 	d, err := p.decide(ctx, f)
 	if err == nil && f.holder != nil && f.holder.Usable() != nil {
-		d, err = p.endSession(ctx, f)
+		d, err = p.endLocked(ctx, f, ref(c))
 	}
 	if err != nil {
 		p.fail(c, f, err)
@@ -67,12 +67,12 @@ func (p *Provider) startLogin(c *gin.Context, req *request) {
 	p.toLogin(c, f)
 }
 
-// endSession ends a session whose account was locked since: the device may be in
+// endLocked ends a session whose account was locked since: the device may be in
 // other hands now. The login goes on as nobody's.
-func (p *Provider) endSession(ctx context.Context, f *flow) (decision, error) {
-	_, err := p.deps.State.Apply(ctx, f.browser.handle.slot, store.Delete(f.browser.handle.key(kindSession)))
-	if err != nil {
-		return decision{}, fmt.Errorf("ending session: %w", err)
+func (p *Provider) endLocked(ctx context.Context, f *flow, ref string) (decision, error) {
+	_, err := p.endSession(ctx, f.browser, ending{why: endedLocked, client: f.login.Request.Client, ref: ref})
+	if err != nil && !errors.Is(err, errGone) {
+		return decision{}, err
 	}
 	f.browser, f.holder = p.newBrowser(), nil
 	return p.decide(ctx, f)
@@ -304,10 +304,11 @@ func (p *Provider) end(ctx context.Context, f *flow) error {
 // again as nobody.
 func (p *Provider) forget(c *gin.Context, f *flow) {
 	ctx := c.Request.Context()
-	err := p.applyAll(ctx, f.browser.handle.slot,
-		store.Take(loginKey(f.login.ID)), store.Take(f.browser.handle.key(kindSession)))
+	_, err := p.endSession(ctx, f.browser, ending{
+		why: endedNotMe, client: f.login.Request.Client, ref: ref(c), conditions: []store.Op{store.Take(loginKey(f.login.ID))},
+	})
 	if err != nil {
-		p.fail(c, f, fmt.Errorf("ending session: %w", err))
+		p.fail(c, f, err)
 		return
 	}
 	fresh := &flow{browser: p.newBrowser(), login: login{

@@ -202,29 +202,6 @@ func (p *Provider) save(ctx context.Context, f *flow, also ...store.Op) error {
 	return nil
 }
 
-// saveProof writes the login and the proven session under a new secret in one
-// step, and makes the old cookie worthless.
-func (p *Provider) saveProof(ctx context.Context, f *flow, proven session) error {
-	raw, err := json.Marshal(&f.login)
-	if err != nil {
-		return fmt.Errorf("writing login: %w", err)
-	}
-	sessionRaw, err := json.Marshal(proven)
-	if err != nil {
-		return fmt.Errorf("writing session: %w", err)
-	}
-	next := handleIn(f.browser.handle.slot)
-	err = p.applyAll(ctx, next.slot,
-		store.CompareAndSet(loginKey(f.login.ID), f.raw, raw, p.cfg.Lifetimes.Login),
-		store.Take(f.browser.handle.key(kindSession)),
-		store.PutIfAbsent(next.key(kindSession), sessionRaw, p.cfg.Lifetimes.SessionIdle))
-	if err != nil {
-		return fmt.Errorf("saving session: %w", err)
-	}
-	f.browser, f.raw = browser{handle: next, session: proven, raw: sessionRaw}, raw
-	return nil
-}
-
 // applyAll runs the operations and reports errGone if one did not hold.
 func (p *Provider) applyAll(ctx context.Context, slot string, ops ...store.Op) error {
 	results, err := p.deps.State.Apply(ctx, slot, ops...)

@@ -93,11 +93,15 @@ type Deps struct {
 	Sources  Sources
 	Grants   Grants
 	Consents Consents
+	Outbox   Outbox
+	Events   Events
 	State    store.State
 	Keys     Signer
 	Pages    *web.Pages
 	Log      *slog.Logger
 	Now      func() time.Time
+	// Outbound calls parties: it reaches public addresses only.
+	Outbound *http.Client
 	// Ready reports what keeps this process from serving sign-ins, nil if
 	// nothing does.
 	Ready func(ctx context.Context) error
@@ -110,6 +114,7 @@ type Provider struct {
 	origin    string // scheme and host of the issuer
 	secure    bool   // the issuer is https
 	discovery document
+	courier   *courier
 	origins   *origins
 }
 
@@ -130,13 +135,14 @@ func New(cfg Config, d Deps) (*Provider, error) {
 		return nil, errors.New("acr: two different values are needed")
 	}
 	if d.Clients == nil || d.Accounts == nil || d.Sources == nil || d.Grants == nil || d.Consents == nil || d.State == nil ||
-		d.Keys == nil || d.Pages == nil || d.Log == nil || d.Now == nil || d.Ready == nil {
+		d.Outbox == nil || d.Events == nil || d.Outbound == nil || d.Keys == nil || d.Pages == nil || d.Log == nil || d.Now == nil || d.Ready == nil {
 		return nil, errors.New("every dependency of the provider is needed")
 	}
 	p := &Provider{cfg: cfg, deps: d, origin: u.Scheme + "://" + u.Host, secure: u.Scheme == "https"}
 	if err := trustProxies(gin.New(), cfg.Proxies); err != nil {
 		return nil, err
 	}
+	p.courier = newCourier(d.Outbound)
 	p.origins = &origins{parties: d.Clients, now: d.Now}
 	p.discovery, err = newDocument(p.metadata())
 	if err != nil {
@@ -188,6 +194,10 @@ func (p *Provider) Handler() http.Handler {
 	r.GET(pathLogin, p.showLogin)
 	r.POST(pathLogin, sameOrigin, p.submitLogin)
 	r.GET(pathCallback+":source", p.callback)
+	r.GET(pathLogout, p.logout)
+	r.POST(pathLogout, p.authorizePost)
+	r.POST(pathLogoutConfirm, sameOrigin, p.confirmLogout)
+	get(pathLoggedOut, p.loggedOut)
 
 	r.NoRoute(func(c *gin.Context) { p.pageError(c, http.StatusNotFound, web.ErrorNotFound, "") })
 	r.NoMethod(func(c *gin.Context) { p.pageError(c, http.StatusMethodNotAllowed, web.ErrorInvalidRequest, "method") })
@@ -204,6 +214,10 @@ const (
 	pathUserinfo  = "/userinfo"
 	pathLogin     = "/login"
 	pathCallback  = "/callback/"
+	pathLogout    = "/logout" // end_session_endpoint
+
+	pathLogoutConfirm = "/logout/confirm"
+	pathLoggedOut     = "/logout/done"
 )
 
 func (p *Provider) health(c *gin.Context) { c.String(http.StatusOK, "ok\n") }

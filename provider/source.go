@@ -229,8 +229,9 @@ func (p *Provider) believe(c *gin.Context, f *flow, src eid.Source, a federation
 	fresh := f.login.fresh() && !f.login.SteppingUp
 	// Each try is agreed to anew: a source that gives no more is not asked in circles.
 	f.login.SteppingUp = false
-	proven := f.browser.session.prove(f.login.proofBy(src, a, account.ID, link), fresh, now)
-	if err := p.saveProof(ctx, f, proven); err != nil {
+	proof := f.login.proofBy(src, a, account.ID, link)
+	err = p.replaceSession(ctx, f, func(s session) session { return s.prove(proof, fresh, now) }, ref(c))
+	if err != nil {
 		p.fail(c, f, err)
 		return
 	}

@@ -58,6 +58,14 @@ type world struct {
 
 	upstream *fedtest.OpenID
 
+	provider *provider.Provider
+	// build makes another process on the same stores.
+	build  func() *provider.Provider
+	outbox *outbox
+	told   [2]*receiver // back-channel endpoints that the gateway may call
+	// tweak changes all registrations.
+	tweak func(parties []eid.RelyingParty)
+
 	mu  sync.Mutex
 	now time.Time
 }
@@ -133,7 +141,8 @@ func newWorld(t *testing.T) *world {
 	handler := http.Handler(nil)
 	w.server = httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { handler.ServeHTTP(rw, r) }))
 	t.Cleanup(w.server.Close)
-	outbound, err := federation.HTTPClient([]string{w.startUpstream()})
+	w.told, w.outbox = [2]*receiver{newReceiver(t), newReceiver(t)}, &outbox{Outbox: w.db, waiting: map[string]bool{}}
+	outbound, err := federation.HTTPClient([]string{w.startUpstream(), w.told[0].host(), w.told[1].host()})
 	must(t, err)
 	registry := federation.NewRegistry(w.db, func(src eid.Source) (federation.Source, error) {
 		if src.Kind == federation.KindAccount {
@@ -145,18 +154,22 @@ func newWorld(t *testing.T) *world {
 		}
 		return openid.New(settings, openid.Deps{HTTP: outbound, Now: w.clock})
 	})
-	p, err := provider.New(provider.Config{
-		Issuer: w.server.URL, Vocabulary: eid.StandardVocabulary(), Version: "test",
-		Lifetimes: provider.Lifetimes{
-			Login: 10 * time.Minute, Code: time.Minute, IDToken: 5 * time.Minute, AccessToken: 10 * time.Minute,
-			SessionIdle: 30 * time.Minute, SessionAbsolute: 12 * time.Hour, Level2Proof: 30 * time.Minute, JWKSMaxAge: 10 * time.Minute, Consent: 365 * 24 * time.Hour,
-		},
-	}, provider.Deps{
-		Clients: w.db, Accounts: w.db, Grants: w.db, Consents: w.db, Sources: registry, State: w.state, Keys: ring, Pages: pages,
-		Log: log, Now: w.clock, Ready: func(context.Context) error { return nil },
-	})
-	must(t, err)
-	handler = p.Handler()
+	w.build = func() *provider.Provider {
+		p, err := provider.New(provider.Config{
+			Issuer: w.server.URL, Vocabulary: eid.StandardVocabulary(), Version: "test",
+			Lifetimes: provider.Lifetimes{
+				Login: 10 * time.Minute, Code: time.Minute, IDToken: 5 * time.Minute, AccessToken: 10 * time.Minute,
+				SessionIdle: 30 * time.Minute, SessionAbsolute: 12 * time.Hour, Level2Proof: 30 * time.Minute, JWKSMaxAge: 10 * time.Minute, Consent: 365 * 24 * time.Hour,
+			},
+		}, provider.Deps{
+			Clients: w.db, Accounts: w.db, Grants: w.db, Consents: w.db, Sources: registry, State: w.state, Outbox: w.outbox, Events: w.db, Outbound: outbound, Keys: ring, Pages: pages,
+			Log: log, Now: w.clock, Ready: func(context.Context) error { return nil },
+		})
+		must(t, err)
+		return p
+	}
+	w.provider = w.build()
+	handler = w.provider.Handler()
 
 	w.accounts = accounts.New(w.db, w.clock)
 	hash, err := passwords.Hash(ctx, eid.NewSecret(password))
@@ -212,6 +225,9 @@ func (w *world) registerWith(change func(portal *eid.RelyingParty)) {
 		},
 	}
 	change(&parties[0])
+	if w.tweak != nil {
+		w.tweak(parties)
+	}
 	must(w.t, w.db.ApplyRegistrations(w.t.Context(), parties, []eid.Source{{
 		ID: "national", Kind: federation.KindAccount, Name: "Tài khoản định danh điện tử", Provider: "test", Window: eid.Window{From: from},
 		MayAssert: []eid.Level{eid.Level1, eid.Level2}, GrantsAtMost: []eid.Ceiling{{From: from, Level: eid.Level2}},

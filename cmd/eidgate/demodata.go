@@ -89,12 +89,16 @@ func demoConfig(p demoPorts, f *demoFiles, today time.Time) (*config.Config, err
 	c := config.Default()
 	c.Issuer, c.Listen = "http://"+p.gateway, p.gateway
 	c.Data, c.MasterKeyFile = f.dir, masterKeyPath(f.dir)
-	c.Outbound.Allow = []string{p.legacy}
+	c.Outbound.Allow = []string{p.legacy, p.portal1, p.portal2}
 	portal := func(id, name, addr, alg string, level eid.Level) config.Client {
 		return config.Client{
 			ID: id, Name: name, URL: "http://" + addr, Tier: "province", AuthMethod: string(eid.AuthSecretBasic),
 			Secrets: []eid.Secret{eid.NewSecret(f.Secrets[id])}, RedirectURIs: []string{"http://" + addr + "/callback"},
 			Scopes: []string{"openid", "profile", "email", "phone", "eid"}, Sector: id, IDTokenAlg: alg, MinLevel: level,
+			Logout: config.Logout{
+				PostLogoutRedirectURIs: []string{"http://" + addr + demo.LoggedOutPath},
+				BackchannelURI:         "http://" + addr + demo.BackchannelPath,
+			},
 			ACRAliases: map[string]eid.Level{"LoA1": eid.Level1, "LoA2": eid.Level2},
 			Sources:    []string{sourceNational, sourceLegacy, sourceLegacyClosed},
 		}
@@ -103,6 +107,9 @@ func demoConfig(p demoPorts, f *demoFiles, today time.Time) (*config.Config, err
 		portal("portal-1", "Cổng dịch vụ thử nghiệm mức 1", p.portal1, "ES256", eid.Level1),
 		portal("portal-2", "Cổng dịch vụ thử nghiệm mức 2", p.portal2, "RS256", eid.Level2),
 	}
+	// One portal is told in a frame as well, so that a demo shows the page of it.
+	front := &c.Clients[1].Logout
+	front.FrontchannelURI, front.FrontchannelSession = "http://"+p.portal2+demo.FrontchannelPath, true
 	month := time.Date(today.Year(), today.Month(), 1, 0, 0, 0, 0, vietnam)
 	c.Sources = []config.Source{
 		{

@@ -89,6 +89,7 @@ type gateway struct {
 	*durable
 	state    *statestore.Store
 	handler  http.Handler
+	tell     func(context.Context) error // tells parties of ended sessions
 	tls      *certificate // nil where a proxy speaks TLS
 	log      *slog.Logger
 	draining atomic.Bool
@@ -155,12 +156,13 @@ func (g *gateway) wire(ctx context.Context, cfg *config.Config, now func() time.
 	}, provider.Deps{
 		Clients: g.db, Accounts: g.db, Grants: g.db, Consents: g.db, State: g.state, Keys: g.ring, Pages: pages, Log: g.log, Now: now,
 		Sources: federation.NewRegistry(g.db, func(src eid.Source) (federation.Source, error) { return buildSource(src, deps) }),
-		Ready:   g.ready,
+		Outbox:  g.db, Events: g.db, Outbound: client,
+		Ready: g.ready,
 	})
 	if err != nil {
 		return err
 	}
-	g.handler = p.Handler()
+	g.handler, g.tell = p.Handler(), p.Run
 	return nil
 }
 
@@ -216,6 +218,7 @@ func (g *gateway) serve(ctx context.Context, l net.Listener, delay time.Duration
 	}
 	group.Go(func() error { return g.ring.Run(ctx) })
 	group.Go(func() error { return g.state.Run(ctx) })
+	group.Go(func() error { return g.tell(ctx) })
 	group.Go(func() error {
 		return serveHTTP(ctx, l, g.handler, g.log, func() {
 			g.draining.Store(true)

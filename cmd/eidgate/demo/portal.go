@@ -54,6 +54,8 @@ type Portal struct {
 
 	logins   *shelf[login]
 	sessions *shelf[session]
+	logouts  *shelf[struct{}] // logouts at the gateway under way, by state
+	told     *shelf[struct{}] // jti of logout tokens that were taken
 
 	mu       sync.Mutex
 	upstream *upstream // nil until discovery succeeded
@@ -104,6 +106,8 @@ func New(cfg Config) (*Portal, error) {
 		client:   newClient(),
 		logins:   newShelf[login](maxKept, loginTTL, cfg.Now),
 		sessions: newShelf[session](maxKept, sessionTTL, cfg.Now),
+		logouts:  newShelf[struct{}](maxKept, loginTTL, cfg.Now),
+		told:     newShelf[struct{}](maxKept, loginTTL, cfg.Now),
 	}, nil
 }
 
@@ -117,6 +121,10 @@ func (p *Portal) Handler() http.Handler {
 	mux.HandleFunc("GET /login", p.login)
 	mux.HandleFunc("GET /callback", p.callback)
 	mux.HandleFunc("POST /logout", p.logout)
+	mux.HandleFunc("POST /logout/all", p.logoutAll)
+	mux.HandleFunc("GET "+LoggedOutPath, p.loggedOut)
+	mux.HandleFunc("POST "+BackchannelPath, p.backchannel)
+	mux.HandleFunc("GET "+FrontchannelPath, p.frontchannel)
 	mux.HandleFunc("GET "+stylePath, style)
 	mux.HandleFunc("/", p.notFound)
 
@@ -124,7 +132,7 @@ func (p *Portal) Handler() http.Handler {
 	outer := http.NewServeMux()
 	outer.HandleFunc("GET /healthz", healthz)
 	outer.Handle("/", own)
-	return http.MaxBytesHandler(headers(outer), maxBody)
+	return http.MaxBytesHandler(p.headers(outer), maxBody)
 }
 
 // ownName sends a browser that came by another name of this machine to the one
@@ -154,15 +162,6 @@ func (p *Portal) home(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p.render(w, http.StatusOK, "home", p.homeView(s))
-}
-
-// logout ends what the portal itself remembers. The gateway's session lives on:
-// the page that follows says so.
-func (p *Portal) logout(w http.ResponseWriter, r *http.Request) {
-	p.sessions.drop(p.cookie(r, sessionCookie))
-	p.forget(w, sessionCookie)
-	p.forget(w, browserCookie)
-	p.render(w, http.StatusOK, "signedout", p.shell("Đã đăng xuất khỏi cổng này"))
 }
 
 func (p *Portal) notFound(w http.ResponseWriter, _ *http.Request) {

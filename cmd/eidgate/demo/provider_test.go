@@ -87,7 +87,7 @@ func (f *fakeProvider) config(w http.ResponseWriter, r *http.Request) {
 func (f *fakeProvider) writeConfig(w http.ResponseWriter) {
 	writeJSON(w, map[string]any{
 		"issuer": f.url, "authorization_endpoint": f.url + "/authorize", "token_endpoint": f.url + "/token",
-		"userinfo_endpoint": f.url + "/userinfo", "jwks_uri": f.url + "/keys",
+		"userinfo_endpoint": f.url + "/userinfo", "jwks_uri": f.url + "/keys", "end_session_endpoint": f.url + "/logout",
 		"response_types_supported": []string{"code"}, "subject_types_supported": []string{"pairwise"},
 		"id_token_signing_alg_values_supported": []string{"ES256", "HS256", "none"},
 	})

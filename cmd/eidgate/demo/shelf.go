@@ -32,13 +32,7 @@ func newShelf[V any](limit int, ttl time.Duration, now func() time.Time) *shelf[
 // put keeps a value and returns its handle: at least 128 random bits.
 func (s *shelf[V]) put(v V) string {
 	handle := rand.Text()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.sweep()
-	if s.order.Len() >= s.limit {
-		s.remove(s.order.Front())
-	}
-	s.items[handle] = s.order.PushBack(entry[V]{handle, v, s.now().Add(s.ttl)})
+	s.putUnder(handle, v)
 	return handle
 }
 
@@ -77,6 +71,38 @@ func (s *shelf[V]) take(handle string, may func(V) bool) (V, bool) {
 // drop removes a value, if it is there.
 func (s *shelf[V]) drop(handle string) {
 	s.take(handle, func(V) bool { return true })
+}
+
+// dropWhere removes every value that matches, and counts them.
+func (s *shelf[V]) dropWhere(matches func(V) bool) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := 0
+	for el := s.order.Front(); el != nil; {
+		next := el.Next()
+		if matches(el.Value.(entry[V]).value) {
+			s.remove(el)
+			n++
+		}
+		el = next
+	}
+	return n
+}
+
+// putUnder keeps a value under a handle of somebody else's making, unless there
+// is one under it already.
+func (s *shelf[V]) putUnder(handle string, v V) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sweep()
+	if _, ok := s.items[handle]; ok {
+		return false
+	}
+	if s.order.Len() >= s.limit {
+		s.remove(s.order.Front())
+	}
+	s.items[handle] = s.order.PushBack(entry[V]{handle, v, s.now().Add(s.ttl)})
+	return true
 }
 
 func (s *shelf[V]) sweep() {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"html/template"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -181,11 +182,16 @@ func style(w http.ResponseWriter, r *http.Request) {
 
 // headers sets what every answer carries. Nothing of another origin is loaded,
 // no script runs, and no address leaves with a Referer.
-func headers(next http.Handler) http.Handler {
+func (p *Portal) headers(next http.Handler) http.Handler {
+	// The button that signs out everywhere leads to the gateway by a redirect.
+	gateway := p.cfg.Issuer
+	if u, err := url.Parse(p.cfg.Issuer); err == nil {
+		gateway = u.Scheme + "://" + u.Host
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy",
-			"default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+			"default-src 'none'; style-src 'self'; form-action 'self' "+gateway+"; base-uri 'none'; frame-ancestors 'none'")
 		h.Set("Referrer-Policy", "strict-origin")
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Cache-Control", "no-store")

@@ -1,0 +1,347 @@
+package provider
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+
+	"github.com/gin-gonic/gin"
+
+	"eidgate/eid"
+	"eidgate/web"
+)
+
+// logoutRequest is a checked request to sign out (OpenID Connect RP-Initiated
+// Logout §2). It says no more than what was found to be true.
+type logoutRequest struct {
+	Client string `json:"client,omitempty"`
+	// URI is where to go afterwards: one that the client registered, or empty.
+	URI   string `json:"uri,omitempty"`
+	State []byte `json:"state,omitempty"`
+
+	rp *eid.RelyingParty // Client as registered; nil without one
+	// hint is a right ID token of the client; nil without one.
+	hint *idTokenClaims
+	// unsure: something in the request was not right, so a person decides.
+	unsure bool
+}
+
+// target is the address to return to, empty without one.
+func (r *logoutRequest) target() string {
+	u, err := url.Parse(r.URI)
+	if r.URI == "" || err != nil {
+		return ""
+	}
+	if len(r.State) > 0 {
+		// The registered query stays as it is, byte for byte.
+		if u.RawQuery != "" {
+			u.RawQuery += "&"
+		}
+		u.RawQuery += url.Values{"state": {string(r.State)}}.Encode()
+	}
+	return u.String()
+}
+
+// logout is the end_session_endpoint. It ends the session at once when the hint
+// proves that the party means this very session; anybody can make a browser come
+// here without one, so then the holder is asked.
+func (p *Provider) logout(c *gin.Context) {
+	req, ok := p.parseLogout(c)
+	if !ok {
+		return
+	}
+	b, living, ok := p.person(c)
+	if !ok {
+		return
+	}
+	switch {
+	case !living && req.hint != nil && !req.unsure && req.URI != "":
+		p.leave(c, req.target())
+	case !living:
+		p.showLoggedOut(c, p.farewellOf(req, nil))
+	case !req.unsure && p.means(c, req, b.session):
+		p.endAndLeave(c, b, req)
+	default:
+		p.showLogout(c, b, req)
+	}
+}
+
+// parseLogout reads the parameters. Unknown ones, logout_hint and ui_locales
+// among them, change nothing.
+func (p *Provider) parseLogout(c *gin.Context) (*logoutRequest, bool) {
+	fail := func(detail string) (*logoutRequest, bool) {
+		p.pageError(c, http.StatusBadRequest, web.ErrorInvalidRequest, detail)
+		return nil, false
+	}
+	params, err := url.ParseQuery(c.Request.URL.RawQuery)
+	if err != nil {
+		return fail("encoding")
+	}
+	for _, values := range params {
+		if len(values) > 1 {
+			return fail("duplicated")
+		}
+	}
+	if len(params.Get("state")) > maxState {
+		return fail("state")
+	}
+	req := &logoutRequest{Client: params.Get("client_id")}
+	if hint := params.Get("id_token_hint"); hint != "" {
+		req.hint = p.readHint(hint)
+		req.unsure = req.hint == nil || req.Client != "" && req.Client != req.hint.Audience
+		if req.unsure {
+			req.Client = ""
+		} else {
+			req.Client = req.hint.Audience
+		}
+	}
+	if !p.register(c, req) {
+		return nil, false
+	}
+	if uri := params.Get("post_logout_redirect_uri"); uri != "" {
+		if req.rp != nil && slices.Contains(req.rp.Logout.PostLogoutRedirectURIs, uri) {
+			req.URI, req.State = uri, []byte(params.Get("state"))
+		} else {
+			req.unsure = true
+		}
+	}
+	return req, true
+}
+
+// readHint reads an ID token of ours, expired or not, nil when it is none.
+func (p *Provider) readHint(hint string) *idTokenClaims {
+	payload, err := p.deps.Keys.Snapshot().Verify(hint, "JWT")
+	if err != nil {
+		return nil
+	}
+	var t idTokenClaims
+	if err := json.Unmarshal(payload, &t); err != nil || t.Issuer != p.cfg.Issuer || t.Subject == "" || t.SID == "" {
+		return nil
+	}
+	return &t
+}
+
+// register puts the request under the registration of its client. A client that
+// is not registered is nobody.
+func (p *Provider) register(c *gin.Context, req *logoutRequest) bool {
+	if req.Client == "" {
+		return true
+	}
+	rp, err := p.deps.Clients.RelyingParty(c.Request.Context(), req.Client)
+	switch {
+	case errors.Is(err, eid.ErrNotFound):
+		req.Client, req.URI, req.hint, req.unsure = "", "", nil, true
+		return true
+	case err != nil:
+		p.pageFailure(c, err)
+		return false
+	}
+	note(c, "client", rp.ID)
+	req.rp = &rp
+	return true
+}
+
+// means reports whether the hint is of this session: its sid, and with it the
+// same person.
+func (p *Provider) means(c *gin.Context, req *logoutRequest, s session) bool {
+	if req.hint == nil || req.rp == nil || !equalText(req.hint.SID, s.sid(req.rp.ID)) {
+		return false
+	}
+	sub, err := p.subjectAt(c.Request.Context(), req.rp, s.Account)
+	if err != nil {
+		note(c, "err", err)
+		return false // then the holder is asked
+	}
+	return equalText(req.hint.Subject, sub)
+}
+
+// person finds the session of this browser's cookie, if somebody is signed in.
+// The last result is false when the request is answered already.
+func (p *Provider) person(c *gin.Context) (browser, bool, bool) {
+	h, ok := p.cookieHandle(c)
+	if !ok {
+		return browser{}, false, true
+	}
+	b, _, err := p.loadBrowser(c.Request.Context(), h)
+	switch {
+	case errors.Is(err, errGone):
+		return browser{}, false, true
+	case err != nil:
+		p.pageFailure(c, err)
+		return browser{}, false, false
+	}
+	return b, b.session.Account != "", true
+}
+
+// showLogout asks whether to sign out. The page writes nothing: the form itself
+// carries the request, and its CSRF value binds both to the session.
+func (p *Provider) showLogout(c *gin.Context, b browser, req *logoutRequest) {
+	parties, err := p.partiesOf(c.Request.Context(), b.session.Grants)
+	if err != nil {
+		p.pageFailure(c, err)
+		return
+	}
+	packed, err := json.Marshal(req)
+	if err != nil {
+		p.pageFailure(c, err)
+		return
+	}
+	data := web.LogoutData{Common: web.Common{Ref: ref(c)}, Portals: namesOf(parties)}
+	data.Form = web.Hidden{Action: pathLogoutConfirm, Login: base64.RawURLEncoding.EncodeToString(packed)}
+	data.Form.CSRF = b.session.seal(data.Form.Login)
+	var ends []string
+	if req.rp != nil {
+		data.Portal, data.PortalURL = req.rp.Name, req.rp.URL
+		ends = append(ends, originOf(req.rp.URL))
+		if o := originOf(req.URI); o != "" && !slices.Contains(ends, o) {
+			ends = append(ends, o)
+		}
+	}
+	p.render(c, web.Page{Name: "logout", Status: http.StatusOK, Data: data, FormAction: ends})
+}
+
+// seal makes the value that proves that a form of this session's confirmation
+// page was filled in, and with what.
+func (s session) seal(packed string) string {
+	mac := hmac.New(sha256.New, []byte(s.ID))
+	mac.Write([]byte("eidgate logout 1\x00" + packed))
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+}
+
+// confirmLogout takes the answer of the confirmation page.
+func (p *Provider) confirmLogout(c *gin.Context) {
+	if err := c.Request.ParseForm(); err != nil {
+		p.pageError(c, http.StatusBadRequest, web.ErrorInvalidRequest, "form")
+		return
+	}
+	form := c.Request.PostForm
+	b, living, ok := p.person(c)
+	switch {
+	case !ok:
+		return
+	case !living: // sent twice, or ended meanwhile
+		p.showLoggedOut(c, farewell{})
+		return
+	case !equalText(form.Get(web.FieldCSRF), b.session.seal(form.Get(web.FieldLogin))):
+		p.pageError(c, http.StatusForbidden, web.ErrorForbidden, "csrf")
+		return
+	}
+	req := &logoutRequest{}
+	packed, err := base64.RawURLEncoding.DecodeString(form.Get(web.FieldLogin))
+	if err == nil {
+		err = json.Unmarshal(packed, req)
+	}
+	if err != nil {
+		p.pageFailure(c, err) // we sealed it
+		return
+	}
+	if !p.register(c, req) {
+		return
+	}
+	// What was registered may have changed since.
+	if req.rp == nil || !slices.Contains(req.rp.Logout.PostLogoutRedirectURIs, req.URI) {
+		req.URI = ""
+	}
+	if action := form.Get(web.FieldAction); action == web.ActionStay || action == web.ActionCancel {
+		stay := "/"
+		if req.rp != nil && req.rp.URL != "" {
+			stay = req.rp.URL
+		}
+		p.leave(c, stay)
+		return
+	}
+	p.endAndLeave(c, b, req)
+}
+
+// endAndLeave ends the session and sends the browser on: through the frames of
+// the parties that are told in the front channel, where there are any.
+func (p *Provider) endAndLeave(c *gin.Context, b browser, req *logoutRequest) {
+	ctx := c.Request.Context()
+	ended, err := p.endSession(ctx, b, ending{why: endedLogout, client: req.Client, ref: ref(c)})
+	if errors.Is(err, errGone) { // another tab was faster
+		p.showLoggedOut(c, p.farewellOf(req, nil))
+		return
+	}
+	if err != nil {
+		p.pageFailure(c, err)
+		return
+	}
+	p.clearCookie(c)
+	parties, err := p.partiesOf(ctx, ended.Grants)
+	if err != nil {
+		p.pageFailure(c, err)
+		return
+	}
+	next := req.target()
+	if next == "" {
+		if next, err = p.keepFarewell(ctx, p.farewellOf(req, parties)); err != nil {
+			p.pageFailure(c, err)
+			return
+		}
+	}
+	data := web.LoggingOutData{Common: web.Common{Ref: ref(c)}, Portals: namesOf(parties), Next: next}
+	var origins []string
+	for _, rp := range parties {
+		frame, origin := p.frameOf(&rp, ended)
+		if frame == "" {
+			continue
+		}
+		data.Frames = append(data.Frames, frame)
+		if !slices.Contains(origins, origin) {
+			origins = append(origins, origin)
+		}
+	}
+	if len(data.Frames) == 0 {
+		p.leave(c, next)
+		return
+	}
+	p.render(c, web.Page{
+		Name: "loggingout", Status: http.StatusOK, Data: data, FrameSrc: origins, Refresh: framesTime + ";url=" + next,
+	})
+}
+
+// framesTime is how long the frames of the front channel have, in seconds.
+const framesTime = "3"
+
+// frameOf is the address that a party's frame loads (OpenID Connect Front-Channel
+// Logout §3), with its origin; empty where it has none.
+func (p *Provider) frameOf(rp *eid.RelyingParty, s session) (frame, origin string) {
+	u, err := url.Parse(rp.Logout.FrontchannelURI)
+	if rp.Logout.FrontchannelURI == "" || err != nil || u.Host == "" {
+		return "", ""
+	}
+	if rp.Logout.FrontchannelSession {
+		if u.RawQuery != "" {
+			u.RawQuery += "&"
+		}
+		u.RawQuery += url.Values{"iss": {p.cfg.Issuer}, "sid": {s.sid(rp.ID)}}.Encode()
+	}
+	return u.String(), u.Scheme + "://" + u.Host
+}
+
+// leave redirects to an address that was found to be right.
+func (p *Provider) leave(c *gin.Context, address string) {
+	c.Header("Cache-Control", "no-store")
+	c.Header("Referrer-Policy", "no-referrer")
+	c.Redirect(http.StatusSeeOther, address)
+}
+
+// clearCookie has the browser drop its handle.
+func (p *Provider) clearCookie(c *gin.Context) {
+	http.SetCookie(c.Writer, &http.Cookie{
+		Name: p.cookieName(), Path: "/", MaxAge: -1, Secure: p.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+	})
+}
+
+func namesOf(parties []eid.RelyingParty) []string {
+	names := make([]string, 0, len(parties))
+	for _, rp := range parties {
+		names = append(names, rp.Name)
+	}
+	return names
+}
