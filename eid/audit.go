@@ -30,4 +30,5 @@ const (
 	ActionLinkCreated     = "link.created"
 	ActionSourceDistrust  = "source.distrusted"
 	ActionRegistration    = "registration.applied"
+	ActionTokensRevoked   = "tokens.revoked"
 )

@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"github.com/gin-gonic/gin"
+
+	"eidgate/eid"
 )
 
 // metadata is the discovery document (OpenID Connect Discovery §3, RFC 8414). It
@@ -39,6 +41,25 @@ type metadata struct {
 	PromptValues             []string `json:"prompt_values_supported"`
 	UILocales                []string `json:"ui_locales_supported"`
 	AuthorizationResponseIss bool     `json:"authorization_response_iss_parameter_supported"`
+
+	RevocationEndpoint       string   `json:"revocation_endpoint"`
+	RevocationAuthMethods    []string `json:"revocation_endpoint_auth_methods_supported"`
+	IntrospectionEndpoint    string   `json:"introspection_endpoint"`
+	IntrospectionAuthMethods []string `json:"introspection_endpoint_auth_methods_supported"`
+	IntrospectionAlgs        []string `json:"introspection_signing_alg_values_supported"` // RFC 9701 §7
+	UserinfoAlgs             []string `json:"userinfo_signing_alg_values_supported"`
+}
+
+// withTokens adds what revocation, introspection and userinfo offer. Clients
+// authenticate there as at the token endpoint; only those that can prove who they
+// are may introspect.
+func (m metadata) withTokens(issuer string) metadata {
+	m.RevocationEndpoint, m.RevocationAuthMethods = issuer+pathRevoke, m.TokenAuthMethods
+	m.IntrospectionEndpoint = issuer + pathIntrospect
+	m.IntrospectionAuthMethods = slices.DeleteFunc(slices.Clone(m.TokenAuthMethods), func(v string) bool { return v == string(eid.AuthNone) })
+	m.IntrospectionAlgs = []string{string(introspectionAlg)}
+	m.UserinfoAlgs = m.IDTokenAlgsSupported
+	return m
 }
 
 func (p *Provider) metadata() metadata {
@@ -46,7 +67,8 @@ func (p *Provider) metadata() metadata {
 	for _, scope := range scopesSupported {
 		claims = append(claims, claimsOf[scope]...)
 	}
-	return metadata{
+	claims = append(claims, claimsByName...)
+	m := metadata{
 		Issuer:                   p.cfg.Issuer,
 		AuthorizationEndpoint:    p.cfg.Issuer + pathAuthorize,
 		TokenEndpoint:            p.cfg.Issuer + pathToken,
@@ -55,7 +77,7 @@ func (p *Provider) metadata() metadata {
 		ScopesSupported:          scopesSupported,
 		ResponseTypesSupported:   []string{"code"},
 		ResponseModesSupported:   []string{"query"},
-		GrantTypesSupported:      []string{"authorization_code"},
+		GrantTypesSupported:      grantTypesSupported,
 		ACRValuesSupported:       p.cfg.Vocabulary.Values(),
 		SubjectTypesSupported:    []string{"pairwise"},
 		IDTokenAlgsSupported:     []string{"RS256", "ES256"},
@@ -68,6 +90,7 @@ func (p *Provider) metadata() metadata {
 		UILocales:                []string{"vi"},
 		AuthorizationResponseIss: true,
 	}
+	return m.withTokens(p.cfg.Issuer)
 }
 
 // document is a JSON answer that is rendered once. gzipped may be missing.

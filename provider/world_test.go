@@ -150,6 +150,7 @@ func newWorld(t *testing.T) *world {
 		Lifetimes: provider.Lifetimes{
 			Login: 10 * time.Minute, Code: time.Minute, IDToken: 5 * time.Minute, AccessToken: 10 * time.Minute,
 			SessionIdle: 30 * time.Minute, SessionAbsolute: 12 * time.Hour, Level2Proof: 30 * time.Minute, JWKSMaxAge: 10 * time.Minute,
+			RefreshIdle: 8 * time.Hour, RefreshAbsolute: 30 * 24 * time.Hour, RefreshLevel2: 24 * time.Hour, JWTAccess: 5 * time.Minute,
 		},
 	}, provider.Deps{
 		Clients: w.db, Accounts: w.db, Grants: w.db, Sources: registry, State: w.state, Keys: ring, Pages: pages,
@@ -359,6 +360,9 @@ type tokens struct {
 	IDToken     string `json:"id_token"`
 	Error       string `json:"error"`
 	claims      map[string]any
+
+	RefreshToken string `json:"refresh_token"`
+	Scope        string `json:"scope"`
 }
 
 // redeem exchanges a code as client portal, with changes to the form.

@@ -80,9 +80,16 @@ func keysConfig(cfg *config.Config) keys.Config {
 	}
 	k.RSABits = cfg.Keys.RSABits
 	k.JWKSMaxAge = cfg.Lifetimes.JWKSMaxAge
-	k.TokenLifetime = cfg.Lifetimes.IDToken
+	k.TokenLifetime = max(cfg.Lifetimes.IDToken, provider.MaxJWTAccess)
 	return k
 }
+
+// How long refreshing goes on: without use, at all, and at Level 2.
+const (
+	refreshIdle     = 8 * time.Hour
+	refreshAbsolute = 30 * 24 * time.Hour
+	refreshLevel2   = 24 * time.Hour
+)
 
 // gateway is one process of the gateway, ready to serve.
 type gateway struct {
@@ -150,6 +157,7 @@ func (g *gateway) wire(ctx context.Context, cfg *config.Config, now func() time.
 			Login: l.Login, Code: l.Code, IDToken: l.IDToken, AccessToken: l.AccessToken,
 			SessionIdle: l.SessionIdle, SessionAbsolute: l.SessionAbsolute,
 			Level2Proof: l.Level2Proof, JWKSMaxAge: l.JWKSMaxAge,
+			RefreshIdle: refreshIdle, RefreshAbsolute: refreshAbsolute, RefreshLevel2: refreshLevel2, JWTAccess: provider.MaxJWTAccess,
 		},
 	}, provider.Deps{
 		Clients: g.db, Accounts: g.db, Grants: g.db, State: g.state, Keys: g.ring, Pages: pages, Log: g.log, Now: now,
