@@ -178,7 +178,7 @@ func (w *world) person(number, name, birth, gender string, level eid.Level, hash
 	must(w.t, err)
 	id, err := w.accounts.Create(w.t.Context(), accounts.NewAccount{
 		Person: eid.Person{
-			Type: eid.Citizen, Identifier: eid.IdentifierOf(n), Name: name, BirthDate: birth, Gender: gender, Nationality: "VNM",
+			Type: eid.Citizen, Identifier: eid.IdentifierOf(n), Name: name, BirthDate: birth, Gender: gender, Nationality: "VNM", Address: "Số 1 phố Thử Nghiệm",
 		},
 		Level: level, Status: eid.Active, Phone: eid.Contact{Value: "0900000001", Verified: true},
 		Email: eid.Contact{Value: "nguoi-thu@example.test"}, PasswordHash: hash, TOTPSecret: eid.NewSecret(totp),
