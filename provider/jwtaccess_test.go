@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"eidgate/eid"
+	"eidgate/federation/fedtest"
 )
 
 const (
@@ -25,7 +27,7 @@ func (w *world) verifyJWT(text string) (header, claims map[string]any) {
 	w.t.Helper()
 	var set jose.JSONWebKeySet
 	must(w.t, json.Unmarshal([]byte(w.browser().get(w.server.URL+"/keys").body), &set))
-	jws, err := jose.ParseSigned(text, []jose.SignatureAlgorithm{jose.RS256, jose.ES256})
+	jws, err := jose.ParseSignedCompact(text, []jose.SignatureAlgorithm{jose.RS256, jose.ES256})
 	must(w.t, err)
 	payload, err := jws.Verify(set)
 	must(w.t, err)
@@ -218,16 +220,6 @@ func TestAddressAndStrength(t *testing.T) {
 	}
 }
 
-// What an upstream says of its methods is no strength that the gateway vouches for.
-func TestNoStrengthFromUpstream(t *testing.T) {
-	w := newWorld(t)
-	w.registerWith(func(p *eid.RelyingParty) { p.Sources = []string{"national"} })
-	got := w.redeem(w.codeFor(numberLevel1, "claims", `{"id_token":{"aal":null}}`))
-	if got.claims["aal"] != "01" {
-		t.Errorf("aal = %v, want 01", got.claims["aal"])
-	}
-}
-
 func TestDiscoveryListsTheTokenEndpoints(t *testing.T) {
 	w := newWorld(t)
 	var m map[string]any
@@ -262,5 +254,39 @@ func TestDiscoveryListsTheTokenEndpoints(t *testing.T) {
 		if lists(tt.name, tt.value) != tt.want {
 			t.Errorf("%s = %v, has %s: want %v", tt.name, m[tt.name], tt.value, tt.want)
 		}
+	}
+}
+
+// What an upstream says of its methods is no strength that the gateway vouches for.
+func TestNoStrengthFromUpstream(t *testing.T) {
+	w := newWorld(t)
+	w.registerWith(func(rp *eid.RelyingParty) { rp.Sources = []string{"upstream"} })
+	_, err := w.accounts.Link(t.Context(), eid.Link{Account: w.people[numberLevel2], Source: "upstream", Cap: eid.Level2},
+		"synthetic", "synthetic evidence", "operator:test")
+	must(t, err)
+	a := w.browser()
+	a.client.CheckRedirect = func(r *http.Request, _ []*http.Request) error {
+		if strings.HasSuffix(r.URL.Host, ".example.test") {
+			return http.ErrUseLastResponse
+		}
+		return nil
+	}
+	p := a.get(w.authorizeURL("portal", "claims", `{"id_token":{"aal":{"essential":true}},"userinfo":{"aal":null}}`))
+	form := url.Values{}
+	for _, field := range regexp.MustCompile(`name="(\w+)" value="([^"]*)"`).FindAllStringSubmatch(p.body, -1) {
+		if field[2] != "cancel" {
+			form.Set(field[1], field[2])
+		}
+	}
+	form.Set("username", "nguoi-thu")
+	form.Set("password", password)
+	p = a.post(w.upstream.Issuer()+fedtest.PathLogin, form)
+	if p.back == nil || !p.back.Query().Has("code") {
+		t.Fatalf("status %d, went to %v: %s", p.status, p.back, p.body)
+	}
+	got := w.redeem(p.back.Query().Get("code"))
+	_, _, claims := w.userinfo("Bearer " + got.AccessToken)
+	if got.status != http.StatusOK || claims["sub"] == nil || got.claims["aal"] != nil || claims["aal"] != nil {
+		t.Errorf("status %d, aal %v and %v, want none", got.status, got.claims["aal"], claims["aal"])
 	}
 }

@@ -131,7 +131,8 @@ func (p *Provider) refreshOnce(ctx context.Context, call *tokenCall, t refreshTo
 		return nil, false, end(whyIdle)
 	}
 	grace := min(rp.RefreshGrace, maxRefreshGrace)
-	next, also := t, []store.Op(nil)
+	var next refreshToken
+	var also []store.Op
 	switch {
 	case equalText(g.Refresh.Current, hashText(t.secret)):
 		key := []byte(randomText(secretBytes))
