@@ -117,6 +117,7 @@ func (p *Portal) Handler() http.Handler {
 	mux.HandleFunc("GET /login", p.login)
 	mux.HandleFunc("GET /callback", p.callback)
 	mux.HandleFunc("POST /logout", p.logout)
+	mux.HandleFunc("GET "+servicePath, p.service)
 	mux.HandleFunc("GET "+stylePath, style)
 	mux.HandleFunc("/", p.notFound)
 

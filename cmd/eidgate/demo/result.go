@@ -15,7 +15,7 @@ const (
 	maxDescription = 400 // runes
 )
 
-// Result is the outcome of one login as the portal saw it. It holds no token:
+// Result is the outcome of one login as the portal saw it. It shows no token:
 // decoded claims only. The latest is what / answers to a client that accepts
 // JSON; a login that failed does not undo the one before, but is the latest.
 type Result struct {
@@ -28,7 +28,8 @@ type Result struct {
 	UserInfo      json.RawMessage `json:"userinfo,omitempty"`
 	Error         *Failure        `json:"error"`
 
-	ask ask
+	ask         ask
+	accessToken string // for the portal's own calls; on no page
 }
 
 // Granted is what the ID token says of the sign-in.

@@ -24,6 +24,8 @@ type upstream struct {
 	provider *oidc.Provider
 	verifier *oidc.IDTokenVerifier
 	oauth    oauth2.Config
+	// introspection is where a resource asks about tokens; empty without.
+	introspection string
 }
 
 // discover finds the gateway's endpoints once, at the first need. A gateway that
@@ -56,11 +58,18 @@ func (p *Portal) discover(ctx context.Context) (*upstream, error) {
 		return nil, fmt.Errorf("discovering %s: %w", p.cfg.Issuer, err)
 	}
 
+	var more struct {
+		Introspection string `json:"introspection_endpoint"`
+	}
+	if err := provider.Claims(&more); err != nil {
+		return nil, fmt.Errorf("discovering %s: %w", p.cfg.Issuer, err)
+	}
 	endpoint := provider.Endpoint()
 	// Named, not probed: the library's probe would send a code twice.
 	endpoint.AuthStyle = oauth2.AuthStyleInHeader
 	found := &upstream{
-		provider: provider,
+		provider:      provider,
+		introspection: more.Introspection,
 		verifier: provider.VerifierContext(p.outbound(ctx), &oidc.Config{
 			ClientID:             p.cfg.ClientID,
 			SupportedSigningAlgs: []string{oidc.RS256, oidc.ES256},
