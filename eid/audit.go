@@ -33,4 +33,5 @@ const (
 	ActionConsentEnded    = "consent.withdrawn"
 	ActionSourceDistrust  = "source.distrusted"
 	ActionRegistration    = "registration.applied"
+	ActionTokensRevoked   = "tokens.revoked"
 )

@@ -39,6 +39,7 @@ type request struct {
 	Prompt    []string        `json:"prompt,omitempty"`
 	MaxAge    *int64          `json:"max_age,omitempty"` // seconds
 	Claims    requestedClaims `json:"claims,omitzero"`
+	Resources []string        `json:"resources,omitempty"` // RFC 8707
 	// Asking is what was asked about acr. Need follows from it and from what the
 	// party has registered now.
 	Asking eid.Asking `json:"asking,omitzero"`
@@ -179,7 +180,7 @@ func withoutLoopbackPort(uri string) (string, bool) {
 // parseRequest checks all other parameters. Unknown ones are ignored.
 func (p *Provider) parseRequest(params url.Values, rp eid.RelyingParty, to returnTo) (*request, *oauthError) {
 	for name, values := range params {
-		if len(values) > 1 {
+		if len(values) > 1 && name != paramResource {
 			return nil, refuse(codeInvalidRequest, "a parameter is given more than once")
 		}
 		if name == "state" && len(values[0]) > maxState || name == "nonce" && len(values[0]) > maxState {
@@ -233,6 +234,9 @@ func (p *Provider) parseRequest(params url.Values, rp eid.RelyingParty, to retur
 	req.Asking.Values = strings.Fields(params.Get("acr_values"))
 	if len(req.Asking.Values) > maxACRValues || req.Asking.Claim != nil && len(req.Asking.Claim.Values) > maxACRValues {
 		return nil, refuse(codeInvalidRequest, "too many acr values")
+	}
+	if req.Resources, refusal = targets(&rp, nil, params[paramResource]); refusal != nil {
+		return nil, refusal
 	}
 	req.registered(rp, p.cfg.Vocabulary)
 	return req, nil

@@ -1,10 +1,14 @@
 package provider
 
 import (
+	"context"
+	"fmt"
 	"slices"
 	"strings"
 
 	"eidgate/eid"
+	"eidgate/eid/credential"
+	"eidgate/federation"
 )
 
 // Scopes (OpenID Connect Core §5.4; eid is this gateway's own).
@@ -13,21 +17,33 @@ const (
 	scopeProfile = "profile"
 	scopeEmail   = "email"
 	scopePhone   = "phone"
+	scopeAddress = "address"
 	scopeEID     = "eid"
 )
 
-var scopesSupported = []string{scopeOpenID, scopeProfile, scopeEmail, scopePhone, scopeEID}
+var scopesSupported = []string{scopeOpenID, scopeProfile, scopeEmail, scopePhone, scopeAddress, scopeEID}
 
 // claimsOf lists the claims that each scope releases.
 var claimsOf = map[string][]string{
 	scopeProfile: {"name", "family_name", "middle_name", "given_name", "gender", "birthdate", "locale", "zoneinfo", "updated_at"},
 	scopeEmail:   {"email", "email_verified"},
 	scopePhone:   {"phone_number", "phone_number_verified"},
+	scopeAddress: {"address"},
 	scopeEID:     {"eid_personal_number", "eid_subject_type", "eid_source", "nationalities"},
 }
 
-// isClaim reports whether some scope releases a claim of that name.
+// claimAAL is the authentication strength of Decree 69/2024, Art. 20.
+const claimAAL = "aal"
+
+// claimsByName belong to no scope and tell nothing of the person: any party gets
+// them, and only when it asks by name.
+var claimsByName = []string{claimAAL}
+
+// isClaim reports whether a claim of that name is known.
 func isClaim(name string) bool {
+	if slices.Contains(claimsByName, name) {
+		return true
+	}
 	for _, claims := range claimsOf {
 		if slices.Contains(claims, name) {
 			return true
@@ -51,7 +67,40 @@ func released(rp *eid.RelyingParty, scopes, byName []string) []string {
 			}
 		}
 	}
+	for _, claim := range claimsByName {
+		if slices.Contains(byName, claim) {
+			list = append(list, claim)
+		}
+	}
 	return list
+}
+
+// claims are the values of what a grant releases.
+func (r *grantRecord) claims(rp *eid.RelyingParty, a *eid.Account, scopes, byName []string) map[string]any {
+	wanted := released(rp, scopes, byName)
+	values := claimValues(a, &r.Grant, wanted)
+	if r.AAL != "" && slices.Contains(wanted, claimAAL) {
+		values[claimAAL] = r.AAL
+	}
+	return values
+}
+
+// strength is the authentication strength of a proof, where somebody asked and
+// the gateway saw the methods itself: what an upstream says of its methods is not
+// mapped to strengths.
+func (p *Provider) strength(ctx context.Context, req *request, proof federation.Proof) (string, error) {
+	if !slices.Contains(req.Claims.IDToken, claimAAL) && !slices.Contains(req.Claims.Userinfo, claimAAL) {
+		return "", nil
+	}
+	sources, err := p.deps.Sources.Policies(ctx)
+	if err != nil {
+		return "", fmt.Errorf("reading sources: %w", err)
+	}
+	v := view{sources: sources}
+	if src := v.source(proof.Source); src == nil || src.Kind != federation.KindAccount {
+		return "", nil
+	}
+	return credential.AAL(proof.Methods), nil
 }
 
 // claimValues gives the known values of claims. What is not known is left out
@@ -95,6 +144,10 @@ func claimValue(a *eid.Account, g *eid.Grant, claim string) any {
 		return internationalPhone(a.Phone.Value)
 	case "phone_number_verified":
 		return ifKnown(a.Phone)
+	case "address":
+		if a.Person.Address != "" {
+			return map[string]string{"formatted": a.Person.Address} // OpenID Connect Core §5.1.1
+		}
 	case "eid_personal_number":
 		if a.Person.Identifier.Kind() == eid.KindPersonalNumber {
 			return a.Person.Identifier.Reveal()

@@ -8,9 +8,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/gin-gonic/gin"
+
+	"eidgate/eid"
 )
 
 // metadata is the discovery document (OpenID Connect Discovery §3, RFC 8414). It
@@ -44,6 +47,25 @@ type metadata struct {
 	BackchannelLogoutSession  bool   `json:"backchannel_logout_session_supported"`
 	FrontchannelLogout        bool   `json:"frontchannel_logout_supported"`
 	FrontchannelLogoutSession bool   `json:"frontchannel_logout_session_supported"`
+
+	RevocationEndpoint       string   `json:"revocation_endpoint"`
+	RevocationAuthMethods    []string `json:"revocation_endpoint_auth_methods_supported"`
+	IntrospectionEndpoint    string   `json:"introspection_endpoint"`
+	IntrospectionAuthMethods []string `json:"introspection_endpoint_auth_methods_supported"`
+	IntrospectionAlgs        []string `json:"introspection_signing_alg_values_supported"` // RFC 9701 §7
+	UserinfoAlgs             []string `json:"userinfo_signing_alg_values_supported"`
+}
+
+// withTokens adds what revocation, introspection and userinfo offer. Clients
+// authenticate there as at the token endpoint; only those that can prove who they
+// are may introspect.
+func (m metadata) withTokens(issuer string) metadata {
+	m.RevocationEndpoint, m.RevocationAuthMethods = issuer+pathRevoke, m.TokenAuthMethods
+	m.IntrospectionEndpoint = issuer + pathIntrospect
+	m.IntrospectionAuthMethods = slices.DeleteFunc(slices.Clone(m.TokenAuthMethods), func(v string) bool { return v == string(eid.AuthNone) })
+	m.IntrospectionAlgs = []string{string(introspectionAlg)}
+	m.UserinfoAlgs = m.IDTokenAlgsSupported
+	return m
 }
 
 func (p *Provider) metadata() metadata {
@@ -51,7 +73,8 @@ func (p *Provider) metadata() metadata {
 	for _, scope := range scopesSupported {
 		claims = append(claims, claimsOf[scope]...)
 	}
-	return metadata{
+	claims = append(claims, claimsByName...)
+	m := metadata{
 		Issuer:                   p.cfg.Issuer,
 		AuthorizationEndpoint:    p.cfg.Issuer + pathAuthorize,
 		TokenEndpoint:            p.cfg.Issuer + pathToken,
@@ -60,7 +83,7 @@ func (p *Provider) metadata() metadata {
 		ScopesSupported:          scopesSupported,
 		ResponseTypesSupported:   []string{"code"},
 		ResponseModesSupported:   []string{"query"},
-		GrantTypesSupported:      []string{"authorization_code"},
+		GrantTypesSupported:      grantTypesSupported,
 		ACRValuesSupported:       p.cfg.Vocabulary.Values(),
 		SubjectTypesSupported:    []string{"pairwise"},
 		IDTokenAlgsSupported:     []string{"RS256", "ES256"},
@@ -77,6 +100,7 @@ func (p *Provider) metadata() metadata {
 		BackchannelLogout:  true, BackchannelLogoutSession: true,
 		FrontchannelLogout: true, FrontchannelLogoutSession: true,
 	}
+	return m.withTokens(p.cfg.Issuer)
 }
 
 // document is a JSON answer that is rendered once. gzipped may be missing.

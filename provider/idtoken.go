@@ -39,7 +39,7 @@ func (p *Provider) idToken(rp *eid.RelyingParty, r *grantRecord, account *eid.Ac
 		return "", fmt.Errorf("writing id token: %w", err)
 	}
 	if len(r.Claims.IDToken) > 0 {
-		if payload, err = withClaims(payload, claimValues(account, &r.Grant, released(rp, nil, r.Claims.IDToken))); err != nil {
+		if payload, err = withClaims(payload, r.claims(rp, account, nil, r.Claims.IDToken)); err != nil {
 			return "", err
 		}
 	}

@@ -28,14 +28,24 @@ type grantRecord struct {
 	Nonce       string          `json:"nonce,omitempty"`
 	Scopes      []string        `json:"scopes"`
 	Claims      requestedClaims `json:"claims,omitzero"`
+	// Resources are the audiences that the authorization request named.
+	Resources []string `json:"resources,omitempty"`
+	// AAL is the authentication strength, where the gateway saw the methods itself.
+	AAL string `json:"aal,omitempty"`
+	// Refresh is there once a refresh token was given.
+	Refresh *refreshState `json:"refresh,omitempty"`
 }
 
 // Kinds of records in a grant's slot. A family takes the place of its code, so
-// that both have the same key and a replayed code finds what it gave.
+// that both have the same key and a replayed code finds what it gave. Every token
+// is worth what its family is: whoever deletes the family's key, as the end of a
+// session does with those on its list, ends access and refresh tokens at once.
 const (
 	kindCode   = "code"
 	kindFamily = "family"
-	kindAccess = "access"
+	kindAccess = "access" // an opaque access token
+	kindJWT    = "jwt"    // the jti of an access token in JWT form
+	kindGrace  = "grace"  // what makes the successor of a refresh token again
 )
 
 // rulesVersion names the statement of the acr rule that grants are made by.
@@ -84,13 +94,17 @@ func (p *Provider) grant(ctx context.Context, f *flow, d decision, ref string) (
 	if err := p.deps.Grants.RecordGrant(ctx, req.rp.Sector, sub, g, entry); err != nil {
 		return handle{}, fmt.Errorf("recording grant: %w", err)
 	}
+	aal, err := p.strength(ctx, req, d.proof)
+	if err != nil {
+		return handle{}, err
+	}
 	code := newHandle()
 	if err := p.enlist(ctx, f, sessionGrant{Client: req.Client, Slot: code.slot, Family: code.key(kindFamily)}); err != nil {
 		return handle{}, err
 	}
 	record, err := json.Marshal(grantRecord{
 		Grant: g, Link: d.proof.Link, Subject: sub, SID: f.browser.session.sid(req.Client), RedirectURI: req.RedirectURI, Challenge: req.Challenge,
-		Nonce: req.Nonce, Scopes: req.Scopes, Claims: req.Claims,
+		Nonce: req.Nonce, Scopes: req.Scopes, Claims: req.Claims, Resources: req.Resources, AAL: aal,
 	})
 	if err != nil {
 		return handle{}, fmt.Errorf("writing code: %w", err)

@@ -23,7 +23,12 @@ func (c libraryClient) AuthMethod() oidc.AuthMethod         { return oidc.AuthMe
 func (c libraryClient) ResponseTypes() []oidc.ResponseType {
 	return []oidc.ResponseType{oidc.ResponseTypeCode}
 }
-func (c libraryClient) GrantTypes() []oidc.GrantType        { return []oidc.GrantType{oidc.GrantTypeCode} }
+func (c libraryClient) GrantTypes() []oidc.GrantType {
+	if c.rp.Refresh {
+		return []oidc.GrantType{oidc.GrantTypeCode, oidc.GrantTypeRefreshToken}
+	}
+	return []oidc.GrantType{oidc.GrantTypeCode}
+}
 func (c libraryClient) LoginURL(string) string              { return "" }
 func (c libraryClient) AccessTokenType() op.AccessTokenType { return op.AccessTokenTypeBearer }
 func (c libraryClient) IDTokenLifetime() time.Duration      { return 0 }

@@ -28,6 +28,8 @@ const (
 	codeInvalidClient            = "invalid_client"
 	codeInvalidGrant             = "invalid_grant"
 	codeUnsupportedGrantType     = "unsupported_grant_type"
+	codeUnauthorizedClient       = "unauthorized_client"
+	codeInvalidTarget            = "invalid_target" // RFC 8707 §2
 )
 
 // oauthError is a refusal in the protocol's words. Description is constant text
@@ -47,6 +49,10 @@ func (e *oauthError) forLibrary() error {
 		le = oidc.ErrInvalidGrant()
 	case codeInvalidClient:
 		le = oidc.ErrInvalidClient()
+	case codeInvalidScope:
+		le = oidc.ErrInvalidScope()
+	case codeInvalidTarget:
+		le = &oidc.Error{ErrorType: codeInvalidTarget}
 	case codeServerError:
 		return op.NewStatusError(oidc.ErrServerError().WithDescription("%s", e.Description), http.StatusInternalServerError)
 	case codeTemporarilyUnavailable:

@@ -75,7 +75,7 @@ func (p *Provider) observe(c *gin.Context) {
 func (p *Provider) bound(c *gin.Context) {
 	refuseSize := func(status int, what string) {
 		c.Abort()
-		if path := c.FullPath(); path == pathToken || path == pathUserinfo {
+		if path := c.FullPath(); path == pathToken || path == pathUserinfo || path == pathRevoke || path == pathIntrospect {
 			refuse(codeInvalidRequest, "the "+what+" is too large").write(c, status)
 			return
 		}

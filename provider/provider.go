@@ -73,6 +73,10 @@ type Lifetimes struct {
 	Level2Proof     time.Duration // how long a proof carries Level2 for new grants
 	JWKSMaxAge      time.Duration // how long a key set may be cached
 	Consent         time.Duration // how long a consent is remembered
+	RefreshIdle     time.Duration // a refresh token without use
+	RefreshAbsolute time.Duration // refreshing at all, from the sign-in on
+	RefreshLevel2   time.Duration // the same where acr says Level2
+	JWTAccess       time.Duration // an access token in JWT form, MaxJWTAccess at most
 }
 
 // Config is what the provider is told once.
@@ -128,8 +132,12 @@ func New(cfg Config, d Deps) (*Provider, error) {
 		return nil, fmt.Errorf("issuer %q: a path is not supported; give the gateway a host of its own", cfg.Issuer)
 	}
 	l := cfg.Lifetimes
-	if min(l.Login, l.Code, l.IDToken, l.AccessToken, l.SessionIdle, l.SessionAbsolute, l.Level2Proof, l.JWKSMaxAge, l.Consent) <= 0 {
+	if min(l.Login, l.Code, l.IDToken, l.AccessToken, l.SessionIdle, l.SessionAbsolute, l.Level2Proof, l.JWKSMaxAge, l.Consent) <= 0 ||
+		min(l.RefreshIdle, l.RefreshAbsolute, l.RefreshLevel2, l.JWTAccess) <= 0 {
 		return nil, errors.New("lifetimes: each must be longer than zero")
+	}
+	if l.JWTAccess > MaxJWTAccess || max(l.RefreshIdle, l.RefreshAbsolute, l.RefreshLevel2) > store.MaxTTL {
+		return nil, fmt.Errorf("lifetimes: a JWT access token lives %v at most, a refresh token %v", MaxJWTAccess, store.MaxTTL)
 	}
 	if cfg.Vocabulary.Level1 == "" || cfg.Vocabulary.Level2 == "" || cfg.Vocabulary.Level1 == cfg.Vocabulary.Level2 {
 		return nil, errors.New("acr: two different values are needed")
@@ -182,6 +190,8 @@ func (p *Provider) Handler() http.Handler {
 	r.OPTIONS(pathUserinfo, p.preflight("GET, POST"))
 	r.GET(pathUserinfo, varyOrigin, p.userinfo)
 	r.POST(pathUserinfo, varyOrigin, p.userinfo)
+	r.POST(pathRevoke, p.revocation)
+	r.POST(pathIntrospect, p.introspection)
 
 	// Forms of our own pages come from our own pages only.
 	guard := http.NewCrossOriginProtection()
@@ -218,6 +228,9 @@ const (
 
 	pathLogoutConfirm = "/logout/confirm"
 	pathLoggedOut     = "/logout/done"
+
+	pathRevoke     = "/revoke"     // RFC 7009
+	pathIntrospect = "/introspect" // RFC 7662
 )
 
 func (p *Provider) health(c *gin.Context) { c.String(http.StatusOK, "ok\n") }

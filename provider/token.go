@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"time"
 
 	"github.com/gin-gonic/gin"
 	"github.com/zitadel/oidc/v3/pkg/oidc"
@@ -26,43 +25,73 @@ import (
 func (p *Provider) token() gin.HandlerFunc {
 	server := op.RegisterServer(&tokenServer{p: p}, op.Endpoints{Token: op.NewEndpoint(pathToken)}, op.WithServerCORSOptions(nil))
 	return func(c *gin.Context) {
-		c.Header("Cache-Control", "no-store")
-		form, refusal := backChannelForm(c.Request)
-		if refusal != nil {
+		call, form, ok := p.backChannel(c)
+		if !ok {
+			return
+		}
+		allowOrigin(c, call.rp)
+		if refusal := refuseGrantType(call.rp, form.Get("grant_type")); refusal != nil {
 			refusal.write(c, http.StatusBadRequest)
 			return
 		}
-		rp, refusal, err := p.authenticateClient(c.Request, form)
-		switch {
-		case err != nil:
-			p.backChannelFailure(c, err)
-			return
-		case refusal != nil && refusal.Code == codeInvalidClient:
-			if c.Request.Header.Get("Authorization") != "" {
-				c.Header("WWW-Authenticate", `Basic realm="eidgate", charset="UTF-8"`)
-			}
-			refusal.write(c, http.StatusUnauthorized)
-			return
-		case refusal != nil:
-			refusal.write(c, http.StatusBadRequest)
-			return
-		}
-		note(c, "client", rp.ID)
-		allowOrigin(c, rp)
-		if g := form.Get("grant_type"); g != string(oidc.GrantTypeCode) {
-			code := codeUnsupportedGrantType
-			if g == "" {
-				code = codeInvalidRequest
-			}
-			refuse(code, "only grant_type authorization_code is supported").write(c, http.StatusBadRequest)
-			return
-		}
-		ctx := context.WithValue(c.Request.Context(), tokenCallKey{}, &tokenCall{rp: rp, c: c})
+		ctx := context.WithValue(c.Request.Context(), tokenCallKey{}, call)
 		server.ServeHTTP(c.Writer, c.Request.WithContext(ctx))
 	}
 }
 
-// backChannelForm reads the parameters of a POST from its body alone.
+// backChannel opens the endpoints that clients call themselves (token, revocation,
+// introspection): parameters in the body, and an authenticated client. Where it
+// says no it has answered.
+func (p *Provider) backChannel(c *gin.Context) (*tokenCall, url.Values, bool) {
+	c.Header("Cache-Control", "no-store")
+	form, refusal := backChannelForm(c.Request)
+	if refusal != nil {
+		refusal.write(c, http.StatusBadRequest)
+		return nil, nil, false
+	}
+	rp, refusal, err := p.authenticateClient(c.Request, form)
+	switch {
+	case err != nil:
+		p.backChannelFailure(c, err)
+	case refusal != nil && refusal.Code == codeInvalidClient:
+		refuseClient(c, refusal)
+	case refusal != nil:
+		refusal.write(c, http.StatusBadRequest)
+	default:
+		note(c, "client", rp.ID)
+		return &tokenCall{rp: rp, c: c}, form, true
+	}
+	return nil, nil, false
+}
+
+// refuseClient answers 401, with the challenge where a header was tried (RFC 6749
+// §5.2).
+func refuseClient(c *gin.Context, refusal *oauthError) {
+	if c.Request.Header.Get("Authorization") != "" {
+		c.Header("WWW-Authenticate", `Basic realm="eidgate", charset="UTF-8"`)
+	}
+	refusal.write(c, http.StatusUnauthorized)
+}
+
+// grantTypesSupported are all there are.
+var grantTypesSupported = []string{string(oidc.GrantTypeCode), string(oidc.GrantTypeRefreshToken)}
+
+// refuseGrantType refuses the grant types that are not, and those that the
+// client did not register for.
+func refuseGrantType(rp *eid.RelyingParty, grantType string) *oauthError {
+	switch {
+	case grantType == "":
+		return refuse(codeInvalidRequest, "grant_type is missing")
+	case !slices.Contains(grantTypesSupported, grantType):
+		return refuse(codeUnsupportedGrantType, "grant_type is authorization_code or refresh_token")
+	case !slices.Contains(libraryClient{rp}.GrantTypes(), oidc.GrantType(grantType)):
+		return refuse(codeUnauthorizedClient, "the client is not registered for refresh tokens")
+	}
+	return nil
+}
+
+// backChannelForm reads the parameters of a POST from its body alone. Only
+// resource may be given more than once (RFC 8707 §2).
 func backChannelForm(r *http.Request) (url.Values, *oauthError) {
 	if r.URL.RawQuery != "" {
 		return nil, refuse(codeInvalidRequest, "parameters belong into the body")
@@ -70,8 +99,8 @@ func backChannelForm(r *http.Request) (url.Values, *oauthError) {
 	if err := r.ParseForm(); err != nil {
 		return nil, refuse(codeInvalidRequest, "the body is not a form")
 	}
-	for _, values := range r.PostForm {
-		if len(values) > 1 {
+	for name, values := range r.PostForm {
+		if len(values) > 1 && name != paramResource {
 			return nil, refuse(codeInvalidRequest, "a parameter is given more than once")
 		}
 	}
@@ -110,7 +139,26 @@ func (s *tokenServer) CodeExchange(ctx context.Context, r *op.ClientRequest[oidc
 	if !ok {
 		return nil, refuse(codeInvalidClient, "client authentication failed").forLibrary()
 	}
-	answer, err := s.p.redeem(ctx, call.rp, r.Data.Code, r.Data.RedirectURI, r.Form.Get("code_verifier"))
+	answer, err := s.p.redeem(ctx, call, exchange{
+		code: r.Data.Code, redirectURI: r.Data.RedirectURI, verifier: r.Form.Get("code_verifier"), resources: r.Form[paramResource],
+	})
+	return call.respond(answer, err)
+}
+
+// RefreshToken uses a refresh token.
+func (s *tokenServer) RefreshToken(ctx context.Context, r *op.ClientRequest[oidc.RefreshTokenRequest]) (*op.Response, error) {
+	call, ok := ctx.Value(tokenCallKey{}).(*tokenCall)
+	if !ok {
+		return nil, refuse(codeInvalidClient, "client authentication failed").forLibrary()
+	}
+	answer, err := s.p.refresh(ctx, call, refreshing{
+		token: r.Data.RefreshToken, scope: r.Form.Get("scope"), resources: r.Form[paramResource],
+	})
+	return call.respond(answer, err)
+}
+
+// respond puts an answer or a refusal in the library's form.
+func (call *tokenCall) respond(answer *oidc.AccessTokenResponse, err error) (*op.Response, error) {
 	if err != nil {
 		var refusal *oauthError
 		if !errors.As(err, &refusal) {
@@ -123,69 +171,87 @@ func (s *tokenServer) CodeExchange(ctx context.Context, r *op.ClientRequest[oidc
 	return op.NewResponse(answer), nil
 }
 
-// accessRecord is an opaque access token. What it allows stands in its family.
-type accessRecord struct {
-	Family    string    `json:"family"`
-	ExpiresAt time.Time `json:"expires_at"`
+// exchange is what a client sends to redeem a code.
+type exchange struct {
+	code, redirectURI, verifier string
+	resources                   []string
 }
 
-// redeem turns a code into tokens. The code becomes its token family and the
+// redeem turns a code into tokens. The code becomes its token family and an
 // access token is kept in one step, before anything is known of the code: of
 // several calls one can win. A call that loses, or that does not fit what the
-// code was given for, ends the family and with it the tokens (RFC 9700 §2.1.1).
-func (p *Provider) redeem(ctx context.Context, rp *eid.RelyingParty, text, redirectURI, verifier string) (*oidc.AccessTokenResponse, error) {
-	code, ok := parseHandle(text)
+// code was given for, ends the family and with it all its tokens, refresh tokens
+// included (RFC 9700 §2.1.1).
+func (p *Provider) redeem(ctx context.Context, call *tokenCall, r exchange) (*oidc.AccessTokenResponse, error) {
+	code, ok := parseHandle(r.code)
 	if !ok {
 		return nil, errBadCode
 	}
-	access, now := handleIn(code.slot), p.deps.Now()
-	family, ttl := code.key(kindFamily), p.cfg.Lifetimes.AccessToken
-	record, err := json.Marshal(accessRecord{Family: family, ExpiresAt: now.Add(ttl)})
-	if err != nil {
-		return nil, fmt.Errorf("writing access token: %w", err)
+	rp, now := call.rp, p.deps.Now()
+	family := code.key(kindFamily)
+	end := func(why string, refusal *oauthError) (*oidc.AccessTokenResponse, error) {
+		return nil, p.endFamily(ctx, call, code.slot, family, why, refusal)
 	}
-	results, err := p.deps.State.Apply(ctx, code.slot,
-		store.Move(code.key(kindCode), family, ttl),
-		store.PutIfAbsent(access.key(kindAccess), record, ttl))
+	access, err := p.opaqueToken(code.slot, family, now)
+	if err != nil {
+		return nil, err
+	}
+	results, err := p.deps.State.Apply(ctx, code.slot, store.Move(code.key(kindCode), family, p.familyTTL(nil, now)), access.op)
 	if err != nil {
 		return nil, fmt.Errorf("redeeming code: %w", err)
 	}
 	if !results[0].OK || len(results) < 2 || !results[1].OK {
-		return nil, p.revoke(ctx, code.slot, family)
+		return end(whyCodeAgain, errBadCode)
 	}
+	raw := results[0].Value
 	var g grantRecord
-	if err := json.Unmarshal(results[0].Value, &g); err != nil {
+	if err := json.Unmarshal(raw, &g); err != nil {
 		return nil, fmt.Errorf("reading code: %w", err)
 	}
-	if g.Grant.Client != rp.ID || g.RedirectURI != redirectURI || !verifierFits(g.Challenge, verifier) {
-		return nil, p.revoke(ctx, code.slot, family)
+	if g.Grant.Client != rp.ID || g.RedirectURI != r.redirectURI || !verifierFits(g.Challenge, r.verifier) {
+		return end(whyCodeMisfit, errBadCode)
 	}
 	account, good, err := p.stillGood(ctx, &g)
 	if err != nil {
 		return nil, err
 	}
 	if !good {
-		return nil, p.revoke(ctx, code.slot, family)
+		return end(whyTerms, errBadCode)
 	}
-	idToken, err := p.idToken(rp, &g, account, access.String(), now)
-	if err != nil {
+	resources, refusal := targets(rp, g.Resources, r.resources)
+	if refusal != nil {
+		return end(whyCodeMisfit, refusal)
+	}
+	answer := &oidc.AccessTokenResponse{TokenType: oidc.BearerToken, Scope: slices.Clone(g.Scopes)}
+	var also []store.Op
+	if len(resources) > 0 {
+		if access, err = p.jwtToken(rp, &g, jwtFor{slot: code.slot, family: family, scopes: g.Scopes, audience: resources}, now); err != nil {
+			return nil, err
+		}
+		also = append(also, access.op)
+	}
+	if rp.Refresh {
+		token := refreshToken{slot: code.slot, family: familyName(family), secret: randomText(secretBytes)}
+		g.Refresh = p.firstRefresh(&g, token, now)
+		answer.RefreshToken = token.String()
+	}
+	if answer.IDToken, err = p.idToken(rp, &g, account, access.text, now); err != nil {
 		return nil, err
 	}
-	return &oidc.AccessTokenResponse{
-		AccessToken: access.String(), TokenType: oidc.BearerToken, ExpiresIn: uint64(seconds(ttl)), IDToken: idToken,
-		Scope: slices.Clone(g.Scopes),
-	}, nil
+	answer.AccessToken, answer.ExpiresIn = access.text, uint64(seconds(access.lifetime))
+	if rp.Refresh || len(also) > 0 {
+		kept, err := p.keepFamily(ctx, code.slot, family, raw, &g, now, also...)
+		if err != nil {
+			return nil, err
+		}
+		if !kept { // a replay came between
+			return end(whyCodeAgain, errBadCode)
+		}
+	}
+	return answer, nil
 }
 
 var errBadCode = refuse(codeInvalidGrant, "the code is not valid")
-
-// revoke ends a token family and refuses.
-func (p *Provider) revoke(ctx context.Context, slot, family string) error {
-	if _, err := p.deps.State.Apply(ctx, slot, store.Delete(family)); err != nil {
-		return fmt.Errorf("revoking tokens: %w", err)
-	}
-	return errBadCode
-}
 
 // verifierFits checks PKCE (RFC 7636 §4.6). A verifier without a challenge is
 // refused as well: it means that the challenge was stripped on its way.

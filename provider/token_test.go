@@ -120,7 +120,7 @@ func TestCodeRefusals(t *testing.T) {
 		{"password", []string{"grant_type", "password"}, "unsupported_grant_type"},
 		{"client_credentials", []string{"grant_type", "client_credentials"}, "unsupported_grant_type"},
 		{"jwt-bearer", []string{"grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion", "eyJhIjoxfQ.eyJhdWQiOlsxXX0."}, "unsupported_grant_type"},
-		{"refresh", []string{"grant_type", "refresh_token", "refresh_token", "x"}, "unsupported_grant_type"},
+		{"refresh", []string{"grant_type", "refresh_token", "refresh_token", "x"}, "unauthorized_client"},
 		{"token exchange", []string{"grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"}, "unsupported_grant_type"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -6,12 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/gin-gonic/gin"
 
 	"eidgate/eid"
-	"eidgate/store"
+	"eidgate/keys"
 )
 
 // userinfo answers with the claims of the grant behind an access token (OpenID
@@ -29,7 +30,11 @@ func (p *Provider) userinfo(c *gin.Context) {
 		c.Writer.WriteHeaderNow()
 		return
 	}
-	record, account, err := p.grantBehind(c.Request.Context(), *token)
+	t, err := p.findToken(c.Request.Context(), *token)
+	var account *eid.Account
+	if err == nil {
+		account, err = p.usableHere(c.Request.Context(), t)
+	}
 	if errors.Is(err, errBadToken) {
 		c.Header("WWW-Authenticate", `Bearer realm="eidgate", error="invalid_token"`)
 		refuse("invalid_token", "the access token is not valid").write(c, http.StatusUnauthorized)
@@ -39,16 +44,54 @@ func (p *Provider) userinfo(c *gin.Context) {
 		p.backChannelFailure(c, err)
 		return
 	}
-	note(c, "client", record.Grant.Client)
-	rp, err := p.deps.Clients.RelyingParty(c.Request.Context(), record.Grant.Client)
+	note(c, "client", t.record.Grant.Client)
+	rp, err := p.deps.Clients.RelyingParty(c.Request.Context(), t.record.Grant.Client)
 	if err != nil {
 		p.backChannelFailure(c, fmt.Errorf("finding client: %w", err))
 		return
 	}
 	allowOrigin(c, &rp)
-	claims := claimValues(account, &record.Grant, released(&rp, record.Scopes, record.Claims.Userinfo))
-	claims["sub"] = record.Subject
-	c.JSON(http.StatusOK, claims)
+	claims := t.record.claims(&rp, account, stillRegistered(&rp, t.scopes), t.record.Claims.Userinfo)
+	claims["sub"] = t.record.Subject
+	if rp.UserinfoAlg == "" {
+		c.JSON(http.StatusOK, claims)
+		return
+	}
+	claims["iss"], claims["aud"] = p.cfg.Issuer, rp.ID
+	p.writeJWT(c, keys.Algorithm(rp.UserinfoAlg), "JWT", "application/jwt", claims)
+}
+
+// usableHere gives the holder behind an access token that may be used at userinfo:
+// not one that was made for other audiences.
+func (p *Provider) usableHere(ctx context.Context, t *foundToken) (*eid.Account, error) {
+	if t.kind == kindFamily || t.kind == kindJWT && !slices.Contains(t.audience, p.cfg.Issuer) {
+		return nil, errBadToken
+	}
+	account, good, err := p.stillGood(ctx, &t.record)
+	if err == nil && !good {
+		err = errBadToken
+	}
+	return account, err
+}
+
+// stillRegistered leaves out scopes that the party has no longer.
+func stillRegistered(rp *eid.RelyingParty, scopes []string) []string {
+	return slices.DeleteFunc(slices.Clone(scopes), func(s string) bool { return !slices.Contains(rp.Scopes, s) })
+}
+
+// writeJWT answers with signed claims (OpenID Connect Core §5.3.2, RFC 9701 §5).
+func (p *Provider) writeJWT(c *gin.Context, alg keys.Algorithm, typ, contentType string, claims any) {
+	payload, err := json.Marshal(claims)
+	if err != nil {
+		p.backChannelFailure(c, fmt.Errorf("writing answer: %w", err))
+		return
+	}
+	signed, err := p.deps.Keys.Snapshot().Sign(alg, typ, payload)
+	if err != nil {
+		p.backChannelFailure(c, fmt.Errorf("signing answer: %w", err))
+		return
+	}
+	c.Data(http.StatusOK, contentType, []byte(signed))
 }
 
 // bearer reads the access token of the header or of a form (RFC 6750 §2.1, §2.2):
@@ -75,48 +118,4 @@ func bearer(c *gin.Context) (*string, *oauthError) {
 	}
 	text := form.Get("access_token")
 	return &text, nil
-}
-
-var errBadToken = errors.New("access token not valid")
-
-// grantBehind finds the grant of an access token and checks again, at the
-// moment of use, that every term of it still holds.
-func (p *Provider) grantBehind(ctx context.Context, text string) (*grantRecord, *eid.Account, error) {
-	token, ok := parseHandle(text)
-	if !ok {
-		return nil, nil, errBadToken
-	}
-	results, err := p.deps.State.Apply(ctx, token.slot, store.Get(token.key(kindAccess)))
-	if err != nil {
-		return nil, nil, fmt.Errorf("finding access token: %w", err)
-	}
-	if !results[0].OK {
-		return nil, nil, errBadToken
-	}
-	var access accessRecord
-	if err := json.Unmarshal(results[0].Value, &access); err != nil {
-		return nil, nil, fmt.Errorf("reading access token: %w", err)
-	}
-	if !p.deps.Now().Before(access.ExpiresAt) {
-		return nil, nil, errBadToken
-	}
-	results, err = p.deps.State.Apply(ctx, token.slot, store.Get(access.Family))
-	if err != nil {
-		return nil, nil, fmt.Errorf("finding grant: %w", err)
-	}
-	if !results[0].OK {
-		return nil, nil, errBadToken
-	}
-	var record grantRecord
-	if err := json.Unmarshal(results[0].Value, &record); err != nil {
-		return nil, nil, fmt.Errorf("reading grant: %w", err)
-	}
-	account, good, err := p.stillGood(ctx, &record)
-	if err != nil {
-		return nil, nil, err
-	}
-	if !good {
-		return nil, nil, errBadToken
-	}
-	return &record, account, nil
 }

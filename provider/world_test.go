@@ -12,6 +12,7 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -30,6 +31,7 @@ import (
 	"eidgate/federation/openid"
 	"eidgate/keys"
 	"eidgate/provider"
+	"eidgate/store"
 	"eidgate/store/sqlstore"
 	"eidgate/store/statestore"
 	"eidgate/web"
@@ -55,6 +57,8 @@ type world struct {
 	accounts *accounts.Accounts
 	people   map[string]eid.AccountID
 	log      *syncBuffer
+	dir      string
+	parties  []eid.RelyingParty // as last registered
 
 	upstream *fedtest.OpenID
 
@@ -114,7 +118,7 @@ func (b *syncBuffer) String() string {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	ctx, dir := t.Context(), t.TempDir()
-	w := &world{t: t, now: time.Now().Truncate(time.Second), people: map[string]eid.AccountID{}, log: &syncBuffer{}}
+	w := &world{t: t, now: time.Now().Truncate(time.Second), people: map[string]eid.AccountID{}, log: &syncBuffer{}, dir: dir}
 	log := slog.New(slog.NewTextHandler(w.log, nil))
 	sealer, err := keys.LoadSealer(filepath.Join(dir, "master.key"), true, log)
 	must(t, err)
@@ -160,6 +164,7 @@ func newWorld(t *testing.T) *world {
 			Lifetimes: provider.Lifetimes{
 				Login: 10 * time.Minute, Code: time.Minute, IDToken: 5 * time.Minute, AccessToken: 10 * time.Minute,
 				SessionIdle: 30 * time.Minute, SessionAbsolute: 12 * time.Hour, Level2Proof: 30 * time.Minute, JWKSMaxAge: 10 * time.Minute, Consent: 365 * 24 * time.Hour,
+				RefreshIdle: 8 * time.Hour, RefreshAbsolute: 30 * 24 * time.Hour, RefreshLevel2: 24 * time.Hour, JWTAccess: 5 * time.Minute,
 			},
 		}, provider.Deps{
 			Clients: w.db, Accounts: w.db, Grants: w.db, Consents: w.db, Sources: registry, State: w.state, Outbox: w.outbox, Events: w.db, Outbound: outbound, Keys: ring, Pages: pages,
@@ -186,7 +191,7 @@ func (w *world) person(number, name, birth, gender string, level eid.Level, hash
 	must(w.t, err)
 	id, err := w.accounts.Create(w.t.Context(), accounts.NewAccount{
 		Person: eid.Person{
-			Type: eid.Citizen, Identifier: eid.IdentifierOf(n), Name: name, BirthDate: birth, Gender: gender, Nationality: "VNM",
+			Type: eid.Citizen, Identifier: eid.IdentifierOf(n), Name: name, BirthDate: birth, Gender: gender, Nationality: "VNM", Address: "Số 1 phố Thử Nghiệm",
 		},
 		Level: level, Status: eid.Active, Phone: eid.Contact{Value: "0900000001", Verified: true},
 		Email: eid.Contact{Value: "nguoi-thu@example.test"}, PasswordHash: hash, TOTPSecret: eid.NewSecret(totp),
@@ -228,6 +233,7 @@ func (w *world) registerWith(change func(portal *eid.RelyingParty)) {
 	if w.tweak != nil {
 		w.tweak(parties)
 	}
+	w.parties = parties
 	must(w.t, w.db.ApplyRegistrations(w.t.Context(), parties, []eid.Source{{
 		ID: "national", Kind: federation.KindAccount, Name: "Tài khoản định danh điện tử", Provider: "test", Window: eid.Window{From: from},
 		MayAssert: []eid.Level{eid.Level1, eid.Level2}, GrantsAtMost: []eid.Ceiling{{From: from, Level: eid.Level2}},
@@ -384,6 +390,9 @@ type tokens struct {
 	IDToken     string `json:"id_token"`
 	Error       string `json:"error"`
 	claims      map[string]any
+
+	RefreshToken string `json:"refresh_token"`
+	Scope        string `json:"scope"`
 }
 
 // redeem exchanges a code as client portal, with changes to the form.
@@ -466,4 +475,46 @@ func randomHandle() string {
 	b := make([]byte, 44)
 	_, _ = rand.Read(b)
 	return base64.RawURLEncoding.EncodeToString(b[:12]) + "." + base64.RawURLEncoding.EncodeToString(b[12:])
+}
+
+// alsoRefreshing registers another party for refresh tokens, beside what is.
+func (w *world) alsoRefreshing(id string) {
+	w.t.Helper()
+	for i := range w.parties {
+		if w.parties[i].ID == id {
+			w.parties[i].Refresh = true
+		}
+	}
+	sources, err := w.db.Sources(w.t.Context())
+	must(w.t, err)
+	must(w.t, w.db.ApplyRegistrations(w.t.Context(), w.parties, sources, "file", "system"))
+}
+
+// deleteFamily does what the end of a session does to a grant, given its code.
+func (w *world) deleteFamily(code string) {
+	w.t.Helper()
+	slot, secret, _ := strings.Cut(code, ".")
+	sum := sha256.Sum256([]byte(secret))
+	results, err := w.state.Apply(w.t.Context(), slot, store.Delete("family:"+base64.RawURLEncoding.EncodeToString(sum[:])))
+	must(w.t, err)
+	if !results[0].OK {
+		w.t.Fatal("no family")
+	}
+}
+
+// stateBytes are the files of the passing state, as they lie on the disk.
+func (w *world) stateBytes() string {
+	w.t.Helper()
+	files, err := filepath.Glob(filepath.Join(w.dir, "state.db*"))
+	must(w.t, err)
+	var all strings.Builder
+	for _, file := range files {
+		raw, err := os.ReadFile(file)
+		must(w.t, err)
+		all.Write(raw)
+	}
+	if !strings.Contains(all.String(), "family:") {
+		w.t.Fatal("no families in the files of the state")
+	}
+	return all.String()
 }

@@ -84,13 +84,20 @@ func keysConfig(cfg *config.Config) keys.Config {
 	return k
 }
 
+// How long refreshing goes on: without use, at all, and at Level 2.
+const (
+	refreshIdle     = 8 * time.Hour
+	refreshAbsolute = 30 * 24 * time.Hour
+	refreshLevel2   = 24 * time.Hour
+)
+
 // gateway is one process of the gateway, ready to serve.
 type gateway struct {
 	*durable
 	state    *statestore.Store
 	handler  http.Handler
 	tell     func(context.Context) error // tells parties of ended sessions
-	tls      *certificate // nil where a proxy speaks TLS
+	tls      *certificate                // nil where a proxy speaks TLS
 	log      *slog.Logger
 	draining atomic.Bool
 }
@@ -151,7 +158,8 @@ func (g *gateway) wire(ctx context.Context, cfg *config.Config, now func() time.
 		Lifetimes: provider.Lifetimes{
 			Login: l.Login, Code: l.Code, IDToken: l.IDToken, AccessToken: l.AccessToken,
 			SessionIdle: l.SessionIdle, SessionAbsolute: l.SessionAbsolute,
-			Level2Proof: l.Level2Proof, JWKSMaxAge: l.JWKSMaxAge, Consent: 365 * 24 * time.Hour,
+			Level2Proof: l.Level2Proof, JWKSMaxAge: l.JWKSMaxAge, Consent: l.Consent,
+			RefreshIdle: l.RefreshIdle, RefreshAbsolute: l.RefreshAbsolute, RefreshLevel2: l.RefreshLevel2, JWTAccess: l.JWTAccessToken,
 		},
 	}, provider.Deps{
 		Clients: g.db, Accounts: g.db, Grants: g.db, Consents: g.db, State: g.state, Keys: g.ring, Pages: pages, Log: g.log, Now: now,

@@ -20,3 +20,16 @@ func Carries(methods []string) eid.Level {
 	}
 	return eid.LevelNone
 }
+
+// AAL is the authentication strength of a sign-in with these methods of the
+// built-in account system (Decree 69/2024, Art. 20): 01 one factor, 02 two.
+// Empty where it has no place on that scale.
+func AAL(methods []string) string {
+	switch Carries(methods) {
+	case eid.Level2:
+		return "02"
+	case eid.Level1:
+		return "01"
+	}
+	return ""
+}

@@ -99,3 +99,16 @@ func TestCarries(t *testing.T) {
 		}
 	}
 }
+
+func TestAAL(t *testing.T) {
+	for _, tt := range []struct {
+		methods []string
+		want    string
+	}{
+		{nil, ""}, {[]string{"pwd"}, "01"}, {[]string{"pwd", "otp"}, "02"}, {[]string{"otp", "pwd"}, "02"}, {[]string{"otp"}, ""}, {[]string{"made_up"}, ""},
+	} {
+		if got := credential.AAL(tt.methods); got != tt.want {
+			t.Errorf("AAL(%q) = %q, want %q", tt.methods, got, tt.want)
+		}
+	}
+}

@@ -125,6 +125,7 @@ func (p *Portal) Handler() http.Handler {
 	mux.HandleFunc("GET "+LoggedOutPath, p.loggedOut)
 	mux.HandleFunc("POST "+BackchannelPath, p.backchannel)
 	mux.HandleFunc("GET "+FrontchannelPath, p.frontchannel)
+	mux.HandleFunc("GET "+servicePath, p.service)
 	mux.HandleFunc("GET "+stylePath, style)
 	mux.HandleFunc("/", p.notFound)
 

@@ -47,6 +47,7 @@ type fakeProvider struct {
 	serveToken  http.HandlerFunc
 	serveInfo   http.HandlerFunc
 	omitIDToken bool
+	inactive    bool // the access token is not, when somebody asks
 
 	mu          sync.Mutex
 	outstanding map[string]url.Values // authorize parameters by code
@@ -70,6 +71,7 @@ func newFakeProvider(t *testing.T) *fakeProvider {
 	mux.HandleFunc("GET /authorize", f.authorize)
 	mux.HandleFunc("POST /token", f.token)
 	mux.HandleFunc("GET /userinfo", f.userinfo)
+	mux.HandleFunc("POST /introspect", f.introspect)
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	f.url = server.URL
@@ -87,7 +89,7 @@ func (f *fakeProvider) config(w http.ResponseWriter, r *http.Request) {
 func (f *fakeProvider) writeConfig(w http.ResponseWriter) {
 	writeJSON(w, map[string]any{
 		"issuer": f.url, "authorization_endpoint": f.url + "/authorize", "token_endpoint": f.url + "/token",
-		"userinfo_endpoint": f.url + "/userinfo", "jwks_uri": f.url + "/keys", "end_session_endpoint": f.url + "/logout",
+		"userinfo_endpoint": f.url + "/userinfo", "jwks_uri": f.url + "/keys", "end_session_endpoint": f.url + "/logout", "introspection_endpoint": f.url + "/introspect",
 		"response_types_supported": []string{"code"}, "subject_types_supported": []string{"pairwise"},
 		"id_token_signing_alg_values_supported": []string{"ES256", "HS256", "none"},
 	})
@@ -181,6 +183,18 @@ func (f *fakeProvider) userinfo(w http.ResponseWriter, r *http.Request) {
 		f.editInfo(info)
 	}
 	writeJSON(w, info)
+}
+
+func (f *fakeProvider) introspect(w http.ResponseWriter, r *http.Request) {
+	if id, secret, _ := r.BasicAuth(); id != testClient || secret != testSecret {
+		f.refuse(w, "invalid_client")
+		return
+	}
+	if r.PostFormValue("token") != testToken || f.inactive {
+		writeJSON(w, map[string]any{"active": false})
+		return
+	}
+	writeJSON(w, map[string]any{"active": true, "acr": f.acr, "auth_time": f.authTime.Unix()})
 }
 
 // signed makes a JWT under the test's key id.

@@ -37,7 +37,7 @@ func (p *Portal) redeem(ctx context.Context, l login, code string) (Result, erro
 	if err != nil {
 		return Result{}, err
 	}
-	result := Result{idToken: raw, SignedIn: true, Asked: &l.asked, Granted: granted, TokenType: tokens.Type()}
+	result := Result{idToken: raw, SignedIn: true, Asked: &l.asked, Granted: granted, TokenType: tokens.Type(), accessToken: tokens.AccessToken}
 	if result.IDTokenHeader, err = jwtHeader(raw); err != nil {
 		return Result{}, &Failure{Stage: StageIDToken, Code: "id_token_invalid", Description: "header is not JSON"}
 	}

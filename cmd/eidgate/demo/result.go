@@ -28,8 +28,9 @@ type Result struct {
 	UserInfo      json.RawMessage `json:"userinfo,omitempty"`
 	Error         *Failure        `json:"error"`
 
-	ask     ask
-	idToken string // the hint of a logout; never shown
+	ask         ask
+	idToken     string // the hint of a logout; never shown
+	accessToken string // for the portal's own calls; on no page
 }
 
 // Granted is what the ID token says of the sign-in.

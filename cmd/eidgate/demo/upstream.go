@@ -26,6 +26,8 @@ type upstream struct {
 	oauth    oauth2.Config
 	// endSession is the end_session_endpoint, empty where there is none.
 	endSession string
+	// introspection is where a resource asks about tokens; empty without.
+	introspection string
 }
 
 // discover finds the gateway's endpoints once, at the first need. A gateway that
@@ -59,7 +61,8 @@ func (p *Portal) discover(ctx context.Context) (*upstream, error) {
 	}
 
 	var more struct {
-		EndSession string `json:"end_session_endpoint"`
+		EndSession    string `json:"end_session_endpoint"`
+		Introspection string `json:"introspection_endpoint"`
 	}
 	if err := provider.Claims(&more); err != nil {
 		return nil, fmt.Errorf("reading the metadata of %s: %w", p.cfg.Issuer, err)
@@ -68,8 +71,9 @@ func (p *Portal) discover(ctx context.Context) (*upstream, error) {
 	// Named, not probed: the library's probe would send a code twice.
 	endpoint.AuthStyle = oauth2.AuthStyleInHeader
 	found := &upstream{
-		provider:   provider,
-		endSession: more.EndSession,
+		provider:      provider,
+		endSession:    more.EndSession,
+		introspection: more.Introspection,
 		verifier: provider.VerifierContext(p.outbound(ctx), &oidc.Config{
 			ClientID:             p.cfg.ClientID,
 			SupportedSigningAlgs: []string{oidc.RS256, oidc.ES256},

@@ -1,0 +1,208 @@
+package provider
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"eidgate/eid"
+	"eidgate/store"
+)
+
+// accessRecord is an access token. What it stands for is in its family.
+type accessRecord struct {
+	Family    string    `json:"family"`
+	IssuedAt  time.Time `json:"issued_at,omitzero"`
+	ExpiresAt time.Time `json:"expires_at"`
+	// Scopes are those of the family where they were not narrowed.
+	Scopes   []string `json:"scopes,omitempty"`
+	Audience []string `json:"aud,omitempty"` // of a JWT
+}
+
+// accessToken is an access token about to be given, with what keeps it.
+type accessToken struct {
+	text     string
+	lifetime time.Duration
+	op       store.Op
+}
+
+// opaqueToken makes an access token that only this gateway can read.
+func (p *Provider) opaqueToken(slot, family string, now time.Time, scopes ...string) (accessToken, error) {
+	h, ttl := handleIn(slot), p.cfg.Lifetimes.AccessToken
+	record, err := json.Marshal(accessRecord{Family: family, IssuedAt: now, ExpiresAt: now.Add(ttl), Scopes: scopes})
+	if err != nil {
+		return accessToken{}, fmt.Errorf("writing access token: %w", err)
+	}
+	return accessToken{text: h.String(), lifetime: ttl, op: store.PutIfAbsent(h.key(kindAccess), record, ttl)}, nil
+}
+
+// familyTTL is how long a family is kept: as long as a token of it may live.
+func (p *Provider) familyTTL(r *refreshState, now time.Time) time.Duration {
+	ttl := max(p.cfg.Lifetimes.AccessToken, p.cfg.Lifetimes.JWTAccess)
+	if r != nil {
+		ttl = max(ttl, r.Until.Sub(now))
+	}
+	return ttl
+}
+
+// keepFamily writes a family that nobody changed or ended since raw was read,
+// together with what else is to be kept. false: somebody did, and nothing was
+// written.
+func (p *Provider) keepFamily(ctx context.Context, slot, family string, raw []byte, g *grantRecord, now time.Time, also ...store.Op) (bool, error) {
+	record, err := json.Marshal(g)
+	if err != nil {
+		return false, fmt.Errorf("writing tokens: %w", err)
+	}
+	ops := append([]store.Op{store.CompareAndSet(family, raw, record, p.familyTTL(g.Refresh, now))}, also...)
+	results, err := p.deps.State.Apply(ctx, slot, ops...)
+	if err != nil {
+		return false, fmt.Errorf("keeping tokens: %w", err)
+	}
+	if !results[0].OK {
+		return false, nil
+	}
+	if len(results) < len(ops) || !results[len(results)-1].OK {
+		return false, errors.New("keeping tokens: a new key was taken")
+	}
+	return true, nil
+}
+
+// Why a family of tokens ended, for the audit.
+const (
+	whyCodeAgain    = "code_used_again"
+	whyCodeMisfit   = "code_does_not_fit"
+	whyRefreshAgain = "refresh_token_used_again"
+	whyOtherClient  = "refresh_token_of_another_client"
+	whyTerms        = "terms_no_longer_hold"
+	whyIdle         = "not_used_for_long"
+	whyClient       = "revoked_by_client"
+)
+
+// endTimeout bounds the end of a family. It is carried through when the caller
+// has left meanwhile, or a thief could prevent it by hanging up.
+const endTimeout = 5 * time.Second
+
+// endFamily ends every token of a family and puts it on record, once. It gives
+// the refusal to answer with; nil for none.
+func (p *Provider) endFamily(ctx context.Context, call *tokenCall, slot, family, why string, refusal *oauthError) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
+	defer cancel()
+	results, err := p.deps.State.Apply(ctx, slot, store.Take(family))
+	if err != nil {
+		return fmt.Errorf("ending tokens: %w", err)
+	}
+	if results[0].OK {
+		var g grantRecord
+		if err := json.Unmarshal(results[0].Value, &g); err != nil {
+			return fmt.Errorf("reading grant: %w", err)
+		}
+		detail, err := json.Marshal(map[string]string{"grant": g.Grant.ID, "why": why})
+		if err != nil {
+			return fmt.Errorf("writing audit: %w", err)
+		}
+		if err := p.deps.Grants.Record(ctx, eid.AuditEntry{
+			At: p.deps.Now(), Actor: "client:" + call.rp.ID, Action: eid.ActionTokensRevoked,
+			Account: g.Grant.Account, Client: g.Grant.Client, Ref: ref(call.c), Detail: detail,
+		}); err != nil {
+			return fmt.Errorf("recording the end of tokens: %w", err)
+		}
+	}
+	if refusal == nil {
+		return nil
+	}
+	return refusal
+}
+
+// errBadToken is the one error of every token that is not valid.
+var errBadToken = errors.New("token not valid")
+
+// foundToken is a token that is known, with the grant behind it. Whether its
+// terms still hold is for stillGood to say.
+type foundToken struct {
+	kind         string // kindAccess, kindJWT, or kindFamily for a refresh token
+	slot, family string
+	record       grantRecord
+	scopes       []string
+	audience     []string
+	issued       time.Time
+	expires      time.Time
+	spent        bool // a refresh token that is not the one in force
+}
+
+// findToken finds what was presented as a token, of whichever kind. errBadToken
+// for everything that is not a living token of a living family.
+func (p *Provider) findToken(ctx context.Context, text string) (*foundToken, error) {
+	if t, ok := parseRefreshToken(text); ok {
+		return p.findRefreshToken(ctx, t)
+	}
+	kind := kindAccess
+	h, ok := parseHandle(text)
+	if !ok {
+		kind = kindJWT
+		if h, ok = p.handleOfJWT(text); !ok {
+			return nil, errBadToken
+		}
+	}
+	results, err := p.deps.State.Apply(ctx, h.slot, store.Get(h.key(kind)))
+	if err != nil {
+		return nil, fmt.Errorf("finding access token: %w", err)
+	}
+	if !results[0].OK {
+		return nil, errBadToken
+	}
+	var access accessRecord
+	if err := json.Unmarshal(results[0].Value, &access); err != nil {
+		return nil, fmt.Errorf("reading access token: %w", err)
+	}
+	if !p.deps.Now().Before(access.ExpiresAt) {
+		return nil, errBadToken
+	}
+	t := &foundToken{
+		kind: kind, slot: h.slot, family: access.Family, scopes: access.Scopes, audience: access.Audience,
+		issued: access.IssuedAt, expires: access.ExpiresAt,
+	}
+	if _, err := p.loadFamily(ctx, t); err != nil {
+		return nil, err
+	}
+	if len(t.scopes) == 0 {
+		t.scopes = t.record.Scopes
+	}
+	return t, nil
+}
+
+// loadFamily reads the family of a token; it gives the record as stored.
+func (p *Provider) loadFamily(ctx context.Context, t *foundToken) ([]byte, error) {
+	results, err := p.deps.State.Apply(ctx, t.slot, store.Get(t.family))
+	if err != nil {
+		return nil, fmt.Errorf("finding grant: %w", err)
+	}
+	if !results[0].OK {
+		return nil, errBadToken
+	}
+	if err := json.Unmarshal(results[0].Value, &t.record); err != nil {
+		return nil, fmt.Errorf("reading grant: %w", err)
+	}
+	return results[0].Value, nil
+}
+
+// findRefreshToken finds the family that a refresh token names.
+func (p *Provider) findRefreshToken(ctx context.Context, rt refreshToken) (*foundToken, error) {
+	t := &foundToken{kind: kindFamily, slot: rt.slot, family: rt.familyKey()}
+	if _, err := p.loadFamily(ctx, t); err != nil {
+		return nil, err
+	}
+	state := t.record.Refresh
+	if state == nil || !p.deps.Now().Before(state.Until) {
+		return nil, errBadToken
+	}
+	t.scopes, t.issued, t.expires = t.record.Scopes, state.At, state.Until
+	t.spent = !equalText(state.Current, hashText(rt.secret))
+	return t, nil
+}
+
+// familyName is the key of a family without its kind: the part of it that refresh
+// tokens carry.
+func familyName(key string) string { return strings.TrimPrefix(key, kindFamily+":") }
