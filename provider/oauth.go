@@ -23,6 +23,7 @@ const (
 	codeUnmet                    = "unmet_authentication_requirements"
 	codeRequestNotSupported      = "request_not_supported"
 	codeRequestURINotSupported   = "request_uri_not_supported"
+	codeInvalidRequestObject     = "invalid_request_object" // RFC 9101 §7
 	codeRegistrationNotSupported = "registration_not_supported"
 	codeInvalidClient            = "invalid_client"
 	codeInvalidGrant             = "invalid_grant"
@@ -66,6 +67,7 @@ func (e *oauthError) write(c *gin.Context, status int) {
 type returnTo struct {
 	RedirectURI string `json:"redirect_uri"`
 	State       []byte `json:"state,omitempty"` // bytes: it comes back as it came
+	Mode        string `json:"mode,omitempty"`  // response_mode, where one was asked for
 }
 
 // redirect sends an authorization answer. Each carries iss (RFC 9207) and the

@@ -53,6 +53,12 @@ type Signer interface {
 	Snapshot() *keys.Snapshot
 }
 
+// Sealer encrypts what passing state must not hold in the clear.
+type Sealer interface {
+	Seal(plaintext []byte, context string) ([]byte, error)
+	Open(sealed []byte, context string) ([]byte, error)
+}
+
 // Lifetimes bound what the provider issues and remembers. design.md has the
 // defaults and the bounds; package config checks them.
 type Lifetimes struct {
@@ -83,6 +89,8 @@ type Deps struct {
 	Grants   Grants
 	State    store.State
 	Keys     Signer
+	Sealer   Sealer
+	Outbound *http.Client // calls to parties: see federation.HTTPClient
 	Pages    *web.Pages
 	Log      *slog.Logger
 	Now      func() time.Time
@@ -98,6 +106,8 @@ type Provider struct {
 	origin    string // scheme and host of the issuer
 	secure    bool   // the issuer is https
 	discovery document
+
+	clientKeys *clientKeys
 }
 
 // New checks the configuration; it starts nothing.
@@ -117,10 +127,11 @@ func New(cfg Config, d Deps) (*Provider, error) {
 		return nil, errors.New("acr: two different values are needed")
 	}
 	if d.Clients == nil || d.Accounts == nil || d.Sources == nil || d.Grants == nil || d.State == nil ||
-		d.Keys == nil || d.Pages == nil || d.Log == nil || d.Now == nil || d.Ready == nil {
+		d.Keys == nil || d.Sealer == nil || d.Outbound == nil || d.Pages == nil || d.Log == nil || d.Now == nil || d.Ready == nil {
 		return nil, errors.New("every dependency of the provider is needed")
 	}
 	p := &Provider{cfg: cfg, deps: d, origin: u.Scheme + "://" + u.Host, secure: u.Scheme == "https"}
+	p.clientKeys = newClientKeys(d.Outbound, d.Now)
 	p.discovery, err = newDocument(p.metadata())
 	if err != nil {
 		return nil, err

@@ -153,6 +153,7 @@ func newWorld(t *testing.T) *world {
 		},
 	}, provider.Deps{
 		Clients: w.db, Accounts: w.db, Grants: w.db, Sources: registry, State: w.state, Keys: ring, Pages: pages,
+		Sealer: sealer, Outbound: outbound,
 		Log: log, Now: w.clock, Ready: func(context.Context) error { return nil },
 	})
 	must(t, err)
