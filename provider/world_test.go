@@ -55,8 +55,10 @@ type world struct {
 	accounts *accounts.Accounts
 	people   map[string]eid.AccountID
 	log      *syncBuffer
+	dir      string // where the stores are
 
 	upstream *fedtest.OpenID
+	keys     *keyServer
 
 	mu  sync.Mutex
 	now time.Time
@@ -106,7 +108,7 @@ func (b *syncBuffer) String() string {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	ctx, dir := t.Context(), t.TempDir()
-	w := &world{t: t, now: time.Now().Truncate(time.Second), people: map[string]eid.AccountID{}, log: &syncBuffer{}}
+	w := &world{t: t, now: time.Now().Truncate(time.Second), people: map[string]eid.AccountID{}, log: &syncBuffer{}, dir: dir}
 	log := slog.New(slog.NewTextHandler(w.log, nil))
 	sealer, err := keys.LoadSealer(filepath.Join(dir, "master.key"), true, log)
 	must(t, err)
@@ -133,7 +135,8 @@ func newWorld(t *testing.T) *world {
 	handler := http.Handler(nil)
 	w.server = httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { handler.ServeHTTP(rw, r) }))
 	t.Cleanup(w.server.Close)
-	outbound, err := federation.HTTPClient([]string{w.startUpstream()})
+	w.keys = startKeyServer(t)
+	outbound, err := federation.HTTPClient([]string{w.startUpstream(), strings.TrimPrefix(w.keys.server.URL, "http://")})
 	must(t, err)
 	registry := federation.NewRegistry(w.db, func(src eid.Source) (federation.Source, error) {
 		if src.Kind == federation.KindAccount {
