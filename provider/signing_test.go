@@ -40,7 +40,7 @@ func (m members) with(changes ...any) members {
 	return changed
 }
 
-func (m members) json(t *testing.T) string {
+func (m members) json(t testing.TB) string {
 	t.Helper()
 	raw, err := json.Marshal(m)
 	must(t, err)
@@ -49,11 +49,11 @@ func (m members) json(t *testing.T) string {
 
 // clientSigner is a party's set of keys, one for each algorithm.
 type clientSigner struct {
-	t    *testing.T
+	t    testing.TB
 	keys map[string]any
 }
 
-func newClientSigner(t *testing.T) *clientSigner {
+func newClientSigner(t testing.TB) *clientSigner {
 	t.Helper()
 	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
 	must(t, err)
@@ -124,7 +124,7 @@ type keyServer struct {
 	fetches int
 }
 
-func startKeyServer(t *testing.T) *keyServer {
+func startKeyServer(t testing.TB) *keyServer {
 	t.Helper()
 	k := &keyServer{}
 	k.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

@@ -48,7 +48,7 @@ const (
 // world is a provider over real stores, served on loopback, with a clock that
 // the test moves.
 type world struct {
-	t        *testing.T
+	t        testing.TB
 	server   *httptest.Server
 	db       *sqlstore.DB
 	state    *statestore.Store
@@ -105,7 +105,7 @@ func (b *syncBuffer) String() string {
 	return b.text.String()
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	ctx, dir := t.Context(), t.TempDir()
 	w := &world{t: t, now: time.Now().Truncate(time.Second), people: map[string]eid.AccountID{}, log: &syncBuffer{}, dir: dir}
@@ -434,7 +434,7 @@ func (w *world) codeFor(number string, changes ...string) string {
 	return p.back.Query().Get("code")
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
