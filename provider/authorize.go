@@ -25,6 +25,7 @@ const formType = "application/x-www-form-urlencoded"
 const (
 	maxState     = 2 << 10 // state and nonce each; the checklist asks for 1 KB at least
 	maxClaims    = 4 << 10
+	maxHint      = 256
 	maxACRValues = 16
 	maxMaxAge    = 100 * 365 * 24 * 3600 // seconds
 )
@@ -46,6 +47,8 @@ type request struct {
 	// Subject is the only person who will do (OpenID Connect Core §3.1.2.2): the
 	// sub of id_token_hint or of claims. Empty: anybody.
 	Subject string `json:"subject,omitempty"`
+	// Hint is login_hint, sealed: it may be a personal number. See openHint.
+	Hint []byte `json:"hint,omitempty"`
 
 	Need eid.Requirement  `json:"-"`
 	rp   eid.RelyingParty // as registered now; read again at each step
@@ -81,6 +84,10 @@ func (p *Provider) authorizePost(c *gin.Context) {
 		p.pageError(c, http.StatusBadRequest, web.ErrorInvalidRequest, "encoding")
 		return
 	}
+	if err := p.coverHint(params); err != nil {
+		p.pageFailure(c, err)
+		return
+	}
 	c.Header("Cache-Control", "no-store")
 	c.Redirect(http.StatusSeeOther, c.FullPath()+"?"+params.Encode())
 }
@@ -93,11 +100,23 @@ func (p *Provider) authorize(c *gin.Context) {
 		p.pageError(c, http.StatusBadRequest, web.ErrorInvalidRequest, "encoding")
 		return
 	}
-	rp, to, ok := p.addressee(c, params)
+	rp, ok := p.asker(c, params)
 	if !ok {
 		return
 	}
-	req, refusal := p.parseRequest(params, rp, to)
+	signed, refusal := p.signedParams(c.Request.Context(), params, &rp)
+	if refusal != nil {
+		// Nothing of the object counts: the address beside it is where to answer.
+		if to, ok := p.addressee(c, params, &rp); ok {
+			p.redirectError(c, to, refusal)
+		}
+		return
+	}
+	to, ok := p.addressee(c, signed, &rp)
+	if !ok {
+		return
+	}
+	req, refusal := p.parseRequest(signed, rp, to)
 	if refusal != nil {
 		p.redirectError(c, to, refusal)
 		return
@@ -105,35 +124,59 @@ func (p *Provider) authorize(c *gin.Context) {
 	p.startLogin(c, req)
 }
 
-// addressee finds who asks and where the answer goes. Until both are known to
-// be right every refusal is a page, never a redirect (RFC 9700 §4.11).
-func (p *Provider) addressee(c *gin.Context, params url.Values) (eid.RelyingParty, returnTo, bool) {
-	fail := func(detail string) (eid.RelyingParty, returnTo, bool) {
-		p.pageError(c, http.StatusBadRequest, web.ErrorInvalidRequest, detail)
-		return eid.RelyingParty{}, returnTo{}, false
-	}
+// asker finds who asks. Until who asks and where the answer goes are known to be
+// right every refusal is a page, never a redirect (RFC 9700 §4.11).
+func (p *Provider) asker(c *gin.Context, params url.Values) (eid.RelyingParty, bool) {
 	id := params["client_id"]
 	if len(id) != 1 || id[0] == "" {
-		return fail("client_id")
+		p.pageError(c, http.StatusBadRequest, web.ErrorInvalidRequest, "client_id")
+		return eid.RelyingParty{}, false
 	}
 	rp, err := p.deps.Clients.RelyingParty(c.Request.Context(), id[0])
 	if errors.Is(err, eid.ErrNotFound) {
-		return fail("unknown_client")
+		p.pageError(c, http.StatusBadRequest, web.ErrorInvalidRequest, "unknown_client")
+		return eid.RelyingParty{}, false
 	}
 	if err != nil {
 		p.pageFailure(c, err)
-		return eid.RelyingParty{}, returnTo{}, false
+		return eid.RelyingParty{}, false
 	}
 	note(c, "client", rp.ID)
+	return rp, true
+}
+
+// addressee finds where and how the answer goes, or shows a page.
+func (p *Provider) addressee(c *gin.Context, params url.Values, rp *eid.RelyingParty) (returnTo, bool) {
+	to, ok := parseReturn(params, rp)
+	if !ok {
+		p.pageError(c, http.StatusBadRequest, web.ErrorInvalidRequest, "redirect_uri")
+	}
+	return to, ok
+}
+
+// Response modes (OAuth 2.0 Multiple Response Types §2.1, Form Post Response Mode).
+const (
+	modeQuery    = "query"
+	modeFormPost = "form_post"
+)
+
+var modesSupported = []string{modeQuery, modeFormPost}
+
+// parseReturn reads where and how an answer goes. A state or a mode that is not
+// accepted is left out here and refused later.
+func parseReturn(params url.Values, rp *eid.RelyingParty) (returnTo, bool) {
 	uri := params["redirect_uri"]
-	if len(uri) != 1 || !matchRedirect(&rp, uri[0]) {
-		return fail("redirect_uri")
+	if len(uri) != 1 || !matchRedirect(rp, uri[0]) {
+		return returnTo{}, false
 	}
 	to := returnTo{RedirectURI: uri[0]}
 	if state := params["state"]; len(state) == 1 && len(state[0]) <= maxState {
 		to.State = []byte(state[0])
 	}
-	return rp, to, true
+	if mode := params["response_mode"]; len(mode) == 1 && slices.Contains(modesSupported, mode[0]) {
+		to.Mode = mode[0]
+	}
+	return to, true
 }
 
 // matchRedirect compares as RFC 9700 §2.1 asks: byte for byte, save the port of
@@ -179,17 +222,11 @@ func withoutLoopbackPort(uri string) (string, bool) {
 
 // parseRequest checks all other parameters. Unknown ones are ignored.
 func (p *Provider) parseRequest(params url.Values, rp eid.RelyingParty, to returnTo) (*request, *oauthError) {
-	for name, values := range params {
-		if len(values) > 1 && name != paramResource {
-			return nil, refuse(codeInvalidRequest, "a parameter is given more than once")
-		}
-		if name == "state" && len(values[0]) > maxState || name == "nonce" && len(values[0]) > maxState {
-			return nil, refuse(codeInvalidRequest, "state or nonce is too long")
-		}
+	if refusal := checkForm(params); refusal != nil {
+		return nil, refusal
 	}
+	mode := params.Get("response_mode")
 	switch {
-	case params.Has("request"):
-		return nil, refuse(codeRequestNotSupported, "request objects are not supported")
 	case params.Has("request_uri"):
 		return nil, refuse(codeRequestURINotSupported, "request_uri is not supported")
 	case params.Has("registration"):
@@ -198,14 +235,10 @@ func (p *Provider) parseRequest(params url.Values, rp eid.RelyingParty, to retur
 		return nil, refuse(codeInvalidRequest, "response_type is missing")
 	case params.Get("response_type") != "code":
 		return nil, refuse(codeUnsupportedResponseType, "only response_type code is supported")
-	}
-	if mode := params.Get("response_mode"); mode != "" && mode != "query" {
-		return nil, refuse(codeInvalidRequest, "only response_mode query is supported")
+	case mode != "" && !slices.Contains(modesSupported, mode):
+		return nil, refuse(codeInvalidRequest, "response_mode is not supported")
 	}
 	req := &request{returnTo: to, Client: rp.ID, Nonce: params.Get("nonce")}
-	if !utf8.ValidString(req.Nonce) {
-		return nil, refuse(codeInvalidRequest, "nonce is not UTF-8, so no ID token can carry it")
-	}
 	var refusal *oauthError
 	if req.Scopes, refusal = parseScope(params.Get("scope"), &rp); refusal != nil {
 		return nil, refusal
@@ -238,8 +271,29 @@ func (p *Provider) parseRequest(params url.Values, rp eid.RelyingParty, to retur
 	if req.Resources, refusal = targets(&rp, nil, params[paramResource]); refusal != nil {
 		return nil, refusal
 	}
+	if req.Hint, err = p.sealHint(params.Get("login_hint"), rp.ID); err != nil {
+		return nil, refuse(codeServerError, "the gateway could not answer")
+	}
 	req.registered(rp, p.cfg.Vocabulary)
 	return req, nil
+}
+
+// checkForm refuses what no parameter may be: given twice (RFC 6749 §3.1; resource
+// may, by RFC 8707 §2), text that is not UTF-8, which no token could carry, or too
+// long. A state is given back as it came.
+func checkForm(params url.Values) *oauthError {
+	for name, values := range params {
+		if len(values) > 1 && name != "resource" {
+			return refuse(codeInvalidRequest, "a parameter is given more than once")
+		}
+		if (name == "state" || name == "nonce") && len(values[0]) > maxState {
+			return refuse(codeInvalidRequest, "state or nonce is too long")
+		}
+		if name != "state" && slices.ContainsFunc(values, func(v string) bool { return !utf8.ValidString(v) }) {
+			return refuse(codeInvalidRequest, "a parameter is not UTF-8")
+		}
+	}
+	return nil
 }
 
 // parseScope keeps the scopes that exist and that the party registered. Others

@@ -1,9 +1,10 @@
 package provider
 
 import (
-	"encoding/json"
 	"errors"
 	"slices"
+
+	"github.com/go-jose/go-jose/v4/json"
 
 	"eidgate/eid"
 )
@@ -38,7 +39,7 @@ func parseClaims(text string) (eid.Asking, requestedClaims, error) {
 	if len(text) > maxClaims {
 		return asking, requested, errClaims
 	}
-	// Member names of JSON are exact; a struct would take any case of them.
+	// This decoder takes member names exactly and refuses one given twice.
 	members, err := object([]byte(text))
 	if err != nil {
 		return asking, requested, err
@@ -63,6 +64,11 @@ func parseClaims(text string) (eid.Asking, requestedClaims, error) {
 		delete(idToken, "acr")
 	}
 	for _, part := range []map[string]json.RawMessage{idToken, userinfo} {
+		for name, raw := range part {
+			if _, err := object(raw); err != nil && isClaim(name) {
+				return asking, requested, err // null or an object: §5.5.1
+			}
+		}
 		var sub struct {
 			Value string `json:"value"`
 		}

@@ -32,10 +32,12 @@ type metadata struct {
 	SubjectTypesSupported    []string `json:"subject_types_supported"`
 	IDTokenAlgsSupported     []string `json:"id_token_signing_alg_values_supported"`
 	TokenAuthMethods         []string `json:"token_endpoint_auth_methods_supported"`
+	TokenAuthAlgs            []string `json:"token_endpoint_auth_signing_alg_values_supported"`
 	ClaimTypesSupported      []string `json:"claim_types_supported"`
 	ClaimsSupported          []string `json:"claims_supported"`
 	ClaimsParameter          bool     `json:"claims_parameter_supported"`
 	RequestParameter         bool     `json:"request_parameter_supported"`
+	RequestObjectAlgs        []string `json:"request_object_signing_alg_values_supported"`
 	RequestURIParameter      bool     `json:"request_uri_parameter_supported"`
 	CodeChallengeMethods     []string `json:"code_challenge_methods_supported"`
 	PromptValues             []string `json:"prompt_values_supported"`
@@ -82,15 +84,18 @@ func (p *Provider) metadata() metadata {
 		JWKSURI:                  p.cfg.Issuer + pathKeys,
 		ScopesSupported:          scopesSupported,
 		ResponseTypesSupported:   []string{"code"},
-		ResponseModesSupported:   []string{"query"},
+		ResponseModesSupported:   modesSupported,
 		GrantTypesSupported:      grantTypesSupported,
 		ACRValuesSupported:       p.cfg.Vocabulary.Values(),
 		SubjectTypesSupported:    []string{"pairwise"},
 		IDTokenAlgsSupported:     []string{"RS256", "ES256"},
-		TokenAuthMethods:         []string{"client_secret_basic", "none"},
+		TokenAuthMethods:         clientAuthMethods,
+		TokenAuthAlgs:            clientAlgs(),
 		ClaimTypesSupported:      []string{"normal"},
 		ClaimsSupported:          claims,
 		ClaimsParameter:          true,
+		RequestParameter:         true,
+		RequestObjectAlgs:        clientAlgs(),
 		CodeChallengeMethods:     []string{"S256"},
 		PromptValues:             promptsSupported,
 		UILocales:                []string{"vi"},

@@ -280,7 +280,7 @@ func TestNoStrengthFromUpstream(t *testing.T) {
 	}
 	form.Set("username", "nguoi-thu")
 	form.Set("password", password)
-	p = a.post(w.upstream.Issuer()+fedtest.PathLogin, form)
+	p = a.share(a.post(w.upstream.Issuer()+fedtest.PathLogin, form))
 	if p.back == nil || !p.back.Query().Has("code") {
 		t.Fatalf("status %d, went to %v: %s", p.status, p.back, p.body)
 	}

@@ -475,7 +475,7 @@ func TestEveryEndOfASessionTellsParties(t *testing.T) {
 		},
 		"another person": func(w *world, a *agent) {
 			p := a.get(w.authorizeURL("portal", "prompt", "login"))
-			p = a.submit(p, "personal_number", numberLevel1, "password", password)
+			p = a.share(a.submit(p, "personal_number", numberLevel1, "password", password))
 			if p.back == nil {
 				w.t.Fatalf("sign-in of another person = %d\n%s", p.status, p.body)
 			}
@@ -490,7 +490,7 @@ func TestEveryEndOfASessionTellsParties(t *testing.T) {
 		w.notified()
 		a := w.browser()
 		p := a.get(w.authorizeURL("portal"))
-		p = a.submit(p, "personal_number", numberLevel2, "password", password)
+		p = a.share(a.submit(p, "personal_number", numberLevel2, "password", password))
 		got := w.redeem(p.back.Query().Get("code"))
 		end(w, a)
 		if status, _, _ := w.userinfo("Bearer " + got.AccessToken); status != http.StatusUnauthorized {

@@ -1,12 +1,16 @@
 package provider
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/gin-gonic/gin"
 	"github.com/zitadel/oidc/v3/pkg/oidc"
 	"github.com/zitadel/oidc/v3/pkg/op"
+
+	"eidgate/web"
 )
 
 // Error codes of authorization answers (RFC 6749 §4.1.2.1, OpenID Connect Core
@@ -24,6 +28,7 @@ const (
 	codeUnmet                    = "unmet_authentication_requirements"
 	codeRequestNotSupported      = "request_not_supported"
 	codeRequestURINotSupported   = "request_uri_not_supported"
+	codeInvalidRequestObject     = "invalid_request_object" // RFC 9101 §7
 	codeRegistrationNotSupported = "registration_not_supported"
 	codeInvalidClient            = "invalid_client"
 	codeInvalidGrant             = "invalid_grant"
@@ -73,10 +78,11 @@ func (e *oauthError) write(c *gin.Context, status int) {
 type returnTo struct {
 	RedirectURI string `json:"redirect_uri"`
 	State       []byte `json:"state,omitempty"` // bytes: it comes back as it came
+	Mode        string `json:"mode,omitempty"`  // response_mode, where one was asked for
 }
 
-// redirect sends an authorization answer. Each carries iss (RFC 9207) and the
-// state as it came.
+// redirect sends an authorization answer in the mode that was asked for. Each
+// carries iss (RFC 9207) and the state as it came.
 func (p *Provider) redirect(c *gin.Context, to returnTo, params url.Values) {
 	u, err := url.Parse(to.RedirectURI)
 	if err != nil {
@@ -86,6 +92,14 @@ func (p *Provider) redirect(c *gin.Context, to returnTo, params url.Values) {
 	params.Set("iss", p.cfg.Issuer)
 	if len(to.State) > 0 {
 		params.Set("state", string(to.State))
+	}
+	if to.Mode == modeFormPost {
+		form := web.FormPost{Action: to.RedirectURI}
+		for _, name := range slices.Sorted(maps.Keys(params)) {
+			form.Params = append(form.Params, web.Param{Name: name, Value: params.Get(name)})
+		}
+		p.deps.Pages.RenderFormPost(c.Writer, c.Request, form)
+		return
 	}
 	// The registered query stays as it is, byte for byte.
 	if u.RawQuery != "" {

@@ -66,14 +66,14 @@ func (o *outbox) count() int {
 
 // receiver is a party's back-channel endpoint.
 type receiver struct {
-	t      *testing.T
+	t      testing.TB
 	server *httptest.Server
 	status atomic.Int64 // answered
 	stuck  atomic.Bool  // takes the request and never answers
 	got    chan string  // the logout tokens, as they come
 }
 
-func newReceiver(t *testing.T) *receiver {
+func newReceiver(t testing.TB) *receiver {
 	r := &receiver{t: t, got: make(chan string, 256)}
 	r.status.Store(http.StatusOK)
 	var bodies sync.WaitGroup

@@ -61,6 +61,12 @@ type Signer interface {
 	Snapshot() *keys.Snapshot
 }
 
+// Sealer encrypts what passing state must not hold in the clear.
+type Sealer interface {
+	Seal(plaintext []byte, context string) ([]byte, error)
+	Open(sealed []byte, context string) ([]byte, error)
+}
+
 // Lifetimes bound what the provider issues and remembers. design.md has the
 // defaults and the bounds; package config checks them.
 type Lifetimes struct {
@@ -101,6 +107,7 @@ type Deps struct {
 	Events   Events
 	State    store.State
 	Keys     Signer
+	Sealer   Sealer
 	Pages    *web.Pages
 	Log      *slog.Logger
 	Now      func() time.Time
@@ -113,13 +120,14 @@ type Deps struct {
 
 // Provider answers the protocol's endpoints and runs the login.
 type Provider struct {
-	cfg       Config
-	deps      Deps
-	origin    string // scheme and host of the issuer
-	secure    bool   // the issuer is https
-	discovery document
-	courier   *courier
-	origins   *origins
+	cfg        Config
+	deps       Deps
+	origin     string // scheme and host of the issuer
+	secure     bool   // the issuer is https
+	discovery  document
+	courier    *courier
+	origins    *origins
+	clientKeys *clientKeys
 }
 
 // New checks the configuration; it starts nothing.
@@ -143,15 +151,17 @@ func New(cfg Config, d Deps) (*Provider, error) {
 		return nil, errors.New("acr: two different values are needed")
 	}
 	if d.Clients == nil || d.Accounts == nil || d.Sources == nil || d.Grants == nil || d.Consents == nil || d.State == nil ||
-		d.Outbox == nil || d.Events == nil || d.Outbound == nil || d.Keys == nil || d.Pages == nil || d.Log == nil || d.Now == nil || d.Ready == nil {
+		d.Outbox == nil || d.Events == nil || d.Outbound == nil || d.Keys == nil || d.Sealer == nil || d.Pages == nil || d.Log == nil || d.Now == nil || d.Ready == nil {
 		return nil, errors.New("every dependency of the provider is needed")
 	}
 	p := &Provider{cfg: cfg, deps: d, origin: u.Scheme + "://" + u.Host, secure: u.Scheme == "https"}
+	gin.SetMode(gin.ReleaseMode) // before any engine: it would print otherwise
 	if err := trustProxies(gin.New(), cfg.Proxies); err != nil {
 		return nil, err
 	}
 	p.courier = newCourier(d.Outbound)
 	p.origins = &origins{parties: d.Clients, now: d.Now}
+	p.clientKeys = newClientKeys(d.Outbound, d.Now)
 	p.discovery, err = newDocument(p.metadata())
 	if err != nil {
 		return nil, err
@@ -162,7 +172,6 @@ func New(cfg Config, d Deps) (*Provider, error) {
 // Handler routes the provider's endpoints. Each answer carries a request
 // reference that the log line of the request repeats.
 func (p *Provider) Handler() http.Handler {
-	gin.SetMode(gin.ReleaseMode)
 	r := gin.New()
 	if err := trustProxies(r, p.cfg.Proxies); err != nil {
 		panic(err) // New tried it

@@ -61,7 +61,7 @@ func (p *Provider) sourceRequest(f *flow, src eid.Source, state string, memory [
 	req := federation.Request{
 		State: state, Callback: p.cfg.Issuer + pathCallback + src.ID,
 		Level: f.login.Level, Memory: memory, Now: p.deps.Now(),
-		Fresh: f.login.fresh() || f.login.SteppingUp && src.Kind != federation.KindAccount,
+		Hint: p.openHint(&f.login.Request), Fresh: f.login.fresh() || f.login.SteppingUp && src.Kind != federation.KindAccount,
 	}
 	// The missing factor alone is enough where this source was given the others,
 	// and those alone, a short while ago: the proof that follows states both.

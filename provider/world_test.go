@@ -50,7 +50,7 @@ const (
 // world is a provider over real stores, served on loopback, with a clock that
 // the test moves.
 type world struct {
-	t        *testing.T
+	t        testing.TB
 	server   *httptest.Server
 	db       *sqlstore.DB
 	state    *statestore.Store
@@ -61,6 +61,7 @@ type world struct {
 	parties  []eid.RelyingParty // as last registered
 
 	upstream *fedtest.OpenID
+	keys     *keyServer
 
 	provider *provider.Provider
 	// build makes another process on the same stores.
@@ -115,7 +116,7 @@ func (b *syncBuffer) String() string {
 	return b.text.String()
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	ctx, dir := t.Context(), t.TempDir()
 	w := &world{t: t, now: time.Now().Truncate(time.Second), people: map[string]eid.AccountID{}, log: &syncBuffer{}, dir: dir}
@@ -146,7 +147,8 @@ func newWorld(t *testing.T) *world {
 	w.server = httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { handler.ServeHTTP(rw, r) }))
 	t.Cleanup(w.server.Close)
 	w.told, w.outbox = [2]*receiver{newReceiver(t), newReceiver(t)}, &outbox{Outbox: w.db, waiting: map[string]bool{}}
-	outbound, err := federation.HTTPClient([]string{w.startUpstream(), w.told[0].host(), w.told[1].host()})
+	w.keys = startKeyServer(t)
+	outbound, err := federation.HTTPClient([]string{w.startUpstream(), w.told[0].host(), w.told[1].host(), strings.TrimPrefix(w.keys.server.URL, "http://")})
 	must(t, err)
 	registry := federation.NewRegistry(w.db, func(src eid.Source) (federation.Source, error) {
 		if src.Kind == federation.KindAccount {
@@ -167,7 +169,7 @@ func newWorld(t *testing.T) *world {
 				RefreshIdle: 8 * time.Hour, RefreshAbsolute: 30 * 24 * time.Hour, RefreshLevel2: 24 * time.Hour, JWTAccess: 5 * time.Minute,
 			},
 		}, provider.Deps{
-			Clients: w.db, Accounts: w.db, Grants: w.db, Consents: w.db, Sources: registry, State: w.state, Outbox: w.outbox, Events: w.db, Outbound: outbound, Keys: ring, Pages: pages,
+			Clients: w.db, Accounts: w.db, Grants: w.db, Consents: w.db, Sources: registry, State: w.state, Sealer: sealer, Outbox: w.outbox, Events: w.db, Outbound: outbound, Keys: ring, Pages: pages,
 			Log: log, Now: w.clock, Ready: func(context.Context) error { return nil },
 		})
 		must(t, err)
@@ -464,7 +466,7 @@ func (w *world) codeFor(number string, changes ...string) string {
 	return p.back.Query().Get("code")
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

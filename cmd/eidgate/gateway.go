@@ -33,8 +33,9 @@ func masterKeyPath(data string) string       { return filepath.Join(data, "maste
 
 // durable is what outlives everything: the database and the keys in it.
 type durable struct {
-	db   *sqlstore.DB
-	ring *keys.Ring
+	db     *sqlstore.DB
+	ring   *keys.Ring
+	sealer *keys.Sealer
 }
 
 // makeDurable makes the data directory if it is not there and brings the database
@@ -70,7 +71,7 @@ func openDurable(ctx context.Context, cfg *config.Config, log *slog.Logger, now 
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("loading the signing keys: %w", err), db.Close())
 	}
-	return &durable{db: db, ring: ring}, nil
+	return &durable{db: db, ring: ring, sealer: sealer}, nil
 }
 
 func keysConfig(cfg *config.Config) keys.Config {
@@ -164,7 +165,7 @@ func (g *gateway) wire(ctx context.Context, cfg *config.Config, now func() time.
 	}, provider.Deps{
 		Clients: g.db, Accounts: g.db, Grants: g.db, Consents: g.db, State: g.state, Keys: g.ring, Pages: pages, Log: g.log, Now: now,
 		Sources: federation.NewRegistry(g.db, func(src eid.Source) (federation.Source, error) { return buildSource(src, deps) }),
-		Outbox:  g.db, Events: g.db, Outbound: client,
+		Outbox:  g.db, Events: g.db, Outbound: client, Sealer: g.sealer,
 		Ready: g.ready,
 	})
 	if err != nil {

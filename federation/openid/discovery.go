@@ -11,6 +11,8 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 	"golang.org/x/oauth2"
+
+	"eidgate/federation"
 )
 
 // metadata is what of a provider's discovery document is used (OpenID Connect
@@ -28,16 +30,9 @@ type metadata struct {
 	algs []jose.SignatureAlgorithm
 }
 
-// acceptedAlgs are the algorithms that sign an ID token here, whatever a
-// provider offers: asymmetric ones only, so that none and HS256 under a public
-// key never come into question (RFC 8725 §3.1).
-func acceptedAlgs() []jose.SignatureAlgorithm {
-	return []jose.SignatureAlgorithm{jose.RS256, jose.PS256, jose.ES256, jose.EdDSA}
-}
-
 // discover fetches and checks the metadata of an issuer.
 func discover(ctx context.Context, client *http.Client, issuer string) (metadata, error) {
-	body, err := fetchJSON(ctx, client, strings.TrimSuffix(issuer, "/")+"/.well-known/openid-configuration")
+	body, err := federation.FetchJSON(ctx, client, strings.TrimSuffix(issuer, "/")+"/.well-known/openid-configuration")
 	if err != nil {
 		return metadata{}, fmt.Errorf("fetching the provider's metadata: %w", err)
 	}
@@ -64,7 +59,7 @@ func (m *metadata) check(issuer string) error {
 			return fmt.Errorf("%s: %w", endpoint.name, err)
 		}
 	}
-	for _, alg := range acceptedAlgs() {
+	for _, alg := range federation.SigningAlgs() {
 		if slices.Contains(m.SigningAlgs, string(alg)) {
 			m.algs = append(m.algs, alg)
 		}

@@ -8,11 +8,9 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	stdjson "encoding/json"
-	"errors"
 	"fmt"
 	"regexp"
 	"slices"
-	"strconv"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -34,30 +32,18 @@ const (
 // idToken is what of an ID token is read (OpenID Connect Core §2). The decoder
 // of go-jose takes member names exactly and refuses one given twice.
 type idToken struct {
-	Issuer    string             `json:"iss"`
-	Subject   string             `json:"sub"`
-	Audience  jwt.Audience       `json:"aud"`
-	Party     string             `json:"azp"`
-	Expires   numericDate        `json:"exp"`
-	IssuedAt  numericDate        `json:"iat"`
-	NotBefore numericDate        `json:"nbf"`
-	AuthTime  numericDate        `json:"auth_time"`
-	Nonce     string             `json:"nonce"`
-	TokenHash *string            `json:"at_hash"`
-	ACR       string             `json:"acr"`
-	AMR       stdjson.RawMessage `json:"amr"`
-}
-
-// numericDate is a NumericDate (RFC 7519 §2); zero when absent.
-type numericDate struct{ time.Time }
-
-func (d *numericDate) UnmarshalJSON(raw []byte) error {
-	seconds, err := strconv.ParseFloat(string(raw), 64)
-	if err != nil || !(seconds > 0 && seconds < 1<<38) {
-		return errors.New("not a date")
-	}
-	d.Time = time.Unix(int64(seconds), 0)
-	return nil
+	Issuer    string                 `json:"iss"`
+	Subject   string                 `json:"sub"`
+	Audience  jwt.Audience           `json:"aud"`
+	Party     string                 `json:"azp"`
+	Expires   federation.NumericDate `json:"exp"`
+	IssuedAt  federation.NumericDate `json:"iat"`
+	NotBefore federation.NumericDate `json:"nbf"`
+	AuthTime  federation.NumericDate `json:"auth_time"`
+	Nonce     string                 `json:"nonce"`
+	TokenHash *string                `json:"at_hash"`
+	ACR       string                 `json:"acr"`
+	AMR       stdjson.RawMessage     `json:"amr"`
 }
 
 // distrust makes the error of an answer that must not be believed. The reason is
@@ -73,7 +59,7 @@ func (s *Source) verify(ctx context.Context, raw, accessToken string, m memory, 
 	if raw == "" || len(raw) > maxToken {
 		return idToken{}, distrust("ID token missing or too long")
 	}
-	provider, err := s.metadata.get(ctx)
+	provider, err := s.metadata.Get(ctx)
 	if err != nil {
 		return idToken{}, err
 	}
@@ -83,7 +69,7 @@ func (s *Source) verify(ctx context.Context, raw, accessToken string, m memory, 
 	}
 	header := signed.Signatures[0].Protected
 	alg := jose.SignatureAlgorithm(header.Algorithm)
-	keys, err := s.keys.find(ctx, header.KeyID, alg)
+	keys, err := s.keys.Find(ctx, header.KeyID, alg)
 	if err != nil {
 		return idToken{}, err
 	}

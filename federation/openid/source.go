@@ -15,7 +15,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/go-jose/go-jose/v4"
 	"golang.org/x/oauth2"
 
 	"eidgate/federation"
@@ -33,8 +32,8 @@ type Deps struct {
 type Source struct {
 	settings Settings
 	http     *http.Client
-	metadata *cached[metadata]
-	keys     *keySet
+	metadata *federation.Cached[metadata]
+	keys     *federation.RemoteKeys
 }
 
 var (
@@ -51,16 +50,13 @@ func New(settings Settings, d Deps) (*Source, error) {
 		return nil, errors.New("an OpenID source needs a client and a clock")
 	}
 	s := &Source{settings: settings, http: d.HTTP}
-	s.metadata = &cached[metadata]{now: d.Now, fetch: func(ctx context.Context) (metadata, error) {
+	s.metadata = federation.NewCached(func(ctx context.Context) (metadata, error) {
 		return discover(ctx, d.HTTP, settings.Issuer)
-	}}
-	s.keys = &keySet{cache: &cached[[]jose.JSONWebKey]{now: d.Now, fetch: func(ctx context.Context) ([]jose.JSONWebKey, error) {
-		m, err := s.metadata.get(ctx)
-		if err != nil {
-			return nil, err
-		}
-		return fetchKeys(ctx, d.HTTP, m.JWKSURI)
-	}}}
+	}, d.Now)
+	s.keys = federation.NewRemoteKeys(d.HTTP, func(ctx context.Context) (string, error) {
+		m, err := s.metadata.Get(ctx)
+		return m.JWKSURI, err
+	}, d.Now)
 	return s, nil
 }
 
@@ -68,7 +64,7 @@ func New(settings Settings, d Deps) (*Source, error) {
 // the authorization endpoint once the metadata told it.
 func (s *Source) Origins() []string {
 	origins := []string{originOf(s.settings.Issuer)}
-	if m, _, ok := s.metadata.peek(); ok {
+	if m, _, ok := s.metadata.Peek(); ok {
 		if pages := originOf(m.AuthorizationEndpoint); pages != origins[0] {
 			origins = append(origins, pages)
 		}
@@ -100,7 +96,7 @@ type memory struct {
 // Begin redirects to the provider. The hint stays here: it may be a personal
 // number, which no address holds.
 func (s *Source) Begin(ctx context.Context, req federation.Request) (federation.Step, error) {
-	provider, err := s.metadata.get(ctx)
+	provider, err := s.metadata.Get(ctx)
 	if err != nil {
 		return federation.Step{}, err
 	}
@@ -134,7 +130,7 @@ func (s *Source) Finish(ctx context.Context, req federation.Request, reply feder
 	if err := json.Unmarshal(req.Memory, &m); err != nil || m.Issuer != s.settings.Issuer || m.Verifier == "" {
 		return federation.Step{}, errors.New("no sign-in at this provider was begun")
 	}
-	provider, err := s.metadata.get(ctx)
+	provider, err := s.metadata.Get(ctx)
 	if err != nil {
 		return federation.Step{}, err
 	}

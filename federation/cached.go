@@ -1,4 +1,4 @@
-package openid
+package federation
 
 import (
 	"context"
@@ -10,21 +10,19 @@ import (
 	"time"
 
 	"golang.org/x/sync/singleflight"
-
-	"eidgate/federation"
 )
 
-// How long what a provider published is kept.
+// How long what somebody published is kept.
 const (
-	freshFor    = 10 * time.Minute
-	usableFor   = time.Hour       // while the provider cannot be reached
-	retryAfter  = 5 * time.Second // between calls to a provider that fails
-	fetchWithin = federation.CallTimeout
+	freshFor   = 10 * time.Minute
+	usableFor  = time.Hour       // while the publisher cannot be reached
+	retryAfter = 5 * time.Second // between calls to a publisher that fails
 )
 
-// cached keeps one document of the provider. Callers that need it at the same
-// time share one call, whose life hangs on none of them.
-type cached[T any] struct {
+// Cached keeps one document that a provider or a relying party publishes.
+// Callers that need it at the same time share one call, whose life hangs on none
+// of them. It is safe for concurrent use.
+type Cached[T any] struct {
 	fetch func(ctx context.Context) (T, error)
 	now   func() time.Time
 
@@ -36,9 +34,14 @@ type cached[T any] struct {
 	err    error
 }
 
-// get returns a fresh document, or a usable one while no fresh one can be had.
-func (c *cached[T]) get(ctx context.Context) (T, error) {
-	value, age, ok := c.peek()
+// NewCached makes a cache that is filled by fetch when it is first asked.
+func NewCached[T any](fetch func(ctx context.Context) (T, error), now func() time.Time) *Cached[T] {
+	return &Cached[T]{fetch: fetch, now: now}
+}
+
+// Get returns a fresh document, or a usable one while no fresh one can be had.
+func (c *Cached[T]) Get(ctx context.Context) (T, error) {
+	value, age, ok := c.Peek()
 	if ok && age < freshFor {
 		return value, nil
 	}
@@ -57,9 +60,9 @@ func (c *cached[T]) get(ctx context.Context) (T, error) {
 }
 
 // refresh fetches the document anew, or joins who is fetching it.
-func (c *cached[T]) refresh(ctx context.Context) (T, error) {
+func (c *Cached[T]) refresh(ctx context.Context) (T, error) {
 	call := c.flight.DoChan("", func() (any, error) {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchWithin)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), CallTimeout)
 		defer cancel()
 		value, err := c.guarded(ctx)
 		c.mu.Lock()
@@ -74,7 +77,7 @@ func (c *cached[T]) refresh(ctx context.Context) (T, error) {
 	var none T
 	select {
 	case <-ctx.Done():
-		return none, fmt.Errorf("waiting for the provider: %w", ctx.Err())
+		return none, fmt.Errorf("waiting for the publisher: %w", ctx.Err())
 	case done := <-call:
 		if done.Err != nil {
 			return none, done.Err
@@ -85,23 +88,24 @@ func (c *cached[T]) refresh(ctx context.Context) (T, error) {
 
 // guarded turns a panic over a hostile document into an error: it would end the
 // process, since no server stands above this goroutine.
-func (c *cached[T]) guarded(ctx context.Context) (value T, err error) {
+func (c *Cached[T]) guarded(ctx context.Context) (value T, err error) {
 	defer func() {
 		if recover() != nil {
-			err = errors.New("reading a document of the provider: panic")
+			err = errors.New("reading a published document: panic")
 		}
 	}()
 	return c.fetch(ctx)
 }
 
-func (c *cached[T]) peek() (value T, age time.Duration, ok bool) {
+// Peek returns what is there, with its age and without a call.
+func (c *Cached[T]) Peek() (value T, age time.Duration, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	age = c.now().Sub(c.at)
 	return c.value, age, !c.at.IsZero() && age >= 0
 }
 
-func (c *cached[T]) recentFailure() error {
+func (c *Cached[T]) recentFailure() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if age := c.now().Sub(c.failed); c.err == nil || age < 0 || age >= retryAfter {
@@ -110,8 +114,8 @@ func (c *cached[T]) recentFailure() error {
 	return c.err
 }
 
-// fetchJSON reads a document of at most federation.MaxBody bytes.
-func fetchJSON(ctx context.Context, client *http.Client, url string) ([]byte, error) {
+// FetchJSON reads a document of at most MaxBody bytes.
+func FetchJSON(ctx context.Context, client *http.Client, url string) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return nil, err
@@ -125,11 +129,11 @@ func fetchJSON(ctx context.Context, client *http.Client, url string) ([]byte, er
 	if res.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("status %d", res.StatusCode)
 	}
-	body, err := io.ReadAll(io.LimitReader(res.Body, federation.MaxBody+1))
+	body, err := io.ReadAll(io.LimitReader(res.Body, MaxBody+1))
 	if err != nil {
 		return nil, err
 	}
-	if len(body) > federation.MaxBody {
+	if len(body) > MaxBody {
 		return nil, errors.New("answer too large")
 	}
 	return body, nil

@@ -1,4 +1,4 @@
-package openid
+package federation
 
 import (
 	"context"
@@ -16,7 +16,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// Bounds of a provider's key set.
+// Bounds of a published key set.
 const (
 	maxKeys      = 100
 	minRSABits   = 2048
@@ -24,38 +24,62 @@ const (
 	unknownEvery = time.Minute // between fetches that an unknown kid causes
 )
 
-// keySet finds the keys that a provider signs with.
-type keySet struct {
-	cache *cached[[]jose.JSONWebKey]
+// SigningAlgs are the algorithms that others may sign with, whatever they offer:
+// asymmetric ones only, so that none and HS256 under a public key never come into
+// question (RFC 8725 §3.1).
+func SigningAlgs() []jose.SignatureAlgorithm {
+	return []jose.SignatureAlgorithm{jose.RS256, jose.PS256, jose.ES256, jose.EdDSA}
+}
+
+// RemoteKeys finds the keys that a provider or a relying party publishes and
+// signs with. It is safe for concurrent use.
+type RemoteKeys struct {
+	cache *Cached[[]jose.JSONWebKey]
 
 	mu       sync.Mutex
 	searched time.Time     // when an unknown kid last caused a fetch
 	search   chan struct{} // closed when that fetch is over
 }
 
-// find returns the published keys that a token's kid and alg may mean, none when
+// NewRemoteKeys makes the finder of the key set at the address that locate gives.
+// It calls nobody yet.
+func NewRemoteKeys(client *http.Client, locate func(ctx context.Context) (string, error), now func() time.Time) *RemoteKeys {
+	return &RemoteKeys{cache: NewCached(func(ctx context.Context) ([]jose.JSONWebKey, error) {
+		address, err := locate(ctx)
+		if err != nil {
+			return nil, err
+		}
+		body, err := FetchJSON(ctx, client, address)
+		if err != nil {
+			return nil, fmt.Errorf("fetching keys: %w", err)
+		}
+		return ParseKeys(body)
+	}, now)}
+}
+
+// Find returns the published keys that a token's kid and alg may mean, none when
 // there is no such key. An unknown kid causes a fetch, at most one a minute:
 // whoever comes with another unknown one meanwhile waits for that fetch only.
-func (k *keySet) find(ctx context.Context, kid string, alg jose.SignatureAlgorithm) ([]jose.JSONWebKey, error) {
-	keys, err := k.cache.get(ctx)
+func (k *RemoteKeys) Find(ctx context.Context, kid string, alg jose.SignatureAlgorithm) ([]jose.JSONWebKey, error) {
+	keys, err := k.cache.Get(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if found := matching(keys, kid, alg); len(found) > 0 {
+	if found := MatchKeys(keys, kid, alg); len(found) > 0 {
 		return found, nil
 	}
 	select {
 	case <-k.searching(ctx):
 	case <-ctx.Done():
-		return nil, fmt.Errorf("waiting for the provider's keys: %w", ctx.Err())
+		return nil, fmt.Errorf("waiting for keys: %w", ctx.Err())
 	}
-	keys, _, _ = k.cache.peek()
-	return matching(keys, kid, alg), nil
+	keys, _, _ = k.cache.Peek()
+	return MatchKeys(keys, kid, alg), nil
 }
 
 // searching starts a fetch unless one was started within the minute, and returns
 // the end of the last one.
-func (k *keySet) searching(ctx context.Context) <-chan struct{} {
+func (k *RemoteKeys) searching(ctx context.Context) <-chan struct{} {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	now := k.cache.now()
@@ -73,9 +97,9 @@ func (k *keySet) searching(ctx context.Context) <-chan struct{} {
 	return over
 }
 
-// matching filters keys by kid and algorithm. Without a kid the key must be the
+// MatchKeys filters keys by kid and algorithm. Without a kid the key must be the
 // only one of its kind (OpenID Connect Core §10.1).
-func matching(keys []jose.JSONWebKey, kid string, alg jose.SignatureAlgorithm) []jose.JSONWebKey {
+func MatchKeys(keys []jose.JSONWebKey, kid string, alg jose.SignatureAlgorithm) []jose.JSONWebKey {
 	var found []jose.JSONWebKey
 	for _, key := range keys {
 		if (kid == "" || key.KeyID == kid) && signs(key, alg) {
@@ -106,21 +130,17 @@ func signs(key jose.JSONWebKey, alg jose.SignatureAlgorithm) bool {
 	return false
 }
 
-// fetchKeys reads a JWK set. Members that are not public keys of a known kind
-// are left out (RFC 7517 §5).
-func fetchKeys(ctx context.Context, client *http.Client, uri string) ([]jose.JSONWebKey, error) {
-	body, err := fetchJSON(ctx, client, uri)
-	if err != nil {
-		return nil, fmt.Errorf("fetching the provider's keys: %w", err)
-	}
+// ParseKeys reads a JWK set. Members that are not public keys of a known kind are
+// left out (RFC 7517 §5); without any other it is an error.
+func ParseKeys(body []byte) ([]jose.JSONWebKey, error) {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
 	}
 	if err := json.Unmarshal(body, &set); err != nil {
-		return nil, errors.New("reading the provider's keys: malformed JSON")
+		return nil, errors.New("reading keys: malformed JSON")
 	}
 	if len(set.Keys) > maxKeys {
-		return nil, fmt.Errorf("reading the provider's keys: %d, want at most %d", len(set.Keys), maxKeys)
+		return nil, fmt.Errorf("reading keys: %d, want at most %d", len(set.Keys), maxKeys)
 	}
 	var keys []jose.JSONWebKey
 	for _, raw := range set.Keys {
@@ -137,7 +157,7 @@ func fetchKeys(ctx context.Context, client *http.Client, uri string) ([]jose.JSO
 		}
 	}
 	if len(keys) == 0 {
-		return nil, errors.New("reading the provider's keys: none that is usable")
+		return nil, errors.New("reading keys: none that is usable")
 	}
 	return keys, nil
 }
