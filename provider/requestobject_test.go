@@ -194,6 +194,9 @@ func TestParametersAreUTF8(t *testing.T) {
 // What only advises is accepted (OpenID Connect Core §15.1); resource may repeat.
 func TestAdviceIsAccepted(t *testing.T) {
 	w := newWorld(t)
+	w.registerWith(func(portal *eid.RelyingParty) {
+		portal.Resources = []string{"https://a.example.test", "https://b.example.test"}
+	})
 	for _, advice := range []string{
 		"display=page", "display=popup", "display=touch", "display=wap", "display=other", "ui_locales=fr-CA+vi+en", "claims_locales=de",
 		"login_hint=somebody", "login_hint=" + strings.Repeat("x", 3000), "made_up=1", "response_mode=query",

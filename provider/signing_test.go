@@ -154,6 +154,7 @@ func (w *world) signing(s *clientSigner) {
 	w.t.Helper()
 	w.registerWith(func(portal *eid.RelyingParty) {
 		portal.AuthMethod, portal.SecretHashes, portal.JWKS = eid.AuthPrivateKeyJWT, nil, s.jwks(asItIs)
+		portal.Resources = []string{"https://a.example.test", "https://b.example.test"}
 	})
 }
 
