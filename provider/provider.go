@@ -130,6 +130,7 @@ func New(cfg Config, d Deps) (*Provider, error) {
 		return nil, errors.New("every dependency of the provider is needed")
 	}
 	p := &Provider{cfg: cfg, deps: d, origin: u.Scheme + "://" + u.Host, secure: u.Scheme == "https"}
+	gin.SetMode(gin.ReleaseMode) // else gin writes warnings to standard output
 	if err := trustProxies(gin.New(), cfg.Proxies); err != nil {
 		return nil, err
 	}
@@ -145,7 +146,6 @@ func New(cfg Config, d Deps) (*Provider, error) {
 // Handler routes the provider's endpoints. Each answer carries a request
 // reference that the log line of the request repeats.
 func (p *Provider) Handler() http.Handler {
-	gin.SetMode(gin.ReleaseMode)
 	r := gin.New()
 	if err := trustProxies(r, p.cfg.Proxies); err != nil {
 		panic(err) // New tried it

@@ -90,7 +90,7 @@ type gateway struct {
 	state    *statestore.Store
 	handler  http.Handler
 	tell     func(context.Context) error // tells parties of ended sessions
-	tls      *certificate // nil where a proxy speaks TLS
+	tls      *certificate                // nil where a proxy speaks TLS
 	log      *slog.Logger
 	draining atomic.Bool
 }
