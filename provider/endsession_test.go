@@ -124,3 +124,20 @@ func TestSessionEndIsAudited(t *testing.T) {
 		t.Errorf("audit row = %+v, want who, where and the reference", e)
 	}
 }
+
+// A session remembers so many grants. Those that leave its list end, or their
+// tokens would outlive it.
+func TestGrantsThatASessionForgetsEnd(t *testing.T) {
+	w := newWorld(t)
+	a, got := w.signedIn(numberLevel1)
+	for range 63 {
+		a.get(w.authorizeURL("portal", "prompt", "none"))
+	}
+	if status, _, _ := w.userinfo("Bearer " + got.AccessToken); status != http.StatusOK {
+		t.Fatalf("userinfo = %d with a full list, want 200", status)
+	}
+	a.get(w.authorizeURL("portal", "prompt", "none"))
+	if status, _, _ := w.userinfo("Bearer " + got.AccessToken); status != http.StatusUnauthorized {
+		t.Errorf("userinfo = %d after the grant left the list, want 401", status)
+	}
+}
