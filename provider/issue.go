@@ -135,6 +135,9 @@ func (p *Provider) enlist(ctx context.Context, f *flow, g sessionGrant) error {
 			if last := results[len(results)-1]; !last.OK {
 				return errGone
 			}
+			if all := f.browser.session.Grants; len(all) >= maxGrants {
+				return p.burn(ctx, all[0]) // it left the list, so no logout would find it
+			}
 			return nil
 		}
 		who := f.browser.session.Account

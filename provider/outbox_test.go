@@ -170,7 +170,7 @@ func (w *world) eventually(what string, ok func() bool) {
 // and claims.
 func (w *world) openLogoutToken(token string) (jose.Header, map[string]any) {
 	w.t.Helper()
-	res, err := http.Get(w.server.URL + "/keys") //nolint:noctx // a test's own server
+	res, err := http.Get(w.server.URL + "/keys")
 	must(w.t, err)
 	defer func() { _ = res.Body.Close() }()
 	var set jose.JSONWebKeySet
