@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/go-jose/go-jose/v4"
 )
@@ -25,6 +26,10 @@ const (
 // secretMembers are those that only private and symmetric keys have (RFC 7518
 // §6.2.2, §6.3.2, §6.4).
 var secretMembers = []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k"}
+
+// signingAlgs are those that a client's key may be registered for (RFC 7518 §3.1,
+// RFC 8037 §3.1): asymmetric, and none on SHA-1.
+var signingAlgs = []string{"RS256", "PS256", "ES256", "EdDSA"}
 
 func (d decoder) keySet(path string, value any, target *KeySet) {
 	switch v := value.(type) {
@@ -145,6 +150,9 @@ func parseKey(raw json.RawMessage) (key jose.JSONWebKey, problem, remedy string)
 	}
 	if key.Use != "" && key.Use != "sig" {
 		return key, "not for signatures", "use: sig, or leave it out"
+	}
+	if key.Algorithm != "" && !slices.Contains(signingAlgs, key.Algorithm) {
+		return key, "of an algorithm that signs nothing here", "alg: one of " + strings.Join(signingAlgs, ", ") + ", or leave it out"
 	}
 	switch k := key.Key.(type) {
 	case *rsa.PublicKey:

@@ -211,7 +211,7 @@ func TestAccountsAddRefuses(t *testing.T) {
 	for _, tt := range []struct{ name, old, new, want string }{
 		{"number as a JSON number", `"001188000950"`, `1188000950`, "personal_number: a number is not what belongs there"},
 		{"eleven digits", `001188000950`, `00118800095`, "not a personal number"},
-		{"unknown key", `"name"`, `"nmae"`, `unknown field "nmae"`},
+		{"unknown key", `"name"`, `"full_name"`, `unknown field "full_name"`},
 		{"no level", `"level": 2`, `"level": 0`, "level is neither 1 nor 2"},
 		{"level 3", `"level": 2`, `"level": 3`, "level is neither 1 nor 2"},
 		{"birth date", `1988-03-08`, `1988`, "birth date is not a full date"},
