@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 	"text/template"
+	"time"
 )
 
 // Paths at Apache. The module answers all that begins with the first.
@@ -77,6 +78,18 @@ func TestModAuthOpenIDC(t *testing.T) {
 		}
 		if p := b.get(protected); !p.asksToSignIn() {
 			t.Errorf("the protected page after the logout = %d at %s, want the gateway's login", p.status, p.address.Redacted())
+		}
+	})
+	row.step(t, &row.told, gw.offers.logout() && gw.offers.Backchannel, func(t *testing.T) {
+		shown(t, b.through(b.get(protected), who))
+		if p := b.through(b.get(gw.offers.EndSession), nil); len(p.way) < 2 {
+			t.Fatalf("the gateway's own logout = %d after pages %q, want a question and a farewell", p.status, p.way)
+		}
+		// The gateway tells the module in a request of its own, soon.
+		for deadline := time.Now().Add(startTime); !b.get(protected).asksToSignIn(); time.Sleep(100 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("the module's session lives %v after the logout at the gateway", startTime)
+			}
 		}
 	})
 }

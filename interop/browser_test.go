@@ -76,6 +76,8 @@ var (
 	formElement = regexp.MustCompile(`(?s)<form\b([^>]*)>(.*?)</form>`)
 	control     = regexp.MustCompile(`<(input|button)\b([^>]*)>`)
 	attribute   = regexp.MustCompile(`([a-z-]+)="([^"]*)"`)
+	frame       = regexp.MustCompile(`<iframe\b[^>]*\bsrc="([^"]*)"`)
+	link        = regexp.MustCompile(`<a\b([^>]*)>`)
 	heading     = regexp.MustCompile(`(?s)<h1[^>]*>(.*?)</h1>`)
 )
 
@@ -136,11 +138,15 @@ func (b *browser) through(p page, who *person) page {
 		if m := heading.FindStringSubmatch(p.body); m != nil {
 			way = append(way, html.UnescapeString(strings.TrimSpace(m[1])))
 		}
-		f, ok := b.answer(p, who)
-		if !ok {
+		if f, ok := b.answer(p, who); ok {
+			p = b.submit(p, f)
+			continue
+		}
+		next := b.onward(p)
+		if next == "" {
 			break
 		}
-		p = b.submit(p, f)
+		p = b.get(next)
 	}
 	p.way = way
 	return p
@@ -181,6 +187,26 @@ func (b *browser) answer(p page, who *person) (form, bool) {
 		}
 	}
 	return form{}, false
+}
+
+// onward loads the page's frames, as a browser does, and gives the link that leads
+// on, if the page has one.
+func (b *browser) onward(p page) string {
+	b.t.Helper()
+	resolve := func(ref string) string {
+		u, err := p.address.Parse(html.UnescapeString(ref))
+		must(b.t, err)
+		return u.String()
+	}
+	for _, m := range frame.FindAllStringSubmatch(p.body, -1) {
+		b.get(resolve(m[1]))
+	}
+	for _, m := range link.FindAllStringSubmatch(p.body, -1) {
+		if a := attributes(m[1]); strings.Contains(" "+a["class"]+" ", " primary ") {
+			return resolve(a["href"])
+		}
+	}
+	return ""
 }
 
 // asksToSignIn reports whether the page is the gateway's and wants a person.

@@ -44,6 +44,7 @@ type gateway struct {
 type offers struct {
 	Issuer        string   `json:"issuer"`
 	EndSession    string   `json:"end_session_endpoint"`
+	Backchannel   bool     `json:"backchannel_logout_supported"`
 	GrantTypes    []string `json:"grant_types_supported"`
 	AuthMethods   []string `json:"token_endpoint_auth_methods_supported"`
 	ResponseModes []string `json:"response_modes_supported"`
@@ -60,6 +61,7 @@ type registration struct {
 	alg                      string // of ID tokens
 	origin                   string // the relying party's own address
 	callback, signedOut      string // paths there
+	told                     string // path of its back-channel logout; empty without one
 	keyFile                  string // of its private key, for private_key_jwt
 }
 
@@ -147,7 +149,7 @@ func (g *gateway) seed(ctx context.Context, data string) error {
 	}
 	for deadline := time.Now().Add(startTime); json.Unmarshal(out.bytes(), &demo) != nil; time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			return errors.Join(fmt.Errorf("the demo prints no document\n%s", p.log), p.stop())
+			return errors.Join(fmt.Errorf("the demo prints no JSON document but\n%.500s\n%s", out, p.log), p.stop())
 		}
 	}
 	g.offers, err = discover(ctx, "http://"+addr)
@@ -205,6 +207,7 @@ func (g *gateway) register(r *registration) error {
 // config is the gateway's configuration, with the keys of what it offers.
 func (g *gateway) config(addr, data string) map[string]any {
 	var clients []map[string]any
+	allow := []string{} // addresses of parties that the gateway calls
 	for _, r := range parties() {
 		r = g.clients[r.id]
 		if !g.offers.supports(r) {
@@ -225,7 +228,12 @@ func (g *gateway) config(addr, data string) map[string]any {
 			c["refresh"] = true
 		}
 		if g.offers.logout() {
-			c["logout"] = map[string]any{"post_logout_redirect_uris": []string{r.origin + r.signedOut}}
+			logout := map[string]any{"post_logout_redirect_uris": []string{r.origin + r.signedOut}}
+			if g.offers.Backchannel && r.told != "" {
+				logout["backchannel_uri"] = r.origin + r.told
+				allow = append(allow, r.addr())
+			}
+			c["logout"] = logout
 		}
 		if slices.Contains(g.offers.Prompts, "consent") {
 			c["consent"] = map[string]any{"purpose": "thử nghiệm liên thông"}
@@ -234,8 +242,9 @@ func (g *gateway) config(addr, data string) map[string]any {
 	}
 	return map[string]any{
 		"issuer": g.issuer, "listen": addr, "data": data,
-		"limits":  map[string]any{"guesses": 10},
-		"clients": clients,
+		"outbound": map[string]any{"allow": allow},
+		"limits":   map[string]any{"guesses": 10},
+		"clients":  clients,
 		"sources": []map[string]any{{
 			"id": "tai-khoan", "kind": "account", "name": "Tài khoản định danh điện tử", "provider": "eidgate",
 			"window":     map[string]any{"from": "2021-11-09"},
@@ -283,6 +292,9 @@ func (p *person) code() (string, error) {
 	const step = 30 // seconds, RFC 6238
 	now := time.Now()
 	next := max(p.last+1, now.Unix()/step)
+	if now.Unix()%step < step-5 { // the one before is not about to end
+		next = max(p.last+1, now.Unix()/step-1)
+	}
 	if ahead := next - now.Unix()/step; ahead > 1 {
 		time.Sleep(time.Unix((next-1)*step, 0).Sub(now))
 	}

@@ -18,21 +18,20 @@ import (
 
 // row is a line of the report: what one relying party did.
 type row struct {
-	id                                string
-	signIn, userinfo, refresh, logout string
+	signIn, userinfo, refresh, again, logout, told string
 }
 
 // rows are by client id; each test writes its own.
 var rows = map[string]*row{}
 
 func rowOf(id string) *row {
-	rows[id] = &row{id: id}
+	rows[id] = &row{again: "–", told: "–"}
 	return rows[id]
 }
 
 // notOffered notes that the gateway does not do what this relying party needs.
 func (r *row) notOffered() {
-	for _, cell := range []*string{&r.signIn, &r.userinfo, &r.refresh, &r.logout} {
+	for _, cell := range []*string{&r.signIn, &r.userinfo, &r.refresh, &r.again, &r.logout} {
 		*cell = "not offered"
 	}
 }
@@ -41,7 +40,9 @@ func (r *row) notOffered() {
 // after a step that failed.
 func (r *row) step(t *testing.T, cell *string, offered bool, run func(*testing.T)) {
 	t.Helper()
-	name := map[*string]string{&r.signIn: "sign-in", &r.userinfo: "userinfo", &r.refresh: "refresh", &r.logout: "logout"}[cell]
+	name := map[*string]string{
+		&r.signIn: "sign-in", &r.userinfo: "userinfo", &r.refresh: "refresh", &r.again: "again", &r.logout: "logout", &r.told: "told",
+	}[cell]
 	switch {
 	case !offered:
 		*cell = "not offered"
@@ -77,18 +78,18 @@ func writeReport(path string) error {
 
 Written by ` + "`make interop`" + `, which runs each of these programs as a relying party of the built gateway on loopback, with PKCE S256, and
 signs a synthetic person in at Level 2. Every step is driven through a browser's requests. *Not offered*: the gateway's discovery
-document does not have it.
+document does not have it. A dash: not in this software, or not tried.
 
-| software | client authentication | response | ID token | sign-in at Level 2 | userinfo | refresh | logout |
-| --- | --- | --- | --- | --- | --- | --- | --- |
+| software | client authentication | response | ID token | sign-in at Level 2 | userinfo | refresh | again | logout | told |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
 `)
 	for _, rp := range parties() {
 		r := rows[rp.id]
 		if r == nil {
 			return fmt.Errorf("%s was not run", rp.id)
 		}
-		fmt.Fprintf(&out, "| %s | %s | %s | %s | %s | %s | %s | %s |\n",
-			about[rp.id].software, rp.method, rp.mode, rp.alg, r.signIn, r.userinfo, r.refresh, r.logout)
+		fmt.Fprintf(&out, "| %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n",
+			about[rp.id].software, rp.method, rp.mode, rp.alg, r.signIn, r.userinfo, r.refresh, r.again, r.logout, r.told)
 	}
 	out.WriteString(`
 ## What each step means
@@ -96,8 +97,10 @@ document does not have it.
   verifies the ID token's signature, nonce and ` + "`acr`" + ` and opens a session of its own.
 - **userinfo**: its subject is the ID token's.
 - **refresh**: the library parties refresh twice; each time the access token and the refresh token are others and ` + "`acr`" + ` stays Level 2.
+- **again**: a second sign-in in the same browser, with ` + "`prompt=none`" + `, asks nothing.
 - **logout**: the relying party ends its session and sends the browser to the end-session endpoint. Afterwards ` + "`prompt=none`" + ` answers
   ` + "`login_required`" + `, or the protected page leads to the login again.
+- **told**: the person signs out at the gateway; the relying party's session ends by a back-channel logout token.
 
 ## What had to be configured
 `)
