@@ -91,6 +91,12 @@ func TestModAuthOpenIDC(t *testing.T) {
 				t.Fatalf("the module's session lives %v after the logout at the gateway", startTime)
 			}
 		}
+		time.Sleep(500 * time.Millisecond) // the gateway reads the module's answer and notes a refusal
+		for line := range strings.Lines(gw.log.String()) {
+			if strings.Contains(line, "not told of a logout") && strings.Contains(line, rp.id) {
+				t.Errorf("the module refused the logout token: %s", line)
+			}
+		}
 	})
 }
 
