@@ -31,7 +31,7 @@ test: deps build ## run every test: units under the race detector, then end to e
 .PHONY: interop
 interop: build ## sign in with real relying parties; writes docs/interop.md
 	@scripts/interop-deps.sh
-	@go test -tags=interop -count=1 -timeout=9m ./interop
+	@go test -tags=interop -count=1 -timeout=5m ./interop
 
 .PHONY: deps
 deps: ## see to the compiler and the browser that the tests need

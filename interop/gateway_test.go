@@ -148,7 +148,7 @@ func (g *gateway) seed(ctx context.Context, data string) error {
 		Accounts []*person `json:"accounts"`
 	}
 	for deadline := time.Now().Add(startTime); json.Unmarshal(out.bytes(), &demo) != nil; time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
+		if p.ended() || time.Now().After(deadline) {
 			return errors.Join(fmt.Errorf("the demo prints no JSON document but\n%.500s\n%s", out, p.log), p.stop())
 		}
 	}

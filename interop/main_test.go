@@ -28,7 +28,7 @@ func runTests(m *testing.M) int {
 	flag.Parse() //nolint:revive // main of this test
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	ctx, cancel := context.WithTimeout(ctx, 8*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 4*time.Minute)
 	defer cancel()
 
 	dir, err := os.MkdirTemp("", "eidgate-interop-")

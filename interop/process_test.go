@@ -66,6 +66,16 @@ func start(ctx context.Context, addr string, cmd *exec.Cmd) (*process, error) {
 	}
 }
 
+// ended reports whether the process is gone.
+func (p *process) ended() bool {
+	select {
+	case <-p.exited:
+		return true
+	default:
+		return false
+	}
+}
+
 // stop asks the process to end, then ends its whole group.
 func (p *process) stop() error {
 	var err error

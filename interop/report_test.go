@@ -62,8 +62,8 @@ var about = map[string]struct{ software, notes string }{
 	"oauth4webapi-public": {"oauth4webapi", "a public client; `allowInsecureRequests`, for http on loopback"},
 	"oauth4webapi-post":   {"oauth4webapi", ""},
 	"authlib-basic":       {"Authlib", "Flask integration; `code_challenge_method: S256`; the `acr` of the ID token is compared by the application"},
-	"authlib-post":        {"Authlib", "`token_endpoint_auth_method: client_secret_post`"},
-	"mod-auth-openidc":    {"mod_auth_openidc", "`OIDCPKCEMethod S256`; `OIDCAuthRequestParams acr_values=…`; `Require claim acr:" + acr2 + "`"},
+	"authlib-post":        {"Authlib", "`token_endpoint_auth_method: client_secret_post`; Authlib 1.2 looks for errors in a query only, so the application reads `error` of a form post"},
+	"mod-auth-openidc":    {"mod_auth_openidc", "`OIDCPKCEMethod S256`; `OIDCAuthRequestParams acr_values=…`; `Require claim acr:" + acr2 + "`; the redirect URI has `Require valid-user` of its own, or logout tokens are answered 401"},
 	"oauth2-proxy": {
 		"oauth2-proxy",
 		"`--code-challenge-method=S256`; `--acr-values`, and the application checks `acr` in the ID token it is passed; " +

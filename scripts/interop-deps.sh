@@ -22,7 +22,7 @@ if ((${#missing[@]})); then
   log=$(mktemp)
   trap 'rm -f "$log"' EXIT
   # Apache is run by the tests alone: no service of it is started.
-  if ! { apt-get update && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive timeout 300 \
+  if ! { timeout 60 apt-get update && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive timeout 180 \
     apt-get install -y --no-install-recommends "${missing[@]}"; } >"$log" 2>&1; then
     tail -n 20 "$log" >&2
     exit 1
@@ -36,7 +36,7 @@ if ((node_major < 20)); then
 fi
 lock=interop/node/package-lock.json
 if [[ ! interop/node/node_modules/.package-lock.json -nt $lock ]]; then
-  timeout 120 npm ci --prefix interop/node --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
+  timeout 60 npm ci --prefix interop/node --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
 fi
 mkdir -p bin
-(cd interop/oauth2-proxy && timeout 480 go build -trimpath -o ../../bin/oauth2-proxy github.com/oauth2-proxy/oauth2-proxy/v7)
+(cd interop/oauth2-proxy && timeout 240 go build -trimpath -o ../../bin/oauth2-proxy github.com/oauth2-proxy/oauth2-proxy/v7)

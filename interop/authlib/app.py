@@ -64,6 +64,8 @@ def login():
 def callback():
     if (request.method == "POST") != (RESPONSE_MODE == "form_post"):
         raise OAuthError("response_mode", "answered by " + request.method)
+    if "error" in request.form:  # Authlib 1.2 looks for errors in a query only
+        raise OAuthError(request.form["error"], request.form.get("error_description"))
     tokens = gateway.authorize_access_token()
     claims = tokens["userinfo"]  # of the ID token, verified with its nonce
     need_level(claims)
