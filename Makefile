@@ -28,6 +28,11 @@ test: deps build ## run every test: units under the race detector, then end to e
 	@CGO_ENABLED=1 go test -race $$(go list ./... | grep -vx eidgate/cmd/eidgate)
 	@go test -count=1 -timeout=15m ./cmd/eidgate
 
+.PHONY: interop
+interop: build ## sign in with real relying parties; writes docs/interop.md
+	@scripts/interop-deps.sh
+	@go test -tags=interop -count=1 -timeout=5m ./interop
+
 .PHONY: deps
 deps: ## see to the compiler and the browser that the tests need
 	@scripts/deps.sh

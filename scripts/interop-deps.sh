@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# Sees to the relying parties of `make interop`: Debian packages (installed when
+# run by root), the Node packages of interop/node and bin/oauth2-proxy, at the
+# versions that interop/ pins.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+missing=()
+[[ -x /usr/sbin/apache2 ]] || missing+=(apache2-bin)
+[[ -e /usr/lib/apache2/modules/mod_auth_openidc.so ]] || missing+=(libapache2-mod-auth-openidc)
+/usr/bin/python3 -c 'import authlib, flask, requests' 2>/dev/null || missing+=(python3-authlib python3-flask python3-requests)
+command -v node >/dev/null || missing+=(nodejs)
+command -v npm >/dev/null || missing+=(npm)
+
+if ((${#missing[@]})); then
+  if [[ $(id -u) -ne 0 ]] || ! command -v apt-get >/dev/null; then
+    echo "missing for make interop: ${missing[*]}" >&2
+    echo "install with: sudo apt-get update && sudo apt-get install -y --no-install-recommends ${missing[*]}" >&2
+    exit 1
+  fi
+  echo "installing for make interop: ${missing[*]}"
+  log=$(mktemp)
+  trap 'rm -f "$log"' EXIT
+  # Apache is run by the tests alone: no service of it is started.
+  if ! { timeout 60 apt-get update && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive timeout 180 \
+    apt-get install -y --no-install-recommends "${missing[@]}"; } >"$log" 2>&1; then
+    tail -n 20 "$log" >&2
+    exit 1
+  fi
+fi
+
+node_major=$(node -p 'process.versions.node.split(".")[0]')
+if ((node_major < 20)); then
+  echo "make interop needs Node.js 20 or later, this is $(node --version)" >&2
+  exit 1
+fi
+lock=interop/node/package-lock.json
+if [[ ! interop/node/node_modules/.package-lock.json -nt $lock ]]; then
+  timeout 60 npm ci --prefix interop/node --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
+fi
+mkdir -p bin
+(cd interop/oauth2-proxy && timeout 240 go build -trimpath -o ../../bin/oauth2-proxy github.com/oauth2-proxy/oauth2-proxy/v7)
