@@ -85,13 +85,6 @@ func keysConfig(cfg *config.Config) keys.Config {
 	return k
 }
 
-// How long refreshing goes on: without use, at all, and at Level 2.
-const (
-	refreshIdle     = 8 * time.Hour
-	refreshAbsolute = 30 * 24 * time.Hour
-	refreshLevel2   = 24 * time.Hour
-)
-
 // gateway is one process of the gateway, ready to serve.
 type gateway struct {
 	*durable
