@@ -238,6 +238,9 @@ func (p *Provider) parseRequest(params url.Values, rp eid.RelyingParty, to retur
 	case mode != "" && !slices.Contains(modesSupported, mode):
 		return nil, refuse(codeInvalidRequest, "response_mode is not supported")
 	}
+	if to.Mode == modeFormPost && !web.SurvivesFormPost(string(to.State)) {
+		return nil, refuse(codeInvalidRequest, "a form cannot carry this state byte for byte")
+	}
 	req := &request{returnTo: to, Client: rp.ID, Nonce: params.Get("nonce")}
 	var refusal *oauthError
 	if req.Scopes, refusal = parseScope(params.Get("scope"), &rp); refusal != nil {

@@ -199,7 +199,8 @@ func (p *Provider) Handler() http.Handler {
 	r.OPTIONS(pathUserinfo, p.preflight("GET, POST"))
 	r.GET(pathUserinfo, varyOrigin, p.userinfo)
 	r.POST(pathUserinfo, varyOrigin, p.userinfo)
-	r.POST(pathRevoke, p.revocation)
+	r.OPTIONS(pathRevoke, p.preflight("POST"))
+	r.POST(pathRevoke, varyOrigin, p.revocation)
 	r.POST(pathIntrospect, p.introspection)
 
 	// Forms of our own pages come from our own pages only.

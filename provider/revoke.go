@@ -15,6 +15,7 @@ func (p *Provider) revocation(c *gin.Context) {
 	if !ok {
 		return
 	}
+	allowOrigin(c, call.rp)
 	if form.Get("token") == "" {
 		refuse(codeInvalidRequest, "token is missing").write(c, http.StatusBadRequest)
 		return

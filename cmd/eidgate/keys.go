@@ -29,9 +29,9 @@ func newKeys() *cobra.Command {
 
 func newKeysList() *cobra.Command {
 	c := &cobra.Command{Use: "list", Short: "list signing keys with their states", Args: noArgs}
-	path, data := keysFlags(c)
+	where := newBesideFlags(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		return withRing(c.Context(), *path, *data, func(ring *keys.Ring) error {
+		return withRing(c.Context(), where, func(ring *keys.Ring) error {
 			list, err := ring.List(c.Context())
 			if err != nil {
 				return err
@@ -60,7 +60,7 @@ expired. A standby that portals may not have fetched yet is scheduled instead:
 it signs once every cache that lacks it has run out. Running gateways follow
 within seconds.`,
 	}
-	path, data := keysFlags(c)
+	where := newBesideFlags(c)
 	alg := c.Flags().String("alg", "", "algorithm: RS256 or ES256 (required)")
 	reason := c.Flags().String("reason", "", "why, for the audit (required)")
 	c.RunE = func(c *cobra.Command, _ []string) error {
@@ -70,7 +70,7 @@ within seconds.`,
 		if strings.TrimSpace(*reason) == "" {
 			return usageError{errors.New("--reason: say why; the audit keeps it")}
 		}
-		return withRing(c.Context(), *path, *data, func(ring *keys.Ring) error {
+		return withRing(c.Context(), where, func(ring *keys.Ring) error {
 			r, err := ring.Rotate(c.Context(), keys.Algorithm(*alg), "operator:"+operator(), *reason)
 			if err != nil {
 				return err
@@ -86,30 +86,36 @@ within seconds.`,
 	return c
 }
 
-// keysFlags says which gateway's keys: by its configuration, or by the data
-// directory of a demo.
-func keysFlags(c *cobra.Command) (path, data *string) {
-	path = configFlag(c)
-	data = c.Flags().String("data", "", "data directory, instead of a configuration (for a demo)")
-	return path, data
+// withRing opens the key ring of a gateway's data.
+func withRing(ctx context.Context, where *besideFlags, use func(*keys.Ring) error) error {
+	return where.open(ctx, func(d *durable) error { return use(d.ring) })
 }
 
-// withRing opens the key ring of a data directory, beside a gateway that may be
-// running on it.
-func withRing(ctx context.Context, path, data string, use func(*keys.Ring) error) (err error) {
+// besideFlags say which gateway's data to work on, beside the gateway that may be
+// running on it: by its configuration, or by the directory of a demo.
+type besideFlags struct{ config, data *string }
+
+func newBesideFlags(c *cobra.Command) *besideFlags {
+	return &besideFlags{
+		config: configFlag(c),
+		data:   c.Flags().String("data", "", "data directory, instead of a configuration (for a demo)"),
+	}
+}
+
+// open opens the data for use. It makes nothing that is not there.
+func (f *besideFlags) open(ctx context.Context, use func(*durable) error) (err error) {
 	cfg := config.Default()
-	if data != "" {
-		cfg.Data = data
-		cfg.MasterKeyFile = masterKeyPath(data)
-	} else if cfg, err = config.Load(path, os.Environ()); err != nil {
+	if *f.data != "" {
+		cfg.Data, cfg.MasterKeyFile = *f.data, masterKeyPath(*f.data)
+	} else if cfg, err = config.Load(*f.config, os.Environ()); err != nil {
 		return fmt.Errorf("the configuration cannot be used:\n%w", err)
 	}
-	s, err := openDurable(ctx, cfg, slog.New(slog.DiscardHandler), time.Now)
+	d, err := openDurable(ctx, cfg, slog.New(slog.DiscardHandler), time.Now)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.db.Close()) }()
-	return use(s.ring)
+	defer func() { err = errors.Join(err, d.db.Close()) }()
+	return use(d)
 }
 
 // operator is who runs this command, for the audit.
