@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -20,6 +21,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-jose/go-jose/v4"
 	"github.com/pquerna/otp/totp"
 
 	"eidgate/eid"
@@ -34,7 +36,6 @@ import (
 	"eidgate/store"
 	"eidgate/store/sqlstore"
 	"eidgate/store/statestore"
-	"eidgate/web"
 )
 
 // Synthetic people of these tests.
@@ -79,6 +80,7 @@ type world struct {
 // It gives its host and port.
 func (w *world) startUpstream() string {
 	w.upstream = fedtest.StartOpenID(w.t, fedtest.Config{
+		Alg:     jose.ES256, // quick to make
 		Clients: []fedtest.Client{{ID: "gateway", Secret: clientSecret, RedirectURIs: []string{w.server.URL + "/callback/upstream"}}},
 		People:  []fedtest.Person{{Subject: "synthetic", Login: "nguoi-thu", Password: password, ACR: "one"}},
 		Now:     w.clock,
@@ -119,12 +121,16 @@ func (b *syncBuffer) String() string {
 func newWorld(t testing.TB) *world {
 	t.Helper()
 	ctx, dir := t.Context(), t.TempDir()
-	w := &world{t: t, now: time.Now().Truncate(time.Second), people: map[string]eid.AccountID{}, log: &syncBuffer{}, dir: dir}
+	w := &world{t: t, now: time.Now().Truncate(time.Second), people: maps.Clone(seed.people), log: &syncBuffer{}, dir: dir}
 	log := slog.New(slog.NewTextHandler(w.log, nil))
-	sealer, err := keys.LoadSealer(filepath.Join(dir, "master.key"), true, log)
+	for _, name := range []string{"master.key", "eidgate.db"} {
+		raw, err := os.ReadFile(filepath.Join(seed.dir, name))
+		must(t, err)
+		must(t, os.WriteFile(filepath.Join(dir, name), raw, 0o600))
+	}
+	sealer, err := keys.LoadSealer(filepath.Join(dir, "master.key"), false, log)
 	must(t, err)
 	where := sqlstore.Config{Path: filepath.Join(dir, "eidgate.db")}
-	must(t, sqlstore.Migrate(ctx, where))
 	w.db, err = sqlstore.Open(ctx, where, sealer, w.clock)
 	must(t, err)
 	t.Cleanup(func() { must(t, w.db.Close()) })
@@ -136,8 +142,6 @@ func newWorld(t testing.TB) *world {
 	must(t, ring.Load(ctx))
 
 	passwords, err := credential.NewPasswords(0)
-	must(t, err)
-	pages, err := web.New()
 	must(t, err)
 	source, err := account.New(account.Config{}, account.Deps{
 		Accounts: w.db, Passwords: passwords, State: w.state, Audit: w.db, Key: make([]byte, 32),
@@ -169,7 +173,7 @@ func newWorld(t testing.TB) *world {
 				RefreshIdle: 8 * time.Hour, RefreshAbsolute: 30 * 24 * time.Hour, RefreshLevel2: 24 * time.Hour, JWTAccess: 5 * time.Minute,
 			},
 		}, provider.Deps{
-			Clients: w.db, Accounts: w.db, Grants: w.db, Consents: w.db, Sources: registry, State: w.state, Sealer: sealer, Outbox: w.outbox, Events: w.db, Outbound: outbound, Keys: ring, Pages: pages,
+			Clients: w.db, Accounts: w.db, Grants: w.db, Consents: w.db, Sources: registry, State: w.state, Sealer: sealer, Outbox: w.outbox, Events: w.db, Outbound: outbound, Keys: ring, Pages: seed.pages,
 			Log: log, Now: w.clock, Ready: func(context.Context) error { return nil },
 		})
 		must(t, err)
@@ -179,27 +183,8 @@ func newWorld(t testing.TB) *world {
 	handler = w.provider.Handler()
 
 	w.accounts = accounts.New(w.db, w.clock)
-	hash, err := passwords.Hash(ctx, eid.NewSecret(password))
-	must(t, err)
-	w.person(numberLevel2, "Nguyễn Thị Thử", "1988-03-08", "female", eid.Level2, hash, totpSecret)
-	w.person(numberLevel1, "Trần Văn Mẫu", "1990-01-15", "male", eid.Level1, hash, "")
 	w.register()
 	return w
-}
-
-func (w *world) person(number, name, birth, gender string, level eid.Level, hash, totp string) {
-	w.t.Helper()
-	n, err := eid.ParsePersonalNumber(number)
-	must(w.t, err)
-	id, err := w.accounts.Create(w.t.Context(), accounts.NewAccount{
-		Person: eid.Person{
-			Type: eid.Citizen, Identifier: eid.IdentifierOf(n), Name: name, BirthDate: birth, Gender: gender, Nationality: "VNM", Address: "Số 1 phố Thử Nghiệm",
-		},
-		Level: level, Status: eid.Active, Phone: eid.Contact{Value: "0900000001", Verified: true},
-		Email: eid.Contact{Value: "nguoi-thu@example.test"}, PasswordHash: hash, TOTPSecret: eid.NewSecret(totp),
-	}, "operator:test")
-	must(w.t, err)
-	w.people[number] = id
 }
 
 // register declares three parties: portal (level 1, secret), high (level 2,
