@@ -73,7 +73,7 @@ func TestOAuth2Proxy(t *testing.T) {
 		}
 	})
 	row.step(t, &row.refresh, gw.offers.refresh(), func(t *testing.T) {
-		time.Sleep(1500 * time.Millisecond) // past --cookie-refresh
+		time.Sleep(2100 * time.Millisecond) // past --cookie-refresh=1s, which counts whole seconds
 		p := b.get(rp.origin + "/")
 		a := p.answer(t, rp.origin, http.StatusOK)
 		if p.body == first.body || a.ACR != acr2 || a.Subject != subject {
