@@ -17,7 +17,7 @@ func TestConsentAsksOnce(t *testing.T) {
 	w := newWorld(t)
 	a := w.browser()
 	p := a.submit(a.get(w.authorizeURL("portal")), "personal_number", numberLevel1, "password", password)
-	wantPage(t, p, http.StatusOK, "Xác nhận chia sẻ", "Trần Văn Mẫu", "nguoi-thu@example.test", `value="decline"`)
+	wantPage(t, p, http.StatusOK, "Xác nhận chia sẻ", "Trần Văn Mẫu", "nguoi-thu@example.test", "15/01/1990", "Nam", `value="decline"`)
 	if strings.Contains(p.body, numberLevel1) || strings.Contains(p.body, "900000001") {
 		t.Error("the page shows a whole number")
 	}

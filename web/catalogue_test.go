@@ -92,6 +92,9 @@ func used(t *testing.T) (required, optional []string) {
 	for _, claim := range ConsentClaims() {
 		required = append(required, "claim."+claim)
 	}
+	for _, gender := range []string{"male", "female"} {
+		required = append(required, ConsentClaim{Name: "gender", Value: gender}.Coded())
+	}
 	return append(required, ProblemCredentials, ProblemNumberMissing, ProblemPassword, ProblemCode,
 		ProblemCodeMissing, ProblemSourceFailed), optional
 }

@@ -26,8 +26,16 @@ func (d ConsentData) Asks() bool { return d.LegalBasis == "" }
 // ConsentClaim is one value that the portal is about to be told.
 type ConsentClaim struct {
 	Name   string // one of ConsentClaims
-	Value  string // as shown: masked where it must be
+	Value  string // as shown: masked where it must be; of gender male or female
 	Source string // whose data it is, by name
+}
+
+// Coded is the message id of a value that has words, such as a gender, else "".
+func (c ConsentClaim) Coded() string {
+	if c.Name == "gender" && (c.Value == "male" || c.Value == "female") {
+		return "claim.gender." + c.Value
+	}
+	return ""
 }
 
 // Ends gives what a masked value shows, such as 789 of "••• ••• ••• 789": screen

@@ -204,8 +204,12 @@ func checkForms(t *testing.T, all []*element) {
 			t.Errorf("form %d carries %v, want csrf, and login unless it logs out", f.form, carried[f.form])
 		}
 	}
+	ids := map[string]bool{}
+	for _, f := range named(all, "form") {
+		ids[f.attrs["id"]] = f.attrs["id"] != ""
+	}
 	for _, b := range named(all, "button") {
-		if b.form == 0 || strings.TrimSpace(b.text) == "" {
+		if b.form == 0 && !ids[b.attrs["form"]] || strings.TrimSpace(b.text) == "" {
 			t.Errorf("button %v without a form or a name", b.attrs)
 		}
 		if _, ok := b.attrs["formnovalidate"]; b.attrs["value"] == ActionCancel && !ok {
