@@ -30,7 +30,13 @@ func (p *Provider) startLogin(c *gin.Context, req *request) {
 	}
 	switch {
 	case errors.Is(err, errGone):
+		idle := f.browser.session
 		f.browser = p.newBrowser()
+		if idle.Account != "" {
+			f.browser.session.Idle = &idleSession{Account: idle.Account, Grants: idle.Grants}
+		} else {
+			f.browser.session.Idle = idle.Idle
+		}
 	case err != nil:
 		p.fail(c, f, err)
 		return

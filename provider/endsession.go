@@ -76,7 +76,7 @@ func (p *Provider) endSession(ctx context.Context, b browser, e ending) (session
 // removeSession takes the session out of its slot if it is as b knows it.
 func (p *Provider) removeSession(ctx context.Context, b browser, e ending) (bool, error) {
 	key := b.handle.key(kindSession)
-	ops := []store.Op{store.CompareAndSet(key, b.raw, b.raw, p.cfg.Lifetimes.SessionIdle)}
+	ops := []store.Op{store.CompareAndSet(key, b.raw, b.raw, p.keepFor(b.session))}
 	ops = append(append(append(ops, e.conditions...), store.Take(key)), e.after...)
 	results, err := p.deps.State.Apply(ctx, b.handle.slot, ops...)
 	switch {
@@ -109,9 +109,9 @@ func (p *Provider) recordEnd(ctx context.Context, s session, grants []sessionGra
 		if err != nil {
 			return err
 		}
-		notices = append(notices, eid.LogoutNotice{
-			ID: randomText(16), Client: rp.ID, Subject: sub, SID: s.sid(rp.ID), CreatedAt: p.deps.Now(),
-		})
+		for _, sid := range (session{Grants: grants}).sids(rp.ID) {
+			notices = append(notices, eid.LogoutNotice{ID: randomText(16), Client: rp.ID, Subject: sub, SID: sid, CreatedAt: p.deps.Now()})
+		}
 	}
 	entry := eid.AuditEntry{
 		At: p.deps.Now(), Actor: "holder", Action: eid.ActionSessionEnded, Account: s.Account, Client: e.client, Ref: e.ref,
@@ -188,7 +188,7 @@ func (p *Provider) replaceSession(ctx context.Context, f *flow, prove func(sessi
 		}
 		e := ending{
 			why: endedOtherPerson, client: f.login.Request.Client, ref: ref, conditions: []store.Op{keepLogin},
-			after: []store.Op{store.PutIfAbsent(next.key(kindSession), sessionRaw, p.cfg.Lifetimes.SessionIdle)},
+			after: []store.Op{store.PutIfAbsent(next.key(kindSession), sessionRaw, p.keepFor(proven))},
 		}
 		done := true
 		if old.Account != "" && old.Account != proven.Account {

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"eidgate/eid"
 	"eidgate/store/sqlstore"
@@ -139,5 +140,53 @@ func TestGrantsThatASessionForgetsEnd(t *testing.T) {
 	a.get(w.authorizeURL("portal", "prompt", "none"))
 	if status, _, _ := w.userinfo("Bearer " + got.AccessToken); status != http.StatusUnauthorized {
 		t.Errorf("userinfo = %d after the grant left the list, want 401", status)
+	}
+}
+
+// A session that went idle still ends its tokens at a logout: they live longer.
+func TestLogoutOfAnIdleSession(t *testing.T) {
+	for name, back := range map[string]func(w *world, a *agent) string{
+		"by the cookie that is left": func(*world, *agent) string { return "" },
+		"after another sign-in of the same person": func(w *world, a *agent) string {
+			p := a.signIn(w.authorizeURL("portal"), numberLevel1)
+			return w.redeem(p.back.Query().Get("code")).IDToken
+		},
+	} {
+		w := newWorld(t)
+		w.notified()
+		w.registerWith(func(portal *eid.RelyingParty) { portal.Refresh = true })
+		a, got := w.signedIn(numberLevel1)
+		w.pass(2 * time.Hour)
+		wantError(t, a.get(w.authorizeURL("portal", "prompt", "none")), "login_required")
+		hint := got.IDToken
+		if newer := back(w, a); newer != "" {
+			hint = newer
+		}
+		a.logout(hint)
+		if again := w.refresh(got.RefreshToken); again.Error != "invalid_grant" {
+			t.Errorf("%s: refresh after the logout = %d %s, want invalid_grant", name, again.status, again.Error)
+		}
+		w.run(w.provider)
+		told := false
+		for !told {
+			_, claims := w.openLogoutToken(w.told[0].next())
+			told = claims["sid"] == got.claims["sid"]
+		}
+	}
+}
+
+// A party that asks often pushes out its own grants, never another's.
+func TestBusyPartyForgetsNobody(t *testing.T) {
+	w := newWorld(t)
+	a := w.browser()
+	first := w.redeem(a.signIn(w.authorizeURL("portal"), numberLevel2).back.Query().Get("code"))
+	a.share(a.get(w.authorizeURL("native")))
+	for range 70 {
+		if p := a.get(w.authorizeURL("native", "prompt", "none")); p.back == nil || !p.back.Query().Has("code") {
+			t.Fatalf("silent sign-in: %d %v", p.status, p.back)
+		}
+	}
+	if status, _, _ := w.userinfo("Bearer " + first.AccessToken); status != http.StatusOK {
+		t.Errorf("the quiet party's token: %d, want 200", status)
 	}
 }

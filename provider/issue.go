@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -99,7 +100,10 @@ func (p *Provider) grant(ctx context.Context, f *flow, d decision, ref string) (
 		return handle{}, err
 	}
 	code := newHandle()
-	if err := p.enlist(ctx, f, sessionGrant{Client: req.Client, Slot: code.slot, Family: code.key(kindFamily)}); err != nil {
+	if err := p.enlist(ctx, f, sessionGrant{
+		Client: req.Client, SID: f.browser.session.sid(req.Client), Slot: code.slot, Family: code.key(kindFamily),
+		Until: now.Add(p.longestToken(&req.rp, acr.Level)).Unix(),
+	}); err != nil {
 		return handle{}, err
 	}
 	record, err := json.Marshal(grantRecord{
@@ -115,15 +119,28 @@ func (p *Provider) grant(ctx context.Context, f *flow, d decision, ref string) (
 	return code, nil
 }
 
+// longestToken is how long tokens of a grant may live at most.
+func (p *Provider) longestToken(rp *eid.RelyingParty, level eid.Level) time.Duration {
+	l := p.cfg.Lifetimes
+	switch {
+	case !rp.Refresh:
+		return l.Code + l.AccessToken
+	case level == eid.Level2:
+		return l.RefreshLevel2 + l.AccessToken
+	}
+	return l.RefreshAbsolute + l.AccessToken
+}
+
 // enlist ends the login and puts the grant on the session's list, in one step. A
 // session that another tab changed meanwhile is read again.
 func (p *Provider) enlist(ctx context.Context, f *flow, g sessionGrant) error {
-	for range 8 {
-		raw, err := json.Marshal(f.browser.session.granted(g, p.deps.Now()))
+	for range maxRaces {
+		listed := f.browser.session.granted(g, p.deps.Now())
+		raw, err := json.Marshal(listed)
 		if err != nil {
 			return fmt.Errorf("writing session: %w", err)
 		}
-		ops := []store.Op{store.CompareAndSet(f.browser.handle.key(kindSession), f.browser.raw, raw, p.cfg.Lifetimes.SessionIdle)}
+		ops := []store.Op{store.CompareAndSet(f.browser.handle.key(kindSession), f.browser.raw, raw, p.keepFor(listed))}
 		if f.raw != nil {
 			ops = append(ops, store.Take(loginKey(f.login.ID)))
 		}
@@ -135,8 +152,10 @@ func (p *Provider) enlist(ctx context.Context, f *flow, g sessionGrant) error {
 			if last := results[len(results)-1]; !last.OK {
 				return errGone
 			}
-			if all := f.browser.session.Grants; len(all) >= maxGrants {
-				return p.burn(ctx, all[0]) // it left the list, so no logout would find it
+			for _, old := range f.browser.session.Grants {
+				if !slices.Contains(listed.Grants, old) {
+					return p.burn(ctx, old) // it left the list, so no logout would find it
+				}
 			}
 			return nil
 		}

@@ -60,6 +60,8 @@ func (p *Provider) logout(c *gin.Context) {
 		return
 	}
 	switch {
+	case !living && b.session.Account != "" && !req.unsure && p.means(c, req, b.session):
+		p.endAndLeave(c, b, req) // the session went idle; its tokens did not
 	case !living && req.hint != nil && !req.unsure && req.URI != "":
 		p.leave(c, req.target())
 	case !living:
@@ -149,7 +151,7 @@ func (p *Provider) register(c *gin.Context, req *logoutRequest) bool {
 // means reports whether the hint is of this session: its sid, and with it the
 // same person.
 func (p *Provider) means(c *gin.Context, req *logoutRequest, s session) bool {
-	if req.hint == nil || req.rp == nil || !equalText(req.hint.SID, s.sid(req.rp.ID)) {
+	if req.hint == nil || req.rp == nil || !slices.Contains(s.sids(req.rp.ID), req.hint.SID) {
 		return false
 	}
 	sub, err := p.subjectAt(c.Request.Context(), req.rp, s.Account)
@@ -160,7 +162,8 @@ func (p *Provider) means(c *gin.Context, req *logoutRequest, s session) bool {
 	return equalText(req.hint.Subject, sub)
 }
 
-// person finds the session of this browser's cookie, if somebody is signed in.
+// person finds the session of this browser's cookie, and whether somebody is
+// signed in: one that has gone idle is found too.
 // The last result is false when the request is answered already.
 func (p *Provider) person(c *gin.Context) (browser, bool, bool) {
 	h, ok := p.cookieHandle(c)
@@ -170,7 +173,7 @@ func (p *Provider) person(c *gin.Context) (browser, bool, bool) {
 	b, _, err := p.loadBrowser(c.Request.Context(), h)
 	switch {
 	case errors.Is(err, errGone):
-		return browser{}, false, true
+		return b, false, true
 	case err != nil:
 		p.pageFailure(c, err)
 		return browser{}, false, false
@@ -319,7 +322,7 @@ func (p *Provider) frameOf(rp *eid.RelyingParty, s session) (frame, origin strin
 		if u.RawQuery != "" {
 			u.RawQuery += "&"
 		}
-		u.RawQuery += url.Values{"iss": {p.cfg.Issuer}, "sid": {s.sid(rp.ID)}}.Encode()
+		u.RawQuery += url.Values{"iss": {p.cfg.Issuer}, "sid": {latest(s.sids(rp.ID))}}.Encode()
 	}
 	return u.String(), u.Scheme + "://" + u.Host
 }
@@ -344,4 +347,12 @@ func namesOf(parties []eid.RelyingParty) []string {
 		names = append(names, rp.Name)
 	}
 	return names
+}
+
+// latest is the last entry of a list, empty of an empty one.
+func latest(list []string) string {
+	if len(list) == 0 {
+		return ""
+	}
+	return list[len(list)-1]
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -18,12 +19,15 @@ import (
 // session is what one browser is to the gateway. It begins nameless, when the
 // first login starts, and is given a person by a proof.
 type session struct {
-	ID        string             `json:"id"`
-	Account   eid.AccountID      `json:"account,omitempty"`
-	Proofs    []federation.Proof `json:"proofs,omitempty"`
-	Grants    []sessionGrant     `json:"grants,omitempty"`
-	StartedAt time.Time          `json:"started_at"`
-	SeenAt    time.Time          `json:"seen_at"`
+	ID      string             `json:"id"`
+	Account eid.AccountID      `json:"account,omitempty"`
+	Proofs  []federation.Proof `json:"proofs,omitempty"`
+	Grants  []sessionGrant     `json:"grants,omitempty"`
+	// Idle is what an idle session of this browser left: grants whose tokens still
+	// live. They join the session if the same person comes back.
+	Idle      *idleSession `json:"idle,omitempty"`
+	StartedAt time.Time    `json:"started_at"`
+	SeenAt    time.Time    `json:"seen_at"`
 }
 
 // Bounds of a session's lists; the oldest entries go first.
@@ -32,26 +36,80 @@ const (
 	maxGrants = 64
 )
 
+// idleSession is a session that went idle, as far as a later logout needs it.
+type idleSession struct {
+	Account eid.AccountID  `json:"account"`
+	Grants  []sessionGrant `json:"grants"`
+}
+
 // sessionGrant is a grant that was made from a session: where its tokens are, so
 // that they end with it, and whom to tell.
 type sessionGrant struct {
 	Client string `json:"client"`
+	SID    string `json:"sid"`
 	Slot   string `json:"slot"`
 	Family string `json:"family"`
+	Until  int64  `json:"until"` // seconds since 1970: when its last token ends at the latest
 }
 
 // sid names the session to one party (OpenID Connect Back-Channel Logout §2.1).
 // Two parties see two names, or they could tell that they share a visitor.
 func (s session) sid(client string) string { return hashText(s.ID + "\x00" + client) }
 
-// granted adds a grant to the list.
+// sids are the names by which a party knows the grants of the session, the latest
+// last. Grants that outlived an idle session keep the name of that one.
+func (s session) sids(client string) []string {
+	var list []string
+	for _, g := range s.Grants {
+		if g.Client == client && !slices.Contains(list, g.SID) {
+			list = append(list, g.SID)
+		}
+	}
+	return list
+}
+
+// granted adds a grant to the list. Where the list is full another one leaves it.
 func (s session) granted(g sessionGrant, now time.Time) session {
 	s.SeenAt = now
 	s.Grants = append(append([]sessionGrant(nil), s.Grants...), g)
-	if len(s.Grants) > maxGrants {
-		s.Grants = s.Grants[len(s.Grants)-maxGrants:]
+	if i := s.crowdedOut(); i >= 0 {
+		s.Grants = slices.Delete(s.Grants, i, i+1)
 	}
 	return s
+}
+
+// crowdedOut is the grant that a list too long gives up, -1 where there is room:
+// the oldest of the party that has most. Whoever asks often pushes out its own.
+func (s session) crowdedOut() int {
+	if len(s.Grants) <= maxGrants {
+		return -1
+	}
+	count, first := map[string]int{}, map[string]int{}
+	for i, g := range s.Grants {
+		if count[g.Client]++; count[g.Client] == 1 {
+			first[g.Client] = i
+		}
+	}
+	most := s.Grants[0].Client
+	for client, n := range count {
+		if n > count[most] || n == count[most] && first[client] < first[most] {
+			most = client
+		}
+	}
+	return first[most]
+}
+
+// keepFor is how long the record of a session stays: as long as it is a session,
+// and after that as long as tokens made from it live, so that a logout finds them.
+func (p *Provider) keepFor(s session) time.Duration {
+	if s.Account == "" {
+		return p.cfg.Lifetimes.Login
+	}
+	keep := p.cfg.Lifetimes.SessionIdle
+	for _, g := range s.Grants {
+		keep = max(keep, time.Unix(g.Until, 0).Sub(p.deps.Now()))
+	}
+	return min(keep, store.MaxTTL)
 }
 
 // Kinds of records in a browser's slot.
@@ -107,7 +165,8 @@ func (p *Provider) newBrowser() browser {
 }
 
 // loadBrowser reads the living session of the cookie, together with whatever
-// else the caller wants of the slot. errGone means there is none.
+// else the caller wants of the slot. errGone means there is none; where it has
+// only gone idle it is returned all the same, for its end.
 func (p *Provider) loadBrowser(ctx context.Context, h handle, ops ...store.Op) (browser, []store.Result, error) {
 	results, err := p.deps.State.Apply(ctx, h.slot, append([]store.Op{store.Get(h.key(kindSession))}, ops...)...)
 	if err != nil {
@@ -122,7 +181,7 @@ func (p *Provider) loadBrowser(ctx context.Context, h handle, ops ...store.Op) (
 	}
 	now := p.deps.Now()
 	if now.Sub(b.session.SeenAt) > p.cfg.Lifetimes.SessionIdle || now.Sub(b.session.StartedAt) > p.cfg.Lifetimes.SessionAbsolute {
-		return browser{}, nil, errGone
+		return b, nil, errGone
 	}
 	return b, results[1:], nil
 }
@@ -138,7 +197,7 @@ func (p *Provider) touch(ctx context.Context, b *browser) error {
 	if err != nil {
 		return fmt.Errorf("writing session: %w", err)
 	}
-	_, err = p.deps.State.Apply(ctx, b.handle.slot, store.CompareAndSet(b.handle.key(kindSession), b.raw, raw, p.cfg.Lifetimes.SessionIdle))
+	_, err = p.deps.State.Apply(ctx, b.handle.slot, store.CompareAndSet(b.handle.key(kindSession), b.raw, raw, p.keepFor(b.session)))
 	if err != nil {
 		return fmt.Errorf("keeping session: %w", err)
 	}
@@ -153,10 +212,13 @@ func (s session) prove(proof federation.Proof, fresh bool, now time.Time) sessio
 	switch {
 	case s.Account != proof.Account:
 		s.ID, s.StartedAt, s.Proofs, s.Grants = randomText(16), now, nil, nil
+		if s.Idle != nil && s.Idle.Account == proof.Account {
+			s.Grants = s.Idle.Grants
+		}
 	case fresh:
 		s.Proofs = nil
 	}
-	s.Account, s.SeenAt = proof.Account, now
+	s.Account, s.SeenAt, s.Idle = proof.Account, now, nil
 	// A new array: the old session may still be read.
 	s.Proofs = append(append([]federation.Proof(nil), s.Proofs...), proof)
 	if len(s.Proofs) > maxProofs {
