@@ -57,12 +57,15 @@ func (p *Provider) giveConsent(ctx context.Context, f *flow, ref string) error {
 	if len(share) == 0 {
 		return nil
 	}
-	if before.Covers(nil, now) {
-		share = append(share, before.Claims...)
+	until := now.Add(p.cfg.Lifetimes.Consent)
+	if notListed := func(claim string) bool { return !slices.Contains(share, claim) }; before.Covers(nil, now) &&
+		slices.ContainsFunc(before.Claims, notListed) {
+		// What the page did not list stays agreed to, and no longer than it was.
+		share, until = slices.Concat(share, before.Claims), before.Until
 		slices.Sort(share)
 		share = slices.Compact(share)
 	}
-	given := eid.ConsentGiven{Account: f.holder.ID, Client: req.Client, Claims: share, GivenAt: now, Until: now.Add(p.cfg.Lifetimes.Consent)}
+	given := eid.ConsentGiven{Account: f.holder.ID, Client: req.Client, Claims: share, GivenAt: now, Until: until}
 	entry := eid.AuditEntry{At: now, Actor: "holder", Action: eid.ActionConsentGiven, Account: f.holder.ID, Client: req.Client, Ref: ref}
 	if err := p.deps.Consents.GiveConsent(ctx, given, entry); err != nil {
 		return fmt.Errorf("recording consent: %w", err)
@@ -74,6 +77,13 @@ func (p *Provider) giveConsent(ctx context.Context, f *flow, ref string) error {
 func (p *Provider) showConsent(c *gin.Context, f *flow, d decision) {
 	req := &f.login.Request
 	share := shared(req, f.holder)
+	if !slices.Equal(f.login.Shown, share) {
+		f.login.Shown = share
+		if err := p.save(c.Request.Context(), f); err != nil {
+			p.fail(c, f, err)
+			return
+		}
+	}
 	values := claimValues(f.holder, &eid.Grant{}, share)
 	data := web.ConsentData{
 		Common: p.common(c, f), HolderName: f.holder.Person.Name, MaskedNumber: f.holder.Person.Identifier.String(),

@@ -111,3 +111,24 @@ func TestConsentWithdrawn(t *testing.T) {
 	}
 	wantError(t, a.get(w.authorizeURL("portal", "prompt", "none")), "consent_required")
 }
+
+// Agreeing means what the page listed: neither more, nor the rest for longer.
+func TestConsentIsForWhatWasShown(t *testing.T) {
+	w := newWorld(t)
+	a := w.browser()
+	a.signIn(w.authorizeURL("portal", "scope", "openid profile"), numberLevel1)
+	before, err := w.db.Consent(t.Context(), w.people[numberLevel1], "portal")
+	must(t, err)
+	w.pass(100 * 24 * time.Hour)
+	p := a.get(w.authorizeURL("portal", "scope", "openid email"))
+	p = a.submit(p, "personal_number", numberLevel1, "password", password)
+	wantPage(t, p, http.StatusOK, "nguoi-thu@example.test")
+	if p = a.submit(p, "action", "share"); p.back == nil {
+		t.Fatalf("status %d", p.status)
+	}
+	after, err := w.db.Consent(t.Context(), w.people[numberLevel1], "portal")
+	must(t, err)
+	if !after.Until.Equal(before.Until) || !after.Covers([]string{"email", "name"}, w.clock()) {
+		t.Errorf("consent until %v with %v, want until %v with email and name", after.Until, after.Claims, before.Until)
+	}
+}

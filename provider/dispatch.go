@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/gin-gonic/gin"
 
@@ -222,7 +223,7 @@ func (p *Provider) act(c *gin.Context, f *flow, form url.Values) {
 		l.OtherPerson, l.Source, l.Step = false, "", nil
 	case action == web.ActionStepUp && d.stage == stageStepUp:
 		l.SteppingUp, l.Level, l.Source, l.Step = true, d.level, "", nil
-	case action == web.ActionShare && d.stage == stageConsent:
+	case action == web.ActionShare && d.stage == stageConsent && slices.Equal(l.Shown, shared(&l.Request, f.holder)):
 		if err := p.giveConsent(ctx, f, ref(c)); err != nil {
 			p.fail(c, f, err)
 			return

@@ -4,15 +4,22 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
+	"time"
 
 	"eidgate/eid"
 )
 
-// sealedHint begins a login_hint that is sealed already.
+// sealedHint begins a login_hint that is sealed for one redirect of ours.
 const sealedHint = "sealed."
 
-func hintContext(client string) string { return "login_hint/" + client }
+// hintCarried is how long a hint in an address counts: one redirect. Addresses are
+// kept by histories and proxies, and a hint may be a personal number.
+const hintCarried = time.Minute
+
+func hintContext(client string) string    { return "login_hint/" + client }
+func carriedContext(client string) string { return "login_hint in an address/" + client }
 
 // coverHint seals the login_hint of a form before the form becomes an address:
 // what a portal took care to keep out of addresses stays out of them.
@@ -21,26 +28,41 @@ func (p *Provider) coverHint(params url.Values) error {
 	if len(hint) != 1 || strings.HasPrefix(hint[0], sealedHint) {
 		return nil
 	}
-	sealed, err := p.sealHint(hint[0], client)
-	if err != nil {
-		return err
-	}
 	params.Del("login_hint")
-	if sealed != nil {
-		params.Set("login_hint", sealedHint+base64.RawURLEncoding.EncodeToString(sealed))
+	if hint[0] == "" || len(hint[0]) > maxHint {
+		return nil
 	}
+	sealed, err := p.deps.Sealer.Seal(fmt.Appendf(nil, "%d %s", p.deps.Now().Unix(), hint[0]), carriedContext(client))
+	if err != nil {
+		return fmt.Errorf("sealing login_hint: %w", err)
+	}
+	params.Set("login_hint", sealedHint+base64.RawURLEncoding.EncodeToString(sealed))
 	return nil
+}
+
+// carriedHint opens what coverHint sealed; anything else, or later, is no hint.
+func (p *Provider) carriedHint(text, client string) string {
+	sealed, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil || len(sealed) > 2*maxHint {
+		return ""
+	}
+	plain, err := p.deps.Sealer.Open(sealed, carriedContext(client))
+	if err != nil {
+		return ""
+	}
+	at, hint, _ := strings.Cut(string(plain), " ")
+	seconds, err := strconv.ParseInt(at, 10, 64)
+	if age := p.deps.Now().Sub(time.Unix(seconds, 0)); err != nil || age < -time.Second || age > hintCarried {
+		return ""
+	}
+	return hint
 }
 
 // sealHint seals a login_hint for the login record. One that is too long is none:
 // a hint may always be ignored (OpenID Connect Core §3.1.2.1).
 func (p *Provider) sealHint(hint, client string) ([]byte, error) {
 	if text, ok := strings.CutPrefix(hint, sealedHint); ok {
-		sealed, err := base64.RawURLEncoding.DecodeString(text)
-		if err != nil || len(sealed) > 2*maxHint {
-			return nil, nil //nolint:nilerr // not one of ours: no hint
-		}
-		return sealed, nil
+		hint = p.carriedHint(text, client)
 	}
 	if hint == "" || len(hint) > maxHint {
 		return nil, nil

@@ -26,6 +26,8 @@ type login struct {
 	SteppingUp bool `json:"stepping_up,omitempty"`
 	// Stayed: the holder declined the offer of a higher level.
 	Stayed bool `json:"stayed,omitempty"`
+	// Shown are the claims that the consent page last listed: agreeing means these.
+	Shown []string `json:"shown,omitempty"`
 	// Consented: the holder agreed in this login to what is shared.
 	Consented bool `json:"consented,omitempty"`
 	// Source is the chosen one; empty asks for a choice.

@@ -233,6 +233,12 @@ func TestLoginHint(t *testing.T) {
 			t.Errorf("hint %.20q: status %d, want the form", hint, p.status)
 		}
 	}
+	// One that an address carried counts for one redirect and no longer.
+	w.pass(61 * time.Second)
+	late := w.browser().get(w.authorizeURL("portal", "login_hint", p.back.Query().Get("login_hint")))
+	if strings.Contains(late.body, filled) || late.status != http.StatusOK {
+		t.Errorf("a hint of a minute ago: status %d, want a form without it", late.status)
+	}
 	// A hint sealed for one party opens for no other.
 	moved := w.authorizeURL("high", "login_hint", p.back.Query().Get("login_hint"))
 	if p := w.browser().get(moved); strings.Contains(p.body, filled) || p.status != http.StatusOK {
