@@ -1,0 +1,77 @@
+package fedtest
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+// logout is the end_session_endpoint (OpenID Connect RP-Initiated Logout §2). It
+// asks nobody, and returns only to what the client registered.
+func (p *OpenID) logout(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	id, target := q.Get("client_id"), q.Get("post_logout_redirect_uri")
+	if hint := q.Get("id_token_hint"); hint != "" {
+		audience, ok := p.audienceOf(hint)
+		if !ok || id != "" && id != audience {
+			http.Error(w, "wrong id_token_hint", http.StatusBadRequest)
+			return
+		}
+		id = audience
+	}
+	client, known := p.client(id)
+	back, err := url.Parse(target)
+	if id != "" && !known || target != "" && !slices.Contains(client.PostLogoutURIs, target) || err != nil {
+		http.Error(w, "unknown client or return address", http.StatusBadRequest)
+		return
+	}
+	if cookie, err := r.Cookie(SessionCookie); err == nil {
+		p.mu.Lock()
+		p.sessions.take(cookie.Value, p.cfg.Now())
+		p.mu.Unlock()
+	}
+	http.SetCookie(w, &http.Cookie{
+		Name: SessionCookie, Path: "/", MaxAge: -1, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+		Secure: strings.HasPrefix(p.cfg.Issuer, "https:"),
+	})
+	w.Header().Set("Cache-Control", "no-store")
+	if target == "" {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		_, _ = io.WriteString(w, "signed out\n")
+		return
+	}
+	if state := q.Get("state"); state != "" {
+		params := back.Query()
+		params.Set("state", state)
+		back.RawQuery = params.Encode()
+	}
+	http.Redirect(w, r, back.String(), http.StatusSeeOther)
+}
+
+// audienceOf reads the client that an ID token was issued to, expired or not.
+func (p *OpenID) audienceOf(idToken string) (string, bool) {
+	signed, err := jose.ParseSigned(idToken, []jose.SignatureAlgorithm{p.cfg.Alg})
+	if err != nil {
+		return "", false
+	}
+	p.mu.Lock()
+	keys := append([]signingKey{p.signing}, p.retired...)
+	p.mu.Unlock()
+	for _, key := range keys {
+		payload, err := signed.Verify(key.public())
+		if err != nil {
+			continue
+		}
+		var claims struct {
+			Audience string `json:"aud"`
+		}
+		err = json.Unmarshal(payload, &claims)
+		return claims.Audience, err == nil && claims.Audience != ""
+	}
+	return "", false
+}
