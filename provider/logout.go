@@ -191,7 +191,7 @@ func (p *Provider) showLogout(c *gin.Context, b browser, req *logoutRequest) {
 		p.pageFailure(c, err)
 		return
 	}
-	req.Via = p.originsOfEnds(c, b.session)
+	req.Via = p.originsOfEnds(c, b.session, req)
 	packed, err := json.Marshal(req)
 	if err != nil {
 		p.pageFailure(c, err)

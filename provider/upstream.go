@@ -34,7 +34,7 @@ type stop struct{ state, address string }
 // upstreamStops lists where to lead the browser, and the names of the sources
 // where the holder has to sign out alone.
 func (p *Provider) upstreamStops(c *gin.Context, s session, req *logoutRequest) (stops []stop, unreached []string) {
-	p.eachUpstream(c, s, func(src eid.Source, next stop) {
+	p.eachUpstream(c, s, req, func(src eid.Source, next stop) {
 		// Chromium holds redirects after a form to the page's form-action; beyond
 		// it the browser would be stuck.
 		if next.address == "" || req.confirmed && !slices.Contains(req.Via, originOf(next.address)) {
@@ -47,9 +47,9 @@ func (p *Provider) upstreamStops(c *gin.Context, s session, req *logoutRequest) 
 }
 
 // originsOfEnds are the origins that a logout of this session leads to.
-func (p *Provider) originsOfEnds(c *gin.Context, s session) []string {
+func (p *Provider) originsOfEnds(c *gin.Context, s session, req *logoutRequest) []string {
 	var origins []string
-	p.eachUpstream(c, s, func(_ eid.Source, next stop) {
+	p.eachUpstream(c, s, req, func(_ eid.Source, next stop) {
 		if o := originOf(next.address); o != "" && !slices.Contains(origins, o) {
 			origins = append(origins, o)
 		}
@@ -59,7 +59,7 @@ func (p *Provider) originsOfEnds(c *gin.Context, s session) []string {
 
 // eachUpstream visits the sources with a session of their own that gave the
 // proofs of a session, each once. The stop has no address where there is none.
-func (p *Provider) eachUpstream(c *gin.Context, s session, visit func(src eid.Source, next stop)) {
+func (p *Provider) eachUpstream(c *gin.Context, s session, req *logoutRequest, visit func(src eid.Source, next stop)) {
 	ctx, cancel := context.WithTimeout(c.Request.Context(), upstreamTime)
 	defer cancel()
 	var seen []string
@@ -77,7 +77,8 @@ func (p *Provider) eachUpstream(c *gin.Context, s session, visit func(src eid.So
 			continue // its pages are ours
 		}
 		next := stop{state: randomText(secretBytes)}
-		if ender, ok := speaker.(federation.LogoutSource); ok {
+		// Where the confirmation page led nowhere, nobody is asked again.
+		if ender, ok := speaker.(federation.LogoutSource); ok && (!req.confirmed || len(req.Via) > 0) {
 			next.address, err = ender.Logout(ctx, federation.LogoutRequest{Return: p.cfg.Issuer + pathLoggedOut, State: next.state})
 			if err != nil {
 				note(c, "source", src.ID, "err", err)

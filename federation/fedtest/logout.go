@@ -15,7 +15,7 @@ import (
 // asks nobody, and returns only to what the client registered.
 func (p *OpenID) logout(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
-	id, target := q.Get("client_id"), q.Get("post_logout_redirect_uri")
+	id := q.Get("client_id")
 	if hint := q.Get("id_token_hint"); hint != "" {
 		audience, ok := p.audienceOf(hint)
 		if !ok || id != "" && id != audience {
@@ -25,8 +25,8 @@ func (p *OpenID) logout(w http.ResponseWriter, r *http.Request) {
 		id = audience
 	}
 	client, known := p.client(id)
-	back, err := url.Parse(target)
-	if id != "" && !known || target != "" && !slices.Contains(client.PostLogoutURIs, target) || err != nil {
+	to := slices.Index(client.PostLogoutURIs, q.Get("post_logout_redirect_uri"))
+	if id != "" && !known || to < 0 && q.Get("post_logout_redirect_uri") != "" {
 		http.Error(w, "unknown client or return address", http.StatusBadRequest)
 		return
 	}
@@ -40,22 +40,32 @@ func (p *OpenID) logout(w http.ResponseWriter, r *http.Request) {
 		Secure: strings.HasPrefix(p.cfg.Issuer, "https:"),
 	})
 	w.Header().Set("Cache-Control", "no-store")
-	if target == "" {
+	if to < 0 {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		_, _ = io.WriteString(w, "signed out\n")
 		return
 	}
-	if state := q.Get("state"); state != "" {
-		params := back.Query()
-		params.Set("state", state)
-		back.RawQuery = params.Encode()
+	goBack(w, r, client.PostLogoutURIs[to], q.Get("state"))
+}
+
+// goBack returns to a registered address.
+func goBack(w http.ResponseWriter, r *http.Request, address, state string) {
+	target, err := url.Parse(address)
+	if err != nil {
+		http.Error(w, "malformed return address", http.StatusBadRequest)
+		return
 	}
-	http.Redirect(w, r, back.String(), http.StatusSeeOther)
+	if state != "" {
+		params := target.Query()
+		params.Set("state", state)
+		target.RawQuery = params.Encode()
+	}
+	http.Redirect(w, r, target.String(), http.StatusSeeOther)
 }
 
 // audienceOf reads the client that an ID token was issued to, expired or not.
 func (p *OpenID) audienceOf(idToken string) (string, bool) {
-	signed, err := jose.ParseSigned(idToken, []jose.SignatureAlgorithm{p.cfg.Alg})
+	signed, err := jose.ParseSignedCompact(idToken, []jose.SignatureAlgorithm{p.cfg.Alg})
 	if err != nil {
 		return "", false
 	}
