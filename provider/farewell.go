@@ -58,9 +58,13 @@ func (p *Provider) keepFarewell(ctx context.Context, f farewell) (string, error)
 	return pathLoggedOut + "?" + url.Values{"page": {h.String()}}.Encode(), nil
 }
 
-// loggedOut shows the last page of a logout. It says the same, without names,
-// once the record is gone.
+// loggedOut takes browsers back from a source, and shows the last page of a
+// logout. It says the same, without names, once the record is gone.
 func (p *Provider) loggedOut(c *gin.Context) {
+	if next, ok := p.takeReturn(c); ok {
+		p.leave(c, next)
+		return
+	}
 	var f farewell
 	if h, ok := parseHandle(c.Query("page")); ok {
 		results, err := p.deps.State.Apply(c.Request.Context(), h.slot, store.Get(h.key(kindFarewell)))

@@ -23,12 +23,17 @@ type logoutRequest struct {
 	// URI is where to go afterwards: one that the client registered, or empty.
 	URI   string `json:"uri,omitempty"`
 	State []byte `json:"state,omitempty"`
+	// Via are the origins of sources that the confirmation page may lead to.
+	Via []string `json:"via,omitempty"`
 
 	rp *eid.RelyingParty // Client as registered; nil without one
 	// hint is a right ID token of the client; nil without one.
 	hint *idTokenClaims
 	// unsure: something in the request was not right, so a person decides.
 	unsure bool
+	// confirmed: the request comes from the confirmation page, which limits the
+	// redirects that follow.
+	confirmed bool
 }
 
 // target is the address to return to, empty without one.
@@ -189,6 +194,7 @@ func (p *Provider) showLogout(c *gin.Context, b browser, req *logoutRequest) {
 		p.pageFailure(c, err)
 		return
 	}
+	req.Via = p.originsOfEnds(c, b.session, req)
 	packed, err := json.Marshal(req)
 	if err != nil {
 		p.pageFailure(c, err)
@@ -197,7 +203,7 @@ func (p *Provider) showLogout(c *gin.Context, b browser, req *logoutRequest) {
 	data := web.LogoutData{Common: web.Common{Ref: ref(c)}, Portals: namesOf(parties)}
 	data.Form = web.Hidden{Action: pathLogoutConfirm, Login: base64.RawURLEncoding.EncodeToString(packed)}
 	data.Form.CSRF = b.session.seal(data.Form.Login)
-	var ends []string
+	ends := slices.Clone(req.Via)
 	if req.rp != nil {
 		data.Portal, data.PortalURL = req.rp.Name, req.rp.URL
 		ends = append(ends, originOf(req.rp.URL))
@@ -243,6 +249,7 @@ func (p *Provider) confirmLogout(c *gin.Context) {
 		p.pageFailure(c, err) // we sealed it
 		return
 	}
+	req.confirmed = true
 	if !p.register(c, req) {
 		return
 	}
@@ -262,7 +269,8 @@ func (p *Provider) confirmLogout(c *gin.Context) {
 }
 
 // endAndLeave ends the session and sends the browser on: through the frames of
-// the parties that are told in the front channel, where there are any.
+// the parties that are told in the front channel, where there are any, and past
+// the sources that the holder signed in at.
 func (p *Provider) endAndLeave(c *gin.Context, b browser, req *logoutRequest) {
 	ctx := c.Request.Context()
 	ended, err := p.endSession(ctx, b, ending{why: endedLogout, client: req.Client, ref: ref(c)})
@@ -280,13 +288,17 @@ func (p *Provider) endAndLeave(c *gin.Context, b browser, req *logoutRequest) {
 		p.pageFailure(c, err)
 		return
 	}
+	stops, unreached := p.upstreamStops(c, ended, req)
 	next := req.target()
 	if next == "" {
-		if next, err = p.keepFarewell(ctx, p.farewellOf(req, parties)); err != nil {
+		last := p.farewellOf(req, parties)
+		last.NotTold = append(last.NotTold, unreached...)
+		if next, err = p.keepFarewell(ctx, last); err != nil {
 			p.pageFailure(c, err)
 			return
 		}
 	}
+	next = p.leadThrough(c, stops, next)
 	data := web.LoggingOutData{Common: web.Common{Ref: ref(c)}, Portals: namesOf(parties), Next: next}
 	var origins []string
 	for _, rp := range parties {

@@ -80,10 +80,11 @@ type world struct {
 // It gives its host and port.
 func (w *world) startUpstream() string {
 	w.upstream = fedtest.StartOpenID(w.t, fedtest.Config{
-		Alg:     jose.ES256, // quick to make
-		Clients: []fedtest.Client{{ID: "gateway", Secret: clientSecret, RedirectURIs: []string{w.server.URL + "/callback/upstream"}}},
-		People:  []fedtest.Person{{Subject: "synthetic", Login: "nguoi-thu", Password: password, ACR: "one"}},
-		Now:     w.clock,
+		Alg: jose.ES256, // quick to make
+		Clients: []fedtest.Client{{ID: "gateway", Secret: clientSecret, RedirectURIs: []string{w.server.URL + "/callback/upstream", w.server.URL + "/callback/second"},
+			PostLogoutURIs: []string{w.server.URL + "/logout/done"}}},
+		People: []fedtest.Person{{Subject: "synthetic", Login: "nguoi-thu", Password: password, ACR: "one"}},
+		Now:    w.clock,
 	})
 	return strings.TrimPrefix(w.upstream.Issuer(), "http://")
 }

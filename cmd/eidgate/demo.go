@@ -149,7 +149,8 @@ func legacyProvider(cfg *config.Config, ports demoPorts, files *demoFiles, now f
 		}
 		c.Clients = append(c.Clients, fedtest.Client{
 			ID: src.OpenID.ClientID, Secret: files.LegacySecret,
-			RedirectURIs: []string{cfg.Issuer + "/callback/" + src.ID},
+			RedirectURIs:   []string{cfg.Issuer + "/callback/" + src.ID},
+			PostLogoutURIs: []string{cfg.Issuer + "/logout/done"},
 		})
 	}
 	for _, u := range demo.LegacyUsers() {

@@ -91,3 +91,25 @@ func TestLogoutOfAParty(t *testing.T) {
 	r := portal.request("prompt", "none")
 	portal.refused(r, a.get(r.address), "login_required")
 }
+
+// A logout goes on at the legacy provider, which would sign the next person in
+// without a password otherwise.
+func TestLogoutAtLegacyProvider(t *testing.T) {
+	d := linked(t)
+	portal, a, user := d.party(t, "portal-1"), d.browser(t), d.user(t, "nguoi-dung-la")
+	r := portal.request()
+	got := portal.redeem(r, a.legacy(a.get(r.address), sourceLegacy, user.Username, user.Password))
+	uri := strings.TrimSuffix(portal.URL, "/") + "/signed-out"
+	p := a.get(d.Issuer + "/logout?" + url.Values{
+		"id_token_hint": {got.raw}, "post_logout_redirect_uri": {uri}, "state": {"s"},
+	}.Encode())
+	if _, next, moves := strings.Cut(p.header.Get("Refresh"), ";url="); moves {
+		p = a.get(next) // once the frames of the portals have loaded
+	}
+	if p.back == nil || p.back.String() != uri+"?state=s" {
+		t.Fatalf("logout = %d to %v, want %s?state=s", p.status, p.back, uri)
+	}
+	if p = a.press(a.get(portal.request().address), "source", sourceLegacy); !p.offers("username", "") {
+		t.Errorf("the legacy provider shows %q, want it to ask who is there", p.title())
+	}
+}

@@ -87,8 +87,8 @@ func (p *OpenID) Sign(how Signing) {
 	p.faults.signing = how
 }
 
-// Break makes an endpoint fail: PathDiscovery, PathKeys, PathToken or
-// PathUserInfo.
+// Break makes an endpoint fail: PathDiscovery, PathKeys, PathToken,
+// PathUserInfo or PathLogout.
 func (p *OpenID) Break(path string, how Breakage) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

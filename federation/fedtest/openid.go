@@ -31,6 +31,8 @@ type Client struct {
 	ID           string
 	Secret       string // empty: a public client
 	RedirectURIs []string
+	// PostLogoutURIs are where a logout may lead back to.
+	PostLogoutURIs []string
 }
 
 // Person is a synthetic person.
@@ -118,6 +120,7 @@ const (
 	PathLogin     = "/login"
 	PathToken     = "/token"
 	PathUserInfo  = "/userinfo"
+	PathLogout    = "/logout" // end_session_endpoint
 	pathStyle     = "/style.css"
 )
 
@@ -130,6 +133,7 @@ func (p *OpenID) Handler() http.Handler {
 	mux.HandleFunc("POST "+PathLogin, p.login)
 	mux.HandleFunc("POST "+PathToken, p.breakable(p.token))
 	mux.HandleFunc("GET "+PathUserInfo, p.breakable(p.userInfo))
+	mux.HandleFunc("GET "+PathLogout, p.breakable(p.logout))
 	mux.HandleFunc("GET "+pathStyle, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "max-age=300")
 		http.ServeFileFS(w, r, assets, "assets/style.css")

@@ -16,13 +16,16 @@ import (
 	"eidgate/federation/fedtest"
 )
 
-const callback = "http://127.0.0.1:1/cb"
+const (
+	callback  = "http://127.0.0.1:1/cb"
+	signedOut = "http://127.0.0.1:1/out?a=b"
+)
 
 func start(t *testing.T) (*fedtest.OpenID, *http.Client) {
 	t.Helper()
 	p := fedtest.StartOpenID(t, fedtest.Config{
 		Alg: jose.ES256, Title: "Bưu điện <thử>",
-		Clients: []fedtest.Client{{ID: "c", Secret: "s+/ %", RedirectURIs: []string{callback}}},
+		Clients: []fedtest.Client{{ID: "c", Secret: "s+/ %", RedirectURIs: []string{callback}, PostLogoutURIs: []string{signedOut}}},
 		People:  []fedtest.Person{{Subject: "u-1", Login: "one", Password: "pw", ACR: "low", Name: "Người Giả Định", Email: "one@example.vn"}},
 	})
 	jar, err := cookiejar.New(nil)

@@ -25,6 +25,7 @@ func (p *OpenID) discovery(w http.ResponseWriter, _ *http.Request) {
 		"token_endpoint":                                 p.cfg.Issuer + PathToken,
 		"userinfo_endpoint":                              p.cfg.Issuer + PathUserInfo,
 		"jwks_uri":                                       p.cfg.Issuer + PathKeys,
+		"end_session_endpoint":                           p.cfg.Issuer + PathLogout,
 		"response_types_supported":                       []string{"code"},
 		"response_modes_supported":                       []string{"query"},
 		"grant_types_supported":                          []string{"authorization_code"},

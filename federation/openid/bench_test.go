@@ -65,7 +65,7 @@ func newBench(t *testing.T, alg jose.SignatureAlgorithm) *bench {
 	b.provider = fedtest.StartOpenID(t, fedtest.Config{
 		Alg: alg, Now: b.theirs.Now, Title: "Synthetic provider",
 		Clients: []fedtest.Client{
-			{ID: clientID, Secret: secret, RedirectURIs: []string{callback}},
+			{ID: clientID, Secret: secret, RedirectURIs: []string{callback}, PostLogoutURIs: []string{afterLogout}},
 			{ID: "public", RedirectURIs: []string{callback}},
 		},
 		People: []fedtest.Person{
