@@ -47,7 +47,7 @@ format:
 vet:
 	@go vet ./...
 lint:
-	@$(call tool,golangci-lint) run
+	@$(call tool,golangci-lint) run --allow-parallel-runners
 generated:
 	@$(call tool,sqlc) diff -f store/sqlstore/sqlc.yaml || { echo "make generate is due" >&2; exit 1; }
 vuln:
