@@ -64,6 +64,16 @@ type Contact struct {
 	Verified bool // proved by a code; else self-declared
 }
 
+// Declared is what a holder says of themselves (OpenID Connect Core §5.1). All of
+// it is optional, and none of it is ever compared with a registry.
+type Declared struct {
+	Nickname          string
+	PreferredUsername string // never a personal or passport number
+	Profile           string // https URL of a page about the holder
+	Picture           string // https URL of an image
+	Website           string // https URL
+}
+
 // Account is one person's account: at most one active per identifier.
 type Account struct {
 	ID       AccountID
@@ -73,6 +83,7 @@ type Account struct {
 	OwnFloor Level // the least level the holder allows; LevelNone when never set
 	Phone    Contact
 	Email    Contact
+	Declared Declared
 	Factors  []Factor // enrolled means of sign-in
 	Locks    []Lock   // those in force, oldest first
 	// UpdatedAt is when the row last changed.

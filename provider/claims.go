@@ -25,7 +25,10 @@ var scopesSupported = []string{scopeOpenID, scopeProfile, scopeEmail, scopePhone
 
 // claimsOf lists the claims that each scope releases.
 var claimsOf = map[string][]string{
-	scopeProfile: {"name", "family_name", "middle_name", "given_name", "gender", "birthdate", "locale", "zoneinfo", "updated_at"},
+	scopeProfile: {
+		"name", "family_name", "middle_name", "given_name", "nickname", "preferred_username", "profile", "picture", "website",
+		"gender", "birthdate", "locale", "zoneinfo", "updated_at",
+	},
 	scopeEmail:   {"email", "email_verified"},
 	scopePhone:   {"phone_number", "phone_number_verified"},
 	scopeAddress: {"address"},
@@ -126,6 +129,16 @@ func claimValue(a *eid.Account, g *eid.Grant, claim string) any {
 		return middle
 	case "given_name":
 		return given
+	case "nickname":
+		return a.Declared.Nickname
+	case "preferred_username":
+		return a.Declared.PreferredUsername
+	case "profile":
+		return a.Declared.Profile
+	case "picture":
+		return a.Declared.Picture
+	case "website":
+		return a.Declared.Website
 	case "gender":
 		return a.Person.Gender
 	case "birthdate":

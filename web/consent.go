@@ -53,6 +53,7 @@ func (c ConsentClaim) Ends() string {
 func ConsentClaims() []string {
 	return []string{
 		"name", "gender", "birthdate", "email", "phone_number", "address",
+		"nickname", "preferred_username", "profile", "picture", "website",
 		"eid_personal_number", "eid_subject_type", "eid_source", "nationalities",
 		"updated_at", "locale", "zoneinfo",
 	}

@@ -103,8 +103,8 @@ func TestConsentAsksOrInforms(t *testing.T) {
 // the page.
 func TestUnknownClaimIsNotShared(t *testing.T) {
 	captureLog(t)
-	w := render(newPages(t), Page{Name: "consent", Data: ConsentData{Claims: []ConsentClaim{{Name: "picture", Value: "x"}}}})
-	if w.Code != 500 || strings.Contains(w.Body.String(), "picture") {
+	w := render(newPages(t), Page{Name: "consent", Data: ConsentData{Claims: []ConsentClaim{{Name: "shoe_size", Value: "x"}}}})
+	if w.Code != 500 || strings.Contains(w.Body.String(), "shoe_size") {
 		t.Errorf("status = %d, want a clean 500:\n%s", w.Code, w.Body)
 	}
 }

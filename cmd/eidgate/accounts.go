@@ -46,6 +46,8 @@ The person is a JSON document:
    "gender": "female", "nationality": "VNM", "address": "…", "level": 2,
    "phone": "+84900000901", "phone_verified": true, "email": "thu@example.test", "email_verified": true}
 
+What the person says of themselves may be added: "nickname", "preferred_username", and the
+https URLs "profile", "picture", "website".
 A foreigner has "passport_number" and "passport_country" in place of "personal_number".`,
 	}
 	path := configFlag(c)
@@ -89,6 +91,12 @@ type personFile struct {
 	PhoneVerified   bool      `json:"phone_verified"`
 	Email           string    `json:"email"`
 	EmailVerified   bool      `json:"email_verified"`
+	// What the person says of themselves.
+	Nickname          string `json:"nickname"`
+	PreferredUsername string `json:"preferred_username"`
+	Profile           string `json:"profile"` // https URL, as the two below
+	Picture           string `json:"picture"`
+	Website           string `json:"website"`
 }
 
 func (f accountFiles) read(stdin io.Reader) (accounts.NewAccount, eid.Secret, error) {
@@ -153,6 +161,9 @@ func parsePerson(raw []byte) (accounts.NewAccount, error) {
 	return accounts.NewAccount{
 		Person: person, Level: p.Level, Status: eid.Active,
 		Phone: eid.Contact{Value: p.Phone, Verified: p.PhoneVerified}, Email: eid.Contact{Value: p.Email, Verified: p.EmailVerified},
+		Declared: eid.Declared{
+			Nickname: p.Nickname, PreferredUsername: p.PreferredUsername, Profile: p.Profile, Picture: p.Picture, Website: p.Website,
+		},
 	}, nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"io"
+	"maps"
 	"math/big"
 	"net"
 	"net/http"
@@ -155,7 +156,7 @@ func TestConformanceConfiguration(t *testing.T) {
 	})
 
 	res, body := send(http.MethodGet, "/authorize?"+url.Values{
-		"client_id": {"conformance-1"}, "response_type": {"code"}, "scope": {"openid profile"}, "state": {"s"}, "nonce": {"n"},
+		"client_id": {"conformance-1"}, "response_type": {"code"}, "scope": {"openid profile email address phone"}, "state": {"s"}, "nonce": {"n"},
 		"redirect_uri": {"https://localhost.emobix.co.uk:8443/test/a/eidgate/callback"},
 	}.Encode(), nil)
 	if res.Proto != "HTTP/2.0" || res.Header.Get("Strict-Transport-Security") == "" {
@@ -170,6 +171,7 @@ func TestConformanceConfiguration(t *testing.T) {
 	if back.Query().Get("code") == "" {
 		t.Fatalf("no code: %d %s\n%s", res.StatusCode, back, body)
 	}
+	conformanceClaims(t, c, client, back.Query().Get("code"))
 	must(t, server.Process.Signal(syscall.SIGTERM))
 	if err := server.Wait(); err != nil {
 		t.Errorf("serve ended with %v\n%s", err, &c.log)
@@ -181,6 +183,49 @@ func TestConformanceConfiguration(t *testing.T) {
 	for _, private := range []string{"203.0.113.9", "001188000950", password, back.Query().Get("code")} {
 		if strings.Contains(log, private) {
 			t.Errorf("the log holds %q", private)
+		}
+	}
+}
+
+// conformanceClaims redeems a code of all scopes: userinfo has every claim of
+// OpenID Connect Core §5.4, of which the suite misses any that lacks.
+func conformanceClaims(t *testing.T, c *conformanceRun, client *http.Client, code string) {
+	t.Helper()
+	call := func(path string, form url.Values, authenticate func(*http.Request), into any) {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://"+c.addr+path, strings.NewReader(form.Encode()))
+		must(t, err)
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		authenticate(r)
+		res, err := client.Do(r)
+		must(t, err)
+		defer func() { _ = res.Body.Close() }()
+		if res.StatusCode != http.StatusOK {
+			t.Fatalf("%s: status %d, want 200", path, res.StatusCode)
+		}
+		must(t, json.NewDecoder(res.Body).Decode(into))
+	}
+	var tokens struct {
+		Access string `json:"access_token"`
+	}
+	call("/token", url.Values{
+		"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {"https://localhost.emobix.co.uk:8443/test/a/eidgate/callback"},
+	}, func(r *http.Request) { r.SetBasicAuth("conformance-1", c.secret(t, "client-1")) }, &tokens)
+	var claims map[string]any
+	call("/userinfo", nil, func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+tokens.Access) }, &claims)
+	got := slices.Sorted(maps.Keys(claims))
+	want := strings.Fields(`sub name given_name family_name middle_name nickname profile picture website gender birthdate zoneinfo
+		locale updated_at preferred_username email email_verified address phone_number phone_number_verified`)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("userinfo has %v, want %v", got, want)
+	}
+	for name, value := range map[string]any{
+		"nickname": "Thủ", "preferred_username": "tuan-thu", "profile": "https://example.test/tuan-thu",
+		"picture": "https://example.test/tuan-thu.png", "website": "https://tuan-thu.example.test/",
+	} {
+		if claims[name] != value {
+			t.Errorf("%s = %v, want %v", name, claims[name], value)
 		}
 	}
 }
@@ -215,6 +260,8 @@ func TestAccountsAddRefuses(t *testing.T) {
 		{"no level", `"level": 2`, `"level": 0`, "level is neither 1 nor 2"},
 		{"level 3", `"level": 2`, `"level": 3`, "level is neither 1 nor 2"},
 		{"birth date", `1988-03-08`, `1988`, "birth date is not a full date"},
+		{"number as username", `"tuan-thu"`, `"001188000951"`, "preferred username is like an identity number"},
+		{"http picture", `"https://example.test/tuan-thu.png"`, `"http://example.test/tuan-thu.png"`, "picture is not an https URL"},
 		{"no number", `"personal_number": "001188000950",`, ``, "want personal_number, or passport_number"},
 		{"two documents", "}\n", "}{}\n", "more than one JSON document"},
 	} {

@@ -84,6 +84,17 @@ func foreigner() accounts.NewAccount {
 	return n
 }
 
+func declared() eid.Declared {
+	return eid.Declared{
+		Nickname: "Thử", PreferredUsername: "thu-nghiem", Profile: "https://example.test/thu?a=b#c",
+		Picture: "https://example.test:8443/thu.png", Website: "https://thử.example.test/",
+	}
+}
+
+func declares(d eid.Declared) func(*accounts.NewAccount) {
+	return func(n *accounts.NewAccount) { n.Declared = d }
+}
+
 func TestCreateChecks(t *testing.T) {
 	id := func(kind eid.IdentifierKind, country, number string) func(*accounts.NewAccount) {
 		return func(n *accounts.NewAccount) { n.Person.Identifier = eid.NewIdentifier(kind, country, number) }
@@ -101,6 +112,36 @@ func TestCreateChecks(t *testing.T) {
 		{"pending", citizen, func(n *accounts.NewAccount) { n.Status = eid.PendingActivation }, ""},
 		{"own floor at the level", citizen, func(n *accounts.NewAccount) { n.OwnFloor = eid.Level1 }, ""},
 		{"born today", citizen, func(n *accounts.NewAccount) { n.Person.BirthDate = "2026-03-01" }, ""},
+
+		{"declared", citizen, declares(declared()), ""},
+		{"username with digits", citizen, declares(eid.Declared{PreferredUsername: "mau1990"}), ""},
+		{"short username of digits", citizen, declares(eid.Declared{PreferredUsername: "12345678"}), ""},
+		{"long username of digits", citizen, declares(eid.Declared{PreferredUsername: "1234567890123"}), ""},
+		{"username in Vietnamese", citizen, declares(eid.Declared{PreferredUsername: "Thử Nghiệm"}), ""},
+
+		{"username a number", citizen, declares(eid.Declared{PreferredUsername: "001188000901"}), "preferred username is like"},
+		{"username the own number", citizen, declares(eid.Declared{PreferredUsername: number}), "preferred username is like"},
+		{"username a spaced number", citizen, declares(eid.Declared{PreferredUsername: "001 188\u00a0000-901"}), "preferred username is like"},
+		{"username an underscored number", citizen, declares(eid.Declared{PreferredUsername: "001_188_000_901"}), "preferred username is like"},
+		{"username a number in wide digits", citizen, declares(eid.Declared{PreferredUsername: "００１１８８０００９０１"}), "preferred username is like"},
+		{"username a number of no century", citizen, declares(eid.Declared{PreferredUsername: "001988000901"}), "preferred username is like"},
+		{"username an old number", citizen, declares(eid.Declared{PreferredUsername: "012345678"}), "preferred username is like"},
+		{"username of ten digits", citizen, declares(eid.Declared{PreferredUsername: "0123456789"}), "preferred username is like"},
+		{"username the own passport", foreigner, declares(eid.Declared{PreferredUsername: "p-1234567"}), "preferred username is like"},
+		{"long username", citizen, declares(eid.Declared{PreferredUsername: strings.Repeat("a", 201)}), "preferred username is too long"},
+		{"long nickname", citizen, declares(eid.Declared{Nickname: strings.Repeat("ễ", 67)}), "nickname is too long"},
+		{"CRLF in nickname", citizen, declares(eid.Declared{Nickname: "a\r\nb"}), "nickname holds control"},
+		{"http profile", citizen, declares(eid.Declared{Profile: "http://a.example.test/"}), "profile is not an https URL"},
+		{"script as profile", citizen, declares(eid.Declared{Profile: "javascript:alert(1)"}), "profile is not an https URL"},
+		{"picture in the text", citizen, declares(eid.Declared{Picture: "data:image/png;base64,AA=="}), "picture is not an https URL"},
+		{"relative picture", citizen, declares(eid.Declared{Picture: "/a.png"}), "picture is not an https URL"},
+		{"picture of no host", citizen, declares(eid.Declared{Picture: "https://:443/a.png"}), "picture is not an https URL"},
+		{"opaque picture", citizen, declares(eid.Declared{Picture: "https:a.png"}), "picture is not an https URL"},
+		{"user in website", citizen, declares(eid.Declared{Website: "https://bank.example@a.example.test/"}), "website is not an https URL"},
+		{"space in website", citizen, declares(eid.Declared{Website: "https://a.example.test/b c"}), "website is not an https URL"},
+		{"broken website", citizen, declares(eid.Declared{Website: "https://a.example.test/%zz"}), "website is not an https URL"},
+		{"long website", citizen, declares(eid.Declared{Website: "https://a.example.test/" + strings.Repeat("a", 200)}), "website is too long"},
+		{"NUL in website", citizen, declares(eid.Declared{Website: "https://a.example.test/\x00"}), "website holds control"},
 
 		{"no level", citizen, func(n *accounts.NewAccount) { n.Level = eid.LevelNone }, "level"},
 		{"level 3", citizen, func(n *accounts.NewAccount) { n.Level = 3 }, "level"},
@@ -166,6 +207,10 @@ func TestCreateNamesEveryFault(t *testing.T) {
 func TestCreateNormalises(t *testing.T) {
 	n, store := citizen(), &fake{}
 	n.Person.Name = "  Nguye\u0302\u0303n Thu\u031b\u0309 "
+	n.Declared = eid.Declared{
+		Nickname: " Thu\u031b\u0309 ", PreferredUsername: "thu\u031b\u0309\n", Profile: " https://a.test/thu\u031b",
+		Picture: "https://a.test/thu\u031b\t", Website: "https://thu\u031b.test ",
+	}
 	n.PasswordHash, n.TOTPSecret = "hash", eid.NewSecret("JBSWY3DP")
 	id, err := accounts.New(store, clock).Create(t.Context(), n, "operator:A")
 	if err != nil {
@@ -174,6 +219,12 @@ func TestCreateNormalises(t *testing.T) {
 	r := store.records[0]
 	if r.Person.Name != "Nguyễn Thử" {
 		t.Errorf("name = %+q, want NFC without outer space", r.Person.Name)
+	}
+	told := eid.Declared{
+		Nickname: "Thử", PreferredUsername: "thử", Profile: "https://a.test/thư", Picture: "https://a.test/thư", Website: "https://thư.test",
+	}
+	if r.Declared != told {
+		t.Errorf("declared = %+q, want NFC without outer space", r.Declared)
 	}
 	if r.ID != id || !r.CreatedAt.Equal(stamp()) || !r.UpdatedAt.Equal(stamp()) {
 		t.Errorf("record %s of %v, want %s of %v", r.ID, r.CreatedAt, id, stamp())

@@ -3,6 +3,7 @@ package accounts
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -28,6 +29,7 @@ type NewAccount struct {
 	OwnFloor     eid.Level  // at most Level; LevelNone when never set
 	Phone        eid.Contact
 	Email        eid.Contact
+	Declared     eid.Declared
 	PasswordHash string     // encoded; empty: no password
 	TOTPSecret   eid.Secret // base32; zero: no second factor
 }
@@ -38,6 +40,7 @@ func (n NewAccount) normal() NewAccount {
 	for _, s := range []*string{
 		&n.Person.Name, &n.Person.Address, &n.Person.BirthDate, &n.Person.Gender, &n.Person.Nationality,
 		&n.Phone.Value, &n.Email.Value,
+		&n.Declared.Nickname, &n.Declared.PreferredUsername, &n.Declared.Profile, &n.Declared.Picture, &n.Declared.Website,
 	} {
 		*s = norm.NFC.String(strings.TrimSpace(*s))
 	}
@@ -60,6 +63,7 @@ func (n NewAccount) check(now time.Time) error {
 	f.add(err != nil, "birth date is not a full date")
 	f.add(err == nil && born.After(now), "birth date lies ahead")
 	f.identifier(n.Person)
+	f.declared(n.Declared, n.Person.Identifier)
 	return f.err()
 }
 
@@ -68,7 +72,7 @@ func (n NewAccount) record(id eid.AccountID, now time.Time) Record {
 	r := Record{
 		Account: eid.Account{
 			ID: id, Person: n.Person, Level: n.Level, Status: n.Status, OwnFloor: n.OwnFloor,
-			Phone: n.Phone, Email: n.Email, UpdatedAt: now,
+			Phone: n.Phone, Email: n.Email, Declared: n.Declared, UpdatedAt: now,
 		},
 		PasswordHash: n.PasswordHash, TOTPSecret: n.TOTPSecret, CreatedAt: now,
 	}
@@ -144,10 +148,50 @@ func (f *faults) identifier(p eid.Person) {
 	}
 }
 
+// declared checks what the holder says of themselves. A username goes to portals
+// that may not have the number, so it must not look like one: an identity number
+// has 12 digits, one of before had 9.
+func (f *faults) declared(d eid.Declared, i eid.Identifier) {
+	f.text("nickname", d.Nickname, 0, maxText)
+	f.text("preferred username", d.PreferredUsername, 0, maxText)
+	f.add(looksLikeNumber(d.PreferredUsername) || !i.IsZero() && bare(d.PreferredUsername) == bare(i.Reveal()),
+		"preferred username is like an identity number")
+	f.link("profile", d.Profile)
+	f.link("picture", d.Picture)
+	f.link("website", d.Website)
+}
+
+// link checks an https URL that may be absent.
+func (f *faults) link(name, s string) {
+	f.text(name, s, 0, maxText)
+	if s == "" {
+		return
+	}
+	u, err := url.Parse(s)
+	f.add(err != nil || u.Scheme != "https" || u.Hostname() == "" || u.User != nil || strings.ContainsFunc(s, unicode.IsSpace),
+		name+" is not an https URL without a user")
+}
+
 func (f faults) err() error { return errors.Join(f...) }
 
 // vietnam is Asia/Ho_Chi_Minh, the time of the law, without a zone database.
 func vietnam() *time.Location { return time.FixedZone("+07", 7*60*60) }
+
+// looksLikeNumber reports 9 to 12 digits of any script, however they are grouped.
+func looksLikeNumber(s string) bool {
+	digits := []rune(bare(s))
+	return len(digits) >= 9 && len(digits) <= 12 && !slices.ContainsFunc(digits, func(r rune) bool { return !unicode.IsDigit(r) })
+}
+
+// bare is s in capitals, letters and digits only.
+func bare(s string) string {
+	return strings.ToUpper(strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			return r
+		}
+		return -1
+	}, s))
+}
 
 func isCountry(s string) bool {
 	return len(s) == 3 && !strings.ContainsFunc(s, func(r rune) bool { return r < 'A' || r > 'Z' })

@@ -29,6 +29,8 @@ func (db *DB) CreateAccount(ctx context.Context, r accounts.Record, entry eid.Au
 			Level: int64(r.Level), Status: string(r.Status), OwnFloor: int64(r.OwnFloor),
 			Phone: r.Phone.Value, PhoneVerified: r.Phone.Verified,
 			Email: r.Email.Value, EmailVerified: r.Email.Verified,
+			Nickname: r.Declared.Nickname, PreferredUsername: r.Declared.PreferredUsername,
+			Profile: r.Declared.Profile, Picture: r.Declared.Picture, Website: r.Declared.Website,
 			CreatedAt: at, UpdatedAt: at,
 		})
 		if err := inserted(n, err, "inserting account"); err != nil {

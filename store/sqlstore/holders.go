@@ -78,8 +78,12 @@ func (db *DB) account(ctx context.Context, q *sqlcgen.Queries, id string) (eid.A
 			Nationality: row.Nationality, Address: row.Address,
 		},
 		Level: eid.Level(row.Level), Status: eid.Status(row.Status), OwnFloor: eid.Level(row.OwnFloor),
-		Phone:     eid.Contact{Value: row.Phone, Verified: row.PhoneVerified},
-		Email:     eid.Contact{Value: row.Email, Verified: row.EmailVerified},
+		Phone: eid.Contact{Value: row.Phone, Verified: row.PhoneVerified},
+		Email: eid.Contact{Value: row.Email, Verified: row.EmailVerified},
+		Declared: eid.Declared{
+			Nickname: row.Nickname, PreferredUsername: row.PreferredUsername,
+			Profile: row.Profile, Picture: row.Picture, Website: row.Website,
+		},
 		UpdatedAt: row.UpdatedAt,
 	}
 	factors, err := q.Factors(ctx, id)

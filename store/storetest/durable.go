@@ -73,6 +73,10 @@ func Citizen(t testing.TB, number string) accounts.NewAccount {
 		},
 		Level: eid.Level2, Status: eid.Active, OwnFloor: eid.Level1,
 		Phone: eid.Contact{Value: "0900000001", Verified: true}, Email: eid.Contact{Value: "thu@example.vn"},
+		Declared: eid.Declared{
+			Nickname: "Thử", PreferredUsername: "thu", Profile: "https://example.vn/thu", Picture: "https://example.vn/thu.png",
+			Website: "https://thu.example.vn/",
+		},
 		PasswordHash: "$argon2id$synthetic", TOTPSecret: eid.NewSecret("JBSWY3DPEHPK3PXP"),
 	}
 }

@@ -29,7 +29,7 @@ func (s durableSuite) accounts(t *testing.T) {
 		}
 		want := eid.Account{
 			ID: id, Person: n.Person, Level: n.Level, Status: n.Status, OwnFloor: n.OwnFloor,
-			Phone: n.Phone, Email: n.Email, UpdatedAt: d.clock.Now(),
+			Phone: n.Phone, Email: n.Email, Declared: n.Declared, UpdatedAt: d.clock.Now(),
 		}
 		if n.PasswordHash != "" {
 			want.Factors = []eid.Factor{eid.Password, eid.OneTimeCode}

@@ -1,8 +1,10 @@
 -- name: InsertAccount :execrows
 INSERT INTO accounts (id, subject_type, name, birth_date, gender, nationality, address, level, status, own_floor,
-    phone, phone_verified, email, email_verified, created_at, updated_at)
+    phone, phone_verified, email, email_verified, nickname, preferred_username, profile, picture, website,
+    created_at, updated_at)
 VALUES (@id, @subject_type, @name, @birth_date, @gender, @nationality, @address, @level, @status, @own_floor,
-    @phone, @phone_verified, @email, @email_verified, @created_at, @updated_at)
+    @phone, @phone_verified, @email, @email_verified, @nickname, @preferred_username, @profile, @picture, @website,
+    @created_at, @updated_at)
 ON CONFLICT DO NOTHING;
 
 -- name: InsertIdentifier :execrows
@@ -20,7 +22,8 @@ UPDATE accounts SET updated_at = @updated_at WHERE id = @id;
 
 -- name: Account :one
 SELECT a.id, a.subject_type, a.name, a.birth_date, a.gender, a.nationality, a.address, a.level, a.status, a.own_floor,
-    a.phone, a.phone_verified, a.email, a.email_verified, a.updated_at,
+    a.phone, a.phone_verified, a.email, a.email_verified,
+    a.nickname, a.preferred_username, a.profile, a.picture, a.website, a.updated_at,
     i.id AS identifier, i.kind, i.country, i.sealed
 FROM accounts a
 JOIN identifiers i ON i.account = a.id AND i.ended_at IS NULL

@@ -13,7 +13,8 @@ import (
 
 const account = `-- name: Account :one
 SELECT a.id, a.subject_type, a.name, a.birth_date, a.gender, a.nationality, a.address, a.level, a.status, a.own_floor,
-    a.phone, a.phone_verified, a.email, a.email_verified, a.updated_at,
+    a.phone, a.phone_verified, a.email, a.email_verified,
+    a.nickname, a.preferred_username, a.profile, a.picture, a.website, a.updated_at,
     i.id AS identifier, i.kind, i.country, i.sealed
 FROM accounts a
 JOIN identifiers i ON i.account = a.id AND i.ended_at IS NULL
@@ -21,25 +22,30 @@ WHERE a.id = ?1
 `
 
 type AccountRow struct {
-	ID            string
-	SubjectType   string
-	Name          string
-	BirthDate     string
-	Gender        string
-	Nationality   string
-	Address       string
-	Level         int64
-	Status        string
-	OwnFloor      int64
-	Phone         string
-	PhoneVerified bool
-	Email         string
-	EmailVerified bool
-	UpdatedAt     time.Time
-	Identifier    string
-	Kind          string
-	Country       string
-	Sealed        []byte
+	ID                string
+	SubjectType       string
+	Name              string
+	BirthDate         string
+	Gender            string
+	Nationality       string
+	Address           string
+	Level             int64
+	Status            string
+	OwnFloor          int64
+	Phone             string
+	PhoneVerified     bool
+	Email             string
+	EmailVerified     bool
+	Nickname          string
+	PreferredUsername string
+	Profile           string
+	Picture           string
+	Website           string
+	UpdatedAt         time.Time
+	Identifier        string
+	Kind              string
+	Country           string
+	Sealed            []byte
 }
 
 func (q *Queries) Account(ctx context.Context, id string) (AccountRow, error) {
@@ -60,6 +66,11 @@ func (q *Queries) Account(ctx context.Context, id string) (AccountRow, error) {
 		&i.PhoneVerified,
 		&i.Email,
 		&i.EmailVerified,
+		&i.Nickname,
+		&i.PreferredUsername,
+		&i.Profile,
+		&i.Picture,
+		&i.Website,
 		&i.UpdatedAt,
 		&i.Identifier,
 		&i.Kind,
@@ -131,29 +142,36 @@ func (q *Queries) Factors(ctx context.Context, account string) ([]string, error)
 
 const insertAccount = `-- name: InsertAccount :execrows
 INSERT INTO accounts (id, subject_type, name, birth_date, gender, nationality, address, level, status, own_floor,
-    phone, phone_verified, email, email_verified, created_at, updated_at)
+    phone, phone_verified, email, email_verified, nickname, preferred_username, profile, picture, website,
+    created_at, updated_at)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10,
-    ?11, ?12, ?13, ?14, ?15, ?16)
+    ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,
+    ?20, ?21)
 ON CONFLICT DO NOTHING
 `
 
 type InsertAccountParams struct {
-	ID            string
-	SubjectType   string
-	Name          string
-	BirthDate     string
-	Gender        string
-	Nationality   string
-	Address       string
-	Level         int64
-	Status        string
-	OwnFloor      int64
-	Phone         string
-	PhoneVerified bool
-	Email         string
-	EmailVerified bool
-	CreatedAt     time.Time
-	UpdatedAt     time.Time
+	ID                string
+	SubjectType       string
+	Name              string
+	BirthDate         string
+	Gender            string
+	Nationality       string
+	Address           string
+	Level             int64
+	Status            string
+	OwnFloor          int64
+	Phone             string
+	PhoneVerified     bool
+	Email             string
+	EmailVerified     bool
+	Nickname          string
+	PreferredUsername string
+	Profile           string
+	Picture           string
+	Website           string
+	CreatedAt         time.Time
+	UpdatedAt         time.Time
 }
 
 func (q *Queries) InsertAccount(ctx context.Context, arg InsertAccountParams) (int64, error) {
@@ -172,6 +190,11 @@ func (q *Queries) InsertAccount(ctx context.Context, arg InsertAccountParams) (i
 		arg.PhoneVerified,
 		arg.Email,
 		arg.EmailVerified,
+		arg.Nickname,
+		arg.PreferredUsername,
+		arg.Profile,
+		arg.Picture,
+		arg.Website,
 		arg.CreatedAt,
 		arg.UpdatedAt,
 	)
