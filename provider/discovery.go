@@ -52,8 +52,10 @@ type metadata struct {
 
 	RevocationEndpoint       string   `json:"revocation_endpoint"`
 	RevocationAuthMethods    []string `json:"revocation_endpoint_auth_methods_supported"`
+	RevocationAuthAlgs       []string `json:"revocation_endpoint_auth_signing_alg_values_supported"`
 	IntrospectionEndpoint    string   `json:"introspection_endpoint"`
 	IntrospectionAuthMethods []string `json:"introspection_endpoint_auth_methods_supported"`
+	IntrospectionAuthAlgs    []string `json:"introspection_endpoint_auth_signing_alg_values_supported"`
 	IntrospectionAlgs        []string `json:"introspection_signing_alg_values_supported"` // RFC 9701 §7
 	UserinfoAlgs             []string `json:"userinfo_signing_alg_values_supported"`
 }
@@ -65,6 +67,7 @@ func (m metadata) withTokens(issuer string) metadata {
 	m.RevocationEndpoint, m.RevocationAuthMethods = issuer+pathRevoke, m.TokenAuthMethods
 	m.IntrospectionEndpoint = issuer + pathIntrospect
 	m.IntrospectionAuthMethods = slices.DeleteFunc(slices.Clone(m.TokenAuthMethods), func(v string) bool { return v == string(eid.AuthNone) })
+	m.RevocationAuthAlgs, m.IntrospectionAuthAlgs = m.TokenAuthAlgs, m.TokenAuthAlgs // RFC 8414 §2
 	m.IntrospectionAlgs = []string{string(introspectionAlg)}
 	m.UserinfoAlgs = m.IDTokenAlgsSupported
 	return m
