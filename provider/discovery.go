@@ -14,6 +14,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"eidgate/eid"
+	"eidgate/web"
 )
 
 // metadata is the discovery document (OpenID Connect Discovery §3, RFC 8414). It
@@ -151,7 +152,7 @@ func (d document) write(c *gin.Context) {
 		return
 	}
 	body := d.body
-	if d.gzipped != nil && strings.Contains(c.GetHeader("Accept-Encoding"), "gzip") {
+	if d.gzipped != nil && web.AcceptsGzip(c.Request) {
 		h.Set("Content-Encoding", "gzip")
 		body = d.gzipped
 	}
