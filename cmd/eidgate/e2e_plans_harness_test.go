@@ -1,8 +1,14 @@
 package main_test
 
 import (
+	"bytes"
 	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/tls"
 	"encoding/json"
 	"encoding/pem"
@@ -42,6 +48,8 @@ type plansRun struct {
 
 	mu    sync.Mutex
 	calls []url.Values // what the suite's server was sent, with its path under ""
+
+	keys map[jose.SignatureAlgorithm]crypto.Signer // of client many-keys
 }
 
 // extraClients stand beside those of the suite: what no plan of it needs.
@@ -65,10 +73,23 @@ const extraClients = `
     jwks_file: run/client-key.public.json
     redirect_uris: [https://localhost.emobix.co.uk:8443/test/a/eidgate/callback]
     scopes: [openid, profile]
-    sector: conformance
+    sector: elsewhere
     min_level: 1
     sources: [national]
     userinfo_alg: ES256
+    consent: {purpose: Kiểm thử}
+  - id: many-keys
+    name: Many keys
+    url: https://localhost.emobix.co.uk:8443/
+    tier: other
+    auth_method: private_key_jwt
+    jwks_file: run/many-keys.json
+    redirect_uris: [https://localhost.emobix.co.uk:8443/test/a/eidgate/callback]
+    scopes: [openid, profile]
+    sector: conformance
+    min_level: 1
+    sources: [national]
+    userinfo_alg: RS256
     consent: {purpose: Kiểm thử}
 `
 
@@ -80,6 +101,7 @@ func startPlans(t *testing.T) *plansRun {
 	t.Cleanup(r.suite.Close)
 	r.write(t, "suite.crt", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: r.suite.Certificate().Raw}))
 	r.env = []string{"SSL_CERT_FILE=" + filepath.Join(r.dir, "run", "suite.crt")}
+	r.makeKeys(t)
 	file := filepath.Join(r.dir, "eidgate.yaml")
 	raw, err := os.ReadFile(file)
 	must(t, err)
@@ -181,7 +203,7 @@ func (r *plansRun) do(t *testing.T, client *http.Client, method, address string,
 	raw, err := io.ReadAll(res.Body)
 	must(t, err)
 	got := reply{status: res.StatusCode, header: res.Header, body: string(raw), url: res.Request.URL, next: res.Header.Get("Location")}
-	if strings.HasPrefix(res.Header.Get("Content-Type"), "application/json") {
+	if strings.HasPrefix(res.Header.Get("Content-Type"), "application/json") && bytes.HasPrefix(raw, []byte("{")) {
 		must(t, json.Unmarshal(raw, &got.json))
 	}
 	if got.status >= 500 {
@@ -367,11 +389,9 @@ func (r *plansRun) call(t *testing.T, path, client string, form ...string) reply
 	switch client {
 	case "public":
 		q.Set("client_id", client)
-	case "conformance-key", "signed-userinfo":
+	case "conformance-key", "signed-userinfo", "many-keys":
 		q.Set("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
-		q.Set("client_assertion", r.sign(t, jose.ES256, "JWT", map[string]any{
-			"iss": client, "sub": client, "aud": r.issuer, "jti": rand.Text(), "exp": time.Now().Add(time.Minute).Unix(),
-		}))
+		q.Set("client_assertion", r.assertion(t, client, jose.ES256))
 	case "conformance-post":
 		q.Set("client_id", client)
 		q.Set("client_secret", r.secret(t, "client-post"))
@@ -383,10 +403,55 @@ func (r *plansRun) call(t *testing.T, path, client string, form ...string) reply
 	return r.do(t, r.client, http.MethodPost, r.issuer+path, q, header...)
 }
 
-// sign makes a JWT with the key of conformance-key.
+// makeKeys makes a key for each algorithm that a client may sign with.
+func (r *plansRun) makeKeys(t *testing.T) {
+	t.Helper()
+	_, ed, err := ed25519.GenerateKey(rand.Reader)
+	must(t, err)
+	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
+	must(t, err)
+	r.keys = map[jose.SignatureAlgorithm]crypto.Signer{jose.ES256: r.key, jose.EdDSA: ed}
+	for _, alg := range []jose.SignatureAlgorithm{jose.RS256, jose.RS384, jose.RS512, jose.PS256, jose.PS384, jose.PS512} {
+		r.keys[alg] = rsaKey
+	}
+	for alg, curve := range map[jose.SignatureAlgorithm]elliptic.Curve{jose.ES384: elliptic.P384(), jose.ES512: elliptic.P521()} {
+		key, err := ecdsa.GenerateKey(curve, rand.Reader)
+		must(t, err)
+		r.keys[alg] = key
+	}
+	var set jose.JSONWebKeySet
+	for _, alg := range []jose.SignatureAlgorithm{jose.RS256, jose.ES256, jose.ES384, jose.ES512, jose.EdDSA} {
+		set.Keys = append(set.Keys, jose.JSONWebKey{Key: r.keys[alg].Public(), KeyID: keyName(alg)})
+	}
+	raw, err := json.Marshal(set)
+	must(t, err)
+	r.write(t, "many-keys.json", raw)
+}
+
+// keyName names the key of an algorithm; those of RSA share one.
+func keyName(alg jose.SignatureAlgorithm) string {
+	switch {
+	case alg == jose.ES256:
+		return "conformance"
+	case alg[:2] == "RS" || alg[:2] == "PS":
+		return "rsa"
+	default:
+		return strings.ToLower(string(alg))
+	}
+}
+
+// assertion authenticates a client (RFC 7523).
+func (r *plansRun) assertion(t *testing.T, client string, alg jose.SignatureAlgorithm) string {
+	t.Helper()
+	return r.sign(t, alg, "JWT", map[string]any{
+		"iss": client, "sub": client, "aud": r.issuer, "jti": rand.Text(), "exp": time.Now().Add(time.Minute).Unix(),
+	})
+}
+
+// sign makes a JWT with a client's key.
 func (r *plansRun) sign(t *testing.T, alg jose.SignatureAlgorithm, typ string, claims map[string]any) string {
 	t.Helper()
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: alg, Key: jose.JSONWebKey{Key: r.key, KeyID: "conformance"}},
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: alg, Key: jose.JSONWebKey{Key: r.keys[alg], KeyID: keyName(alg)}},
 		(&jose.SignerOptions{}).WithType(jose.ContentType(typ)))
 	must(t, err)
 	raw, err := jwt.Signed(signer).Claims(claims).Serialize()
