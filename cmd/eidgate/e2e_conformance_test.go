@@ -92,7 +92,9 @@ func (c *conformanceRun) secret(t *testing.T, name string) string {
 func (c *conformanceRun) command(t *testing.T, stdin string, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), binary, append(args, "--config", filepath.Join(c.dir, "eidgate.yaml"))...)
-	cmd.Env = append(os.Environ(), "EIDGATE_ISSUER=https://"+c.addr, "EIDGATE_LISTEN="+c.addr, "EIDGATE_PROXIES=127.0.0.1/32")
+	// The binary refuses variables of this prefix that it does not know, ours too.
+	env := slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "EIDGATE_") })
+	cmd.Env = append(env, "EIDGATE_ISSUER=https://"+c.addr, "EIDGATE_LISTEN="+c.addr, "EIDGATE_PROXIES=127.0.0.1/32")
 	cmd.Env = append(cmd.Env, c.env...)
 	cmd.Stdin = strings.NewReader(stdin)
 	return cmd
