@@ -92,6 +92,9 @@ func used(t *testing.T) (required, optional []string) {
 	for _, claim := range ConsentClaims() {
 		required = append(required, "claim."+claim)
 	}
+	for _, coded := range []string{"female", "male", "VNM"} {
+		required = append(required, "value."+coded)
+	}
 	return append(required, ProblemCredentials, ProblemNumberMissing, ProblemPassword, ProblemCode,
 		ProblemCodeMissing, ProblemSourceFailed), optional
 }

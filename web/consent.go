@@ -41,6 +41,24 @@ func (c ConsentClaim) Ends() string {
 	return last
 }
 
+// Coded gives a value that the catalogue has words for: a gender, or the country
+// of nearly everybody. It is "" of any other.
+func (c ConsentClaim) Coded() string {
+	switch {
+	case c.Name == "gender" && (c.Value == "female" || c.Value == "male"), c.Name == "nationalities" && c.Value == "VNM":
+		return c.Value
+	}
+	return ""
+}
+
+// Shown is the value as people write it: a birth date has its day first.
+func (c ConsentClaim) Shown() string {
+	if day, err := time.Parse(time.DateOnly, c.Value); err == nil && c.Name == "birthdate" {
+		return day.Format("02/01/2006")
+	}
+	return c.Value
+}
+
 // ConsentClaims lists the names of the claims that page "consent" has labels for.
 func ConsentClaims() []string {
 	return []string{
