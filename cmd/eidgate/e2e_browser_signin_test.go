@@ -30,6 +30,7 @@ const (
 // script. The gateway and the portals differ in their ports only, since a demo
 // has one address; they are one site to the browser.
 func TestBrowser(t *testing.T) {
+	t.Parallel()
 	chromium := startChromium(t)
 	tests := []struct {
 		name string

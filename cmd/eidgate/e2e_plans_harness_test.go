@@ -24,7 +24,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -112,11 +111,10 @@ func startPlans(t *testing.T) *plansRun {
 		t.Fatalf("accounts add: exit %d\n%s", exit, out)
 	}
 	server := r.command(t, "", "serve")
-	server.Cancel = func() error { return server.Process.Signal(syscall.SIGTERM) }
 	server.Stderr = &r.log
 	must(t, server.Start())
 	t.Cleanup(func() {
-		_ = server.Wait() // the test's context asked it to stop
+		_ = server.Wait() // the test's context killed it
 		if t.Failed() {
 			t.Logf("log:\n%s", &r.log)
 		}
