@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -152,10 +151,6 @@ func (r consentRow) show(a *eid.Account, values map[string]any) string {
 		return a.Person.Nationality
 	case "address":
 		return a.Person.Address
-	case "birthdate":
-		if born, err := time.Parse(time.DateOnly, a.Person.BirthDate); err == nil {
-			return born.Format("02/01/2006")
-		}
 	}
 	if whole, ok := values[r.name].(string); ok {
 		return whole

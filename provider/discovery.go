@@ -14,6 +14,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"eidgate/eid"
+	"eidgate/web"
 )
 
 // metadata is the discovery document (OpenID Connect Discovery §3, RFC 8414). It
@@ -67,7 +68,7 @@ func (m metadata) withTokens(issuer string) metadata {
 	m.RevocationEndpoint, m.RevocationAuthMethods = issuer+pathRevoke, m.TokenAuthMethods
 	m.IntrospectionEndpoint = issuer + pathIntrospect
 	m.IntrospectionAuthMethods = slices.DeleteFunc(slices.Clone(m.TokenAuthMethods), func(v string) bool { return v == string(eid.AuthNone) })
-	m.RevocationAuthAlgs, m.IntrospectionAuthAlgs = m.TokenAuthAlgs, m.TokenAuthAlgs
+	m.RevocationAuthAlgs, m.IntrospectionAuthAlgs = m.TokenAuthAlgs, m.TokenAuthAlgs // RFC 8414 §2
 	m.IntrospectionAlgs = []string{string(introspectionAlg)}
 	m.UserinfoAlgs = m.IDTokenAlgsSupported
 	return m
@@ -151,7 +152,7 @@ func (d document) write(c *gin.Context) {
 		return
 	}
 	body := d.body
-	if d.gzipped != nil && strings.Contains(c.GetHeader("Accept-Encoding"), "gzip") {
+	if d.gzipped != nil && web.AcceptsGzip(c.Request) {
 		h.Set("Content-Encoding", "gzip")
 		body = d.gzipped
 	}

@@ -80,7 +80,7 @@ func (a *assets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Add("Vary", "Accept-Encoding")
 	body := file.plain
-	if acceptsGzip(r) {
+	if AcceptsGzip(r) {
 		body = file.gzip
 		h.Set("Content-Encoding", "gzip")
 	}
@@ -88,8 +88,8 @@ func (a *assets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(body) // a browser that left is nobody's error
 }
 
-// acceptsGzip reads Accept-Encoding (RFC 9110 §12.5.3).
-func acceptsGzip(r *http.Request) bool {
+// AcceptsGzip reports whether a caller takes gzip, by Accept-Encoding (RFC 9110 §12.5.3).
+func AcceptsGzip(r *http.Request) bool {
 	for _, part := range strings.Split(strings.Join(r.Header.Values("Accept-Encoding"), ","), ",") {
 		coding, params, _ := strings.Cut(part, ";")
 		if !strings.EqualFold(strings.TrimSpace(coding), "gzip") {

@@ -92,8 +92,8 @@ func used(t *testing.T) (required, optional []string) {
 	for _, claim := range ConsentClaims() {
 		required = append(required, "claim."+claim)
 	}
-	for _, gender := range []string{"male", "female"} {
-		required = append(required, ConsentClaim{Name: "gender", Value: gender}.Coded())
+	for _, coded := range []string{"female", "male", "VNM"} {
+		required = append(required, "value."+coded)
 	}
 	return append(required, ProblemCredentials, ProblemNumberMissing, ProblemPassword, ProblemCode,
 		ProblemCodeMissing, ProblemSourceFailed), optional

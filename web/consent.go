@@ -30,14 +30,6 @@ type ConsentClaim struct {
 	Source string // whose data it is, by name
 }
 
-// Coded is the message id of a value that has words, such as a gender, else "".
-func (c ConsentClaim) Coded() string {
-	if c.Name == "gender" && (c.Value == "male" || c.Value == "female") {
-		return "claim.gender." + c.Value
-	}
-	return ""
-}
-
 // Ends gives what a masked value shows, such as 789 of "••• ••• ••• 789": screen
 // readers are told this instead of a row of bullets. It is "" of any other value.
 func (c ConsentClaim) Ends() string {
@@ -47,6 +39,24 @@ func (c ConsentClaim) Ends() string {
 		return ""
 	}
 	return last
+}
+
+// Coded gives a value that the catalogue has words for: a gender, or the country
+// of nearly everybody. It is "" of any other.
+func (c ConsentClaim) Coded() string {
+	switch {
+	case c.Name == "gender" && (c.Value == "female" || c.Value == "male"), c.Name == "nationalities" && c.Value == "VNM":
+		return c.Value
+	}
+	return ""
+}
+
+// Shown is the value as people write it: a birth date has its day first.
+func (c ConsentClaim) Shown() string {
+	if day, err := time.Parse(time.DateOnly, c.Value); err == nil && c.Name == "birthdate" {
+		return day.Format("02/01/2006")
+	}
+	return c.Value
 }
 
 // ConsentClaims lists the names of the claims that page "consent" has labels for.

@@ -108,3 +108,21 @@ func TestUnknownClaimIsNotShared(t *testing.T) {
 		t.Errorf("status = %d, want a clean 500:\n%s", w.Code, w.Body)
 	}
 }
+
+func TestConsentClaimIsShownAsPeopleWriteIt(t *testing.T) {
+	tests := []struct{ name, value, coded, shown string }{
+		{"gender", "female", "female", "female"},
+		{"gender", "other", "", "other"},
+		{"nationalities", "VNM", "VNM", "VNM"},
+		{"nationalities", "LAO", "", "LAO"},
+		{"birthdate", "1988-03-08", "", "08/03/1988"},
+		{"birthdate", "1988", "", "1988"},
+		{"name", "female", "", "female"},
+	}
+	for _, tt := range tests {
+		c := ConsentClaim{Name: tt.name, Value: tt.value}
+		if c.Coded() != tt.coded || c.Shown() != tt.shown {
+			t.Errorf("%s %q is %q, %q, want %q, %q", tt.name, tt.value, c.Coded(), c.Shown(), tt.coded, tt.shown)
+		}
+	}
+}

@@ -102,7 +102,7 @@ func (p *Pages) Render(w http.ResponseWriter, r *http.Request, page Page) {
 // write sends a page whose other headers are set.
 func write(w http.ResponseWriter, r *http.Request, status int, tag string, body []byte) {
 	w.Header().Set("Content-Language", tag)
-	if acceptsGzip(r) {
+	if AcceptsGzip(r) {
 		body = zip(body)
 		w.Header().Set("Content-Encoding", "gzip")
 	}

@@ -147,6 +147,13 @@ func (b *tab) hear(ev any) {
 	case *runtime.EventConsoleAPICalled:
 		complain("console.%s", ev.Type)
 	case *audits.EventIssueAdded:
+		if g := ev.Issue.Details.GenericIssueDetails; g != nil {
+			if g.ErrorType == audits.GenericIssueErrorTypeNavigationEntryMarkedSkippable {
+				return // Back skips a page that moves on by itself, as it should
+			}
+			complain("issue %s: %s", ev.Issue.Code, g.ErrorType)
+			return
+		}
 		complain("issue %s", ev.Issue.Code)
 	}
 }
@@ -195,25 +202,59 @@ func (b *tab) look() {
 	for _, fault := range b.page.Faults {
 		b.t.Errorf("page %q: %s", b.page.H1, fault)
 	}
-	b.do(chromedp.EmulateViewport(smallest, phoneHeight, chromedp.EmulateMobile))
+	b.resize(smallest)
 	for _, fault := range b.read().Faults {
 		b.t.Errorf("page %q at %d: %s", b.page.H1, smallest, fault)
 	}
-	b.do(chromedp.EmulateViewport(phoneWidth, phoneHeight, chromedp.EmulateMobile))
+	b.resize(phoneWidth)
 	b.picture()
 }
 
+// resize gives the phone a width, as soon as a page is there to be resized.
+func (b *tab) resize(width int64) {
+	b.t.Helper()
+	b.until("the page is resized", func() bool {
+		ctx, cancel := context.WithTimeout(b.ctx, patience)
+		defer cancel()
+		err := chromedp.Do(ctx, chromedp.EmulateViewport(width, phoneHeight, chromedp.EmulateMobile))
+		if err != nil && !isNavigating(err) {
+			b.t.Fatalf("resizing %q: %v", b.screens, err)
+		}
+		return err == nil
+	})
+}
+
 // read asks the page for what a person meets there. It runs although the page's
-// own scripts may not.
+// own scripts may not. While the browser goes on to another page there is none to
+// ask, so it asks again.
 func (b *tab) read() arrival {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
-	a, err := chromedp.Run(ctx, chromedp.Evaluate[arrival](readPage))
-	if err != nil {
-		b.t.Fatalf("reading the page after %q: %v", b.screens, err)
+	for {
+		a, err := chromedp.Run(ctx, chromedp.Evaluate[arrival](readPage))
+		if err == nil {
+			return a
+		}
+		if ctx.Err() != nil || !isNavigating(err) {
+			b.t.Fatalf("reading the page after %q: %v", b.screens, err)
+		}
+		time.Sleep(5 * time.Millisecond)
 	}
-	return a
+}
+
+// isNavigating reports whether a command failed because the page it was for is
+// gone or not there yet.
+func isNavigating(err error) bool {
+	for _, text := range []string{
+		"Not attached to an active page", "Execution context was destroyed", "Cannot find context", "Inspected target navigated",
+		"Cannot read properties of null",
+	} {
+		if strings.Contains(err.Error(), text) {
+			return true
+		}
+	}
+	return false
 }
 
 const readPage = `(() => {
@@ -287,9 +328,15 @@ func (b *tab) value(field string) string {
 // back presses the browser's Back button.
 func (b *tab) back() {
 	b.t.Helper()
-	history := func() page.GetNavigationHistoryResult {
-		h, err := chromedp.Call(b.ctx, page.GetNavigationHistory, cdp.Empty{})
-		must(b.t, err)
+	history := func() (h page.GetNavigationHistoryResult) {
+		b.until("the history is known", func() (ok bool) {
+			var err error
+			h, err = chromedp.Call(b.ctx, page.GetNavigationHistory, cdp.Empty{})
+			if err != nil && !isNavigating(err) {
+				b.t.Fatalf("reading the history: %v", err)
+			}
+			return err == nil
+		})
 		return h
 	}
 	h := history()

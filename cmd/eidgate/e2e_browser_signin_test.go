@@ -30,6 +30,7 @@ const (
 // script. The gateway and the portals differ in their ports only, since a demo
 // has one address; they are one site to the browser.
 func TestBrowser(t *testing.T) {
+	t.Parallel()
 	chromium := startChromium(t)
 	tests := []struct {
 		name string
@@ -60,12 +61,19 @@ func TestBrowser(t *testing.T) {
 		{"double click", visitDoubleClick},
 		{"expired login", visitExpired},
 		{"keyboard only", visitKeyboard},
+		{"consent", visitConsent},
+		{"consent declined", visitConsentDeclined},
+		{"consent, not me", visitConsentNotMe},
+		{"sign out of all", visitSignOutOfAll},
+		{"sign out, asked first", visitSignOutAsked},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel() // each has a demo and cookies of its own
 			tt.run(&visit{tab: newTab(chromium, t), demo: startDemo(t), chromium: chromium})
 		})
 	}
+	t.Run("form post", func(t *testing.T) { visitFormPost(t, chromium) })
 }
 
 // visit is one person's dealings with one demo.

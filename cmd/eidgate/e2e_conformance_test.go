@@ -37,6 +37,8 @@ const conformance = "../../deploy/conformance"
 type conformanceRun struct {
 	dir, addr string
 	roots     *x509.CertPool
+	key       *ecdsa.PrivateKey // of client conformance-key
+	env       []string          // more of it for the binary
 	log       syncBuffer
 }
 
@@ -54,6 +56,7 @@ func prepareConformance(t *testing.T) *conformanceRun {
 	}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	must(t, err)
+	c.key = key
 	set, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: key.Public(), KeyID: "conformance"}}})
 	must(t, err)
 	c.write(t, "client-key.public.json", set)
@@ -90,7 +93,10 @@ func (c *conformanceRun) secret(t *testing.T, name string) string {
 func (c *conformanceRun) command(t *testing.T, stdin string, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), binary, append(args, "--config", filepath.Join(c.dir, "eidgate.yaml"))...)
-	cmd.Env = append(os.Environ(), "EIDGATE_ISSUER=https://"+c.addr, "EIDGATE_LISTEN="+c.addr, "EIDGATE_PROXIES=127.0.0.1/32")
+	// The binary refuses variables of this prefix that it does not know, ours too.
+	env := slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "EIDGATE_") })
+	cmd.Env = append(env, "EIDGATE_ISSUER=https://"+c.addr, "EIDGATE_LISTEN="+c.addr, "EIDGATE_PROXIES=127.0.0.1/32")
+	cmd.Env = append(cmd.Env, c.env...)
 	cmd.Stdin = strings.NewReader(stdin)
 	return cmd
 }
