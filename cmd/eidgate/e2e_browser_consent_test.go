@@ -124,7 +124,7 @@ func callbackPage(w http.ResponseWriter, r *http.Request) {
 // visitFormPost signs in at clients that take form_post, with and without script,
 // reads what a client with a legal basis shows, and signs out of clients that
 // cannot be told.
-func visitFormPost(t *testing.T, chromium context.Context) {
+func visitFormPost(chromium context.Context, t *testing.T) {
 	site := httptest.NewServer(http.HandlerFunc(callbackPage))
 	t.Cleanup(site.Close)
 	c := &conformanceRun{dir: t.TempDir(), addr: freeBlock()}
@@ -141,7 +141,7 @@ func visitFormPost(t *testing.T, chromium context.Context) {
 	must(t, server.Start())
 	t.Cleanup(func() { _ = server.Wait() }) // the test's context killed it
 	waitUntil(t, "the gateway", func() bool {
-		res, err := http.Get(issuer + "/keys") //nolint:noctx // loopback, until it answers
+		res, err := http.Get(issuer + "/keys")
 		return err == nil && res.Body.Close() == nil && res.StatusCode == http.StatusOK
 	})
 

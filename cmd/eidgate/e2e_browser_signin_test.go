@@ -73,7 +73,7 @@ func TestBrowser(t *testing.T) {
 			tt.run(&visit{tab: newTab(chromium, t), demo: startDemo(t), chromium: chromium})
 		})
 	}
-	t.Run("form post", func(t *testing.T) { visitFormPost(t, chromium) })
+	t.Run("form post", func(t *testing.T) { visitFormPost(chromium, t) })
 }
 
 // visit is one person's dealings with one demo.
