@@ -169,7 +169,7 @@ func parseReturn(params url.Values, rp *eid.RelyingParty) (returnTo, bool) {
 	if len(uri) != 1 || !matchRedirect(rp, uri[0]) {
 		return returnTo{}, false
 	}
-	to := returnTo{RedirectURI: uri[0]}
+	to := returnTo{RedirectURI: uri[0], Portal: rp.Name}
 	if state := params["state"]; len(state) == 1 && len(state[0]) <= maxState {
 		to.State = []byte(state[0])
 	}

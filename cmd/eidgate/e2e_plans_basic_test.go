@@ -267,7 +267,8 @@ func scopeModule(scopes ...string) func(*user) {
 
 // scopeClaims are the claims of each scope that are known of the person.
 var scopeClaims = map[string][]string{
-	"profile": {"name", "family_name", "middle_name", "given_name", "gender", "birthdate", "locale", "zoneinfo", "updated_at"},
+	"profile": {"name", "family_name", "middle_name", "given_name", "nickname", "preferred_username", "profile", "picture", "website",
+		"gender", "birthdate", "locale", "zoneinfo", "updated_at"},
 	"email":   {"email", "email_verified"},
 	"phone":   {"phone_number", "phone_number_verified"},
 	"address": {"address"},
