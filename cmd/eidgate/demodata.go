@@ -101,7 +101,7 @@ func demoConfig(p demoPorts, f *demoFiles, today time.Time) (*config.Config, err
 			},
 			ACRAliases: map[string]eid.Level{"LoA1": eid.Level1, "LoA2": eid.Level2},
 			Sources:    []string{sourceNational, sourceLegacy, sourceLegacyClosed}, Refresh: true,
-			Consent: config.Consent{Purpose: "thử đăng nhập bằng dữ liệu giả định"},
+			Consent: config.Consent{Purpose: "Thử đăng nhập bằng dữ liệu giả định"},
 		}
 	}
 	c.Clients = []config.Client{
