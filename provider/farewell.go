@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -21,6 +22,10 @@ type farewell struct {
 	NotTold  []string `json:"not_told,omitempty"`
 	Back     string   `json:"back,omitempty"`
 	BackName string   `json:"back_name,omitempty"`
+	// Frames, where there are any, are loaded first; Next is where it goes then.
+	Frames  []string `json:"frames,omitempty"`
+	Portals []string `json:"portals,omitempty"`
+	Next    string   `json:"next,omitempty"`
 }
 
 const (
@@ -75,7 +80,28 @@ func (p *Provider) loggedOut(c *gin.Context) {
 			note(c, "err", err)
 		}
 	}
+	if len(f.Frames) > 0 {
+		p.showLoggingOut(c, f)
+		return
+	}
 	p.showLoggedOut(c, f)
+}
+
+// framesTime is how long the frames of the front channel have, in seconds.
+const framesTime = "3"
+
+// showLoggingOut loads the frames of the front channel and goes on.
+func (p *Provider) showLoggingOut(c *gin.Context, f farewell) {
+	var origins []string
+	for _, frame := range f.Frames {
+		if origin := originOf(frame); !slices.Contains(origins, origin) {
+			origins = append(origins, origin)
+		}
+	}
+	p.render(c, web.Page{
+		Name: "loggingout", Status: http.StatusOK, FrameSrc: origins, Refresh: framesTime + ";url=" + f.Next,
+		Data: web.LoggingOutData{Common: web.Common{Ref: ref(c)}, Portals: f.Portals, Frames: f.Frames, Next: f.Next},
+	})
 }
 
 func (p *Provider) showLoggedOut(c *gin.Context, f farewell) {

@@ -299,36 +299,28 @@ func (p *Provider) endAndLeave(c *gin.Context, b browser, req *logoutRequest) {
 		}
 	}
 	next = p.leadThrough(c, stops, next)
-	data := web.LoggingOutData{Common: web.Common{Ref: ref(c)}, Portals: namesOf(parties), Next: next}
-	var origins []string
+	leaving := farewell{Portals: namesOf(parties), Next: next}
 	for _, rp := range parties {
-		frame, origin := p.frameOf(&rp, ended)
-		if frame == "" {
-			continue
-		}
-		data.Frames = append(data.Frames, frame)
-		if !slices.Contains(origins, origin) {
-			origins = append(origins, origin)
+		if frame := p.frameOf(&rp, ended); frame != "" {
+			leaving.Frames = append(leaving.Frames, frame)
 		}
 	}
-	if len(data.Frames) == 0 {
-		p.leave(c, next)
-		return
+	if len(leaving.Frames) > 0 {
+		// A page of its own, so that going back never means sending a form again.
+		if next, err = p.keepFarewell(ctx, leaving); err != nil {
+			p.pageFailure(c, err)
+			return
+		}
 	}
-	p.render(c, web.Page{
-		Name: "loggingout", Status: http.StatusOK, Data: data, FrameSrc: origins, Refresh: framesTime + ";url=" + next,
-	})
+	p.leave(c, next)
 }
 
-// framesTime is how long the frames of the front channel have, in seconds.
-const framesTime = "3"
-
 // frameOf is the address that a party's frame loads (OpenID Connect Front-Channel
-// Logout §3), with its origin; empty where it has none.
-func (p *Provider) frameOf(rp *eid.RelyingParty, s session) (frame, origin string) {
+// Logout §3); empty where it has none.
+func (p *Provider) frameOf(rp *eid.RelyingParty, s session) string {
 	u, err := url.Parse(rp.Logout.FrontchannelURI)
 	if rp.Logout.FrontchannelURI == "" || err != nil || u.Host == "" {
-		return "", ""
+		return ""
 	}
 	if rp.Logout.FrontchannelSession {
 		if u.RawQuery != "" {
@@ -336,7 +328,7 @@ func (p *Provider) frameOf(rp *eid.RelyingParty, s session) (frame, origin strin
 		}
 		u.RawQuery += url.Values{"iss": {p.cfg.Issuer}, "sid": {latest(s.sids(rp.ID))}}.Encode()
 	}
-	return u.String(), u.Scheme + "://" + u.Host
+	return u.String()
 }
 
 // leave redirects to an address that was found to be right.

@@ -21,7 +21,7 @@ func visitConsent(v *visit) {
 	v.signIn("portal-1", "001")
 	v.at(headConsent)
 	v.sees("Cổng dịch vụ thử nghiệm mức 1", "Nguyễn Thị Thử", "Họ và tên", "Ngày sinh", "Số định danh cá nhân", "••• ••• ••• 001",
-		"Nguồn: "+national, "Mức định danh", "Mục đích", "thử đăng nhập bằng dữ liệu giả định", "Ghi nhớ", "Đến ",
+		"Nguồn: "+national, "Mức định danh", "Mục đích", "Thử đăng nhập bằng dữ liệu giả định", "Ghi nhớ", "Đến ",
 		"Nếu không chia sẻ, dịch vụ không nhận được thông tin nào ở trên.")
 	v.sees("Giới tính Nữ", "Ngày sinh 08/03/1988", "Quốc tịch Việt Nam") // as people write them
 	v.misses(v.demo.account("001").PersonalNumber, "Căn cứ", "claim.", "consent.", "value.")
