@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -179,6 +180,15 @@ func (p *Provider) replaceSession(ctx context.Context, f *flow, prove func(sessi
 	}
 	next := handleIn(f.browser.handle.slot)
 	keepLogin := store.CompareAndSet(loginKey(f.login.ID), f.raw, raw, p.cfg.Lifetimes.Login)
+	// A login that another request finished first must not cost the old session its
+	// tokens: they end before the step that would notice.
+	now, err := p.deps.State.Apply(ctx, f.browser.handle.slot, store.Get(loginKey(f.login.ID)))
+	if err != nil {
+		return fmt.Errorf("loading login: %w", err)
+	}
+	if !now[0].OK || !bytes.Equal(now[0].Value, f.raw) {
+		return errGone
+	}
 	for range maxRaces {
 		old := f.browser.session
 		proven := prove(old)
