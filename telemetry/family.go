@@ -14,7 +14,7 @@ const (
 )
 
 const (
-	maxChildren = 5000 // of one metric
+	maxChildren = 2000 // of one metric
 	maxLabel    = 64   // bytes
 )
 
