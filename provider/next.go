@@ -38,6 +38,7 @@ func (s stage) String() string {
 		return "consent"
 	case stageIssue:
 		return "issue"
+	case stageRefuse:
 	}
 	return "refuse"
 }

@@ -5,12 +5,17 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -161,5 +166,51 @@ func TestTraces(t *testing.T) {
 		if bytes.Contains(c.raw.Bytes(), []byte(part)) {
 			t.Errorf("the traces hold %q", part)
 		}
+	}
+}
+
+// TestMetricsListener: where the metrics are, and what happens when they cannot be.
+func TestMetricsListener(t *testing.T) {
+	taken, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	must(t, err)
+	defer func() { must(t, taken.Close()) }()
+	for _, tt := range []struct {
+		name, metrics string
+		serves        bool
+		says          string
+	}{
+		{"off", "off", true, `"metrics":"off"`},
+		{"a port of its own", "127.0.0.1:0", true, `"metrics":"127.0.0.1:`},
+		{"a port that is taken", taken.Addr().String(), false, "metrics.listen: "},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dir, addr := t.TempDir(), freeBlock()
+			file := filepath.Join(dir, "eidgate.yaml")
+			must(t, os.WriteFile(file, fmt.Appendf(nil, "issuer: http://%s\nlisten: %[1]s\ndata: data\nlog: {level: debug}\nmetrics: {listen: %q}\n", addr, tt.metrics), 0o600))
+			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+			defer cancel()
+			cmd := exec.CommandContext(ctx, binary, "serve", "--config", file)
+			var log syncBuffer
+			cmd.Stderr = &log
+			must(t, cmd.Start())
+			if !tt.serves {
+				if err := cmd.Wait(); err == nil || !strings.Contains(log.String(), tt.says) {
+					t.Errorf("serve ended with %v, want an error that names metrics.listen:\n%s", err, &log)
+				}
+				return
+			}
+			waitUntil(t, "the gateway", func() bool {
+				res, err := http.Get("http://" + addr + "/healthz")
+				return err == nil && res.Body.Close() == nil
+			})
+			waitUntil(t, "the log", func() bool { return strings.Contains(log.String(), `"route":"/healthz"`) })
+			if !strings.Contains(log.String(), tt.says) {
+				t.Errorf("log = %s, want %s", &log, tt.says)
+			}
+			must(t, cmd.Process.Signal(syscall.SIGTERM))
+			if err := cmd.Wait(); err != nil {
+				t.Errorf("serve ended with %v, want exit code 0\n%s", err, &log)
+			}
+		})
 	}
 }
