@@ -42,6 +42,7 @@ var arrows = map[string][]string{
 	"federation/fedtest": {"federation", "eid"},
 	"provider":           {"federation", "eid/...", "keys", "web", "store"},
 	"config":             {"eid"},
+	"telemetry":          {"store", "eid"},
 	"cmd/...":            {"..."},
 }
 

@@ -32,6 +32,7 @@ func (c *Config) checkServer(f *faults) {
 		f.add("data", "missing", "the directory of the gateway's files")
 	}
 	c.checkTLS(f)
+	c.checkMonitoring(f)
 	for i, network := range c.Proxies {
 		checkNetwork(f, item("proxies", i), network)
 	}

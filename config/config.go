@@ -31,6 +31,8 @@ type Config struct {
 	Keys          Keys      `koanf:"keys"`
 	Limits        Limits    `koanf:"limits"`
 	Outbound      Outbound  `koanf:"outbound"`
+	Metrics       Metrics   `koanf:"metrics"`
+	Log           Log       `koanf:"log"`
 	Clients       []Client  `koanf:"clients"`
 	Sources       []Source  `koanf:"sources"`
 }
@@ -110,8 +112,10 @@ func Default() *Config {
 			JWKSMaxAge:      10 * time.Minute,
 			Consent:         365 * 24 * time.Hour,
 		},
-		Keys:   Keys{RotateEvery: 90 * 24 * time.Hour, RSABits: 2048},
-		Limits: Limits{Guesses: 5, GuessWindow: 15 * time.Minute},
+		Keys:    Keys{RotateEvery: 90 * 24 * time.Hour, RSABits: 2048},
+		Limits:  Limits{Guesses: 5, GuessWindow: 15 * time.Minute},
+		Metrics: Metrics{Listen: "127.0.0.1:8401"},
+		Log:     Log{Level: "info", Format: FormatJSON},
 	}
 }
 

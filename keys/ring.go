@@ -28,7 +28,20 @@ type Deps struct {
 	Sealer SealOpener
 	Now    func() time.Time
 	Log    *slog.Logger
+	// Meter is told of each signature; nil tells nobody.
+	Meter Meter
 }
+
+// Meter accounts for signatures.
+type Meter interface {
+	// Signed tells how long a signature took, or that there was none.
+	Signed(algorithm, typ string, took time.Duration, err error)
+}
+
+// silent is a Meter that keeps nothing.
+type silent struct{}
+
+func (silent) Signed(string, string, time.Duration, error) {}
 
 // Ring keeps the keys of this process in step with the store. It is safe for
 // concurrent use.
@@ -38,6 +51,7 @@ type Ring struct {
 	box   SealOpener
 	now   func() time.Time
 	log   *slog.Logger
+	meter Meter
 
 	snapshot atomic.Pointer[Snapshot]
 
@@ -55,12 +69,15 @@ func New(cfg Config, d Deps) (*Ring, error) {
 	if d.Store == nil || d.Sealer == nil || d.Now == nil || d.Log == nil {
 		return nil, errors.New("checking keys: store, sealer, clock and log are needed")
 	}
+	if d.Meter == nil {
+		d.Meter = silent{}
+	}
 	set, err := newKeySet(nil, d.Sealer, nil)
 	if err != nil {
 		return nil, err
 	}
-	r := &Ring{cfg: cfg, store: d.Store, box: d.Sealer, now: d.Now, log: d.Log}
-	r.snapshot.Store(&Snapshot{set: set})
+	r := &Ring{cfg: cfg, store: d.Store, box: d.Sealer, now: d.Now, log: d.Log, meter: d.Meter}
+	r.snapshot.Store(r.of(set, false))
 	return r, nil
 }
 
@@ -112,7 +129,7 @@ func (r *Ring) turn(ctx context.Context) {
 		r.log.ErrorContext(ctx, "signing keys not refreshed, going on with those known", "err", err)
 	}
 	if s := r.Snapshot(); err != nil && !s.stale && !r.confirmed.IsZero() && r.time().Sub(r.confirmed) > r.cfg.JWKSMaxAge {
-		r.snapshot.Store(&Snapshot{set: s.set, stale: true})
+		r.snapshot.Store(r.of(s.set, true))
 		r.log.ErrorContext(ctx, "signing stopped, keys not confirmed by the store", "since", r.confirmed)
 	}
 }
@@ -162,7 +179,12 @@ func (r *Ring) load(ctx context.Context) ([]Record, error) {
 // adopt takes a set as snapshot that the store held at the time at.
 func (r *Ring) adopt(set *keySet, at time.Time) {
 	r.confirmed = at
-	r.snapshot.Store(&Snapshot{set: set})
+	r.snapshot.Store(r.of(set, false))
+}
+
+// of makes a snapshot.
+func (r *Ring) of(set *keySet, stale bool) *Snapshot {
+	return &Snapshot{set: set, stale: stale, now: r.now, meter: r.meter}
 }
 
 // read returns all records.

@@ -81,6 +81,14 @@ func (r *Ring) List(ctx context.Context) ([]Info, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listing: %w", err)
 	}
+	return r.infos(records), nil
+}
+
+// Known tells of the keys of this moment's snapshot, as List does, without any
+// I/O. Retired keys are not among them.
+func (r *Ring) Known() []Info { return r.infos(r.Snapshot().set.records) }
+
+func (r *Ring) infos(records []Record) []Info {
 	d := newDraft(r.cfg, r.time(), records, nil)
 	infos := make([]Info, 0, len(records))
 	for _, rec := range d.records {
@@ -95,7 +103,7 @@ func (r *Ring) List(ctx context.Context) ([]Info, error) {
 	slices.SortFunc(infos, func(a, b Info) int {
 		return cmp.Or(cmp.Compare(a.Algorithm, b.Algorithm), a.PublishedAt.Compare(b.PublishedAt), cmp.Compare(a.ID, b.ID))
 	})
-	return infos, nil
+	return infos
 }
 
 // next is the step that is planned for a key.

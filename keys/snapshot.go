@@ -10,6 +10,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/go-jose/go-jose/v4"
 )
@@ -36,6 +37,8 @@ const maxToken = 16 << 10
 type Snapshot struct {
 	set   *keySet
 	stale bool // its keys may be retired elsewhere: verify, do not sign
+	now   func() time.Time
+	meter Meter
 }
 
 // keySet is the opened keys that stand in the JWKS.
@@ -138,6 +141,13 @@ func sameKey(a, b Record) bool {
 // alg; its header names the kid and typ, such as JWT or at+jwt (RFC 8725 §3.11).
 // The error wraps ErrNoKey or ErrStale where there is no key to sign with.
 func (s *Snapshot) Sign(alg Algorithm, typ string, payload []byte) (string, error) {
+	start := s.now()
+	token, err := s.sign(alg, typ, payload)
+	s.meter.Signed(string(alg), typ, s.now().Sub(start), err)
+	return token, err
+}
+
+func (s *Snapshot) sign(alg Algorithm, typ string, payload []byte) (string, error) {
 	if s.stale {
 		return "", ErrStale
 	}

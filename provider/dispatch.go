@@ -24,6 +24,7 @@ func (p *Provider) startLogin(c *gin.Context, req *request) {
 		ID: randomText(16), CSRF: randomText(secretBytes), Request: *req,
 		StartedAt: p.deps.Now(), Level: req.Need.Floor,
 	}}
+	p.deps.Meter.Entered(ctx, stageBegun)
 	h, ok := p.cookieHandle(c)
 	err := errGone
 	if ok {
@@ -57,9 +58,11 @@ func (p *Provider) startLogin(c *gin.Context, req *request) {
 	}
 	switch {
 	case d.stage == stageIssue:
+		p.enter(c, d)
 		p.issue(c, f, d)
 		return
 	case req.prompts(promptNone):
+		p.refuseLevel(c, f, d)
 		p.redirectError(c, req.returnTo, refuse(d.silent, ""))
 		return
 	}
@@ -180,6 +183,7 @@ func (p *Provider) advance(c *gin.Context, f *flow) {
 		p.fail(c, f, err)
 		return
 	}
+	p.enter(c, d)
 	switch d.stage {
 	case stageIssue:
 		p.issue(c, f, d)
@@ -194,7 +198,21 @@ func (p *Provider) advance(c *gin.Context, f *flow) {
 	case stageConsent:
 		p.showConsent(c, f, d)
 	default:
+		p.refuseLevel(c, f, d)
 		p.showRefused(c, f, d.refusal)
+	}
+}
+
+// enter accounts for the stage that a login is found in.
+func (p *Provider) enter(c *gin.Context, d decision) {
+	note(c, "stage", d.stage.String())
+	p.deps.Meter.Entered(c.Request.Context(), d.stage.String())
+}
+
+// refuseLevel accounts for a refusal, if it is one for the level.
+func (p *Provider) refuseLevel(c *gin.Context, f *flow, d decision) {
+	if d.stage == stageRefuse && d.refusal.Reason.code() == codeUnmet {
+		p.deps.Meter.Leveled(c.Request.Context(), f.login.Request.Client, f.login.Request.Need.Target, eid.LevelNone)
 	}
 }
 

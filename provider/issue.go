@@ -68,7 +68,13 @@ func (p *Provider) issue(c *gin.Context, f *flow, d decision) {
 		p.fail(c, f, err)
 		return
 	}
-	note(c, "level", d.terms.Achieved())
+	level := d.terms.Achieved()
+	note(c, "level", level)
+	need := &f.login.Request.Need
+	if acr, ok := need.ACR(p.cfg.Vocabulary, level); ok {
+		p.deps.Meter.Leveled(ctx, f.login.Request.Client, need.Target, acr.Level)
+	}
+	p.deps.Meter.Finished(p.deps.Now().Sub(f.login.StartedAt), f.raw == nil)
 	p.redirect(c, f.login.Request.returnTo, url.Values{"code": {code.String()}})
 }
 

@@ -2,7 +2,9 @@ package provider
 
 import (
 	"fmt"
+	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/gin-gonic/gin"
@@ -18,6 +20,35 @@ func trustProxies(r *gin.Engine, proxies []string) error {
 		return fmt.Errorf("proxies: %w", err)
 	}
 	return nil
+}
+
+// networks reads addresses and networks of proxies.
+func networks(proxies []string) ([]netip.Prefix, error) {
+	list := make([]netip.Prefix, 0, len(proxies))
+	for _, text := range proxies {
+		prefix, err := netip.ParsePrefix(text)
+		if addr, single := netip.ParseAddr(text); single == nil {
+			prefix, err = addr.Prefix(addr.BitLen())
+		}
+		if err != nil {
+			return nil, fmt.Errorf("proxies: %w", err)
+		}
+		list = append(list, prefix)
+	}
+	return list, nil
+}
+
+// fromProxy reports whether a proxy of ours made the connection.
+func (p *Provider) fromProxy(r *http.Request) bool {
+	if len(p.proxies) == 0 {
+		return false
+	}
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return false
+	}
+	addr := peer.Addr().Unmap().WithZone("")
+	return slices.ContainsFunc(p.proxies, func(proxy netip.Prefix) bool { return proxy.Contains(addr) })
 }
 
 // joinForwarded makes one line of several X-Forwarded-For lines. The router reads

@@ -63,3 +63,35 @@ func TestTrustProxiesRefuses(t *testing.T) {
 		t.Error("trustProxies() = nil, want an error")
 	}
 }
+
+// TestFromProxy: only the connection itself says who a proxy is.
+func TestFromProxy(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		proxies []string
+		peer    string
+		want    bool
+	}{
+		{"nobody trusted", nil, "127.0.0.1:1", false},
+		{"in the network", []string{"10.0.0.0/24"}, "10.0.0.5:1", true},
+		{"beside it", []string{"10.0.0.0/24"}, "10.0.1.5:1", false},
+		{"one address", []string{"10.0.0.5"}, "10.0.0.5:1", true},
+		{"IPv4 in IPv6", []string{"10.0.0.5"}, "[::ffff:10.0.0.5]:1", true},
+		{"IPv6", []string{"2001:db8::1"}, "[2001:db8::1]:1", true},
+		{"no address", []string{"10.0.0.5"}, "@", false},
+	} {
+		proxies, err := networks(tt.proxies)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
+		r.RemoteAddr = tt.peer
+		r.Header.Set("X-Forwarded-For", "10.0.0.5")
+		if got := (&Provider{proxies: proxies}).fromProxy(r); got != tt.want {
+			t.Errorf("%s: fromProxy() = %v, want %v", tt.name, got, tt.want)
+		}
+	}
+	if _, err := networks([]string{"proxy.example"}); err == nil {
+		t.Error("networks() of a name = nil, want an error")
+	}
+}

@@ -23,6 +23,26 @@ const (
 	stageIssue             // give the code
 )
 
+// String names the stage in log lines and metrics.
+func (s stage) String() string {
+	switch s {
+	case stageChoose:
+		return "choose"
+	case stageSource:
+		return "source"
+	case stageStepUp:
+		return "step_up"
+	case stageOtherPerson:
+		return "other_person"
+	case stageConsent:
+		return "consent"
+	case stageIssue:
+		return "issue"
+	case stageRefuse:
+	}
+	return "refuse"
+}
+
 // view is everything that next may look at. Nothing of it changes.
 type view struct {
 	login   login

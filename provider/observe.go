@@ -42,7 +42,14 @@ func (p *Provider) observe(c *gin.Context) {
 	text := crockford.EncodeToString(b)
 	c.Set(keyRef, text[:4]+"-"+text[4:])
 	joinForwarded(c)
-	start := p.deps.Now()
+	start, route := p.deps.Now(), c.FullPath()
+	if route == "" {
+		route = "none"
+	}
+	ctx, end := p.deps.Meter.Begin(c.Request, route, ref(c), p.fromProxy(c.Request))
+	if ctx != c.Request.Context() {
+		c.Request = c.Request.WithContext(ctx)
+	}
 	defer func() {
 		if v := recover(); v != nil {
 			note(c, "panic", v, "stack", string(debug.Stack()))
@@ -50,17 +57,21 @@ func (p *Provider) observe(c *gin.Context) {
 				p.pageError(c, http.StatusInternalServerError, web.ErrorSystem, "")
 			}
 		}
-		route := c.FullPath()
-		if route == "" {
-			route = "none"
+		status := c.Writer.Status()
+		if status >= http.StatusBadRequest && noted(c, "refused") == "" {
+			note(c, "refused", "unnamed") // by a library, without our words
 		}
+		end(status, noted(c, "client"), noted(c, "refused"))
 		level := slog.LevelInfo
-		if c.Writer.Status() >= http.StatusInternalServerError {
+		switch {
+		case status >= http.StatusInternalServerError:
 			level = slog.LevelError
+		case route == pathHealth || route == pathReady:
+			level = slog.LevelDebug // asked every few seconds
 		}
-		attrs := append([]any{"method", c.Request.Method, "route", route, "status", c.Writer.Status(),
+		attrs := append([]any{"method", c.Request.Method, "route", route, "status", status,
 			"ms", p.deps.Now().Sub(start).Milliseconds(), "net", network(c), "ref", ref(c)}, notes(c)...)
-		p.deps.Log.Log(c.Request.Context(), level, "request", attrs...)
+		p.deps.Log.Log(ctx, level, "request", attrs...)
 	}()
 	c.Header("X-Request-Reference", ref(c))
 	c.Header("X-Content-Type-Options", "nosniff")
@@ -110,6 +121,17 @@ func notes(c *gin.Context) []any {
 	return list
 }
 
+// noted is the text last noted under a key, empty without one.
+func noted(c *gin.Context, key string) string {
+	text := ""
+	for list := notes(c); len(list) > 1; list = list[2:] {
+		if list[0] == key {
+			text, _ = list[1].(string)
+		}
+	}
+	return text
+}
+
 // render writes a page.
 func (p *Provider) render(c *gin.Context, page web.Page) {
 	p.deps.Pages.Render(c.Writer, c.Request, page)
@@ -118,9 +140,11 @@ func (p *Provider) render(c *gin.Context, page web.Page) {
 // pageError shows an error page that redirects nowhere. detail is a code for the
 // portal's developer.
 func (p *Provider) pageError(c *gin.Context, status int, kind, detail string) {
-	if detail != "" {
-		note(c, "refused", detail)
+	reason := detail
+	if reason == "" {
+		reason = kind
 	}
+	note(c, "refused", reason)
 	p.render(c, web.Page{Name: "error", Status: status, Data: web.ErrorData{
 		Common: web.Common{Ref: ref(c)}, Kind: kind, Detail: detail, Time: p.deps.Now(),
 	}})

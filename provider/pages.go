@@ -92,6 +92,9 @@ var problems = map[string]string{
 // the request at hand and is kept nowhere.
 func (p *Provider) showForm(c *gin.Context, f *flow, status int, form federation.Form) {
 	problem := problems[form.Problem]
+	if status >= http.StatusBadRequest {
+		note(c, "refused", problem)
+	}
 	switch form.Page {
 	case federation.PagePassword:
 		p.renderLogin(c, f, status, "password", web.PasswordData{

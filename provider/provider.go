@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"time"
@@ -116,6 +117,8 @@ type Deps struct {
 	// Ready reports what keeps this process from serving sign-ins, nil if
 	// nothing does.
 	Ready func(ctx context.Context) error
+	// Meter is told what happens; nil tells nobody.
+	Meter Meter
 }
 
 // Provider answers the protocol's endpoints and runs the login.
@@ -124,6 +127,7 @@ type Provider struct {
 	deps       Deps
 	origin     string // scheme and host of the issuer
 	secure     bool   // the issuer is https
+	proxies    []netip.Prefix
 	discovery  document
 	courier    *courier
 	origins    *origins
@@ -154,9 +158,15 @@ func New(cfg Config, d Deps) (*Provider, error) {
 		d.Outbox == nil || d.Events == nil || d.Outbound == nil || d.Keys == nil || d.Sealer == nil || d.Pages == nil || d.Log == nil || d.Now == nil || d.Ready == nil {
 		return nil, errors.New("every dependency of the provider is needed")
 	}
+	if d.Meter == nil {
+		d.Meter = silent{}
+	}
 	p := &Provider{cfg: cfg, deps: d, origin: u.Scheme + "://" + u.Host, secure: u.Scheme == "https"}
 	gin.SetMode(gin.ReleaseMode) // before any engine: it would print otherwise
 	if err := trustProxies(gin.New(), cfg.Proxies); err != nil {
+		return nil, err
+	}
+	if p.proxies, err = networks(cfg.Proxies); err != nil {
 		return nil, err
 	}
 	p.courier = newCourier(d.Outbound)
@@ -182,8 +192,8 @@ func (p *Provider) Handler() http.Handler {
 
 	get := func(path string, h gin.HandlerFunc) { r.GET(path, h); r.HEAD(path, h) }
 	get("/", p.home)
-	get("/healthz", p.health)
-	get("/readyz", p.ready)
+	get(pathHealth, p.health)
+	get(pathReady, p.ready)
 	get("/assets/:name", gin.WrapH(p.deps.Pages.Assets()))
 	for path, h := range map[string]gin.HandlerFunc{
 		pathDiscovery: p.discovery.serve, pathMetadata: p.discovery.serve, pathKeys: p.jwks,
@@ -226,6 +236,8 @@ func (p *Provider) Handler() http.Handler {
 
 // Paths of the endpoints.
 const (
+	pathHealth    = "/healthz"
+	pathReady     = "/readyz"
 	pathDiscovery = "/.well-known/openid-configuration"
 	pathMetadata  = "/.well-known/oauth-authorization-server" // RFC 8414
 	pathKeys      = "/keys"

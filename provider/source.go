@@ -31,7 +31,9 @@ func (p *Provider) atSource(c *gin.Context, f *flow, id string) {
 	}
 	f.login.Source, f.login.Failed = id, ""
 	state := randomText(secretBytes)
-	step, err := speaker.Begin(ctx, p.sourceRequest(f, src, state, nil))
+	asking, done := p.deps.Meter.Asking(ctx, src.ID, actBegin)
+	step, err := speaker.Begin(asking, p.sourceRequest(f, src, state, nil))
+	done(outcomeOf(step, err))
 	if err != nil {
 		p.sourceFailed(c, f, id, err)
 		return
@@ -48,7 +50,9 @@ func (p *Provider) finish(c *gin.Context, f *flow, id string, values url.Values)
 		return
 	}
 	state := randomText(secretBytes)
-	step, err := speaker.Finish(ctx, p.sourceRequest(f, src, state, f.login.Step.Memory), federation.Reply{Values: values})
+	asking, done := p.deps.Meter.Asking(ctx, src.ID, actFinish)
+	step, err := speaker.Finish(asking, p.sourceRequest(f, src, state, f.login.Step.Memory), federation.Reply{Values: values})
+	done(outcomeOf(step, err))
 	if err != nil {
 		p.sourceFailed(c, f, id, err)
 		return

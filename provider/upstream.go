@@ -79,7 +79,9 @@ func (p *Provider) eachUpstream(c *gin.Context, s session, req *logoutRequest, v
 		next := stop{state: randomText(secretBytes)}
 		// Where the confirmation page led nowhere, nobody is asked again.
 		if ender, ok := speaker.(federation.LogoutSource); ok && (!req.confirmed || len(req.Via) > 0) {
-			next.address, err = ender.Logout(ctx, federation.LogoutRequest{Return: p.cfg.Issuer + pathLoggedOut, State: next.state})
+			asking, done := p.deps.Meter.Asking(ctx, src.ID, actLogout)
+			next.address, err = ender.Logout(asking, federation.LogoutRequest{Return: p.cfg.Issuer + pathLoggedOut, State: next.state})
+			done(outcomeOf(federation.Step{}, err))
 			if err != nil {
 				note(c, "source", src.ID, "err", err)
 				next.address = ""

@@ -25,6 +25,7 @@ func (p *Provider) userinfo(c *gin.Context) {
 		refusal.write(c, http.StatusBadRequest)
 		return
 	case token == nil:
+		note(c, "refused", "no_token")
 		c.Header("WWW-Authenticate", `Bearer realm="eidgate"`)
 		c.Status(http.StatusUnauthorized)
 		c.Writer.WriteHeaderNow()

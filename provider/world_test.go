@@ -64,6 +64,7 @@ type world struct {
 	upstream *fedtest.OpenID
 	keys     *keyServer
 
+	meter    *recorder
 	provider *provider.Provider
 	// build makes another process on the same stores.
 	build  func() *provider.Provider
@@ -122,7 +123,7 @@ func (b *syncBuffer) String() string {
 func newWorld(t testing.TB) *world {
 	t.Helper()
 	ctx, dir := t.Context(), t.TempDir()
-	w := &world{t: t, now: time.Now().Truncate(time.Second), people: maps.Clone(seed.people), log: &syncBuffer{}, dir: dir}
+	w := &world{t: t, now: time.Now().Truncate(time.Second), people: maps.Clone(seed.people), log: &syncBuffer{}, dir: dir, meter: &recorder{}}
 	log := slog.New(slog.NewTextHandler(w.log, nil))
 	for _, name := range []string{"master.key", "eidgate.db"} {
 		raw, err := os.ReadFile(filepath.Join(seed.dir, name))
@@ -175,7 +176,7 @@ func newWorld(t testing.TB) *world {
 			},
 		}, provider.Deps{
 			Clients: w.db, Accounts: w.db, Grants: w.db, Consents: w.db, Sources: registry, State: w.state, Sealer: sealer, Outbox: w.outbox, Events: w.db, Outbound: outbound, Keys: ring, Pages: seed.pages,
-			Log: log, Now: w.clock, Ready: func(context.Context) error { return nil },
+			Log: log, Now: w.clock, Ready: func(context.Context) error { return nil }, Meter: w.meter,
 		})
 		must(t, err)
 		return p

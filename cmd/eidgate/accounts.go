@@ -182,7 +182,7 @@ func addAccount(ctx context.Context, cfg *config.Config, account accounts.NewAcc
 	if err := makeDurable(ctx, cfg, log); err != nil {
 		return err
 	}
-	d, err := openDurable(ctx, cfg, log, time.Now)
+	d, err := openDurable(ctx, cfg, log, time.Now, nil)
 	if err != nil {
 		return err
 	}

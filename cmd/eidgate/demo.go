@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"os/exec"
@@ -88,7 +87,7 @@ func runDemo(ctx context.Context, o demoOptions, stdout, stderr io.Writer) (err 
 	if err != nil {
 		return err
 	}
-	log := slog.New(slog.NewTextHandler(stderr, nil))
+	log := newLog(stderr, cfg.Log)
 	g, err := openGateway(ctx, cfg, log, now)
 	if err != nil {
 		return err
@@ -96,6 +95,9 @@ func runDemo(ctx context.Context, o demoOptions, stdout, stderr io.Writer) (err 
 	defer func() { err = errors.Join(err, g.close()) }()
 	if err := seedPeople(ctx, g, now); err != nil {
 		return fmt.Errorf("making the synthetic people: %w", err)
+	}
+	if err := g.openMonitor(ctx, cfg); err != nil {
+		return err
 	}
 	others, err := demoServers(cfg, ports, files, now)
 	if err != nil {
@@ -107,6 +109,7 @@ func runDemo(ctx context.Context, o demoOptions, stdout, stderr io.Writer) (err 
 		group.Go(func() error { return serveHTTP(ctx, listeners[addr], handler, log, func() {}) })
 	}
 	report := newDemoReport(cfg, files, now())
+	report.Metrics = "http://" + g.monitor.address() + "/metrics"
 	if err := report.print(stdout, o.json); err != nil {
 		return fmt.Errorf("printing: %w", err)
 	}

@@ -88,6 +88,8 @@ func openDemoFiles(dir string, reset bool) (*demoFiles, error) {
 func demoConfig(p demoPorts, f *demoFiles, today time.Time) (*config.Config, error) {
 	c := config.Default()
 	c.Issuer, c.Listen = "http://"+p.gateway, p.gateway
+	// The ports of the block are spoken for: the metrics take any other.
+	c.Metrics.Listen, c.Log.Format = metricsAnywhere, config.FormatText
 	c.Data, c.MasterKeyFile = f.dir, masterKeyPath(f.dir)
 	c.Outbound.Allow = []string{p.legacy, p.portal1, p.portal2}
 	portal := func(id, name, addr, alg string, level eid.Level) config.Client {

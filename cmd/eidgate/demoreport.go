@@ -17,6 +17,7 @@ import (
 type demoReport struct {
 	Issuer   string        `json:"issuer"`
 	Data     string        `json:"data"`
+	Metrics  string        `json:"metrics"` // for Prometheus
 	Portals  []demoPortal  `json:"portals"`
 	Accounts []demoAccount `json:"accounts"`
 	Sources  []demoSource  `json:"sources"`
@@ -104,7 +105,8 @@ func (r demoReport) print(w io.Writer, asJSON bool) error {
 	for _, p := range r.Portals {
 		fmt.Fprintf(t, "portal, level %s\t%s\t%s\n", p.MinLevel, p.URL, p.Name)
 	}
-	fmt.Fprintf(t, "gateway\t%s\t%s/.well-known/openid-configuration\n\n", r.Issuer, r.Issuer)
+	fmt.Fprintf(t, "gateway\t%s\t%s/.well-known/openid-configuration\n", r.Issuer, r.Issuer)
+	fmt.Fprintf(t, "metrics\t%s\tfor Prometheus\n\n", r.Metrics)
 	fmt.Fprintf(t, "PERSONAL NUMBER\tPASSWORD\tTOTP SECRET\tLEVEL\tSTATUS\tNOTE\n")
 	for _, a := range r.Accounts {
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", a.PersonalNumber, orDash(a.Password), orDash(a.TOTPSecret), a.Level, a.Status, a.Note)

@@ -52,6 +52,7 @@ func runTests(m *testing.M) int {
 type report struct {
 	Issuer   string          `json:"issuer"`
 	Data     string          `json:"data"`
+	Metrics  string          `json:"metrics"`
 	Portals  []portalReport  `json:"portals"`
 	Accounts []accountReport `json:"accounts"`
 	Sources  []sourceReport  `json:"sources"`

@@ -48,6 +48,7 @@ func (d *demoRun) keepSecret(kind string, texts ...string) {
 // it printed and with what it left on disk.
 func (d *demoRun) stopAndInspect() []string {
 	problems := d.searchFiles() // while the write-ahead logs are still there
+	problems = append(problems, d.searchMetrics()...)
 	if code := d.terminate(); code != 0 {
 		problems = append(problems, fmt.Sprintf("exit code = %d, want 0\n%s", code, d.stderr))
 	}

@@ -24,6 +24,7 @@ import (
 	"eidgate/provider"
 	"eidgate/store/sqlstore"
 	"eidgate/store/statestore"
+	"eidgate/telemetry"
 	"eidgate/web"
 )
 
@@ -50,9 +51,15 @@ func makeDurable(ctx context.Context, cfg *config.Config, log *slog.Logger) erro
 	return sqlstore.Migrate(ctx, sqlstore.Config{Path: databasePath(cfg)})
 }
 
+// durableMeter accounts for what durable data costs; nil keeps nothing.
+type durableMeter interface {
+	sqlstore.Meter
+	keys.Meter
+}
+
 // openDurable opens what makeDurable made.
-func openDurable(ctx context.Context, cfg *config.Config, log *slog.Logger, now func() time.Time) (*durable, error) {
-	where := sqlstore.Config{Path: databasePath(cfg)}
+func openDurable(ctx context.Context, cfg *config.Config, log *slog.Logger, now func() time.Time, m durableMeter) (*durable, error) {
+	where := sqlstore.Config{Path: databasePath(cfg), Meter: m}
 	if _, err := os.Stat(where.Path); err != nil {
 		return nil, fmt.Errorf("there is no gateway's data at %s: %w", cfg.Data, err)
 	}
@@ -64,7 +71,7 @@ func openDurable(ctx context.Context, cfg *config.Config, log *slog.Logger, now 
 	if err != nil {
 		return nil, err
 	}
-	ring, err := keys.New(keysConfig(cfg), keys.Deps{Store: db, Sealer: sealer, Now: now, Log: log})
+	ring, err := keys.New(keysConfig(cfg), keys.Deps{Store: db, Sealer: sealer, Now: now, Log: log, Meter: m})
 	if err == nil {
 		err = ring.Load(ctx)
 	}
@@ -92,6 +99,9 @@ type gateway struct {
 	handler  http.Handler
 	tell     func(context.Context) error // tells parties of ended sessions
 	tls      *certificate                // nil where a proxy speaks TLS
+	metrics  *telemetry.Metrics
+	tracing  *telemetry.Tracing // nil where traces are off
+	monitor  *monitor           // serves the metrics; nil where they are off
 	log      *slog.Logger
 	draining atomic.Bool
 }
@@ -101,11 +111,15 @@ func openGateway(ctx context.Context, cfg *config.Config, log *slog.Logger, now 
 	if err := makeDurable(ctx, cfg, log); err != nil {
 		return nil, err
 	}
-	d, err := openDurable(ctx, cfg, log, now)
+	metrics, tracing, err := openTelemetry(ctx, log, now)
 	if err != nil {
 		return nil, err
 	}
-	g := &gateway{durable: d, log: log}
+	d, err := openDurable(ctx, cfg, log, now, metrics)
+	if err != nil {
+		return nil, err
+	}
+	g := &gateway{durable: d, log: log, metrics: metrics, tracing: tracing}
 	if g.state, err = statestore.Open(ctx, statestore.Config{Path: statePath(cfg)}, now); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening passing state: %w", err), d.db.Close())
 	}
@@ -132,6 +146,8 @@ func (g *gateway) wire(ctx context.Context, cfg *config.Config, now func() time.
 	if err != nil {
 		return fmt.Errorf("outbound.allow: %w", err)
 	}
+	client.Transport = g.metrics.Outbound(client.Transport)
+	state := g.metrics.State(g.state)
 	guessKey, err := g.db.Secret(ctx, "guess-counters")
 	if err != nil {
 		return err
@@ -139,7 +155,7 @@ func (g *gateway) wire(ctx context.Context, cfg *config.Config, now func() time.
 	deps := sourceDeps{
 		cfg: cfg, client: client, now: now,
 		account: account.Deps{
-			Accounts: g.db, Passwords: passwords, State: g.state, Audit: g.db, Rehasher: g.db, Key: guessKey,
+			Accounts: g.db, Passwords: g.metrics.Passwords(passwords, passwordOutcome), State: state, Audit: g.db, Rehasher: g.db, Key: guessKey,
 		},
 	}
 	pages, err := web.New()
@@ -156,15 +172,16 @@ func (g *gateway) wire(ctx context.Context, cfg *config.Config, now func() time.
 			RefreshIdle: l.RefreshIdle, RefreshAbsolute: l.RefreshAbsolute, RefreshLevel2: l.RefreshLevel2, JWTAccess: l.JWTAccessToken,
 		},
 	}, provider.Deps{
-		Clients: g.db, Accounts: g.db, Grants: g.db, Consents: g.db, State: g.state, Keys: g.ring, Pages: pages, Log: g.log, Now: now,
+		Clients: g.db, Accounts: g.db, Grants: g.db, Consents: g.db, State: state, Keys: g.ring, Pages: pages, Log: g.log, Now: now,
 		Sources: federation.NewRegistry(g.db, func(src eid.Source) (federation.Source, error) { return buildSource(src, deps) }),
 		Outbox:  g.db, Events: g.db, Outbound: client, Sealer: g.sealer,
-		Ready: g.ready,
+		Ready: g.ready, Meter: g.metrics,
 	})
 	if err != nil {
 		return err
 	}
 	g.handler, g.tell = p.Handler(), p.Run
+	g.metrics.ConfigLive(cfg.Version(), now())
 	return nil
 }
 
@@ -218,6 +235,9 @@ func (g *gateway) serve(ctx context.Context, l net.Listener, delay time.Duration
 		l = g.tls.listen(l)
 		group.Go(func() error { return g.tls.run(ctx) })
 	}
+	if g.monitor != nil {
+		group.Go(func() error { return g.monitor.serve(ctx, delay) })
+	}
 	group.Go(func() error { return g.ring.Run(ctx) })
 	group.Go(func() error { return g.state.Run(ctx) })
 	group.Go(func() error { return g.tell(ctx) })
@@ -227,7 +247,9 @@ func (g *gateway) serve(ctx context.Context, l net.Listener, delay time.Duration
 			time.Sleep(delay)
 		})
 	})
-	return group.Wait()
+	err := group.Wait()
+	flushTraces(ctx, g.tracing, g.log)
+	return err
 }
 
 // serveHTTP serves with the limits that every listener has. When ctx ends it runs

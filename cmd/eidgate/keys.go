@@ -110,7 +110,7 @@ func (f *besideFlags) open(ctx context.Context, use func(*durable) error) (err e
 	} else if cfg, err = config.Load(*f.config, os.Environ()); err != nil {
 		return fmt.Errorf("the configuration cannot be used:\n%w", err)
 	}
-	d, err := openDurable(ctx, cfg, slog.New(slog.DiscardHandler), time.Now)
+	d, err := openDurable(ctx, cfg, slog.New(slog.DiscardHandler), time.Now, nil)
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"os"
 	"time"
@@ -22,7 +21,7 @@ func newServe() *cobra.Command {
 		if err != nil {
 			return fmt.Errorf("the configuration cannot be used:\n%w", err)
 		}
-		log := slog.New(slog.NewJSONHandler(c.ErrOrStderr(), nil))
+		log := newLog(c.ErrOrStderr(), cfg.Log)
 		var cert *certificate
 		if cfg.TLS.On() {
 			if cert, err = openCertificate(cfg.TLS, time.Now, log); err != nil {
@@ -35,11 +34,15 @@ func newServe() *cobra.Command {
 		}
 		defer func() { err = errors.Join(err, g.close()) }()
 		g.tls = cert
+		if err := g.openMonitor(c.Context(), cfg); err != nil {
+			return err
+		}
 		l, err := (&net.ListenConfig{}).Listen(c.Context(), "tcp", cfg.Listen)
 		if err != nil {
 			return fmt.Errorf("listening: %w", err)
 		}
-		log.Info("serving", "issuer", cfg.Issuer, "listen", l.Addr().String(), "tls", cfg.TLS.On(), "config", cfg.Version())
+		log.Info("serving", "issuer", cfg.Issuer, "listen", l.Addr().String(), "tls", cfg.TLS.On(), "config", cfg.Version(),
+			"metrics", g.monitor.address(), "traces", g.tracing != nil)
 		return g.serve(c.Context(), l, drainDelay)
 	}
 	return c

@@ -61,6 +61,9 @@ func loadCertificate(files config.TLS, now time.Time) (*tls.Certificate, error) 
 	return &pair, nil
 }
 
+// expires is when the certificate that serves ends.
+func (c *certificate) expires() time.Time { return c.current.Load().Leaf.NotAfter }
+
 // run reads the files again on SIGHUP and when they change, until ctx ends.
 func (c *certificate) run(ctx context.Context) error {
 	hangup := make(chan os.Signal, 1)

@@ -31,7 +31,7 @@ type AuditRow struct {
 
 // Record writes entries that tell of no change here, all or none.
 func (db *DB) Record(ctx context.Context, entries ...eid.AuditEntry) error {
-	return db.write(ctx, func(q *sqlcgen.Queries) error {
+	return db.writeAs(ctx, kindAudit, func(q *sqlcgen.Queries) error {
 		for _, e := range entries {
 			if err := insertAudit(ctx, q, e); err != nil {
 				return err

@@ -24,7 +24,30 @@ var ErrNotMigrated = errors.New("database is not up to date: run `eidgate migrat
 // Config says where the data is.
 type Config struct {
 	Path string // of the SQLite file
+	// Meter is told of each transaction; nil tells nobody.
+	Meter Meter
 }
+
+// Meter accounts for transactions.
+type Meter interface {
+	// Transaction begins the account of a transaction of a kind (read, write,
+	// audit). What it returns is told how the transaction ended.
+	Transaction(ctx context.Context, kind string) (context.Context, func(error))
+}
+
+// silent is a Meter that keeps nothing.
+type silent struct{}
+
+func (silent) Transaction(ctx context.Context, _ string) (context.Context, func(error)) {
+	return ctx, func(error) {}
+}
+
+// Kinds of transactions.
+const (
+	kindRead  = "read"
+	kindWrite = "write"
+	kindAudit = "audit" // without it nobody signs in
+)
 
 // DB is the durable store. It is safe for concurrent use, and several processes
 // may share the file.
@@ -35,6 +58,7 @@ type DB struct {
 	sealer Sealer
 	index  blindIndex
 	now    func() time.Time
+	meter  Meter
 }
 
 // Open opens a database that Migrate made, else it returns ErrNotMigrated. A
@@ -48,7 +72,10 @@ func Open(ctx context.Context, cfg Config, sealer Sealer, now func() time.Time) 
 	if err != nil {
 		return nil, err
 	}
-	db := &DB{file: file, sealer: sealer, now: now}
+	db := &DB{file: file, sealer: sealer, now: now, meter: cfg.Meter}
+	if db.meter == nil {
+		db.meter = silent{}
+	}
 	if err := db.prepare(ctx); err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
@@ -84,6 +111,12 @@ func (db *DB) Close() error {
 
 // write runs change in one transaction that holds the write lock from its begin.
 func (db *DB) write(ctx context.Context, change func(q *sqlcgen.Queries) error) error {
+	return db.writeAs(ctx, kindWrite, change)
+}
+
+func (db *DB) writeAs(ctx context.Context, kind string, change func(q *sqlcgen.Queries) error) (err error) {
+	ctx, done := db.meter.Transaction(ctx, kind)
+	defer func() { done(err) }()
 	tx, err := db.file.Writer.BeginTx(ctx, nil)
 	if err != nil {
 		return away(fmt.Errorf("beginning transaction: %w", err))
@@ -106,7 +139,9 @@ func away(err error) error {
 }
 
 // read runs several queries on one snapshot.
-func (db *DB) read(ctx context.Context, look func(q *sqlcgen.Queries) error) error {
+func (db *DB) read(ctx context.Context, look func(q *sqlcgen.Queries) error) (err error) {
+	ctx, done := db.meter.Transaction(ctx, kindRead)
+	defer func() { done(err) }()
 	tx, err := db.file.Reader.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
 		return away(fmt.Errorf("beginning snapshot: %w", err))

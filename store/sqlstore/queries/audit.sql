@@ -9,3 +9,6 @@ WHERE id > @after
   AND (CAST(@action AS TEXT) = '' OR action = CAST(@action AS TEXT))
   AND (CAST(@account AS TEXT) = '' OR account = CAST(@account AS TEXT))
 ORDER BY id LIMIT @page;
+
+-- name: LastAudit :one
+SELECT id FROM audit ORDER BY id DESC LIMIT 1;

@@ -38,3 +38,9 @@ UPDATE logouts SET leased = FALSE, due_at = @due_at, attempts = attempts + 1 WHE
 
 -- name: DeleteLogout :execrows
 DELETE FROM logouts WHERE id = @id;
+
+-- name: CountAllLogouts :one
+SELECT count(*) FROM logouts;
+
+-- name: OldestLogout :one
+SELECT created_at FROM logouts ORDER BY created_at LIMIT 1;

@@ -90,3 +90,14 @@ func (q *Queries) InsertAudit(ctx context.Context, arg InsertAuditParams) error 
 	)
 	return err
 }
+
+const lastAudit = `-- name: LastAudit :one
+SELECT id FROM audit ORDER BY id DESC LIMIT 1
+`
+
+func (q *Queries) LastAudit(ctx context.Context) (int64, error) {
+	row := q.queryRow(ctx, q.lastAuditStmt, lastAudit)
+	var id int64
+	err := row.Scan(&id)
+	return id, err
+}

@@ -45,6 +45,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.consentsOfStmt, err = db.PrepareContext(ctx, consentsOf); err != nil {
 		return nil, fmt.Errorf("error preparing query ConsentsOf: %w", err)
 	}
+	if q.countAllLogoutsStmt, err = db.PrepareContext(ctx, countAllLogouts); err != nil {
+		return nil, fmt.Errorf("error preparing query CountAllLogouts: %w", err)
+	}
 	if q.countLogoutsStmt, err = db.PrepareContext(ctx, countLogouts); err != nil {
 		return nil, fmt.Errorf("error preparing query CountLogouts: %w", err)
 	}
@@ -117,6 +120,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.insertSubjectStmt, err = db.PrepareContext(ctx, insertSubject); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertSubject: %w", err)
 	}
+	if q.lastAuditStmt, err = db.PrepareContext(ctx, lastAudit); err != nil {
+		return nil, fmt.Errorf("error preparing query LastAudit: %w", err)
+	}
 	if q.leaseLogoutStmt, err = db.PrepareContext(ctx, leaseLogout); err != nil {
 		return nil, fmt.Errorf("error preparing query LeaseLogout: %w", err)
 	}
@@ -146,6 +152,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.logoutsLeasedStmt, err = db.PrepareContext(ctx, logoutsLeased); err != nil {
 		return nil, fmt.Errorf("error preparing query LogoutsLeased: %w", err)
+	}
+	if q.oldestLogoutStmt, err = db.PrepareContext(ctx, oldestLogout); err != nil {
+		return nil, fmt.Errorf("error preparing query OldestLogout: %w", err)
 	}
 	if q.partyRegistrationsStmt, err = db.PrepareContext(ctx, partyRegistrations); err != nil {
 		return nil, fmt.Errorf("error preparing query PartyRegistrations: %w", err)
@@ -242,6 +251,11 @@ func (q *Queries) Close() error {
 	if q.consentsOfStmt != nil {
 		if cerr := q.consentsOfStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing consentsOfStmt: %w", cerr)
+		}
+	}
+	if q.countAllLogoutsStmt != nil {
+		if cerr := q.countAllLogoutsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countAllLogoutsStmt: %w", cerr)
 		}
 	}
 	if q.countLogoutsStmt != nil {
@@ -364,6 +378,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing insertSubjectStmt: %w", cerr)
 		}
 	}
+	if q.lastAuditStmt != nil {
+		if cerr := q.lastAuditStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing lastAuditStmt: %w", cerr)
+		}
+	}
 	if q.leaseLogoutStmt != nil {
 		if cerr := q.leaseLogoutStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing leaseLogoutStmt: %w", cerr)
@@ -412,6 +431,11 @@ func (q *Queries) Close() error {
 	if q.logoutsLeasedStmt != nil {
 		if cerr := q.logoutsLeasedStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing logoutsLeasedStmt: %w", cerr)
+		}
+	}
+	if q.oldestLogoutStmt != nil {
+		if cerr := q.oldestLogoutStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing oldestLogoutStmt: %w", cerr)
 		}
 	}
 	if q.partyRegistrationsStmt != nil {
@@ -555,6 +579,7 @@ type Queries struct {
 	auditStmt               *sql.Stmt
 	consentStmt             *sql.Stmt
 	consentsOfStmt          *sql.Stmt
+	countAllLogoutsStmt     *sql.Stmt
 	countLogoutsStmt        *sql.Stmt
 	countOfStmt             *sql.Stmt
 	credentialStmt          *sql.Stmt
@@ -579,6 +604,7 @@ type Queries struct {
 	insertSecretStmt        *sql.Stmt
 	insertSectorStmt        *sql.Stmt
 	insertSubjectStmt       *sql.Stmt
+	lastAuditStmt           *sql.Stmt
 	leaseLogoutStmt         *sql.Stmt
 	liftLockStmt            *sql.Stmt
 	linkStmt                *sql.Stmt
@@ -589,6 +615,7 @@ type Queries struct {
 	logoutQueuesDueStmt     *sql.Stmt
 	logoutsDueStmt          *sql.Stmt
 	logoutsLeasedStmt       *sql.Stmt
+	oldestLogoutStmt        *sql.Stmt
 	partyRegistrationsStmt  *sql.Stmt
 	putConsentStmt          *sql.Stmt
 	putCredentialStmt       *sql.Stmt
@@ -621,6 +648,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		auditStmt:               q.auditStmt,
 		consentStmt:             q.consentStmt,
 		consentsOfStmt:          q.consentsOfStmt,
+		countAllLogoutsStmt:     q.countAllLogoutsStmt,
 		countLogoutsStmt:        q.countLogoutsStmt,
 		countOfStmt:             q.countOfStmt,
 		credentialStmt:          q.credentialStmt,
@@ -645,6 +673,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		insertSecretStmt:        q.insertSecretStmt,
 		insertSectorStmt:        q.insertSectorStmt,
 		insertSubjectStmt:       q.insertSubjectStmt,
+		lastAuditStmt:           q.lastAuditStmt,
 		leaseLogoutStmt:         q.leaseLogoutStmt,
 		liftLockStmt:            q.liftLockStmt,
 		linkStmt:                q.linkStmt,
@@ -655,6 +684,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		logoutQueuesDueStmt:     q.logoutQueuesDueStmt,
 		logoutsDueStmt:          q.logoutsDueStmt,
 		logoutsLeasedStmt:       q.logoutsLeasedStmt,
+		oldestLogoutStmt:        q.oldestLogoutStmt,
 		partyRegistrationsStmt:  q.partyRegistrationsStmt,
 		putConsentStmt:          q.putConsentStmt,
 		putCredentialStmt:       q.putCredentialStmt,

@@ -10,6 +10,17 @@ import (
 	"time"
 )
 
+const countAllLogouts = `-- name: CountAllLogouts :one
+SELECT count(*) FROM logouts
+`
+
+func (q *Queries) CountAllLogouts(ctx context.Context) (int64, error) {
+	row := q.queryRow(ctx, q.countAllLogoutsStmt, countAllLogouts)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const countLogouts = `-- name: CountLogouts :one
 SELECT count(*) FROM logouts WHERE client = ?1
 `
@@ -190,6 +201,17 @@ func (q *Queries) LogoutsLeased(ctx context.Context, client string, now time.Tim
 	var count int64
 	err := row.Scan(&count)
 	return count, err
+}
+
+const oldestLogout = `-- name: OldestLogout :one
+SELECT created_at FROM logouts ORDER BY created_at LIMIT 1
+`
+
+func (q *Queries) OldestLogout(ctx context.Context) (time.Time, error) {
+	row := q.queryRow(ctx, q.oldestLogoutStmt, oldestLogout)
+	var created_at time.Time
+	err := row.Scan(&created_at)
+	return created_at, err
 }
 
 const takeTurn = `-- name: TakeTurn :exec

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"syscall"
+	"time"
+
+	"eidgate/config"
+	"eidgate/eid/credential"
+	"eidgate/keys"
+	"eidgate/telemetry"
+)
+
+// metricsAnywhere lets the system choose a free port of loopback.
+const metricsAnywhere = "127.0.0.1:0"
+
+// monitor serves the metrics, on a listener that strangers do not reach.
+type monitor struct {
+	listener net.Listener
+	handler  http.Handler
+	log      *slog.Logger
+}
+
+// openMonitor listens for Prometheus where the configuration says so. Another
+// process on the default port costs the metrics and no sign-in; an address that
+// somebody wrote down is meant.
+func (g *gateway) openMonitor(ctx context.Context, cfg *config.Config) error {
+	if !cfg.Metrics.On() {
+		return nil
+	}
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.Metrics.Listen)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE) && cfg.Metrics.Listen == config.Default().Metrics.Listen:
+		g.log.Error("no metrics: their default port is taken; set metrics.listen", "listen", cfg.Metrics.Listen)
+		return nil
+	case err != nil:
+		return fmt.Errorf("metrics.listen: %w", err)
+	}
+	g.monitor = &monitor{listener: l, handler: g.metrics.Handler(g.probes(cfg), cfg.Metrics.PProf), log: g.log}
+	return nil
+}
+
+// serve answers until ctx ends and for delay longer, as the public listener does.
+func (m *monitor) serve(ctx context.Context, delay time.Duration) error {
+	return serveHTTP(ctx, m.listener, m.handler, m.log, func() { time.Sleep(delay) })
+}
+
+// address is where the metrics are, or off.
+func (m *monitor) address() string {
+	if m == nil {
+		return "off"
+	}
+	return m.listener.Addr().String()
+}
+
+// probes are what the metrics look at when they are read.
+func (g *gateway) probes(cfg *config.Config) telemetry.Probes {
+	p := telemetry.Probes{
+		Keys: func() []telemetry.Key { return keyAges(g.ring.Known()) },
+		MasterKey: func() time.Time {
+			info, err := os.Stat(cfg.MasterKeyFile)
+			if err != nil {
+				return time.Time{}
+			}
+			return info.ModTime()
+		},
+		Backlog: func(ctx context.Context) (telemetry.Backlog, error) {
+			b, err := g.db.Backlog(ctx)
+			return telemetry.Backlog(b), err
+		},
+		Stores: map[string]func(context.Context) error{"durable": g.db.Ping, "passing": g.state.Ping},
+	}
+	p.Certificate = func() (time.Time, bool) {
+		if g.tls == nil {
+			return time.Time{}, false
+		}
+		return g.tls.expires(), true
+	}
+	return p
+}
+
+func keyAges(infos []keys.Info) []telemetry.Key {
+	list := make([]telemetry.Key, 0, len(infos))
+	for _, info := range infos {
+		since := info.PublishedAt
+		switch info.State {
+		case keys.Signing:
+			since = info.SigningAt
+		case keys.Verifying:
+			since = info.VerifyingAt
+		case keys.Retired:
+			since = info.RetiredAt
+		case keys.Published:
+		}
+		list = append(list, telemetry.Key{Algorithm: string(info.Algorithm), Status: string(info.State), Since: since, Next: info.NextAt})
+	}
+	return list
+}
+
+// passwordOutcome names how an evaluation ended.
+func passwordOutcome(err error) string {
+	switch {
+	case err == nil:
+		return "match"
+	case errors.Is(err, credential.ErrMismatch):
+		return "mismatch"
+	case errors.Is(err, credential.ErrBusy):
+		return "shed"
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return "canceled"
+	}
+	return "failed"
+}

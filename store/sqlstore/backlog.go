@@ -1,0 +1,33 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Backlog is what waits in the database, and how much the audit was given.
+type Backlog struct {
+	Notices   int64     // logout notices that were not delivered yet
+	Oldest    time.Time // when the oldest of them was made; zero without one
+	AuditRows int64     // written so far
+}
+
+// Backlog looks at what waits.
+func (db *DB) Backlog(ctx context.Context) (Backlog, error) {
+	var b Backlog
+	var err error
+	if b.Notices, err = db.reader.CountAllLogouts(ctx); err != nil {
+		return Backlog{}, fmt.Errorf("counting logout notices: %w", away(err))
+	}
+	if b.Oldest, err = db.reader.OldestLogout(ctx); err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return Backlog{}, fmt.Errorf("finding the oldest logout notice: %w", away(err))
+	}
+	// Rows are numbered and never removed: the last number is their count.
+	if b.AuditRows, err = db.reader.LastAudit(ctx); err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return Backlog{}, fmt.Errorf("finding the last audit row: %w", away(err))
+	}
+	return b, nil
+}

@@ -1,0 +1,146 @@
+package telemetry
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Key is a signing key as far as its age goes.
+type Key struct {
+	Algorithm, Status string
+	Since             time.Time // in this status
+	Next              time.Time // of the next planned change; zero when none is
+}
+
+// Backlog is what durable data holds that is still to be done, and how much it
+// has grown.
+type Backlog struct {
+	Notices   int64     // of ended sessions, not yet delivered
+	Oldest    time.Time // of these; zero when there is none
+	AuditRows int64
+}
+
+// Probes look at what changes by itself. They are asked at each scrape, each
+// within a second; one that is nil is left out.
+type Probes struct {
+	Keys        func() []Key // without I/O
+	MasterKey   func() time.Time
+	Certificate func() (notAfter time.Time, ok bool)
+	Backlog     func(ctx context.Context) (Backlog, error)
+	Stores      map[string]func(ctx context.Context) error
+}
+
+// samples are the metrics that probes fill.
+type samples struct {
+	mu   sync.Mutex
+	last time.Time
+
+	keyAge, keyNext, masterKey, certificate *prometheus.GaugeVec
+	notices, oldest, auditRows, storeUp     *prometheus.GaugeVec
+}
+
+func newSamples(f factory) samples {
+	return samples{
+		keyAge:      f.gauges("key_age_seconds", "How long the oldest key of a status has been in it.", "algorithm", "status"),
+		keyNext:     f.gauges("key_next_change_seconds", "Time until the next planned change of a key; negative once it is overdue.", "algorithm", "status"),
+		masterKey:   f.gauges("master_key_age_seconds", "Time since the file of the master key was written."),
+		certificate: f.gauges("certificate_expiry_timestamp_seconds", "When the server's certificate ends, since 1970."),
+		notices:     f.gauges("logout_outbox_waiting", "Notices of ended sessions that wait to be delivered."),
+		oldest:      f.gauges("logout_outbox_oldest_age_seconds", "Age of the oldest notice that waits; 0 when none does."),
+		auditRows:   f.gauges("audit_rows", "Rows that the audit was given."),
+		storeUp:     f.gauges("store_up", "1 where a store answers within a second, else 0.", "store"),
+	}
+}
+
+const (
+	probeTime = time.Second
+	// sampleEvery is the least time between two looks: many scrapers cost no more
+	// than one.
+	sampleEvery = time.Second
+)
+
+// sample asks the probes.
+func (m *Metrics) sample(ctx context.Context, p Probes) {
+	s, now := &m.samples, m.now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if since := now.Sub(s.last); since >= 0 && since < sampleEvery {
+		return
+	}
+	s.last = now
+	if p.Keys != nil {
+		s.keys(p.Keys(), now)
+	}
+	if p.MasterKey != nil {
+		if made := p.MasterKey(); !made.IsZero() {
+			s.masterKey.WithLabelValues().Set(now.Sub(made).Seconds())
+		}
+	}
+	if p.Certificate != nil {
+		if notAfter, ok := p.Certificate(); ok {
+			s.certificate.WithLabelValues().Set(unix(notAfter))
+		}
+	}
+	if p.Backlog != nil {
+		s.backlog(ctx, p.Backlog, now)
+	}
+	for name, ping := range p.Stores {
+		up := 0.0
+		if within(ctx, ping) == nil {
+			up = 1
+		}
+		s.storeUp.WithLabelValues(label(name)).Set(up)
+	}
+}
+
+// keys keeps, of several keys in one status, the oldest and the change that is
+// due first.
+func (s *samples) keys(list []Key, now time.Time) {
+	s.keyAge.Reset()
+	s.keyNext.Reset()
+	oldest, next := map[[2]string]time.Time{}, map[[2]string]time.Time{}
+	for _, k := range list {
+		labels := [2]string{label(k.Algorithm), label(k.Status)}
+		if since, ok := oldest[labels]; !ok || k.Since.Before(since) {
+			oldest[labels] = k.Since
+		}
+		if at, ok := next[labels]; !k.Next.IsZero() && (!ok || k.Next.Before(at)) {
+			next[labels] = k.Next
+		}
+	}
+	for labels, since := range oldest {
+		s.keyAge.WithLabelValues(labels[:]...).Set(now.Sub(since).Seconds())
+	}
+	for labels, at := range next {
+		s.keyNext.WithLabelValues(labels[:]...).Set(at.Sub(now).Seconds())
+	}
+}
+
+// backlog leaves the gauges as they were where nothing can be known: store_up
+// tells why.
+func (s *samples) backlog(ctx context.Context, look func(context.Context) (Backlog, error), now time.Time) {
+	var b Backlog
+	err := within(ctx, func(ctx context.Context) (err error) {
+		b, err = look(ctx)
+		return err
+	})
+	if err != nil {
+		return
+	}
+	age := 0.0
+	if !b.Oldest.IsZero() {
+		age = max(0, now.Sub(b.Oldest).Seconds())
+	}
+	s.notices.WithLabelValues().Set(float64(b.Notices))
+	s.oldest.WithLabelValues().Set(age)
+	s.auditRows.WithLabelValues().Set(float64(b.AuditRows))
+}
+
+func within(ctx context.Context, probe func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, probeTime)
+	defer cancel()
+	return probe(ctx)
+}
