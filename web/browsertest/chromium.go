@@ -17,6 +17,9 @@ import (
 // Patience is how long a test waits for what the browser does in its own time.
 const Patience = 10 * time.Second
 
+// thorough is how long all that is looked for on one page may take.
+const thorough = time.Minute
+
 // T is what this package needs of a test.
 type T interface {
 	Helper()

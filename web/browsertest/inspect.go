@@ -29,7 +29,7 @@ type Page struct {
 // WCAG 2.2, 1.4.10), text spacing, forced colours, no motion; and to the names
 // that a screen reader hears.
 func Inspect(ctx context.Context, axe string, p Page) ([]string, error) {
-	ctx, cancel := context.WithTimeout(ctx, 3*Patience)
+	ctx, cancel := context.WithTimeout(ctx, thorough)
 	defer cancel()
 	phone, laptop, zoomed := View{Width: 360, Height: 800}, View{Width: 1280, Height: 800}, View{Width: 320, Height: 256}
 	if err := chromedp.Do(ctx, phone.show(), chromedp.Evaluate[chromedp.Void](axe)); err != nil {
@@ -46,8 +46,8 @@ func Inspect(ctx context.Context, axe string, p Page) ([]string, error) {
 		looks []chromedp.Action[[]string]
 	}{
 		{phone, []chromedp.Action[[]string]{shell, names, ask[[]string]("motion()"), controls, sound(phone, text), holdTo(everyRule)}},
-		{phone.dark(), []chromedp.Action[[]string]{holdTo(looks)}},
-		{laptop, []chromedp.Action[[]string]{controls, sound(laptop, text), holdTo(looks)}},
+		{phone.dark(), []chromedp.Action[[]string]{holdTo(looksOnly)}},
+		{laptop, []chromedp.Action[[]string]{controls, sound(laptop, text), holdTo(looksOnly)}},
 		{laptop.dark(), []chromedp.Action[[]string]{holdTo(everyRule)}},
 		{phone.big(), []chromedp.Action[[]string]{sound(phone, text)}},
 		{laptop.big(), []chromedp.Action[[]string]{sound(laptop, text)}},
@@ -92,7 +92,7 @@ func ask[T any](call string) chromedp.Action[T] {
 // rules look at it in two opposite ones, and those about looks in each.
 const (
 	everyRule = "['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']" // WCAG 2.2 AA
-	looks     = "{type: 'rule', values: ['color-contrast', 'target-size', 'link-in-text-block', 'scrollable-region-focusable']}"
+	looksOnly = "{type: 'rule', values: ['color-contrast', 'target-size', 'link-in-text-block', 'scrollable-region-focusable']}"
 )
 
 // holdTo runs axe. What it cannot decide it leaves to a person: here that is a

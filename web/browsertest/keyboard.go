@@ -22,14 +22,14 @@ type focus struct {
 }
 
 // Keyboard opens a page, goes through it with the keyboard alone and tells what
-// what is in the way: a control that Tab passes by or cannot leave, an order
-// other than the eye's, a focus that is not seen, a summary of errors or a skip
-// link that leads nowhere. It ends on the primary button, if there is one, as
-// ok says. The page is shown at 400 % zoom, where the least of it is in sight.
+// is in the way: a control that Tab passes by or cannot leave, an order other
+// than the eye's, a focus that is not seen, a summary of errors or a skip link
+// that leads nowhere. It ends on the primary button, if there is one, as ok says.
+//
+// The page is shown at a zoom of 400 %, where the least of it is in sight.
 func Keyboard(ctx context.Context, address string) (faults []string, ok bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, 3*Patience)
+	ctx, cancel := context.WithTimeout(ctx, thorough)
 	defer cancel()
-	// Nothing is larger than a zoom of 400 % on a laptop makes it (WCAG 2.2, 1.4.10).
 	if err := chromedp.Do(ctx, View{Width: 320, Height: 256}.show()); err != nil {
 		return nil, false, err
 	}
@@ -81,29 +81,30 @@ func summary(ctx context.Context) ([]string, error) {
 	}
 	faults := at.Faults
 	for _, field := range fields {
-		if _, err := press(ctx, tabKey); err != nil { // onto the next link of the summary
+		if _, err := press(ctx, tabKey()); err != nil { // onto the next link of the summary
 			return nil, err
 		}
-		at, err := press(ctx, enterKey)
+		at, err := press(ctx, enterKey())
 		if err != nil {
 			return nil, err
 		}
 		if at.ID != field || field == "" {
 			faults = append(faults, fmt.Sprintf("keyboard: the summary's link leads to %q, want %q", at.ID, field))
 		}
-		if err := chromedp.Do(ctx, chromedp.Evaluate[chromedp.Void]("document.querySelector('#loi a[href=\"#"+field+"\"]').focus()")); err != nil {
+		back := fmt.Sprintf("document.querySelector('#loi a[href=%q]').focus()", "#"+field)
+		if err := chromedp.Do(ctx, chromedp.Evaluate[chromedp.Void](back)); err != nil {
 			return nil, err
 		}
 	}
-	return append(faults, at.Faults...), nil
+	return faults, nil
 }
 
 // skip takes the first stop of a page, which passes over what all pages share.
 func skip(ctx context.Context) ([]string, error) {
-	if err := chromedp.Do(ctx, chromedp.Evaluate[chromedp.Void]("document.activeElement.blur(), document.querySelector('a') && document.querySelector('a').focus()")); err != nil {
+	if err := chromedp.Do(ctx, chromedp.Evaluate[chromedp.Void]("document.querySelector('a').focus()")); err != nil {
 		return nil, err
 	}
-	at, err := press(ctx, enterKey)
+	at, err := press(ctx, enterKey())
 	if err != nil {
 		return nil, err
 	}
@@ -122,7 +123,7 @@ func round(ctx context.Context) (faults []string, err error) {
 	met := map[int]bool{}
 	last := focus{Stop: outside}
 	for i := range 2*len(stops) + 2 {
-		at, err := press(ctx, tabKey)
+		at, err := press(ctx, tabKey())
 		if err != nil {
 			return nil, err
 		}
@@ -174,7 +175,7 @@ func toPrimary(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	for range len(stops) + 2 {
-		if at, err := press(ctx, tabKey); err != nil || at.Primary {
+		if at, err := press(ctx, tabKey()); err != nil || at.Primary {
 			return err == nil, err
 		}
 	}
@@ -183,17 +184,20 @@ func toPrimary(ctx context.Context) (bool, error) {
 
 // Keys as a keyboard sends them. chromedp.KeyEvent sends the character of Enter
 // once more, to the field that a link may just have given the focus.
-var (
-	tabKey   = input.DispatchKeyEventParams{Key: "Tab", Code: "Tab", WindowsVirtualKeyCode: 9}
-	enterKey = input.DispatchKeyEventParams{Key: "Enter", Code: "Enter", Text: "\r", WindowsVirtualKeyCode: 13}
-)
+
+func tabKey() input.DispatchKeyEventParams {
+	return input.DispatchKeyEventParams{Key: "Tab", Code: "Tab", WindowsVirtualKeyCode: 9}
+}
+
+func enterKey() input.DispatchKeyEventParams {
+	return input.DispatchKeyEventParams{Key: "Enter", Code: "Enter", Text: "\r", WindowsVirtualKeyCode: 13}
+}
 
 // PressEnter makes an action of the key Enter.
-func PressEnter() chromedp.Action[chromedp.Void] { return stroke(enterKey) }
+func PressEnter() chromedp.Action[chromedp.Void] { return stroke(enterKey()) }
 
 func stroke(key input.DispatchKeyEventParams) chromedp.Action[chromedp.Void] {
 	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		key := key
 		key.Type = input.DispatchKeyEventTypeKeyDown
 		if _, err := cdp.Call(ctx, t, input.DispatchKeyEvent, key); err != nil {
 			return err
