@@ -30,6 +30,7 @@ var arrows = map[string][]string{
 	"eid/credential":     {"eid"},
 	"keys":               {},
 	"web":                {"eid"},
+	"web/browsertest":    {},
 	"store":              {},
 	"store/sqlstore":     {"store", "eid", "eid/accounts", "keys", "store/sqlitefile", "store/sqlstore/..."},
 	"store/sqlstore/...": {},
@@ -47,7 +48,7 @@ var arrows = map[string][]string{
 }
 
 // forTests lists what the tests of any package may import besides.
-var forTests = []string{"federation/fedtest", "federation/account", "federation/openid", "store/statestore", "store/sqlstore", "store/storetest"}
+var forTests = []string{"federation/fedtest", "federation/account", "federation/openid", "store/statestore", "store/sqlstore", "store/storetest", "web/browsertest"}
 
 // outside lists the third-party modules of packages that may not have any other.
 var outside = map[string][]string{"eid": {"golang.org/x/text"}}

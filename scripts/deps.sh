@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # Sees to what the tests need beyond Go: a C compiler for the race detector, a
-# browser and fonts for the end-to-end tests. Installs what is missing when run
-# by root on Debian; else names it and how to install it.
+# browser and fonts for the end-to-end tests, npm where axe-core is still to be
+# fetched. Installs what is missing when run by root on Debian; else names it and
+# how to install it.
 set -euo pipefail
+cd "$(dirname "$0")/.."
 
 has_browser() {
   local name
@@ -20,11 +22,18 @@ has_fonts() {
   return 1
 }
 
+has_axe() {
+  local version
+  version=$(sed -n 's/^\taxeVersion *= "\(.*\)"$/\1/p' web/browsertest/axe.go)
+  [[ -e ${XDG_CACHE_HOME:-${HOME:-}/.cache}/eidgate/axe-core-$version.tgz || -n ${npm_config_registry:-} ]] || command -v npm >/dev/null
+}
+
 missing=()
 command -v "${CC:-gcc}" >/dev/null || missing+=(gcc)
 [[ -e /usr/include/stdio.h ]] || missing+=(libc6-dev)
 has_browser || missing+=(chromium)
 has_fonts || missing+=(fonts-noto-core)
+has_axe || missing+=(npm)
 
 ((${#missing[@]})) || exit 0
 

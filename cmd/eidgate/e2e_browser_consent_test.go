@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
+
+	"eidgate/web/browsertest"
 )
 
 const decline = "Không chia sẻ"
@@ -217,7 +219,7 @@ func visitFormPost(chromium context.Context, t *testing.T) {
 
 	t.Run("with script", func(t *testing.T) {
 		v := newTab(chromium, t)
-		v.do(call(emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: false}))
+		v.do(browsertest.Call(emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: false}))
 		v.open(ask("asks", state))
 		signIn(v)
 		if v.page.H1[0] == headConsent {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -21,6 +20,8 @@ import (
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
+
+	"eidgate/web/browsertest"
 )
 
 const (
@@ -29,32 +30,6 @@ const (
 	smallest    = 320 // width at which everything is still one column
 	patience    = 10 * time.Second
 )
-
-// startChromium runs one headless browser for all tests of TestBrowser. Each of
-// them opens a tab with cookies of its own.
-func startChromium(t *testing.T) context.Context {
-	t.Helper()
-	path, err := exec.LookPath("chromium")
-	if err != nil {
-		t.Fatalf("no browser for these tests: install Debian's package chromium (%v)", err)
-	}
-	allocator, cancel := chromedp.NewExecAllocator(context.Background(),
-		chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()),
-		chromedp.Flag("headless", true), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
-		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true),
-		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
-		chromedp.Flag("hide-scrollbars", true), chromedp.Env("LANG=vi_VN.UTF-8"))
-	t.Cleanup(cancel)
-	ctx, cancel := chromedp.NewContext(allocator)
-	t.Cleanup(func() {
-		_ = chromedp.Cancel(ctx) // it is gone either way
-		cancel()
-	})
-	if err := chromedp.Do(ctx); err != nil {
-		t.Fatalf("starting %s: %v", path, err)
-	}
-	return ctx
-}
 
 // tab is a browser of one person: a phone of 360 by 800, without script.
 type tab struct {
@@ -91,10 +66,10 @@ func newTab(chromium context.Context, t *testing.T) *tab {
 	b := &tab{t: t, ctx: ctx, documents: map[string]int{}, shots: os.Getenv("EIDGATE_SCREENSHOTS")}
 	must(t, chromedp.Listen(ctx, b.hear))
 	b.do(
-		call(audits.Enable, cdp.Empty{}),
-		call(log.Enable, cdp.Empty{}),
-		call(emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}),
-		call(emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true}),
+		browsertest.Call(audits.Enable, cdp.Empty{}),
+		browsertest.Call(log.Enable, cdp.Empty{}),
+		browsertest.Call(emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}),
+		browsertest.Call(emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true}),
 		chromedp.EmulateViewport(phoneWidth, phoneHeight, chromedp.EmulateMobile),
 	)
 	t.Cleanup(func() {
@@ -108,14 +83,6 @@ func newTab(chromium context.Context, t *testing.T) *tab {
 		}
 	})
 	return b
-}
-
-// call makes an action of a protocol command without an answer.
-func call[P any](cmd cdp.Command[P, cdp.Empty], params P) chromedp.Action[chromedp.Void] {
-	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		_, err := cdp.Call(ctx, t, cmd, params)
-		return err
-	})
 }
 
 // hear notes what the browser reports.
@@ -341,7 +308,7 @@ func (b *tab) back() {
 	}
 	h := history()
 	to := h.Entries[h.CurrentIndex-1]
-	b.do(call(page.NavigateToHistoryEntry, page.NavigateToHistoryEntryParams{EntryID: to.ID}))
+	b.do(browsertest.Call(page.NavigateToHistoryEntry, page.NavigateToHistoryEntryParams{EntryID: to.ID}))
 	b.until("the page before is back", func() bool {
 		if history().CurrentIndex != h.CurrentIndex-1 {
 			return false
@@ -410,7 +377,7 @@ func (b *tab) picture() {
 
 func (b *tab) scheme(name string) {
 	b.t.Helper()
-	b.do(call(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+	b.do(browsertest.Call(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 		Features: []*emulation.MediaFeature{
 			{Name: "prefers-color-scheme", Value: name},
 			{Name: "prefers-reduced-motion", Value: "reduce"}, // no picture of a transition

@@ -1,14 +1,13 @@
 package main_test
 
 import (
-	"context"
 	"strings"
 	"time"
 
-	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
+
+	"eidgate/web/browsertest"
 )
 
 // count counts the elements that an XPath finds.
@@ -228,25 +227,9 @@ func (v *visit) tabTo(name string) {
 	v.t.Fatalf("Tab does not reach %q: %q", name, passed)
 }
 
-// pressEnter is what a keyboard sends: chromedp.KeyEvent sends the character
-// once more, to the field that a link may just have given the focus.
-func pressEnter() chromedp.Action[chromedp.Void] {
-	key := input.DispatchKeyEventParams{
-		Type: input.DispatchKeyEventTypeKeyDown, Key: "Enter", Code: "Enter", Text: "\r", WindowsVirtualKeyCode: 13,
-	}
-	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		if _, err := cdp.Call(ctx, t, input.DispatchKeyEvent, key); err != nil {
-			return err
-		}
-		key.Type, key.Text = input.DispatchKeyEventTypeKeyUp, ""
-		_, err := cdp.Call(ctx, t, input.DispatchKeyEvent, key)
-		return err
-	})
-}
-
 func (v *visit) enter() {
 	v.t.Helper()
-	v.arriving(pressEnter())
+	v.arriving(browsertest.PressEnter())
 }
 
 func visitKeyboard(v *visit) {
@@ -270,7 +253,7 @@ func visitKeyboard(v *visit) {
 	v.enter()
 	v.corrected(headPassword, "Số định danh hoặc mật khẩu chưa đúng.")
 	v.tabTo("Số định danh hoặc mật khẩu chưa đúng.") // the summary's link
-	v.do(pressEnter())
+	v.do(browsertest.PressEnter())
 	v.until("the link leads to the field", func() bool { return v.read().Focus == "personal_number" })
 	v.tabTo("password")
 	v.keys(a.Password)

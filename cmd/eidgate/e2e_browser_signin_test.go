@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"eidgate/web/browsertest"
 )
 
 // What the pages call things.
@@ -31,7 +33,7 @@ const (
 // has one address; they are one site to the browser.
 func TestBrowser(t *testing.T) {
 	t.Parallel()
-	chromium := startChromium(t)
+	chromium := browsertest.Start(t)
 	tests := []struct {
 		name string
 		run  func(*visit)
