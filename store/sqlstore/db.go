@@ -10,6 +10,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"eidgate/eid"
@@ -35,6 +37,11 @@ type DB struct {
 	sealer Sealer
 	index  blindIndex
 	now    func() time.Time
+
+	grants  *batch[*grantRow]
+	known   atomic.Pointer[registrations]
+	reading sync.Mutex // of registrations
+	sectors sync.Map   // sector → secret: they never change
 }
 
 // Open opens a database that Migrate made, else it returns ErrNotMigrated. A
@@ -49,6 +56,7 @@ func Open(ctx context.Context, cfg Config, sealer Sealer, now func() time.Time) 
 		return nil, err
 	}
 	db := &DB{file: file, sealer: sealer, now: now}
+	db.grants = newBatch[*grantRow](db)
 	if err := db.prepare(ctx); err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
@@ -123,6 +131,9 @@ func rollback(tx *sql.Tx) error {
 
 // found turns an absent row into eid.ErrNotFound.
 func found(err error) error {
+	if err == nil {
+		return nil
+	}
 	if errors.Is(err, sql.ErrNoRows) {
 		return eid.ErrNotFound
 	}
