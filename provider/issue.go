@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"slices"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -135,7 +134,7 @@ func (p *Provider) longestToken(rp *eid.RelyingParty, level eid.Level) time.Dura
 // session that another tab changed meanwhile is read again.
 func (p *Provider) enlist(ctx context.Context, f *flow, g sessionGrant) error {
 	for range maxRaces {
-		listed := f.browser.session.granted(g, p.deps.Now())
+		listed, ousted := f.browser.session.granted(g, p.deps.Now())
 		raw, err := json.Marshal(listed)
 		if err != nil {
 			return fmt.Errorf("writing session: %w", err)
@@ -152,10 +151,8 @@ func (p *Provider) enlist(ctx context.Context, f *flow, g sessionGrant) error {
 			if last := results[len(results)-1]; !last.OK {
 				return errGone
 			}
-			for _, old := range f.browser.session.Grants {
-				if !slices.Contains(listed.Grants, old) {
-					return p.burn(ctx, old) // it left the list, so no logout would find it
-				}
+			if ousted != nil {
+				return p.burn(ctx, *ousted)
 			}
 			return nil
 		}

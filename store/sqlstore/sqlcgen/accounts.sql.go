@@ -18,7 +18,8 @@ SELECT a.id, a.subject_type, a.name, a.birth_date, a.gender, a.nationality, a.ad
     i.id AS identifier, i.kind, i.country, i.sealed,
     EXISTS (SELECT 1 FROM credentials c WHERE c.account = a.id AND c.factor = 'pwd') AS has_password,
     EXISTS (SELECT 1 FROM credentials c WHERE c.account = a.id AND c.factor = 'otp') AS has_code,
-    EXISTS (SELECT 1 FROM locks l WHERE l.account = a.id AND l.lifted_at IS NULL) AS locked
+    EXISTS (SELECT 1 FROM locks l WHERE l.account = a.id AND l.lifted_at IS NULL) AS locked,
+    EXISTS (SELECT 1 FROM links k WHERE k.account = a.id AND k.ended_at IS NULL) AS linked
 FROM accounts a
 JOIN identifiers i ON i.account = a.id AND i.ended_at IS NULL
 WHERE a.id = ?1
@@ -52,6 +53,7 @@ type AccountRow struct {
 	HasPassword       bool
 	HasCode           bool
 	Locked            bool
+	Linked            bool
 }
 
 func (q *Queries) Account(ctx context.Context, id string) (AccountRow, error) {
@@ -85,6 +87,7 @@ func (q *Queries) Account(ctx context.Context, id string) (AccountRow, error) {
 		&i.HasPassword,
 		&i.HasCode,
 		&i.Locked,
+		&i.Linked,
 	)
 	return i, err
 }
