@@ -11,7 +11,7 @@ import (
 // Account returns an account with its factors and the locks in force, or
 // eid.ErrNotFound.
 func (db *DB) Account(ctx context.Context, id eid.AccountID) (eid.Account, error) {
-	a, err := db.account(ctx, db.reader, string(id))
+	a, err := db.account(context.WithoutCancel(ctx), db.reader, string(id))
 	if err != nil {
 		return eid.Account{}, fmt.Errorf("finding account: %w", err)
 	}
