@@ -32,8 +32,10 @@ type grantRecord struct {
 	Resources []string `json:"resources,omitempty"`
 	// AAL is the authentication strength, where the gateway saw the methods itself.
 	AAL string `json:"aal,omitempty"`
-	// Refresh is there once a refresh token was given.
+	// Refresh is there where refresh tokens are given.
 	Refresh *refreshState `json:"refresh,omitempty"`
+	// FirstKey, sealed, makes the first refresh token from the code: see firstToken.
+	FirstKey []byte `json:"first_key,omitempty"`
 }
 
 // Kinds of records in a grant's slot. A family takes the place of its code, so
@@ -105,10 +107,16 @@ func (p *Provider) grant(ctx context.Context, f *flow, d decision, ref string) (
 	}); err != nil {
 		return handle{}, err
 	}
-	record, err := json.Marshal(grantRecord{
+	granted := grantRecord{
 		Grant: g, Link: d.proof.Link, Subject: sub, SID: f.browser.session.sid(req.Client), RedirectURI: req.RedirectURI, Challenge: req.Challenge,
 		Nonce: req.Nonce, Scopes: req.Scopes, Claims: req.Claims, Resources: req.Resources, AAL: aal,
-	})
+	}
+	if req.rp.Refresh {
+		if err := p.beginRefreshing(&granted, code, now); err != nil {
+			return handle{}, err
+		}
+	}
+	record, err := json.Marshal(granted)
 	if err != nil {
 		return handle{}, fmt.Errorf("writing code: %w", err)
 	}
