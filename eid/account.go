@@ -86,6 +86,7 @@ type Account struct {
 	Declared Declared
 	Factors  []Factor // enrolled means of sign-in
 	Locks    []Lock   // those in force, oldest first
+	Linked   bool     // it has links that have not been ended
 	// UpdatedAt is when the row last changed.
 	UpdatedAt time.Time
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	"eidgate/eid"
 	"eidgate/eid/credential"
@@ -109,25 +110,29 @@ func (p *Provider) strength(ctx context.Context, req *request, proof federation.
 // claimValues gives the known values of claims. What is not known is left out
 // (OpenID Connect Core §5.3.2).
 func claimValues(a *eid.Account, g *eid.Grant, wanted []string) map[string]any {
-	known := map[string]any{}
+	known := make(map[string]any, len(wanted))
 	for _, name := range wanted {
-		if v := claimValue(a, g, name); v != nil && v != "" {
+		if v := claimValue(a, g, name); isKnown(v) {
 			known[name] = v
 		}
 	}
 	return known
 }
 
+func isKnown(value any) bool { return value != nil && value != "" }
+
 func claimValue(a *eid.Account, g *eid.Grant, claim string) any {
-	family, middle, given := splitName(a.Person.Name)
 	switch claim {
 	case "name":
 		return a.Person.Name
 	case "family_name":
+		family, _, _ := splitName(a.Person.Name)
 		return family
 	case "middle_name":
+		_, middle, _ := splitName(a.Person.Name)
 		return middle
 	case "given_name":
+		_, _, given := splitName(a.Person.Name)
 		return given
 	case "nickname":
 		return a.Declared.Nickname
@@ -187,15 +192,13 @@ func ifKnown(c eid.Contact) any {
 // splitName takes a Vietnamese name apart: family name first, given name last.
 // A name of one word is a given name.
 func splitName(name string) (family, middle, given string) {
-	words := strings.Fields(name)
-	switch n := len(words); n {
-	case 0:
-		return "", "", ""
-	case 1:
-		return "", "", words[0]
-	default:
-		return words[0], strings.Join(words[1:n-1], " "), words[n-1]
+	name = strings.TrimSpace(name)
+	first, last := strings.IndexFunc(name, unicode.IsSpace), strings.LastIndexFunc(name, unicode.IsSpace)
+	if first < 0 {
+		return "", "", name
 	}
+	given = strings.TrimLeftFunc(name[last:], unicode.IsSpace)
+	return name[:first], strings.Join(strings.Fields(name[first:last]), " "), given
 }
 
 // internationalPhone writes a national number as E.164.

@@ -23,14 +23,11 @@ var neutral = []string{"locale", "zoneinfo", "updated_at", "eid_source", "eid_su
 // they are known: what the holder is asked about, and nothing more.
 func shared(req *request, a *eid.Account) []string {
 	byName := slices.Concat(req.Claims.Userinfo, req.Claims.IDToken)
-	var list []string
-	for name := range claimValues(a, &eid.Grant{}, released(&req.rp, req.Scopes, byName)) {
-		if !slices.Contains(neutral, name) {
-			list = append(list, name)
-		}
-	}
+	list := slices.DeleteFunc(released(&req.rp, req.Scopes, byName), func(name string) bool {
+		return slices.Contains(neutral, name) || !isKnown(claimValue(a, &eid.Grant{}, name))
+	})
 	slices.Sort(list)
-	return list
+	return slices.Compact(list)
 }
 
 // sharing finds what a request would share, and the consent that stands.

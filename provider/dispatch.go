@@ -162,8 +162,10 @@ func (p *Provider) decide(ctx context.Context, f *flow) (decision, error) {
 			}
 			v.subject = subject(secret, req.rp.Sector, id)
 		}
-		if v.links, err = p.deps.Accounts.LinksOf(ctx, id); err != nil {
-			return decision{}, fmt.Errorf("reading links: %w", err)
+		if account.Linked {
+			if v.links, err = p.deps.Accounts.LinksOf(ctx, id); err != nil {
+				return decision{}, fmt.Errorf("reading links: %w", err)
+			}
 		}
 	}
 	if v.account != nil {

@@ -39,6 +39,16 @@ func (p *Provider) opaqueToken(slot, family string, now time.Time, scopes ...str
 	return accessToken{text: h.String(), lifetime: ttl, op: store.PutIfAbsent(h.key(kindAccess), record, ttl)}, nil
 }
 
+// newFamilyTTL is how long the family of a code is kept that is being redeemed,
+// before anything is known of it.
+func (p *Provider) newFamilyTTL(rp *eid.RelyingParty) time.Duration {
+	ttl := p.familyTTL(nil, time.Time{})
+	if rp.Refresh {
+		ttl = max(ttl, p.cfg.Lifetimes.RefreshIdle)
+	}
+	return ttl
+}
+
 // familyTTL is how long a family is kept: as long as a token of it may live.
 func (p *Provider) familyTTL(r *refreshState, now time.Time) time.Duration {
 	ttl := max(p.cfg.Lifetimes.AccessToken, p.cfg.Lifetimes.JWTAccess)

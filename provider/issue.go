@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"slices"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -33,8 +32,10 @@ type grantRecord struct {
 	Resources []string `json:"resources,omitempty"`
 	// AAL is the authentication strength, where the gateway saw the methods itself.
 	AAL string `json:"aal,omitempty"`
-	// Refresh is there once a refresh token was given.
+	// Refresh is there where refresh tokens are given.
 	Refresh *refreshState `json:"refresh,omitempty"`
+	// FirstKey, sealed, makes the first refresh token from the code: see firstToken.
+	FirstKey []byte `json:"first_key,omitempty"`
 }
 
 // Kinds of records in a grant's slot. A family takes the place of its code, so
@@ -112,10 +113,16 @@ func (p *Provider) grant(ctx context.Context, f *flow, d decision, ref string) (
 	}); err != nil {
 		return handle{}, err
 	}
-	record, err := json.Marshal(grantRecord{
+	granted := grantRecord{
 		Grant: g, Link: d.proof.Link, Subject: sub, SID: f.browser.session.sid(req.Client), RedirectURI: req.RedirectURI, Challenge: req.Challenge,
 		Nonce: req.Nonce, Scopes: req.Scopes, Claims: req.Claims, Resources: req.Resources, AAL: aal,
-	})
+	}
+	if req.rp.Refresh {
+		if err := p.beginRefreshing(&granted, code, now); err != nil {
+			return handle{}, err
+		}
+	}
+	record, err := json.Marshal(granted)
 	if err != nil {
 		return handle{}, fmt.Errorf("writing code: %w", err)
 	}
@@ -141,7 +148,7 @@ func (p *Provider) longestToken(rp *eid.RelyingParty, level eid.Level) time.Dura
 // session that another tab changed meanwhile is read again.
 func (p *Provider) enlist(ctx context.Context, f *flow, g sessionGrant) error {
 	for range maxRaces {
-		listed := f.browser.session.granted(g, p.deps.Now())
+		listed, ousted := f.browser.session.granted(g, p.deps.Now())
 		raw, err := json.Marshal(listed)
 		if err != nil {
 			return fmt.Errorf("writing session: %w", err)
@@ -158,10 +165,8 @@ func (p *Provider) enlist(ctx context.Context, f *flow, g sessionGrant) error {
 			if last := results[len(results)-1]; !last.OK {
 				return errGone
 			}
-			for _, old := range f.browser.session.Grants {
-				if !slices.Contains(listed.Grants, old) {
-					return p.burn(ctx, old) // it left the list, so no logout would find it
-				}
+			if ousted != nil {
+				return p.burn(ctx, *ousted)
 			}
 			return nil
 		}

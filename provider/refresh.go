@@ -62,15 +62,38 @@ func (t refreshToken) successor(key []byte) refreshToken {
 	return t
 }
 
-// firstRefresh begins the refreshing of a grant.
-func (p *Provider) firstRefresh(g *grantRecord, t refreshToken, now time.Time) *refreshState {
+// beginRefreshing gives a grant its first refresh token before its code goes out.
+// The token is made from the code under a key that is sealed beside it, so that
+// redeeming the code is one step, and neither the code nor the store has it.
+func (p *Provider) beginRefreshing(g *grantRecord, code handle, now time.Time) (err error) {
+	key := []byte(randomText(secretBytes))
+	if g.FirstKey, err = p.deps.Sealer.Seal(key, firstKeyContext(code)); err != nil {
+		return fmt.Errorf("sealing key of refresh token: %w", err)
+	}
 	absolute := p.cfg.Lifetimes.RefreshAbsolute
 	if g.Grant.ACR.Level >= eid.Level2 {
 		absolute = min(absolute, p.cfg.Lifetimes.RefreshLevel2)
 	}
 	s := &refreshState{Ends: g.Grant.IssuedAt.Add(absolute)}
-	return s.next(t, p.cfg.Lifetimes.RefreshIdle, now)
+	g.Refresh = s.next(refreshOf(code).successor(key), p.cfg.Lifetimes.RefreshIdle, now)
+	return nil
 }
+
+// firstToken is the refresh token that beginRefreshing made.
+func (p *Provider) firstToken(g *grantRecord, code handle) (refreshToken, error) {
+	key, err := p.deps.Sealer.Open(g.FirstKey, firstKeyContext(code))
+	if err != nil {
+		return refreshToken{}, fmt.Errorf("opening key of refresh token: %w", err)
+	}
+	return refreshOf(code).successor(key), nil
+}
+
+// refreshOf is what the first refresh token is the successor of.
+func refreshOf(code handle) refreshToken {
+	return refreshToken{slot: code.slot, family: familyName(code.key(kindFamily)), secret: code.secret}
+}
+
+func firstKeyContext(code handle) string { return "refresh/" + code.key(kindFamily) }
 
 // next puts another token in force.
 func (s *refreshState) next(t refreshToken, idle time.Duration, now time.Time) *refreshState {

@@ -68,14 +68,24 @@ func (s session) sids(client string) []string {
 	return list
 }
 
-// granted adds a grant to the list. Where the list is full another one leaves it.
-func (s session) granted(g sessionGrant, now time.Time) session {
-	s.SeenAt = now
-	s.Grants = append(append([]sessionGrant(nil), s.Grants...), g)
-	if i := s.crowdedOut(); i >= 0 {
-		s.Grants = slices.Delete(s.Grants, i, i+1)
+// granted adds a grant to the list. What leaves it is of no more use, for its
+// tokens have ended and a later grant carries the same name, or ousted: its tokens
+// must end now, or no logout would find them.
+func (s session) granted(g sessionGrant, now time.Time) (listed session, ousted *sessionGrant) {
+	listed = s
+	listed.SeenAt, listed.Grants = now, make([]sessionGrant, 0, len(s.Grants)+1)
+	for i, old := range s.Grants {
+		sameName := func(later sessionGrant) bool { return later.Client == old.Client && later.SID == old.SID }
+		if old.Until > now.Unix() || !sameName(g) && !slices.ContainsFunc(s.Grants[i+1:], sameName) {
+			listed.Grants = append(listed.Grants, old)
+		}
 	}
-	return s
+	listed.Grants = append(listed.Grants, g)
+	if i := listed.crowdedOut(); i >= 0 {
+		ousted = new(listed.Grants[i])
+		listed.Grants = slices.Delete(listed.Grants, i, i+1)
+	}
+	return listed, ousted
 }
 
 // crowdedOut is the grant that a list too long gives up, -1 where there is room:

@@ -196,7 +196,7 @@ func (p *Provider) redeem(ctx context.Context, call *tokenCall, r exchange) (*oi
 	if err != nil {
 		return nil, err
 	}
-	results, err := p.deps.State.Apply(ctx, code.slot, store.Move(code.key(kindCode), family, p.familyTTL(nil, now)), access.op)
+	results, err := p.deps.State.Apply(ctx, code.slot, store.Move(code.key(kindCode), family, p.newFamilyTTL(rp)), access.op)
 	if err != nil {
 		return nil, fmt.Errorf("redeeming code: %w", err)
 	}
@@ -230,16 +230,18 @@ func (p *Provider) redeem(ctx context.Context, call *tokenCall, r exchange) (*oi
 		}
 		also = append(also, access.op)
 	}
-	if rp.Refresh {
-		token := refreshToken{slot: code.slot, family: familyName(family), secret: randomText(secretBytes)}
-		g.Refresh = p.firstRefresh(&g, token, now)
+	if rp.Refresh && g.Refresh != nil {
+		token, err := p.firstToken(&g, code)
+		if err != nil {
+			return nil, err
+		}
 		answer.RefreshToken = token.String()
 	}
 	if answer.IDToken, err = p.idToken(rp, &g, account, access.text, now); err != nil {
 		return nil, err
 	}
 	answer.AccessToken, answer.ExpiresIn = access.text, uint64(seconds(access.lifetime))
-	if rp.Refresh || len(also) > 0 {
+	if len(also) > 0 {
 		kept, err := p.keepFamily(ctx, code.slot, family, raw, &g, now, also...)
 		if err != nil {
 			return nil, err

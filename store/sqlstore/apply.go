@@ -37,6 +37,7 @@ func (db *DB) ApplyRegistrations(ctx context.Context, parties []eid.RelyingParty
 		}
 		return a.sources(ctx, sources)
 	})
+	db.forget()
 	if err != nil {
 		return fmt.Errorf("applying registrations: %w", err)
 	}

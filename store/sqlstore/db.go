@@ -10,6 +10,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"eidgate/eid"
@@ -59,6 +61,11 @@ type DB struct {
 	index  blindIndex
 	now    func() time.Time
 	meter  Meter
+
+	grants  *batch[*grantRow]
+	known   atomic.Pointer[registrations]
+	reading sync.Mutex // of registrations
+	sectors sync.Map   // sector → secret: they never change
 }
 
 // Open opens a database that Migrate made, else it returns ErrNotMigrated. A
@@ -76,6 +83,7 @@ func Open(ctx context.Context, cfg Config, sealer Sealer, now func() time.Time) 
 	if db.meter == nil {
 		db.meter = silent{}
 	}
+	db.grants = newBatch[*grantRow](db)
 	if err := db.prepare(ctx); err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
@@ -158,6 +166,9 @@ func rollback(tx *sql.Tx) error {
 
 // found turns an absent row into eid.ErrNotFound.
 func found(err error) error {
+	if err == nil {
+		return nil
+	}
 	if errors.Is(err, sql.ErrNoRows) {
 		return eid.ErrNotFound
 	}

@@ -42,8 +42,9 @@ func (db *DB) DispatchEvent(ctx context.Context, id int64, notices []eid.LogoutN
 
 // SubjectsOf returns client and subject of every party that got a grant for the
 // account at since or later, by client: whom to tell when all its sessions end.
+// Those of the hour before may be among them.
 func (db *DB) SubjectsOf(ctx context.Context, account eid.AccountID, since time.Time) ([]eid.LogoutNotice, error) {
-	rows, err := db.reader.GrantedSince(ctx, string(account), stamp(since))
+	rows, err := db.reader.GrantedSince(ctx, string(account), stamp(since.Add(-listedFor)))
 	if err != nil {
 		return nil, fmt.Errorf("finding parties of account: %w", away(err))
 	}

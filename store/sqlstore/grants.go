@@ -1,10 +1,12 @@
 package sqlstore
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"eidgate/eid"
 	"eidgate/store/sqlstore/sqlcgen"
@@ -20,6 +22,9 @@ func (db *DB) SectorSecret(ctx context.Context, sector string) ([]byte, error) {
 	if sector == "" {
 		return nil, errors.New("finding sector secret: no sector")
 	}
+	if secret, ok := db.sectors.Load(sector); ok {
+		return bytes.Clone(secret.([]byte)), nil
+	}
 	secret, err := db.onceMade(ctx, sectorContext(sector),
 		func(q *sqlcgen.Queries) ([]byte, error) { return q.Sector(ctx, sector) },
 		func(q *sqlcgen.Queries, sealed []byte) error {
@@ -28,6 +33,7 @@ func (db *DB) SectorSecret(ctx context.Context, sector string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("finding secret of sector %s: %w", sector, err)
 	}
+	db.sectors.Store(sector, bytes.Clone(secret))
 	return secret, nil
 }
 
@@ -38,63 +44,69 @@ func (db *DB) SectorSecret(ctx context.Context, sector string) ([]byte, error) {
 // subject was issued before. SubjectsOf tells of the grant from then on.
 func (db *DB) RecordGrant(ctx context.Context, sector, subject string, g eid.Grant, entry eid.AuditEntry) error {
 	detail, err := json.Marshal(g)
-	if err == nil && g.Client == "" {
-		err = errors.New("no client")
+	if err == nil && (g.Client == "" || sector == "" || subject == "") {
+		err = errors.New("no client, no sector or no subject")
+	}
+	if err == nil {
+		entry.Account, entry.Client, entry.Detail = g.Account, g.Client, detail
+		err = db.grants.do(ctx, &grantRow{sector: sector, subject: subject, entry: entry})
 	}
 	if err != nil {
 		return fmt.Errorf("recording grant: %w", err)
 	}
-	entry.Account, entry.Client, entry.Detail = g.Account, g.Client, detail
-	err = db.write(ctx, func(q *sqlcgen.Queries) error {
-		if err := usable(ctx, q, g.Account); err != nil {
-			return err
+	return nil
+}
+
+// listedFor is how long a party stays on the list of an account's parties as it
+// was written: most grants of an hour then write nothing there.
+const listedFor = time.Hour
+
+// grantRow is one grant to put on record.
+type grantRow struct {
+	sector, subject string
+	entry           eid.AuditEntry
+}
+
+// write puts the grant on record. It writes nothing where refused is not nil:
+// the grant may not be, though the database is well.
+func (r *grantRow) write(ctx context.Context, q *sqlcgen.Queries) (refused, err error) {
+	account := string(r.entry.Account)
+	at := stamp(r.entry.At)
+	have, err := q.GrantFacts(ctx, sqlcgen.GrantFactsParams{
+		Sector: r.sector, Client: r.entry.Client, Subject: r.subject, Since: at.Add(-listedFor), Account: account,
+	})
+	if err = found(err); err != nil {
+		refused = fmt.Errorf("finding account: %w", err)
+		if !errors.Is(err, eid.ErrNotFound) {
+			return nil, refused
 		}
-		if err := db.keepSubject(ctx, q, sector, subject, string(g.Account)); err != nil {
-			return err
+		return refused, nil
+	}
+	a := eid.Account{ID: r.entry.Account, Status: eid.Status(have.Status)}
+	if have.Locked {
+		if a.Locks, err = locks(ctx, q, account); err != nil {
+			return nil, err
 		}
-		err := q.PutGranted(ctx, sqlcgen.PutGrantedParams{
-			Account: string(g.Account), Client: g.Client, Subject: subject, LastAt: stamp(entry.At),
-		})
+	}
+	if refused = a.Usable(); refused != nil {
+		return refused, nil
+	}
+	if have.Subject == "" {
+		n, err := q.InsertSubject(ctx, sqlcgen.InsertSubjectParams{Sector: r.sector, Account: account, Sub: r.subject, CreatedAt: at})
 		if err != nil {
-			return fmt.Errorf("writing who knows the account: %w", err)
+			return nil, fmt.Errorf("inserting subject: %w", err)
 		}
-		return insertAudit(ctx, q, entry)
-	})
-	if err != nil {
-		return fmt.Errorf("recording grant: %w", err)
+		if n == 0 { // it is another account's
+			return ErrSubject, nil
+		}
+	} else if have.Subject != r.subject {
+		return ErrSubject, nil
 	}
-	return nil
-}
-
-func usable(ctx context.Context, q *sqlcgen.Queries, id eid.AccountID) error {
-	status, err := q.AccountStatus(ctx, string(id))
-	if err != nil {
-		return fmt.Errorf("finding account: %w", found(err))
+	if !have.Listed {
+		err := q.PutGranted(ctx, sqlcgen.PutGrantedParams{Account: account, Client: r.entry.Client, Subject: r.subject, LastAt: at})
+		if err != nil {
+			return nil, fmt.Errorf("writing who knows the account: %w", err)
+		}
 	}
-	a := eid.Account{ID: id, Status: eid.Status(status)}
-	if a.Locks, err = locks(ctx, q, string(id)); err != nil {
-		return err
-	}
-	return a.Usable()
-}
-
-func (db *DB) keepSubject(ctx context.Context, q *sqlcgen.Queries, sector, subject, account string) error {
-	if sector == "" || subject == "" {
-		return errors.New("no sector or no subject")
-	}
-	err := q.InsertSubject(ctx, sqlcgen.InsertSubjectParams{
-		Sector: sector, Account: account, Sub: subject, CreatedAt: db.stamp(),
-	})
-	if err != nil {
-		return fmt.Errorf("inserting subject: %w", err)
-	}
-	// No row means that the insert met this subject under another account.
-	issued, err := q.Subject(ctx, sector, account)
-	if errors.Is(found(err), eid.ErrNotFound) || err == nil && issued != subject {
-		return ErrSubject
-	}
-	if err != nil {
-		return fmt.Errorf("finding subject: %w", err)
-	}
-	return nil
+	return nil, insertAudit(ctx, q, r.entry)
 }

@@ -8,14 +8,10 @@ import (
 	"eidgate/store/sqlstore/sqlcgen"
 )
 
-// Account returns an account with its factors and the locks in force, all of one
-// moment, or eid.ErrNotFound.
+// Account returns an account with its factors and the locks in force, or
+// eid.ErrNotFound.
 func (db *DB) Account(ctx context.Context, id eid.AccountID) (eid.Account, error) {
-	var a eid.Account
-	err := db.read(ctx, func(q *sqlcgen.Queries) (err error) {
-		a, err = db.account(ctx, q, string(id))
-		return err
-	})
+	a, err := db.account(context.WithoutCancel(ctx), db.reader, string(id))
 	if err != nil {
 		return eid.Account{}, fmt.Errorf("finding account: %w", err)
 	}
@@ -26,14 +22,10 @@ func (db *DB) Account(ctx context.Context, id eid.AccountID) (eid.Account, error
 // eid.ErrNotFound.
 func (db *DB) AccountByIdentifier(ctx context.Context, i eid.Identifier) (eid.Account, error) {
 	var a eid.Account
-	err := db.read(ctx, func(q *sqlcgen.Queries) error {
-		id, err := q.AccountByIdentifier(ctx, db.index.identifier(i))
-		if err != nil {
-			return found(err)
-		}
-		a, err = db.account(ctx, q, id)
-		return err
-	})
+	id, err := db.reader.AccountByIdentifier(ctx, db.index.identifier(i))
+	if err = found(err); err == nil {
+		a, err = db.account(ctx, db.reader, id)
+	}
 	if err != nil {
 		return eid.Account{}, fmt.Errorf("finding account by identifier: %w", err)
 	}
@@ -84,16 +76,17 @@ func (db *DB) account(ctx context.Context, q *sqlcgen.Queries, id string) (eid.A
 			Nickname: row.Nickname, PreferredUsername: row.PreferredUsername,
 			Profile: row.Profile, Picture: row.Picture, Website: row.Website,
 		},
-		UpdatedAt: row.UpdatedAt,
+		Linked: row.Linked, UpdatedAt: row.UpdatedAt,
 	}
-	factors, err := q.Factors(ctx, id)
-	if err != nil {
-		return eid.Account{}, fmt.Errorf("finding factors: %w", err)
+	if row.HasPassword {
+		a.Factors = append(a.Factors, eid.Password)
 	}
-	for _, f := range factors {
-		a.Factors = append(a.Factors, eid.Factor(f))
+	if row.HasCode {
+		a.Factors = append(a.Factors, eid.OneTimeCode)
 	}
-	a.Locks, err = locks(ctx, q, id)
+	if row.Locked { // seldom; one that was lifted since is none
+		a.Locks, err = locks(ctx, q, id)
+	}
 	return a, err
 }
 

@@ -4,65 +4,140 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"time"
 
 	"eidgate/eid"
 	"eidgate/store/sqlstore/sqlcgen"
 )
 
-// RelyingParty returns a registered party, or eid.ErrNotFound.
+// knownFor is how long registrations are believed before SQL is asked whether they
+// changed: a change by another process is in force after that time, one by this
+// process at once.
+const knownFor = time.Second
+
+// registrations are all of them as SQL had them. They are shared: nobody writes
+// to them.
+type registrations struct {
+	parties map[string]eid.RelyingParty
+	list    []eid.RelyingParty // by id
+	sources []eid.Source       // by id
+	changes int64              // how often SQL had changed them
+	asked   time.Time
+}
+
+// RelyingParty returns a registered party, or eid.ErrNotFound. The caller does
+// not write to its lists.
 func (db *DB) RelyingParty(ctx context.Context, id string) (eid.RelyingParty, error) {
-	document, err := db.reader.RelyingParty(ctx, id)
+	r, err := db.registrations(ctx)
 	if err != nil {
-		return eid.RelyingParty{}, fmt.Errorf("finding relying party: %w", found(err))
+		return eid.RelyingParty{}, fmt.Errorf("finding relying party: %w", err)
 	}
-	return partyOf(document)
+	p, ok := r.parties[id]
+	if !ok {
+		return eid.RelyingParty{}, fmt.Errorf("finding relying party: %w", eid.ErrNotFound)
+	}
+	return p, nil
 }
 
 // RelyingParties returns all registered parties by id.
 func (db *DB) RelyingParties(ctx context.Context) ([]eid.RelyingParty, error) {
-	documents, err := db.reader.RelyingParties(ctx)
+	r, err := db.registrations(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("finding relying parties: %w", err)
 	}
-	var list []eid.RelyingParty
-	for _, d := range documents {
-		p, err := partyOf(d)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, p)
-	}
-	return list, nil
+	return slices.Clone(r.list), nil
 }
 
 // Source returns a registered source with its settings, or eid.ErrNotFound.
 func (db *DB) Source(ctx context.Context, id string) (eid.Source, error) {
-	row, err := db.reader.Source(ctx, id)
+	r, err := db.registrations(ctx)
 	if err != nil {
-		return eid.Source{}, fmt.Errorf("finding source: %w", found(err))
+		return eid.Source{}, fmt.Errorf("finding source: %w", err)
 	}
-	return db.sourceOf(id, row.Document, row.Sealed)
+	for _, s := range r.sources {
+		if s.ID == id {
+			return s, nil
+		}
+	}
+	return eid.Source{}, fmt.Errorf("finding source: %w", eid.ErrNotFound)
 }
 
 // Sources returns all registered sources by id.
 func (db *DB) Sources(ctx context.Context) ([]eid.Source, error) {
-	return db.sources(ctx, db.reader)
-}
-
-func (db *DB) sources(ctx context.Context, q *sqlcgen.Queries) ([]eid.Source, error) {
-	rows, err := q.Sources(ctx)
+	r, err := db.registrations(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("finding sources: %w", err)
 	}
-	var list []eid.Source
-	for _, row := range rows {
-		s, err := db.sourceOf(row.ID, row.Document, row.Sealed)
-		if err != nil {
-			return nil, err
+	return slices.Clone(r.sources), nil
+}
+
+// registrations gives what is registered now. Without SQL there are none: what is
+// no longer known to hold must not let anybody in.
+func (db *DB) registrations(ctx context.Context) (*registrations, error) {
+	known, now := db.known.Load(), db.now()
+	if known != nil {
+		if age := now.Sub(known.asked); age >= 0 && age < knownFor {
+			return known, nil
 		}
-		list = append(list, s)
 	}
-	return list, nil
+	changes, err := db.reader.RegistrationChanges(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("asking for changes: %w", away(err))
+	}
+	if known == nil || known.changes != changes {
+		return db.readRegistrations(ctx, now)
+	}
+	fresh := *known
+	fresh.asked = now
+	db.known.CompareAndSwap(known, &fresh) // else somebody was faster
+	return &fresh, nil
+}
+
+func (db *DB) readRegistrations(ctx context.Context, now time.Time) (*registrations, error) {
+	db.reading.Lock() // what is read must not outlive what forget forgets
+	defer db.reading.Unlock()
+	r := &registrations{parties: map[string]eid.RelyingParty{}, asked: now}
+	err := db.read(ctx, func(q *sqlcgen.Queries) (err error) {
+		if r.changes, err = q.RegistrationChanges(ctx); err != nil {
+			return fmt.Errorf("asking for changes: %w", err)
+		}
+		documents, err := q.RelyingParties(ctx)
+		if err != nil {
+			return fmt.Errorf("reading relying parties: %w", err)
+		}
+		for _, d := range documents {
+			p, err := partyOf(d)
+			if err != nil {
+				return err
+			}
+			r.parties[p.ID], r.list = p, append(r.list, p)
+		}
+		rows, err := q.Sources(ctx)
+		if err != nil {
+			return fmt.Errorf("reading sources: %w", err)
+		}
+		for _, row := range rows {
+			s, err := db.sourceOf(row.ID, row.Document, row.Sealed)
+			if err != nil {
+				return err
+			}
+			r.sources = append(r.sources, s)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	db.known.Store(r)
+	return r, nil
+}
+
+// forget makes the next caller read anew.
+func (db *DB) forget() {
+	db.reading.Lock()
+	defer db.reading.Unlock()
+	db.known.Store(nil)
 }
 
 func partyOf(document string) (eid.RelyingParty, error) {

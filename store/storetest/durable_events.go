@@ -104,13 +104,18 @@ func (s durableSuite) subjectsOf(t *testing.T) {
 	must(t, grant("s1", "sub-1", id, "portal"))
 	must(t, grant("s1", "sub-1", id, "annex"))
 	must(t, grant("s1", "sub-2", other, "portal"))
-	d.clock.Advance(time.Hour)
+	d.clock.Advance(3 * time.Hour)
 	later := d.clock.Now()
 	must(t, grant("s2", "sub-3", id, "bank"))
 	must(t, grant("s1", "sub-1", id, "annex"))
 	must(t, errIfNil(grant("s1", "sub-9", id, "refused")))
 	// The clock of another replica may be behind.
 	must(t, d.RecordGrant(ctx, "s1", "sub-1", eid.Grant{ID: "g", Account: id, Client: "annex"}, grantEntry(start)))
+
+	// Grants of one hour need not each be written down, and are not missed.
+	d.clock.Advance(30 * time.Minute)
+	again := d.clock.Now()
+	must(t, grant("s1", "sub-1", id, "annex"))
 
 	portal := eid.LogoutNotice{Client: "portal", Subject: "sub-1"}
 	annex := eid.LogoutNotice{Client: "annex", Subject: "sub-1"}
@@ -123,9 +128,10 @@ func (s durableSuite) subjectsOf(t *testing.T) {
 	}{
 		{"ever", id, time.Time{}, []eid.LogoutNotice{annex, bank, portal}},
 		{"since the first", id, start, []eid.LogoutNotice{annex, bank, portal}},
-		{"since just after the first", id, start.Add(time.Microsecond), []eid.LogoutNotice{annex, bank}},
+		{"since long after the first", id, start.Add(2 * time.Hour), []eid.LogoutNotice{annex, bank}},
 		{"since the last", id, later, []eid.LogoutNotice{annex, bank}},
-		{"since after the last", id, later.Add(time.Microsecond), nil},
+		{"since one that was not written down", id, again, []eid.LogoutNotice{annex, bank}},
+		{"since long after the last", id, again.Add(2 * time.Hour), nil},
 		{"of another", other, start, []eid.LogoutNotice{{Client: "portal", Subject: "sub-2"}}},
 		{"of nobody", "nobody", start, nil},
 	} {

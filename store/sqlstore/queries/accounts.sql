@@ -24,16 +24,17 @@ UPDATE accounts SET updated_at = @updated_at WHERE id = @id;
 SELECT a.id, a.subject_type, a.name, a.birth_date, a.gender, a.nationality, a.address, a.level, a.status, a.own_floor,
     a.phone, a.phone_verified, a.email, a.email_verified,
     a.nickname, a.preferred_username, a.profile, a.picture, a.website, a.updated_at,
-    i.id AS identifier, i.kind, i.country, i.sealed
+    i.id AS identifier, i.kind, i.country, i.sealed,
+    EXISTS (SELECT 1 FROM credentials c WHERE c.account = a.id AND c.factor = 'pwd') AS has_password,
+    EXISTS (SELECT 1 FROM credentials c WHERE c.account = a.id AND c.factor = 'otp') AS has_code,
+    EXISTS (SELECT 1 FROM locks l WHERE l.account = a.id AND l.lifted_at IS NULL) AS locked,
+    EXISTS (SELECT 1 FROM links k WHERE k.account = a.id AND k.ended_at IS NULL) AS linked
 FROM accounts a
 JOIN identifiers i ON i.account = a.id AND i.ended_at IS NULL
 WHERE a.id = @id;
 
 -- name: AccountByIdentifier :one
 SELECT account FROM identifiers WHERE blind_index = @blind_index AND ended_at IS NULL;
-
--- name: Factors :many
-SELECT factor FROM credentials WHERE account = @account ORDER BY factor DESC;
 
 -- name: Credential :one
 SELECT sealed FROM credentials WHERE account = @account AND factor = @factor;

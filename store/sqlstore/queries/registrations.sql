@@ -1,6 +1,3 @@
--- name: RelyingParty :one
-SELECT document FROM relying_parties WHERE id = @id AND removed_at IS NULL;
-
 -- name: RelyingParties :many
 SELECT document FROM relying_parties WHERE removed_at IS NULL ORDER BY id;
 
@@ -16,9 +13,6 @@ ON CONFLICT (id) DO UPDATE SET managed_by = excluded.managed_by, document = excl
 -- name: RemoveRelyingParty :exec
 UPDATE relying_parties SET revision = revision + 1, updated_at = @updated_at, removed_at = @removed_at WHERE id = @id;
 
--- name: Source :one
-SELECT document, sealed FROM sources WHERE id = @id;
-
 -- name: Sources :many
 SELECT id, managed_by, document, sealed FROM sources ORDER BY id;
 
@@ -30,3 +24,6 @@ ON CONFLICT (id) DO UPDATE SET managed_by = excluded.managed_by, document = excl
 
 -- name: RemoveSource :exec
 DELETE FROM sources WHERE id = @id;
+
+-- name: RegistrationChanges :one
+SELECT n FROM registration_changes;

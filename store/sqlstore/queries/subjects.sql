@@ -4,15 +4,23 @@ INSERT INTO sectors (sector, sealed, created_at) VALUES (@sector, @sealed, @crea
 -- name: Sector :one
 SELECT sealed FROM sectors WHERE sector = @sector;
 
--- name: InsertSubject :exec
+-- name: InsertSubject :execrows
 INSERT INTO subjects (sector, account, sub, created_at) VALUES (@sector, @account, @sub, @created_at)
 ON CONFLICT DO NOTHING;
-
--- name: Subject :one
-SELECT sub FROM subjects WHERE sector = @sector AND account = @account;
 
 -- name: InsertSecret :exec
 INSERT INTO secrets (name, sealed, created_at) VALUES (@name, @sealed, @created_at) ON CONFLICT DO NOTHING;
 
 -- name: Secret :one
 SELECT sealed FROM secrets WHERE name = @name;
+
+-- name: GrantFacts :one
+SELECT a.status,
+    EXISTS (SELECT 1 FROM locks l WHERE l.account = a.id AND l.lifted_at IS NULL) AS locked,
+    CAST(COALESCE((SELECT s.sub FROM subjects s WHERE s.sector = @sector AND s.account = a.id), '') AS TEXT) AS subject,
+    EXISTS (
+        SELECT 1 FROM granted g
+        WHERE g.account = a.id AND g.client = @client AND g.subject = @subject AND g.last_at > @since
+    ) AS listed
+FROM accounts a
+WHERE a.id = @account;

@@ -15,7 +15,11 @@ const account = `-- name: Account :one
 SELECT a.id, a.subject_type, a.name, a.birth_date, a.gender, a.nationality, a.address, a.level, a.status, a.own_floor,
     a.phone, a.phone_verified, a.email, a.email_verified,
     a.nickname, a.preferred_username, a.profile, a.picture, a.website, a.updated_at,
-    i.id AS identifier, i.kind, i.country, i.sealed
+    i.id AS identifier, i.kind, i.country, i.sealed,
+    EXISTS (SELECT 1 FROM credentials c WHERE c.account = a.id AND c.factor = 'pwd') AS has_password,
+    EXISTS (SELECT 1 FROM credentials c WHERE c.account = a.id AND c.factor = 'otp') AS has_code,
+    EXISTS (SELECT 1 FROM locks l WHERE l.account = a.id AND l.lifted_at IS NULL) AS locked,
+    EXISTS (SELECT 1 FROM links k WHERE k.account = a.id AND k.ended_at IS NULL) AS linked
 FROM accounts a
 JOIN identifiers i ON i.account = a.id AND i.ended_at IS NULL
 WHERE a.id = ?1
@@ -46,6 +50,10 @@ type AccountRow struct {
 	Kind              string
 	Country           string
 	Sealed            []byte
+	HasPassword       bool
+	HasCode           bool
+	Locked            bool
+	Linked            bool
 }
 
 func (q *Queries) Account(ctx context.Context, id string) (AccountRow, error) {
@@ -76,6 +84,10 @@ func (q *Queries) Account(ctx context.Context, id string) (AccountRow, error) {
 		&i.Kind,
 		&i.Country,
 		&i.Sealed,
+		&i.HasPassword,
+		&i.HasCode,
+		&i.Locked,
+		&i.Linked,
 	)
 	return i, err
 }
@@ -111,33 +123,6 @@ func (q *Queries) Credential(ctx context.Context, account string, factor string)
 	var sealed []byte
 	err := row.Scan(&sealed)
 	return sealed, err
-}
-
-const factors = `-- name: Factors :many
-SELECT factor FROM credentials WHERE account = ?1 ORDER BY factor DESC
-`
-
-func (q *Queries) Factors(ctx context.Context, account string) ([]string, error) {
-	rows, err := q.query(ctx, q.factorsStmt, factors, account)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []string{}
-	for rows.Next() {
-		var factor string
-		if err := rows.Scan(&factor); err != nil {
-			return nil, err
-		}
-		items = append(items, factor)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
 }
 
 const insertAccount = `-- name: InsertAccount :execrows

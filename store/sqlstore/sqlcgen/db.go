@@ -81,8 +81,8 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.eventsStmt, err = db.PrepareContext(ctx, events); err != nil {
 		return nil, fmt.Errorf("error preparing query Events: %w", err)
 	}
-	if q.factorsStmt, err = db.PrepareContext(ctx, factors); err != nil {
-		return nil, fmt.Errorf("error preparing query Factors: %w", err)
+	if q.grantFactsStmt, err = db.PrepareContext(ctx, grantFacts); err != nil {
+		return nil, fmt.Errorf("error preparing query GrantFacts: %w", err)
 	}
 	if q.grantedSinceStmt, err = db.PrepareContext(ctx, grantedSince); err != nil {
 		return nil, fmt.Errorf("error preparing query GrantedSince: %w", err)
@@ -177,11 +177,11 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.putSourceStmt, err = db.PrepareContext(ctx, putSource); err != nil {
 		return nil, fmt.Errorf("error preparing query PutSource: %w", err)
 	}
+	if q.registrationChangesStmt, err = db.PrepareContext(ctx, registrationChanges); err != nil {
+		return nil, fmt.Errorf("error preparing query RegistrationChanges: %w", err)
+	}
 	if q.relyingPartiesStmt, err = db.PrepareContext(ctx, relyingParties); err != nil {
 		return nil, fmt.Errorf("error preparing query RelyingParties: %w", err)
-	}
-	if q.relyingPartyStmt, err = db.PrepareContext(ctx, relyingParty); err != nil {
-		return nil, fmt.Errorf("error preparing query RelyingParty: %w", err)
 	}
 	if q.removeRelyingPartyStmt, err = db.PrepareContext(ctx, removeRelyingParty); err != nil {
 		return nil, fmt.Errorf("error preparing query RemoveRelyingParty: %w", err)
@@ -198,14 +198,8 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.signingKeysStmt, err = db.PrepareContext(ctx, signingKeys); err != nil {
 		return nil, fmt.Errorf("error preparing query SigningKeys: %w", err)
 	}
-	if q.sourceStmt, err = db.PrepareContext(ctx, source); err != nil {
-		return nil, fmt.Errorf("error preparing query Source: %w", err)
-	}
 	if q.sourcesStmt, err = db.PrepareContext(ctx, sources); err != nil {
 		return nil, fmt.Errorf("error preparing query Sources: %w", err)
-	}
-	if q.subjectStmt, err = db.PrepareContext(ctx, subject); err != nil {
-		return nil, fmt.Errorf("error preparing query Subject: %w", err)
 	}
 	if q.takeTurnStmt, err = db.PrepareContext(ctx, takeTurn); err != nil {
 		return nil, fmt.Errorf("error preparing query TakeTurn: %w", err)
@@ -313,9 +307,9 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing eventsStmt: %w", cerr)
 		}
 	}
-	if q.factorsStmt != nil {
-		if cerr := q.factorsStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing factorsStmt: %w", cerr)
+	if q.grantFactsStmt != nil {
+		if cerr := q.grantFactsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing grantFactsStmt: %w", cerr)
 		}
 	}
 	if q.grantedSinceStmt != nil {
@@ -473,14 +467,14 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing putSourceStmt: %w", cerr)
 		}
 	}
+	if q.registrationChangesStmt != nil {
+		if cerr := q.registrationChangesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing registrationChangesStmt: %w", cerr)
+		}
+	}
 	if q.relyingPartiesStmt != nil {
 		if cerr := q.relyingPartiesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing relyingPartiesStmt: %w", cerr)
-		}
-	}
-	if q.relyingPartyStmt != nil {
-		if cerr := q.relyingPartyStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing relyingPartyStmt: %w", cerr)
 		}
 	}
 	if q.removeRelyingPartyStmt != nil {
@@ -508,19 +502,9 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing signingKeysStmt: %w", cerr)
 		}
 	}
-	if q.sourceStmt != nil {
-		if cerr := q.sourceStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing sourceStmt: %w", cerr)
-		}
-	}
 	if q.sourcesStmt != nil {
 		if cerr := q.sourcesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing sourcesStmt: %w", cerr)
-		}
-	}
-	if q.subjectStmt != nil {
-		if cerr := q.subjectStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing subjectStmt: %w", cerr)
 		}
 	}
 	if q.takeTurnStmt != nil {
@@ -591,7 +575,7 @@ type Queries struct {
 	endExpiredLinkStmt      *sql.Stmt
 	endLinkStmt             *sql.Stmt
 	eventsStmt              *sql.Stmt
-	factorsStmt             *sql.Stmt
+	grantFactsStmt          *sql.Stmt
 	grantedSinceStmt        *sql.Stmt
 	insertAccountStmt       *sql.Stmt
 	insertAuditStmt         *sql.Stmt
@@ -623,16 +607,14 @@ type Queries struct {
 	putRelyingPartyStmt     *sql.Stmt
 	putSigningKeyStmt       *sql.Stmt
 	putSourceStmt           *sql.Stmt
+	registrationChangesStmt *sql.Stmt
 	relyingPartiesStmt      *sql.Stmt
-	relyingPartyStmt        *sql.Stmt
 	removeRelyingPartyStmt  *sql.Stmt
 	removeSourceStmt        *sql.Stmt
 	secretStmt              *sql.Stmt
 	sectorStmt              *sql.Stmt
 	signingKeysStmt         *sql.Stmt
-	sourceStmt              *sql.Stmt
 	sourcesStmt             *sql.Stmt
-	subjectStmt             *sql.Stmt
 	takeTurnStmt            *sql.Stmt
 	touchAccountStmt        *sql.Stmt
 }
@@ -660,7 +642,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		endExpiredLinkStmt:      q.endExpiredLinkStmt,
 		endLinkStmt:             q.endLinkStmt,
 		eventsStmt:              q.eventsStmt,
-		factorsStmt:             q.factorsStmt,
+		grantFactsStmt:          q.grantFactsStmt,
 		grantedSinceStmt:        q.grantedSinceStmt,
 		insertAccountStmt:       q.insertAccountStmt,
 		insertAuditStmt:         q.insertAuditStmt,
@@ -692,16 +674,14 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		putRelyingPartyStmt:     q.putRelyingPartyStmt,
 		putSigningKeyStmt:       q.putSigningKeyStmt,
 		putSourceStmt:           q.putSourceStmt,
+		registrationChangesStmt: q.registrationChangesStmt,
 		relyingPartiesStmt:      q.relyingPartiesStmt,
-		relyingPartyStmt:        q.relyingPartyStmt,
 		removeRelyingPartyStmt:  q.removeRelyingPartyStmt,
 		removeSourceStmt:        q.removeSourceStmt,
 		secretStmt:              q.secretStmt,
 		sectorStmt:              q.sectorStmt,
 		signingKeysStmt:         q.signingKeysStmt,
-		sourceStmt:              q.sourceStmt,
 		sourcesStmt:             q.sourcesStmt,
-		subjectStmt:             q.subjectStmt,
 		takeTurnStmt:            q.takeTurnStmt,
 		touchAccountStmt:        q.touchAccountStmt,
 	}

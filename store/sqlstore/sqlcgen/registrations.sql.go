@@ -104,6 +104,17 @@ func (q *Queries) PutSource(ctx context.Context, arg PutSourceParams) error {
 	return err
 }
 
+const registrationChanges = `-- name: RegistrationChanges :one
+SELECT n FROM registration_changes
+`
+
+func (q *Queries) RegistrationChanges(ctx context.Context) (int64, error) {
+	row := q.queryRow(ctx, q.registrationChangesStmt, registrationChanges)
+	var n int64
+	err := row.Scan(&n)
+	return n, err
+}
+
 const relyingParties = `-- name: RelyingParties :many
 SELECT document FROM relying_parties WHERE removed_at IS NULL ORDER BY id
 `
@@ -131,17 +142,6 @@ func (q *Queries) RelyingParties(ctx context.Context) ([]string, error) {
 	return items, nil
 }
 
-const relyingParty = `-- name: RelyingParty :one
-SELECT document FROM relying_parties WHERE id = ?1 AND removed_at IS NULL
-`
-
-func (q *Queries) RelyingParty(ctx context.Context, id string) (string, error) {
-	row := q.queryRow(ctx, q.relyingPartyStmt, relyingParty, id)
-	var document string
-	err := row.Scan(&document)
-	return document, err
-}
-
 const removeRelyingParty = `-- name: RemoveRelyingParty :exec
 UPDATE relying_parties SET revision = revision + 1, updated_at = ?1, removed_at = ?2 WHERE id = ?3
 `
@@ -164,22 +164,6 @@ DELETE FROM sources WHERE id = ?1
 func (q *Queries) RemoveSource(ctx context.Context, id string) error {
 	_, err := q.exec(ctx, q.removeSourceStmt, removeSource, id)
 	return err
-}
-
-const source = `-- name: Source :one
-SELECT document, sealed FROM sources WHERE id = ?1
-`
-
-type SourceRow struct {
-	Document string
-	Sealed   []byte
-}
-
-func (q *Queries) Source(ctx context.Context, id string) (SourceRow, error) {
-	row := q.queryRow(ctx, q.sourceStmt, source, id)
-	var i SourceRow
-	err := row.Scan(&i.Document, &i.Sealed)
-	return i, err
 }
 
 const sources = `-- name: Sources :many

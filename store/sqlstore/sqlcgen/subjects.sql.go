@@ -10,6 +10,51 @@ import (
 	"time"
 )
 
+const grantFacts = `-- name: GrantFacts :one
+SELECT a.status,
+    EXISTS (SELECT 1 FROM locks l WHERE l.account = a.id AND l.lifted_at IS NULL) AS locked,
+    CAST(COALESCE((SELECT s.sub FROM subjects s WHERE s.sector = ?1 AND s.account = a.id), '') AS TEXT) AS subject,
+    EXISTS (
+        SELECT 1 FROM granted g
+        WHERE g.account = a.id AND g.client = ?2 AND g.subject = ?3 AND g.last_at > ?4
+    ) AS listed
+FROM accounts a
+WHERE a.id = ?5
+`
+
+type GrantFactsParams struct {
+	Sector  string
+	Client  string
+	Subject string
+	Since   time.Time
+	Account string
+}
+
+type GrantFactsRow struct {
+	Status  string
+	Locked  bool
+	Subject string
+	Listed  bool
+}
+
+func (q *Queries) GrantFacts(ctx context.Context, arg GrantFactsParams) (GrantFactsRow, error) {
+	row := q.queryRow(ctx, q.grantFactsStmt, grantFacts,
+		arg.Sector,
+		arg.Client,
+		arg.Subject,
+		arg.Since,
+		arg.Account,
+	)
+	var i GrantFactsRow
+	err := row.Scan(
+		&i.Status,
+		&i.Locked,
+		&i.Subject,
+		&i.Listed,
+	)
+	return i, err
+}
+
 const insertSecret = `-- name: InsertSecret :exec
 INSERT INTO secrets (name, sealed, created_at) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING
 `
@@ -40,7 +85,7 @@ func (q *Queries) InsertSector(ctx context.Context, arg InsertSectorParams) erro
 	return err
 }
 
-const insertSubject = `-- name: InsertSubject :exec
+const insertSubject = `-- name: InsertSubject :execrows
 INSERT INTO subjects (sector, account, sub, created_at) VALUES (?1, ?2, ?3, ?4)
 ON CONFLICT DO NOTHING
 `
@@ -52,14 +97,17 @@ type InsertSubjectParams struct {
 	CreatedAt time.Time
 }
 
-func (q *Queries) InsertSubject(ctx context.Context, arg InsertSubjectParams) error {
-	_, err := q.exec(ctx, q.insertSubjectStmt, insertSubject,
+func (q *Queries) InsertSubject(ctx context.Context, arg InsertSubjectParams) (int64, error) {
+	result, err := q.exec(ctx, q.insertSubjectStmt, insertSubject,
 		arg.Sector,
 		arg.Account,
 		arg.Sub,
 		arg.CreatedAt,
 	)
-	return err
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }
 
 const secret = `-- name: Secret :one
@@ -82,15 +130,4 @@ func (q *Queries) Sector(ctx context.Context, sector string) ([]byte, error) {
 	var sealed []byte
 	err := row.Scan(&sealed)
 	return sealed, err
-}
-
-const subject = `-- name: Subject :one
-SELECT sub FROM subjects WHERE sector = ?1 AND account = ?2
-`
-
-func (q *Queries) Subject(ctx context.Context, sector string, account string) (string, error) {
-	row := q.queryRow(ctx, q.subjectStmt, subject, sector, account)
-	var sub string
-	err := row.Scan(&sub)
-	return sub, err
 }
