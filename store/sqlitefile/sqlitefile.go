@@ -93,6 +93,15 @@ func Unavailable(err error) bool {
 	return false
 }
 
+// Short is the context of a read of a few rows. One that has ended is an error; a
+// living one is not watched meanwhile: that would cost as much as the read.
+func Short(ctx context.Context) (context.Context, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("reading: %w", err)
+	}
+	return context.WithoutCancel(ctx), nil
+}
+
 // Close closes all connections.
 func (f *File) Close() error { return errors.Join(f.Reader.Close(), f.Writer.Close()) }
 

@@ -9,13 +9,18 @@ import (
 	"time"
 
 	"eidgate/eid"
+	"eidgate/store/sqlitefile"
 	"eidgate/store/sqlstore/sqlcgen"
 )
 
 // Consent returns the consent that a holder gave a client last and did not
 // withdraw, in force or run out (eid.ConsentGiven.Covers); else eid.ErrNotFound.
 func (db *DB) Consent(ctx context.Context, account eid.AccountID, client string) (eid.ConsentGiven, error) {
-	c, err := consent(context.WithoutCancel(ctx), db.reader, account, client)
+	ctx, err := sqlitefile.Short(ctx)
+	var c eid.ConsentGiven
+	if err == nil {
+		c, err = consent(ctx, db.reader, account, client)
+	}
 	if err != nil {
 		return eid.ConsentGiven{}, fmt.Errorf("finding consent: %w", err)
 	}

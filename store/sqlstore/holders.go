@@ -5,13 +5,18 @@ import (
 	"fmt"
 
 	"eidgate/eid"
+	"eidgate/store/sqlitefile"
 	"eidgate/store/sqlstore/sqlcgen"
 )
 
 // Account returns an account with its factors and the locks in force, or
 // eid.ErrNotFound.
 func (db *DB) Account(ctx context.Context, id eid.AccountID) (eid.Account, error) {
-	a, err := db.account(context.WithoutCancel(ctx), db.reader, string(id))
+	ctx, err := sqlitefile.Short(ctx)
+	var a eid.Account
+	if err == nil {
+		a, err = db.account(ctx, db.reader, string(id))
+	}
 	if err != nil {
 		return eid.Account{}, fmt.Errorf("finding account: %w", err)
 	}

@@ -107,7 +107,9 @@ func (s *Store) Apply(ctx context.Context, slot string, ops ...store.Op) ([]stor
 	case !readsOnly(ops):
 		results, err = s.inTransaction(ctx, s.file.Writer, s.writer, nil, slot, ops)
 	case len(ops) == 1: // one statement is atomic as it is
-		results, err = run(context.WithoutCancel(ctx), s.reader, slot, s.now(), ops)
+		if ctx, err = sqlitefile.Short(ctx); err == nil {
+			results, err = run(ctx, s.reader, slot, s.now(), ops)
+		}
 	case len(ops) > 1:
 		results, err = s.inTransaction(ctx, s.file.Reader, s.reader, &sql.TxOptions{ReadOnly: true}, slot, ops)
 	}
