@@ -86,7 +86,7 @@ func TestHTTPClientIgnoresProxyOfEnvironment(t *testing.T) {
 	var reached atomic.Int64
 	proxy, _ := serve(t, func(http.ResponseWriter, *http.Request) { reached.Add(1) })
 	t.Setenv("HTTP_PROXY", proxy)
-	if tr := client(t).Transport.(*capped).next.(*http.Transport); tr.Proxy != nil {
+	if tr := client(t).Transport.(*Outbound).transport.Load(); tr.Proxy != nil {
 		t.Error("HTTPClient() uses a proxy, want none")
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,7 +20,12 @@ func newServe() *cobra.Command {
 	c := &cobra.Command{Use: "serve", Short: "run the gateway", Args: noArgs}
 	path := configFlag(c)
 	c.RunE = func(c *cobra.Command, _ []string) (err error) {
-		cfg, err := config.Load(*path, os.Environ())
+		// From the beginning to the end: by default the signal ends a process.
+		hangup := make(chan os.Signal, 1)
+		signal.Notify(hangup, syscall.SIGHUP)
+		r := &reloader{path: *path, environ: os.Environ(), report: noReport{}}
+		w := &watch{hangup: hangup, every: lookEvery, subjects: []*subject{newSubject(r.files, r.reload)}}
+		cfg, err := config.Load(r.path, r.environ)
 		if err != nil {
 			return fmt.Errorf("the configuration cannot be used:\n%w", err)
 		}
@@ -28,18 +35,20 @@ func newServe() *cobra.Command {
 			if cert, err = openCertificate(cfg.TLS, time.Now, log); err != nil {
 				return fmt.Errorf("reading the server's certificate: %w", err)
 			}
+			w.subjects = append(w.subjects, cert.watched)
 		}
 		g, err := openGateway(c.Context(), cfg, log, time.Now)
 		if err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, g.close()) }()
-		g.tls = cert
+		g.tls, g.watch, r.gateway = cert, w, g
 		l, err := (&net.ListenConfig{}).Listen(c.Context(), "tcp", cfg.Listen)
 		if err != nil {
 			return fmt.Errorf("listening: %w", err)
 		}
 		log.Info("serving", "issuer", cfg.Issuer, "listen", l.Addr().String(), "tls", cfg.TLS.On(), "config", cfg.Version())
+		r.report.ConfigLive(cfg.Version(), time.Now())
 		return g.serve(c.Context(), l, drainDelay)
 	}
 	return c
