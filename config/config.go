@@ -88,7 +88,7 @@ type Keys struct {
 
 // Limits bound what strangers may try.
 type Limits struct {
-	Guesses     int           `koanf:"guesses"`      // guesses evaluated per account in guess_window
+	Guesses     int           `koanf:"guesses"`      // how many guesses are evaluated per account in guess_window
 	GuessWindow time.Duration `koanf:"guess_window"` // how long a guess counts
 }
 
