@@ -85,7 +85,7 @@ func differ(path, key string, from, to reflect.Value, each func(path, key string
 	case from.Kind() == reflect.Pointer && !from.IsNil() && !to.IsNil():
 		differ(path, key, from.Elem(), to.Elem(), each)
 	case from.Kind() == reflect.Slice && from.Type().Elem().Kind() == reflect.Struct && key == path:
-		differById(path, key, from, to, each)
+		differByID(path, key, from, to, each)
 	default:
 		each(path, key)
 	}
@@ -105,9 +105,9 @@ func inside(key, name string) string {
 	return member(key, name)
 }
 
-// differById compares clients or sources by their ids. A new order is a change
+// differByID compares clients or sources by their ids. A new order is a change
 // of nothing that the gateway does.
-func differById(path, key string, from, to reflect.Value, each func(path, key string)) {
+func differByID(path, key string, from, to reflect.Value, each func(path, key string)) {
 	was, is := byID(from), byID(to)
 	ids := slices.AppendSeq(slices.Collect(maps.Keys(was)), maps.Keys(is))
 	slices.Sort(ids)

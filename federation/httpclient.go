@@ -47,7 +47,9 @@ var (
 // anew to an inner address gains nothing. It follows redirects within one origin
 // only, uses no proxy of the environment, and bounds time and size of every
 // answer.
-type Outbound struct{ transport atomic.Pointer[http.Transport] }
+type Outbound struct {
+	transport atomic.Pointer[http.Transport]
+}
 
 var _ http.RoundTripper = (*Outbound)(nil)
 
