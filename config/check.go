@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -78,29 +79,8 @@ func (c *Config) checkACR(f *faults) {
 }
 
 func (c *Config) checkTimes(f *faults) {
-	const day = 24 * time.Hour
 	l := c.Lifetimes
-	for _, t := range []struct {
-		path        string
-		value       time.Duration
-		least, most time.Duration
-	}{
-		{"lifetimes.login", l.Login, time.Second, 30 * time.Minute},
-		{"lifetimes.code", l.Code, time.Second, time.Minute},
-		{"lifetimes.id_token", l.IDToken, time.Second, time.Hour},
-		{"lifetimes.access_token", l.AccessToken, time.Second, time.Hour},
-		{"lifetimes.jwt_access_token", l.JWTAccessToken, time.Second, 5 * time.Minute},
-		{"lifetimes.refresh_idle", l.RefreshIdle, time.Second, 30 * day},
-		{"lifetimes.refresh_absolute", l.RefreshAbsolute, time.Second, 90 * day},
-		{"lifetimes.refresh_level2", l.RefreshLevel2, time.Second, day},
-		{"lifetimes.session_idle", l.SessionIdle, time.Second, day},
-		{"lifetimes.session_absolute", l.SessionAbsolute, time.Second, day},
-		{"lifetimes.level2_proof", l.Level2Proof, time.Second, 30 * time.Minute},
-		{"lifetimes.jwks_max_age", l.JWKSMaxAge, time.Second, day},
-		{"lifetimes.consent", l.Consent, time.Second, 366 * day},
-		{"keys.rotate_every", c.Keys.RotateEvery, time.Second, 366 * day},
-		{"limits.guess_window", c.Limits.GuessWindow, time.Minute, day},
-	} {
+	for _, t := range c.times() {
 		if t.value < t.least || t.value > t.most {
 			f.add(t.path, "out of bounds", fmt.Sprintf("from %s to %s", short(t.least), short(t.most)))
 		}
@@ -115,13 +95,13 @@ func (c *Config) checkTimes(f *faults) {
 	if least := 2 * l.JWKSMaxAge; c.Keys.RotateEvery <= least {
 		f.add("keys.rotate_every", "not longer than twice lifetimes.jwks_max_age", "more than "+short(least))
 	}
-	switch c.Keys.RSABits {
-	case 2048, 3072, 4096:
-	default:
+	if !slices.Contains(rsaSizes(), c.Keys.RSABits) {
 		f.add("keys.rsa_bits", "not a supported size", "2048, 3072 or 4096")
 	}
-	if c.Limits.Guesses < 1 || c.Limits.Guesses > 10 {
-		f.add("limits.guesses", "out of bounds", "from 1 to 10")
+	for _, n := range c.counts() {
+		if n.value < n.least || n.value > n.most {
+			f.add(n.path, "out of bounds", fmt.Sprintf("from %d to %d", n.least, n.most))
+		}
 	}
 }
 

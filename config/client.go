@@ -14,48 +14,54 @@ import (
 
 // Client is a relying party as the file declares it.
 type Client struct {
-	ID   string `koanf:"id"`
-	Name string `koanf:"name"` // shown to holders
-	URL  string `koanf:"url"`  // where holders go back to
-	// Tier is national, ministry, province or other (Decision 34/2021, Art. 13).
-	Tier       string `koanf:"tier"`
-	AuthMethod string `koanf:"auth_method"` // client_secret_basic, client_secret_post, private_key_jwt or none
-	// Secrets are those in force, two while one replaces the other. Load fills
-	// them from SecretFiles where those are given instead.
-	Secrets     []eid.Secret `koanf:"client_secrets"`
-	SecretFiles []string     `koanf:"client_secret_files"`
-	// JWKS holds the client's public keys, for private_key_jwt and signed request
-	// objects. Load fills it from JWKSFile where that is given; JWKSURI is fetched.
+	ID   string `koanf:"id"`   // its client_id, which never changes
+	Name string `koanf:"name"` // its name as holders read it
+	URL  string `koanf:"url"`  // the portal's own address, where holders go back to
+	// Who runs it (Decision 34/2021, Art. 13).
+	Tier string `koanf:"tier"`
+	// How it authenticates: by this method and no other.
+	AuthMethod string `koanf:"auth_method"`
+	// The secrets in force, two while one replaces the other: 32 visible ASCII
+	// characters at least, or env:NAME for the value of a variable.
+	Secrets []eid.Secret `koanf:"client_secrets"`
+	// Files that hold the secrets, instead of client_secrets, or credential:NAME.
+	SecretFiles []string `koanf:"client_secret_files"`
+	// The client's public keys (RFC 7517 §5), for private_key_jwt and signed
+	// request objects: a block of keys, or JSON text.
 	JWKS     KeySet `koanf:"jwks"`
-	JWKSFile string `koanf:"jwks_file"`
-	JWKSURI  string `koanf:"jwks_uri"`
-	// Native lets loopback redirects come back on any port (RFC 8252 §7.3).
+	JWKSFile string `koanf:"jwks_file"` // a JSON file of the client's public keys, instead of jwks
+	JWKSURI  string `koanf:"jwks_uri"`  // where the client publishes its keys, instead of jwks
+	// Lets loopback redirects come back on any port (RFC 8252 §7.3).
 	Native       bool     `koanf:"native"`
-	RedirectURIs []string `koanf:"redirect_uris"`
-	Scopes       []string `koanf:"scopes"`
-	// Sector groups clients that see the same subjects. It never changes.
+	RedirectURIs []string `koanf:"redirect_uris"` // the exact addresses that take codes
+	Scopes       []string `koanf:"scopes"`        // what it may ask for; openid is always among them
+	// Groups clients that see the same subjects. It never changes.
 	Sector     string    `koanf:"sector"`
-	IDTokenAlg string    `koanf:"id_token_alg"` // RS256 (default) or ES256
-	MinLevel   eid.Level `koanf:"min_level"`
-	// DefaultACRValues count when a request asks for none.
+	IDTokenAlg string    `koanf:"id_token_alg"` // what its ID tokens are signed with; RS256 by default
+	MinLevel   eid.Level `koanf:"min_level"`    // the least level the service accepts
+	// The acr values that count when a request asks for none.
 	DefaultACRValues []string `koanf:"default_acr_values"`
-	// ACRValues is binding (default) or voluntary: what asking means.
-	ACRValues  string               `koanf:"acr_values"`
+	// What asking for a level means; binding by default.
+	ACRValues string `koanf:"acr_values"`
+	// The portal's own names for the levels.
 	ACRAliases map[string]eid.Level `koanf:"acr_aliases"`
-	// Sources are the ids of the sources accepted, in the order shown.
+	// The ids of the sources accepted, in the order shown.
 	Sources []string `koanf:"sources"`
-	PKCE    string   `koanf:"pkce"` // required (default) or exempt
-	// Refresh gives the client refresh tokens. RefreshGrace answers the one before
-	// the last with the same successor for so long, 10 s at most.
-	Refresh      bool          `koanf:"refresh"`
+	PKCE    string   `koanf:"pkce"` // whether codes need PKCE; required by default, exempt for a confidential client only
+	// Gives refresh tokens; each is used once.
+	Refresh bool `koanf:"refresh"`
+	// For how long the refresh token before the last is answered with the same
+	// successor, 10s at most.
 	RefreshGrace time.Duration `koanf:"refresh_grace"`
-	// Resources are the audiences it may ask JWT access tokens for (RFC 8707).
+	// The audiences it may ask JWT access tokens for (RFC 8707).
 	Resources   []string `koanf:"resources"`
-	UserinfoAlg string   `koanf:"userinfo_alg"` // RS256 or ES256; none answers JSON
-	// Origins are those of its browser clients, which may read answers (CORS).
+	UserinfoAlg string   `koanf:"userinfo_alg"` // what userinfo answers are signed with; without it they are JSON
+	// The origins of its browser clients, which may read answers (CORS).
 	Origins []string `koanf:"origins"`
-	Consent Consent  `koanf:"consent"`
-	Logout  Logout   `koanf:"logout"`
+	// What its use of a holder's data rests on.
+	Consent Consent `koanf:"consent"`
+	// How it is told that a session ended.
+	Logout Logout `koanf:"logout"`
 }
 
 // RelyingParties gives the clients as the provider knows them, secrets hashed:
@@ -133,8 +139,8 @@ func (c *Config) checkClients(f *faults) {
 		} else {
 			checkAddress(f, member(at, "url"), cl.URL, address{query: true})
 		}
-		checkChoice(f, member(at, "tier"), cl.Tier, true, "national", "ministry", "province", "other")
-		checkChoice(f, member(at, "id_token_alg"), cl.IDTokenAlg, false, "RS256", "ES256")
+		checkChoice(f, member(at, "tier"), cl.Tier, true)
+		checkChoice(f, member(at, "id_token_alg"), cl.IDTokenAlg, false)
 		if !clientID.MatchString(cl.Sector) {
 			f.add(member(at, "sector"), "missing, or not a sector's name", "such as dichvucong.example.vn; it can never be changed")
 		}
@@ -152,9 +158,8 @@ func (c *Config) checkClients(f *faults) {
 }
 
 func (cl *Client) checkAuth(f *faults, at string) {
-	checkChoice(f, member(at, "auth_method"), cl.AuthMethod, true, string(eid.AuthSecretBasic),
-		string(eid.AuthSecretPost), string(eid.AuthPrivateKeyJWT), string(eid.AuthNone))
-	checkChoice(f, member(at, "pkce"), cl.PKCE, false, "required", "exempt")
+	checkChoice(f, member(at, "auth_method"), cl.AuthMethod, true)
+	checkChoice(f, member(at, "pkce"), cl.PKCE, false)
 	secrets := member(at, "client_secrets")
 	if len(cl.SecretFiles) > 0 {
 		secrets = member(at, "client_secret_files")
@@ -203,7 +208,7 @@ func (cl *Client) checkRedirects(f *faults, at string) {
 
 func (cl *Client) checkScopes(f *faults, at string) {
 	at = member(at, "scopes")
-	known := []string{"openid", "profile", "email", "phone", "address", "eid"}
+	known := words("clients[].scopes[]")
 	for j, scope := range cl.Scopes {
 		if !slices.Contains(known, scope) {
 			f.add(item(at, j), "unknown scope", meant(scope, known))
@@ -219,7 +224,7 @@ func (cl *Client) checkLevels(f *faults, at string, c *Config) {
 	if !cl.MinLevel.Valid() {
 		f.add(member(at, "min_level"), "missing", "1 or 2: the least level the service accepts")
 	}
-	checkChoice(f, member(at, "acr_values"), cl.ACRValues, false, "binding", "voluntary")
+	checkChoice(f, member(at, "acr_values"), cl.ACRValues, false)
 	aliases := slices.Sorted(maps.Keys(cl.ACRAliases))
 	for _, alias := range aliases {
 		path := member(member(at, "acr_aliases"), alias)
@@ -271,13 +276,14 @@ func (cl *Client) checkSources(f *faults, at string, sources []Source) {
 }
 
 // checkChoice accepts one of a few words, or nothing where that means the first.
-func checkChoice(f *faults, path, word string, required bool, words ...string) {
+func checkChoice(f *faults, path, word string, required bool) {
+	known := words(pattern(path))
 	switch {
-	case slices.Contains(words, word), word == "" && !required:
+	case slices.Contains(known, word), word == "" && !required:
 	case word == "":
-		f.add(path, "missing", "one of "+strings.Join(words, ", "))
+		f.add(path, "missing", "one of "+strings.Join(known, ", "))
 	default:
-		f.add(path, "not a known word", meant(word, words))
+		f.add(path, "not a known word", meant(word, known))
 	}
 }
 

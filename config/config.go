@@ -12,36 +12,50 @@ import (
 )
 
 // Config is a configuration. One that Load returned has passed every check.
+//
+// The comments of the fields, here and in the blocks below, are what `eidgate
+// config schema` says of the keys: they are written for operators, and name
+// keys, not fields.
 type Config struct {
-	// Issuer is the gateway's address as browsers and portals see it (OpenID
-	// Connect Discovery §3): https, except on loopback.
+	// The gateway's address as browsers and portals see it (OpenID Connect
+	// Discovery §3): https, except on loopback.
 	Issuer string `koanf:"issuer"`
-	// Listen is the host and port of the HTTP server.
+	// Host and port of the HTTP server.
 	Listen string `koanf:"listen"`
-	// TLS serves https itself. Without it a proxy in front speaks TLS.
+	// Serves https itself. Without it a proxy in front speaks TLS.
 	TLS TLS `koanf:"tls"`
-	// Proxies are the addresses and networks whose X-Forwarded-For is believed.
+	// Addresses and networks of proxies whose X-Forwarded-For is believed.
 	Proxies []string `koanf:"proxies"`
-	// Data is the directory of the SQLite files.
+	// The directory of the SQLite files.
 	Data string `koanf:"data"`
-	// MasterKeyFile seals what is secret in Data. Default: master.key in Data.
-	MasterKeyFile string    `koanf:"master_key_file"`
-	ACR           ACR       `koanf:"acr"`
-	Lifetimes     Lifetimes `koanf:"lifetimes"`
-	Keys          Keys      `koanf:"keys"`
-	Limits        Limits    `koanf:"limits"`
-	Outbound      Outbound  `koanf:"outbound"`
-	Metrics       Metrics   `koanf:"metrics"`
-	Log           Log       `koanf:"log"`
-	Clients       []Client  `koanf:"clients"`
-	Sources       []Source  `koanf:"sources"`
+	// The file of the key that seals what is secret in data, or credential:NAME.
+	// Without it, master.key in data.
+	MasterKeyFile string `koanf:"master_key_file"`
+	// The canonical acr values, published in discovery.
+	ACR ACR `koanf:"acr"`
+	// How long things live that the gateway hands out and remembers.
+	Lifetimes Lifetimes `koanf:"lifetimes"`
+	// How signing keys are made and changed.
+	Keys Keys `koanf:"keys"`
+	// What strangers may try.
+	Limits Limits `koanf:"limits"`
+	// Where the gateway's own calls may go.
+	Outbound Outbound `koanf:"outbound"`
+	// The listener of metrics.
+	Metrics Metrics `koanf:"metrics"`
+	// What the log holds and how.
+	Log Log `koanf:"log"`
+	// The portals that sign people in here (relying parties).
+	Clients []Client `koanf:"clients"`
+	// The ways of proving who someone is.
+	Sources []Source `koanf:"sources"`
 }
 
 // TLS names the files of the server's certificate, in PEM. They are read again
 // when they change. Both are given, or neither.
 type TLS struct {
-	CertFile string `koanf:"cert_file"` // the certificate, then its intermediates
-	KeyFile  string `koanf:"key_file"`
+	CertFile string `koanf:"cert_file"` // the file of the certificate, then its intermediates, in PEM; or credential:NAME
+	KeyFile  string `koanf:"key_file"`  // the file of the certificate's private key, in PEM; or credential:NAME
 }
 
 // On reports whether the gateway speaks TLS itself.
@@ -49,43 +63,43 @@ func (t TLS) On() bool { return t.CertFile != "" }
 
 // ACR holds the canonical acr values that discovery publishes.
 type ACR struct {
-	Level1 string `koanf:"level1"`
-	Level2 string `koanf:"level2"`
+	Level1 string `koanf:"level1"` // the value that stands for Level 1
+	Level2 string `koanf:"level2"` // the value that stands for Level 2
 }
 
 // Lifetimes bound what the gateway hands out and remembers.
 type Lifetimes struct {
-	Login           time.Duration `koanf:"login"`            // a sign-in under way
-	Code            time.Duration `koanf:"code"`             // an authorization code
-	IDToken         time.Duration `koanf:"id_token"`         // an ID token
-	AccessToken     time.Duration `koanf:"access_token"`     // an opaque access token
-	JWTAccessToken  time.Duration `koanf:"jwt_access_token"` // an access token that audiences check alone (RFC 9068)
-	RefreshIdle     time.Duration `koanf:"refresh_idle"`     // a refresh token nobody uses
-	RefreshAbsolute time.Duration `koanf:"refresh_absolute"` // all refresh tokens of a grant
-	RefreshLevel2   time.Duration `koanf:"refresh_level2"`   // those of a grant at Level 2
-	SessionIdle     time.Duration `koanf:"session_idle"`     // a session nobody uses
-	SessionAbsolute time.Duration `koanf:"session_absolute"` // any session
-	Level2Proof     time.Duration `koanf:"level2_proof"`     // a proof still carries Level 2
-	JWKSMaxAge      time.Duration `koanf:"jwks_max_age"`     // portals may cache the key set
-	Consent         time.Duration `koanf:"consent"`          // a consent is remembered
+	Login           time.Duration `koanf:"login"`            // how long a sign-in may take
+	Code            time.Duration `koanf:"code"`             // how long an authorization code lives
+	IDToken         time.Duration `koanf:"id_token"`         // how long an ID token lives
+	AccessToken     time.Duration `koanf:"access_token"`     // how long an opaque access token lives
+	JWTAccessToken  time.Duration `koanf:"jwt_access_token"` // the same for an access token that audiences check alone (RFC 9068)
+	RefreshIdle     time.Duration `koanf:"refresh_idle"`     // how long a refresh token lives that nobody uses
+	RefreshAbsolute time.Duration `koanf:"refresh_absolute"` // how long a grant may be refreshed at all
+	RefreshLevel2   time.Duration `koanf:"refresh_level2"`   // the same for a grant at Level 2
+	SessionIdle     time.Duration `koanf:"session_idle"`     // how long a session lives that nobody uses
+	SessionAbsolute time.Duration `koanf:"session_absolute"` // how long a session lives at all
+	Level2Proof     time.Duration `koanf:"level2_proof"`     // how long a proof carries Level 2
+	JWKSMaxAge      time.Duration `koanf:"jwks_max_age"`     // how long portals may cache the key set
+	Consent         time.Duration `koanf:"consent"`          // how long a consent is remembered
 }
 
 // Keys says how signing keys are made and changed.
 type Keys struct {
-	RotateEvery time.Duration `koanf:"rotate_every"`
-	RSABits     int           `koanf:"rsa_bits"`
+	RotateEvery time.Duration `koanf:"rotate_every"` // how long a key signs; more than twice lifetimes.jwks_max_age
+	RSABits     int           `koanf:"rsa_bits"`     // the size of new RSA keys
 }
 
 // Limits bound what strangers may try.
 type Limits struct {
-	Guesses     int           `koanf:"guesses"` // evaluated per account in GuessWindow
-	GuessWindow time.Duration `koanf:"guess_window"`
+	Guesses     int           `koanf:"guesses"`      // how many guesses are evaluated per account in guess_window
+	GuessWindow time.Duration `koanf:"guess_window"` // how long a guess counts
 }
 
 // Outbound restricts the gateway's own calls.
 type Outbound struct {
-	// Allow lists host:port pairs that may be private addresses. Everything
-	// else must resolve to a public one.
+	// Pairs of host and port that may be private addresses. Everything else must
+	// resolve to a public one.
 	Allow []string `koanf:"allow"`
 }
 

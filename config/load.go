@@ -10,11 +10,11 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"syscall"
+	"time"
 
 	"github.com/knadh/koanf/providers/env/v2"
 	"github.com/knadh/koanf/v2"
-
-	"eidgate/eid"
 )
 
 const (
@@ -27,8 +27,8 @@ const (
 
 	nesting = "__"
 
-	maxFile   = 1 << 20 // bytes of configuration
-	maxSecret = 4 << 10 // bytes of a secret's file
+	maxFile  = 1 << 20         // bytes of configuration
+	readTime = 5 * time.Second // for one file
 )
 
 // Load reads the file at path and the environment over it, and checks the
@@ -54,10 +54,13 @@ func parse(path string, raw []byte, environ []string) (*Config, error) {
 	}
 	c := Default()
 	decoder{f}.structure("", tree, reflect.ValueOf(c).Elem())
-	if err := c.resolve(filepath.Dir(path)); err != nil {
+	base, err := filepath.Abs(filepath.Dir(path))
+	if err != nil {
 		return nil, fmt.Errorf("resolving paths of %s: %w", path, err)
 	}
-	c.readSecrets(f)
+	where := surroundings{faults: f, base: base, environ: environ}
+	c.locate(where)
+	c.readSecrets(where)
 	c.readKeySets(f)
 	c.check(f)
 	if err := f.err(); err != nil {
@@ -143,81 +146,15 @@ func meantVariable(name string, known []string) string {
 	return "remove it; clients and sources are set in the file"
 }
 
-// resolve makes paths absolute and fills in those that follow from others.
-func (c *Config) resolve(dir string) error {
-	base, err := filepath.Abs(dir)
-	if err != nil {
-		return err
-	}
-	absolute := func(path *string) {
-		if *path != "" && !filepath.IsAbs(*path) {
-			*path = filepath.Join(base, *path)
-		}
-	}
-	absolute(&c.Data)
-	if c.MasterKeyFile == "" && c.Data != "" {
-		c.MasterKeyFile = filepath.Join(c.Data, "master.key")
-	}
-	absolute(&c.MasterKeyFile)
-	absolute(&c.TLS.CertFile)
-	absolute(&c.TLS.KeyFile)
-	for i := range c.Clients {
-		for j := range c.Clients[i].SecretFiles {
-			absolute(&c.Clients[i].SecretFiles[j])
-		}
-		absolute(&c.Clients[i].JWKSFile)
-	}
-	for i := range c.Sources {
-		if o := c.Sources[i].OpenID; o != nil {
-			absolute(&o.ClientSecretFile)
-		}
-	}
-	return nil
-}
-
-// readSecrets reads the files that secrets stand in, and sees to it that each
-// secret is given in one way only.
-func (c *Config) readSecrets(f *faults) {
-	for i := range c.Clients {
-		at, cl := item("clients", i), &c.Clients[i]
-		if len(cl.Secrets) > 0 && len(cl.SecretFiles) > 0 {
-			f.unreadable(member(at, "client_secrets"), "given beside client_secret_files", "keep one of the two")
-			continue
-		}
-		for j, file := range cl.SecretFiles {
-			cl.Secrets = append(cl.Secrets, readSecret(f, item(member(at, "client_secret_files"), j), file))
-		}
-	}
-	for i := range c.Sources {
-		at, o := member(item("sources", i), "openid"), c.Sources[i].OpenID
-		switch {
-		case o == nil || o.ClientSecretFile == "":
-		case !o.ClientSecret.IsZero():
-			f.unreadable(member(at, "client_secret"), "given beside client_secret_file", "keep one of the two")
-		default:
-			o.ClientSecret = readSecret(f, member(at, "client_secret_file"), o.ClientSecretFile)
-		}
-	}
-}
-
-// readSecret reads a file that holds one secret and perhaps a line's end.
-func readSecret(f *faults, path, file string) eid.Secret {
-	raw, err := readFile(file, maxSecret)
-	if err != nil {
-		f.unreadable(path, err.Error(), "name a readable file that holds the secret")
-		return eid.Secret{}
-	}
-	return eid.NewSecret(strings.TrimRight(string(raw), "\r\n"))
-}
-
-// readFile reads a regular file of at most limit bytes. Errors do not repeat
-// the path.
+// readFile reads a file of at most limit bytes. Errors do not repeat the path. A
+// pipe is read too, but nobody who forgets to write into it is waited for.
 func readFile(path string, limit int64) ([]byte, error) {
-	file, err := os.Open(path)
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, bare(err)
 	}
 	defer func() { _ = file.Close() }()
+	_ = file.SetReadDeadline(time.Now().Add(readTime)) // a plain file has none and needs none
 	if info, err := file.Stat(); err != nil {
 		return nil, bare(err)
 	} else if info.IsDir() {

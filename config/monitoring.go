@@ -7,10 +7,10 @@ import (
 
 // Metrics says where operators read what the gateway does.
 type Metrics struct {
-	// Listen is the host and port of /metrics, apart from the public one: it asks
-	// nobody who they are. The word off switches it off.
+	// Host and port of /metrics, apart from the public one: it asks nobody who they
+	// are. The word off switches it off.
 	Listen string `koanf:"listen"`
-	// PProf serves profiles of the running process there too.
+	// Serves profiles of the running process there too.
 	PProf bool `koanf:"pprof"`
 }
 
@@ -22,8 +22,10 @@ func (m Metrics) On() bool { return m.Listen != metricsOff }
 
 // Log says what is logged.
 type Log struct {
-	Level  string `koanf:"level"`  // debug, info, warn or error
-	Format string `koanf:"format"` // json or text
+	// The least that is logged.
+	Level string `koanf:"level"`
+	// One JSON object a line, or text.
+	Format string `koanf:"format"`
 }
 
 // Formats of the log.
@@ -52,8 +54,8 @@ func (c *Config) checkMonitoring(f *faults) {
 			f.add("metrics.listen", "the same port as listen: strangers would read it", "another port, or off")
 		}
 	}
-	checkChoice(f, "log.level", c.Log.Level, true, "debug", "info", "warn", "error")
-	checkChoice(f, "log.format", c.Log.Format, true, FormatJSON, FormatText)
+	checkChoice(f, "log.level", c.Log.Level, true)
+	checkChoice(f, "log.format", c.Log.Format, true)
 }
 
 // sharesPort reports whether two addresses may be one socket. Port 0 is another

@@ -12,18 +12,18 @@ import (
 // Consent says what a client's use of a holder's data rests on.
 type Consent struct {
 	Purpose string `koanf:"purpose"` // what the data is for, shown to holders
-	// LegalBasis replaces the holder's consent at an administrative portal; the
-	// page then informs (Decree 13/2023, Art. 17).
+	// Replaces the holder's consent at an administrative portal; the page then
+	// informs (Decree 13/2023, Art. 17).
 	LegalBasis string `koanf:"legal_basis"`
 }
 
 // Logout says how a client is told that a session ended, and where holders may
 // be sent after a logout.
 type Logout struct {
-	PostLogoutRedirectURIs []string `koanf:"post_logout_redirect_uris"`
-	BackchannelURI         string   `koanf:"backchannel_uri"`
-	FrontchannelURI        string   `koanf:"frontchannel_uri"`
-	// FrontchannelSession adds iss and sid to FrontchannelURI.
+	PostLogoutRedirectURIs []string `koanf:"post_logout_redirect_uris"` // where holders may be sent after a logout
+	BackchannelURI         string   `koanf:"backchannel_uri"`           // what the gateway calls when a session ends
+	FrontchannelURI        string   `koanf:"frontchannel_uri"`          // what is shown in a frame when a session ends; of the origin of a redirect URI
+	// Adds iss and sid to frontchannel_uri.
 	FrontchannelSession bool `koanf:"frontchannel_session"`
 }
 
@@ -86,7 +86,7 @@ func (cl *Client) checkTokens(f *faults, at, issuer string) {
 	case cl.RefreshGrace > 0 && !cl.Refresh:
 		f.add(grace, "given without refresh", "refresh: true, or remove it")
 	}
-	checkChoice(f, member(at, "userinfo_alg"), cl.UserinfoAlg, false, "RS256", "ES256")
+	checkChoice(f, member(at, "userinfo_alg"), cl.UserinfoAlg, false)
 	for j, resource := range cl.Resources {
 		path := item(member(at, "resources"), j)
 		u, err := url.Parse(resource)

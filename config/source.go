@@ -15,23 +15,26 @@ import (
 
 // Source is a way of proving who someone is, as the file declares it.
 type Source struct {
-	ID       string `koanf:"id"`
-	Kind     string `koanf:"kind"`     // account or openid
-	Name     string `koanf:"name"`     // shown to holders
-	Provider string `koanf:"provider"` // labels every assertion
-	Window   Window `koanf:"window"`
-	// MayAssert are the levels it is trusted to state.
+	ID       string `koanf:"id"`       // names it in clients and in callback addresses; it never changes
+	Kind     string `koanf:"kind"`     // the built-in account system (one at most), or an OpenID Connect provider
+	Name     string `koanf:"name"`     // its name as holders read it
+	Provider string `koanf:"provider"` // who states the identity; labels every assertion
+	Window   Window `koanf:"window"`   // when it may be used
+	// The levels it is trusted to state; others are refused.
 	MayAssert []eid.Level `koanf:"may_assert"`
-	// GrantsAtMost is one level, or several with the dates they begin at.
+	// What is above is lowered: one level, or several with the dates they begin at.
 	GrantsAtMost Ceilings `koanf:"grants_at_most"`
-	OpenID       *OpenID  `koanf:"openid"` // for kind openid
+	OpenID       *OpenID  `koanf:"openid"` // the provider, for kind openid
 }
 
 // Window is when a source may be used: From ≤ t < Until. A day begins at
 // midnight in Việt Nam. A missing From is the day Decision 34/2021 came into
 // force, a missing Until no end.
 type Window struct {
-	From  time.Time `koanf:"from"`
+	// The first moment; a day begins at midnight in Việt Nam. Without it, the day
+	// Decision 34/2021 came into force.
+	From time.Time `koanf:"from"`
+	// The first moment after it; without it there is no end.
 	Until time.Time `koanf:"until"`
 }
 
@@ -40,23 +43,24 @@ type Ceilings []Ceiling
 
 // Ceiling is a level and the time it begins at; the zero time is always.
 type Ceiling struct {
-	From  time.Time `koanf:"from"`
-	Level eid.Level `koanf:"level"`
+	From  time.Time `koanf:"from"`  // when it begins; a day begins at midnight in Việt Nam
+	Level eid.Level `koanf:"level"` // the highest level that a grant may reach
 }
 
 // OpenID is an upstream OpenID Connect provider.
 type OpenID struct {
-	Issuer   string `koanf:"issuer"`
-	ClientID string `koanf:"client_id"`
-	// ClientSecret is filled from ClientSecretFile where that is given instead.
-	ClientSecret     eid.Secret `koanf:"client_secret"`
-	ClientSecretFile string     `koanf:"client_secret_file"`
-	Scopes           []string   `koanf:"scopes"` // asked beside openid
-	// ACR maps the upstream's acr values to levels. Others name no level.
+	Issuer   string `koanf:"issuer"`    // the provider's issuer identifier
+	ClientID string `koanf:"client_id"` // what the provider calls this gateway
+	// The secret that the provider gave, or env:NAME for the value of a variable.
+	ClientSecret eid.Secret `koanf:"client_secret"`
+	// A file that holds the secret, instead of client_secret, or credential:NAME.
+	ClientSecretFile string   `koanf:"client_secret_file"`
+	Scopes           []string `koanf:"scopes"` // the scopes asked beside openid
+	// The provider's acr values and the level of each. Others name no level.
 	ACR map[string]eid.Level `koanf:"acr"`
-	// RequestACR is the value to ask for when a level is wanted.
+	// The acr value to ask for when a level is wanted.
 	RequestACR map[eid.Level]string `koanf:"request_acr"`
-	// TrustedAudiences may stand in aud beside ClientID (OpenID Connect Core §3.1.3.7).
+	// What may stand in aud beside client_id (OpenID Connect Core §3.1.3.7).
 	TrustedAudiences []string `koanf:"trusted_audiences"`
 }
 
@@ -145,7 +149,7 @@ func (c *Config) checkSources(f *faults) {
 			continue
 		}
 		checkID(f, member(at, "id"), s.ID, sourceID, seen)
-		checkChoice(f, member(at, "kind"), s.Kind, true, "account", "openid")
+		checkChoice(f, member(at, "kind"), s.Kind, true)
 		checkLabel(f, member(at, "name"), s.Name)
 		checkLabel(f, member(at, "provider"), s.Provider)
 		if w := s.window(); !w.Until.IsZero() && !w.Until.After(w.From) {

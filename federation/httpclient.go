@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -41,28 +42,78 @@ var (
 	ErrRedirected = errors.New("redirect to another origin refused")
 )
 
-// HTTPClient makes the client for calls to sources. It connects to public
-// addresses only, and looks at the address it is about to dial, so that a name
-// which resolves anew to an inner address gains nothing. It follows redirects
-// within one origin only, uses no proxy of the environment, and bounds time and
-// size of every answer.
-//
-// allow lists exact "host:port" destinations, as written in URLs, that may lie
-// anywhere: sources of the own network, and servers of tests.
-func HTTPClient(allow []string) (*http.Client, error) {
-	allowed := make(map[string]bool, len(allow))
-	for _, dest := range allow {
+// Outbound makes the gateway's own calls. It connects to public addresses only,
+// and looks at the address it is about to dial, so that a name which resolves
+// anew to an inner address gains nothing. It follows redirects within one origin
+// only, uses no proxy of the environment, and bounds time and size of every
+// answer.
+type Outbound struct {
+	transport atomic.Pointer[http.Transport]
+}
+
+var _ http.RoundTripper = (*Outbound)(nil)
+
+// Destinations may lie anywhere: sources of the own network, and servers of tests.
+type Destinations struct{ allowed map[string]bool }
+
+// ParseDestinations reads exact "host:port" pairs, as written in URLs.
+func ParseDestinations(list []string) (Destinations, error) {
+	d := Destinations{allowed: make(map[string]bool, len(list))}
+	for _, dest := range list {
 		host, port, err := net.SplitHostPort(dest)
 		if err != nil || host == "" || port == "" {
-			return nil, fmt.Errorf("allowed destination %q: want host:port", dest)
+			return Destinations{}, fmt.Errorf("allowed destination %q: want host:port", dest)
 		}
-		allowed[destination(host, port)] = true
+		d.allowed[destination(host, port)] = true
 	}
+	return d, nil
+}
+
+// NewOutbound makes an Outbound that may call these destinations beside public ones.
+func NewOutbound(d Destinations) *Outbound {
+	o := &Outbound{}
+	o.Allow(d)
+	return o
+}
+
+// HTTPClient makes the client of an Outbound whose destinations never change.
+func HTTPClient(allow []string) (*http.Client, error) {
+	d, err := ParseDestinations(allow)
+	if err != nil {
+		return nil, err
+	}
+	return NewOutbound(d).Client(), nil
+}
+
+// Client is the client for calls to sources and parties.
+func (o *Outbound) Client() *http.Client {
+	return &http.Client{Transport: o, Timeout: CallTimeout, CheckRedirect: sameOrigin}
+}
+
+// Allow changes the destinations. Calls under way end as they began; the next
+// ones open connections of their own.
+func (o *Outbound) Allow(d Destinations) {
+	if old := o.transport.Swap(newTransport(d)); old != nil {
+		old.CloseIdleConnections()
+	}
+}
+
+// RoundTrip makes one call and bounds the body of its answer.
+func (o *Outbound) RoundTrip(req *http.Request) (*http.Response, error) {
+	res, err := o.transport.Load().RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	res.Body = &cappedBody{ReadCloser: res.Body, left: MaxBody}
+	return res, nil
+}
+
+func newTransport(d Destinations) *http.Transport {
 	open := &net.Dialer{Timeout: dialTimeout}
 	guarded := &net.Dialer{Timeout: dialTimeout, Control: refuseInner}
-	transport := &http.Transport{
+	return &http.Transport{
 		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-			if host, port, err := net.SplitHostPort(addr); err == nil && allowed[destination(host, port)] {
+			if host, port, err := net.SplitHostPort(addr); err == nil && d.allowed[destination(host, port)] {
 				return open.DialContext(ctx, network, addr)
 			}
 			return guarded.DialContext(ctx, network, addr)
@@ -76,11 +127,6 @@ func HTTPClient(allow []string) (*http.Client, error) {
 		IdleConnTimeout:        idleLifetime,
 		ForceAttemptHTTP2:      true,
 	}
-	return &http.Client{
-		Transport:     &capped{next: transport},
-		Timeout:       CallTimeout,
-		CheckRedirect: sameOrigin,
-	}, nil
 }
 
 func destination(host, port string) string {
@@ -149,18 +195,6 @@ func prefix4(a, b, c, d byte, bits int) netip.Prefix {
 
 func prefix6(a, b, c, d byte, bits int) netip.Prefix {
 	return netip.PrefixFrom(netip.AddrFrom16([16]byte{a, b, c, d}), bits)
-}
-
-// capped bounds the bodies of answers.
-type capped struct{ next http.RoundTripper }
-
-func (c *capped) RoundTrip(req *http.Request) (*http.Response, error) {
-	res, err := c.next.RoundTrip(req)
-	if err != nil {
-		return nil, err
-	}
-	res.Body = &cappedBody{ReadCloser: res.Body, left: MaxBody}
-	return res, nil
 }
 
 // cappedBody fails, where io.LimitReader would pass a cut answer off as whole.

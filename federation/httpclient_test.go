@@ -86,7 +86,7 @@ func TestHTTPClientIgnoresProxyOfEnvironment(t *testing.T) {
 	var reached atomic.Int64
 	proxy, _ := serve(t, func(http.ResponseWriter, *http.Request) { reached.Add(1) })
 	t.Setenv("HTTP_PROXY", proxy)
-	if tr := client(t).Transport.(*capped).next.(*http.Transport); tr.Proxy != nil {
+	if tr := client(t).Transport.(*Outbound).transport.Load(); tr.Proxy != nil {
 		t.Error("HTTPClient() uses a proxy, want none")
 	}
 }
@@ -166,5 +166,37 @@ func TestHTTPClientRefusesAllowList(t *testing.T) {
 		if _, err := HTTPClient([]string{dest}); err == nil {
 			t.Errorf("HTTPClient(%q) = nil, want an error", dest)
 		}
+	}
+}
+
+// TestOutboundForgetsDestinations: what may not be called any more is not called
+// over a connection of before either.
+func TestOutboundForgetsDestinations(t *testing.T) {
+	url, addr := serve(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "here") })
+	allowed, err := ParseDestinations([]string{addr})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := NewOutbound(Destinations{})
+	c := o.Client()
+	get := func() error {
+		res, err := c.Get(url)
+		if err != nil {
+			return err
+		}
+		defer res.Body.Close()
+		_, err = io.ReadAll(res.Body)
+		return err
+	}
+	if err := get(); !errors.Is(err, ErrForbiddenAddress) {
+		t.Errorf("Get() = %v, want %v", err, ErrForbiddenAddress)
+	}
+	o.Allow(allowed)
+	if err := get(); err != nil {
+		t.Errorf("Get() = %v after the destination was allowed", err)
+	}
+	o.Allow(Destinations{})
+	if err := get(); !errors.Is(err, ErrForbiddenAddress) {
+		t.Errorf("Get() = %v, want %v over the old connection too", err, ErrForbiddenAddress)
 	}
 }

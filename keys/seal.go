@@ -113,7 +113,8 @@ func readMasterKey(path string) ([]byte, error) {
 		return nil, fmt.Errorf("%w: %w", ErrMasterKey, err)
 	case !info.Mode().IsRegular():
 		return nil, fmt.Errorf("%w: %s is not a regular file", ErrMasterKey, path)
-	case info.Mode().Perm()&0o077 != 0:
+	// 0440 is what systemd and Kubernetes make of a secret for one service.
+	case info.Mode().Perm()&0o077 != 0 && info.Mode().Perm() != 0o440:
 		return nil, fmt.Errorf("%w: others may access %s (mode %04o): run chmod 600 %[2]s", ErrMasterKey, path, info.Mode().Perm())
 	}
 	keysetJSON, err := io.ReadAll(io.LimitReader(f, maxKeyset+1))

@@ -193,6 +193,7 @@ func TestLoadSealerRefuses(t *testing.T) {
 		{"group may read", write(masterKey(t), 0o640), true, "chmod 600"},
 		{"all may read", write(masterKey(t), 0o604), false, "chmod 600"},
 		{"group may write", write(masterKey(t), 0o620), false, "chmod 600"},
+		{"group may read what its owner may write", write(masterKey(t), 0o460), false, "chmod 600"},
 		{"empty file is never replaced", write(nil, 0o600), true, "not a Tink keyset"},
 		{"too long", write(make([]byte, maxKeyset+1), 0o600), false, "longer than"},
 		{"a folder", func(t *testing.T, path string) {
@@ -217,12 +218,14 @@ func TestLoadSealerRefuses(t *testing.T) {
 }
 
 func TestLoadSealerReadsReadOnlyFile(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "master.json")
-	if err := os.WriteFile(path, masterKey(t), 0o400); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := LoadSealer(path, false, slog.New(slog.DiscardHandler)); err != nil {
-		t.Errorf("LoadSealer() error = %v, want nil", err)
+	for _, mode := range []fs.FileMode{0o400, 0o440} { // a file, and a credential of systemd
+		path := filepath.Join(t.TempDir(), "master.json")
+		if err := os.WriteFile(path, masterKey(t), mode); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := LoadSealer(path, false, slog.New(slog.DiscardHandler)); err != nil {
+			t.Errorf("LoadSealer() of mode %04o: error = %v, want nil", mode, err)
+		}
 	}
 }
 

@@ -179,6 +179,23 @@ func New(cfg Config, d Deps) (*Provider, error) {
 	return p, nil
 }
 
+// Reconfigured makes the provider that answers in place of p under another
+// configuration. What p began goes on: deliveries are shared and Run of either
+// makes them, and so is what parties published.
+func (p *Provider) Reconfigured(cfg Config, sources Sources) (*Provider, error) {
+	if cfg.Issuer != p.cfg.Issuer {
+		return nil, errors.New("issuer: cannot change while the provider runs")
+	}
+	d := p.deps
+	d.Sources = sources
+	next, err := New(cfg, d)
+	if err != nil {
+		return nil, err
+	}
+	next.courier, next.clientKeys = p.courier, p.clientKeys
+	return next, nil
+}
+
 // Handler routes the provider's endpoints. Each answer carries a request
 // reference that the log line of the request repeats.
 func (p *Provider) Handler() http.Handler {

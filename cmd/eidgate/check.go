@@ -23,22 +23,17 @@ func newCheck() *cobra.Command {
 		if err != nil {
 			return fmt.Errorf("the configuration cannot be used:\n%w", err)
 		}
-		sources, err := cfg.FederationSources()
+		sources, err := federationSources(cfg)
 		if err != nil {
-			return fmt.Errorf("reading sources: %w", err)
-		}
-		for _, src := range sources {
-			if src.Kind != federation.KindOpenID {
-				continue
-			}
-			if _, err := openid.ParseSettings(src.Settings); err != nil {
-				return fmt.Errorf("source %s: %w", src.ID, err)
-			}
+			return err
 		}
 		if cfg.TLS.On() {
 			if _, err := loadCertificate(cfg.TLS, time.Now()); err != nil {
 				return fmt.Errorf("tls: %w", err)
 			}
+		}
+		for _, fault := range cfg.Exposed() {
+			fmt.Fprintf(c.ErrOrStderr(), "warning: %v\n", fault)
 		}
 		fmt.Fprintf(c.OutOrStdout(), "ok: issuer %s, %d clients, %d sources, version %s\n",
 			cfg.Issuer, len(cfg.Clients), len(cfg.Sources), cfg.Version())
@@ -51,6 +46,24 @@ func newCheck() *cobra.Command {
 		return nil
 	}
 	return c
+}
+
+// federationSources are the sources of a configuration, whose settings the code
+// that speaks to them can read.
+func federationSources(cfg *config.Config) ([]eid.Source, error) {
+	sources, err := cfg.FederationSources()
+	if err != nil {
+		return nil, fmt.Errorf("reading sources: %w", err)
+	}
+	for _, src := range sources {
+		if src.Kind != federation.KindOpenID {
+			continue
+		}
+		if _, err := openid.ParseSettings(src.Settings); err != nil {
+			return nil, fmt.Errorf("source %s: %w", src.ID, err)
+		}
+	}
+	return sources, nil
 }
 
 func levels(list []eid.Level) []string {

@@ -47,6 +47,44 @@ func TestCheckAcceptsTheExample(t *testing.T) {
 	}
 }
 
+func TestConfigCommands(t *testing.T) {
+	exit, stdout, stderr := run(t, "config", "schema")
+	if exit != 0 || !strings.HasPrefix(stdout, "{") || !strings.Contains(stdout, `"min_level"`) || stderr != "" {
+		t.Errorf("config schema: exit %d, %.80q, %q, want a schema", exit, stdout, stderr)
+	}
+	exit, stdout, stderr = run(t, "config", "show", "--config", "../../eidgate.example.yaml")
+	if exit != 0 || !strings.Contains(stdout, "issuer: https://dangnhap.example.vn # file") || strings.Contains(stdout, "example-only") || stderr != "" {
+		t.Errorf("config show: exit %d, %q, %q, want the configuration without secrets", exit, stdout, stderr)
+	}
+	exit, stdout, stderr = run(t, "config", "show", "--config", "../../config/testdata/acr.yaml")
+	if exit != 1 || stdout != "" || !strings.Contains(stderr, "clients[0].acr_values: not a known word") {
+		t.Errorf("config show: exit %d, %q, %q, want the faults", exit, stdout, stderr)
+	}
+}
+
+// TestCheckWarnsOfExposedSecrets: everybody may read the file, which is no fault of
+// the configuration.
+func TestCheckWarnsOfExposedSecrets(t *testing.T) {
+	raw, err := os.ReadFile("../../eidgate.example.yaml")
+	must(t, err)
+	dir := t.TempDir()
+	file, secret := filepath.Join(dir, "eidgate.yaml"), filepath.Join(dir, "secret")
+	text := strings.Replace(string(raw), "client_secrets: [example-only-replace-with-openssl-rand-hex-32]", "client_secret_files: [secret]", 1)
+	must(t, os.WriteFile(file, []byte(text), 0o600))
+	must(t, os.WriteFile(secret, []byte(strings.Repeat("x", 40)), 0o600))
+	for mode, warned := range map[os.FileMode]bool{0o600: false, 0o440: false, 0o644: true} {
+		must(t, os.Chmod(secret, mode))
+		exit, stdout, stderr := run(t, "check", "--config", file)
+		if exit != 0 || !strings.HasPrefix(stdout, "ok: ") {
+			t.Errorf("mode %o: exit %d, %q, want ok", mode, exit, stdout)
+		}
+		want := "warning: clients[0].client_secret_files[0]: everybody on this machine may read the file (chmod o= " + secret + ")\n"
+		if (stderr == want) != warned || !warned && stderr != "" {
+			t.Errorf("mode %o: check says %q, want the warning: %v", mode, stderr, warned)
+		}
+	}
+}
+
 func TestServe(t *testing.T) {
 	dir, addr := t.TempDir(), freeBlock()
 	file := filepath.Join(dir, "eidgate.yaml")

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -22,6 +23,7 @@ import (
 	"eidgate/federation/openid"
 	"eidgate/keys"
 	"eidgate/provider"
+	"eidgate/store"
 	"eidgate/store/sqlstore"
 	"eidgate/store/statestore"
 	"eidgate/telemetry"
@@ -88,22 +90,37 @@ func keysConfig(cfg *config.Config) keys.Config {
 	}
 	k.RSABits = cfg.Keys.RSABits
 	k.JWKSMaxAge = cfg.Lifetimes.JWKSMaxAge
-	k.TokenLifetime = max(cfg.Lifetimes.IDToken, cfg.Lifetimes.JWTAccessToken)
+	k.TokenLifetime = config.MaxTokenLifetime // so that lifetimes may change while keys are in use
 	return k
 }
 
-// gateway is one process of the gateway, ready to serve.
+// gateway is one process of the gateway, ready to serve. What stands here lives as
+// long as the process; what follows the configuration stands in a front.
 type gateway struct {
 	*durable
 	state    *statestore.Store
-	handler  http.Handler
-	tell     func(context.Context) error // tells parties of ended sessions
-	tls      *certificate                // nil where a proxy speaks TLS
+	measured store.State // state, with the operator looking on
+	outbound *federation.Outbound
+	calls    *http.Client // over outbound, measured
+	account  account.Deps
+	pages    *web.Pages
+	front    atomic.Pointer[front]
 	metrics  *telemetry.Metrics
 	tracing  *telemetry.Tracing // nil where traces are off
 	monitor  *monitor           // serves the metrics; nil where they are off
+	watch    *watch             // nil where there is nothing to read again
+	tls      *certificate       // nil where a proxy speaks TLS
 	log      *slog.Logger
+	now      func() time.Time
 	draining atomic.Bool
+}
+
+// front answers requests under one configuration.
+type front struct {
+	cfg      *config.Config
+	sources  *federation.Registry
+	provider *provider.Provider
+	handler  http.Handler
 }
 
 // openGateway opens the stores and wires everything. It starts nothing.
@@ -119,51 +136,99 @@ func openGateway(ctx context.Context, cfg *config.Config, log *slog.Logger, now 
 	if err != nil {
 		return nil, err
 	}
-	g := &gateway{durable: d, log: log, metrics: metrics, tracing: tracing}
+	g := &gateway{durable: d, log: log, now: now, metrics: metrics, tracing: tracing}
 	if g.state, err = statestore.Open(ctx, statestore.Config{Path: statePath(cfg)}, now); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening passing state: %w", err), d.db.Close())
 	}
-	if err := g.wire(ctx, cfg, now); err != nil {
+	if err := g.wire(ctx, cfg); err != nil {
 		return nil, errors.Join(err, g.close())
 	}
 	return g, nil
 }
 
-// wire registers what the configuration declares and makes the provider.
-func (g *gateway) wire(ctx context.Context, cfg *config.Config, now func() time.Time) error {
-	sources, err := cfg.FederationSources()
-	if err != nil {
-		return fmt.Errorf("reading sources: %w", err)
-	}
-	if err := g.db.ApplyRegistrations(ctx, cfg.RelyingParties(), sources, "file", "system"); err != nil {
-		return err
-	}
+// wire makes what lives as long as the process, and the first front.
+func (g *gateway) wire(ctx context.Context, cfg *config.Config) error {
 	passwords, err := credential.NewPasswords(0)
 	if err != nil {
 		return fmt.Errorf("preparing passwords: %w", err)
 	}
-	client, err := federation.HTTPClient(cfg.Outbound.Allow)
-	if err != nil {
-		return fmt.Errorf("outbound.allow: %w", err)
-	}
-	client.Transport = g.metrics.Outbound(client.Transport)
-	state := g.metrics.State(g.state)
+	g.measured = g.metrics.State(g.state)
 	guessKey, err := g.db.Secret(ctx, "guess-counters")
 	if err != nil {
 		return err
 	}
-	deps := sourceDeps{
-		cfg: cfg, client: client, now: now,
-		account: account.Deps{
-			Accounts: g.db, Passwords: g.metrics.Passwords(passwords, passwordOutcome), State: state, Audit: g.db, Rehasher: g.db, Key: guessKey,
-		},
+	g.account = account.Deps{
+		Accounts: g.db, Passwords: g.metrics.Passwords(passwords, passwordOutcome), State: g.measured, Audit: g.db, Rehasher: g.db, Key: guessKey,
 	}
-	pages, err := web.New()
-	if err != nil {
+	if g.pages, err = web.New(); err != nil {
 		return fmt.Errorf("reading pages: %w", err)
 	}
+	g.outbound = federation.NewOutbound(federation.Destinations{}) // adopt says which
+	g.calls = g.outbound.Client()
+	g.calls.Transport = g.metrics.Outbound(g.calls.Transport)
+	if err := g.adopt(ctx, cfg); err != nil {
+		return err
+	}
+	g.metrics.ConfigLive(cfg.Version(), g.now())
+	return nil
+}
+
+// adopt answers new requests under a configuration, and registers what it
+// declares. Requests under way end on the front where they began. On an error
+// everything stays as it was.
+func (g *gateway) adopt(ctx context.Context, cfg *config.Config) error {
+	old := g.front.Load()
+	next, err := g.newFront(cfg, old)
+	if err != nil {
+		return err
+	}
+	allowed, err := federation.ParseDestinations(cfg.Outbound.Allow)
+	if err != nil {
+		return fmt.Errorf("outbound.allow: %w", err)
+	}
+	sources, err := federationSources(cfg)
+	if err != nil {
+		return err
+	}
+	if err := g.db.ApplyRegistrations(ctx, cfg.RelyingParties(), sources, "file", "system"); err != nil {
+		return err
+	}
+	if old == nil || !slices.Equal(old.cfg.Outbound.Allow, cfg.Outbound.Allow) {
+		g.outbound.Allow(allowed)
+	}
+	g.front.Store(next)
+	return nil
+}
+
+// newFront makes the front for a configuration. It keeps what old knows, where the
+// configuration leaves it as it is.
+func (g *gateway) newFront(cfg *config.Config, old *front) (_ *front, err error) {
+	next := &front{cfg: cfg}
+	if old != nil && old.cfg.Limits == cfg.Limits {
+		next.sources = old.sources
+	} else {
+		next.sources = federation.NewRegistry(g.db, func(src eid.Source) (federation.Source, error) { return g.buildSource(src, cfg.Limits) })
+	}
+	if old != nil {
+		next.provider, err = old.provider.Reconfigured(providerConfig(cfg), next.sources)
+	} else {
+		next.provider, err = provider.New(providerConfig(cfg), provider.Deps{
+			Clients: g.db, Accounts: g.db, Grants: g.db, Consents: g.db, State: g.measured, Keys: g.ring, Pages: g.pages, Log: g.log, Now: g.now,
+			Sources: next.sources,
+			Outbox:  g.db, Events: g.db, Outbound: g.calls, Sealer: g.sealer,
+			Ready: g.ready, Meter: g.metrics,
+		})
+	}
+	if err != nil {
+		return nil, err
+	}
+	next.handler = next.provider.Handler()
+	return next, nil
+}
+
+func providerConfig(cfg *config.Config) provider.Config {
 	l := cfg.Lifetimes
-	p, err := provider.New(provider.Config{
+	return provider.Config{
 		Issuer: cfg.Issuer, Vocabulary: cfg.Vocabulary(), Version: cfg.Version(), Proxies: cfg.Proxies,
 		Lifetimes: provider.Lifetimes{
 			Login: l.Login, Code: l.Code, IDToken: l.IDToken, AccessToken: l.AccessToken,
@@ -171,39 +236,25 @@ func (g *gateway) wire(ctx context.Context, cfg *config.Config, now func() time.
 			Level2Proof: l.Level2Proof, JWKSMaxAge: l.JWKSMaxAge, Consent: l.Consent,
 			RefreshIdle: l.RefreshIdle, RefreshAbsolute: l.RefreshAbsolute, RefreshLevel2: l.RefreshLevel2, JWTAccess: l.JWTAccessToken,
 		},
-	}, provider.Deps{
-		Clients: g.db, Accounts: g.db, Grants: g.db, Consents: g.db, State: state, Keys: g.ring, Pages: pages, Log: g.log, Now: now,
-		Sources: federation.NewRegistry(g.db, func(src eid.Source) (federation.Source, error) { return buildSource(src, deps) }),
-		Outbox:  g.db, Events: g.db, Outbound: client, Sealer: g.sealer,
-		Ready: g.ready, Meter: g.metrics,
-	})
-	if err != nil {
-		return err
 	}
-	g.handler, g.tell = p.Handler(), p.Run
-	g.metrics.ConfigLive(cfg.Version(), now())
-	return nil
 }
 
-// sourceDeps are what sources of each kind are made from.
-type sourceDeps struct {
-	cfg     *config.Config
-	client  *http.Client
-	now     func() time.Time
-	account account.Deps
+// ServeHTTP answers a request under the configuration of its beginning.
+func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	g.front.Load().handler.ServeHTTP(w, r)
 }
 
 // buildSource makes the code that speaks to a registered source.
-func buildSource(src eid.Source, d sourceDeps) (federation.Source, error) {
+func (g *gateway) buildSource(src eid.Source, limits config.Limits) (federation.Source, error) {
 	switch src.Kind {
 	case federation.KindAccount:
-		return account.New(account.Config{Guesses: int64(d.cfg.Limits.Guesses), Window: d.cfg.Limits.GuessWindow}, d.account)
+		return account.New(account.Config{Guesses: int64(limits.Guesses), Window: limits.GuessWindow}, g.account)
 	case federation.KindOpenID:
 		settings, err := openid.ParseSettings(src.Settings)
 		if err != nil {
 			return nil, fmt.Errorf("reading settings: %w", err)
 		}
-		return openid.New(settings, openid.Deps{HTTP: d.client, Now: d.now})
+		return openid.New(settings, openid.Deps{HTTP: g.calls, Now: g.now})
 	}
 	return nil, fmt.Errorf("kind %q is not known", src.Kind)
 }
@@ -233,16 +284,18 @@ func (g *gateway) serve(ctx context.Context, l net.Listener, delay time.Duration
 	group, ctx := errgroup.WithContext(ctx)
 	if g.tls != nil {
 		l = g.tls.listen(l)
-		group.Go(func() error { return g.tls.run(ctx) })
+	}
+	if g.watch != nil {
+		group.Go(func() error { return g.watch.run(ctx) })
 	}
 	if g.monitor != nil {
 		group.Go(func() error { return g.monitor.serve(ctx, delay) })
 	}
 	group.Go(func() error { return g.ring.Run(ctx) })
 	group.Go(func() error { return g.state.Run(ctx) })
-	group.Go(func() error { return g.tell(ctx) })
+	group.Go(func() error { return g.front.Load().provider.Run(ctx) }) // tells parties of ended sessions, over all fronts
 	group.Go(func() error {
-		return serveHTTP(ctx, l, g.handler, g.log, func() {
+		return serveHTTP(ctx, l, g, g.log, func() {
 			g.draining.Store(true)
 			time.Sleep(delay)
 		})

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,7 +19,12 @@ func newServe() *cobra.Command {
 	c := &cobra.Command{Use: "serve", Short: "run the gateway", Args: noArgs}
 	path := configFlag(c)
 	c.RunE = func(c *cobra.Command, _ []string) (err error) {
-		cfg, err := config.Load(*path, os.Environ())
+		// From the beginning to the end: by default the signal ends a process.
+		hangup := make(chan os.Signal, 1)
+		signal.Notify(hangup, syscall.SIGHUP)
+		r := &reloader{path: *path, environ: os.Environ()}
+		w := &watch{hangup: hangup, every: lookEvery, subjects: []*subject{newSubject(r.files, r.reload)}}
+		cfg, err := config.Load(r.path, r.environ)
 		if err != nil {
 			return fmt.Errorf("the configuration cannot be used:\n%w", err)
 		}
@@ -27,13 +34,15 @@ func newServe() *cobra.Command {
 			if cert, err = openCertificate(cfg.TLS, time.Now, log); err != nil {
 				return fmt.Errorf("reading the server's certificate: %w", err)
 			}
+			w.subjects = append(w.subjects, cert.watched)
 		}
 		g, err := openGateway(c.Context(), cfg, log, time.Now)
 		if err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, g.close()) }()
-		g.tls = cert
+		g.tls, g.watch = cert, w
+		r.gateway, r.report = g, g.metrics
 		if err := g.openMonitor(c.Context(), cfg); err != nil {
 			return err
 		}

@@ -7,40 +7,28 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"os"
-	"os/signal"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"eidgate/config"
 )
-
-// certificateCheck is how often the files of the certificate are looked at.
-const certificateCheck = 3 * time.Second
 
 // certificate is the server's certificate, read again when its files change.
 type certificate struct {
 	files config.TLS
 	now   func() time.Time
 	log   *slog.Logger
-	every time.Duration
 
 	current atomic.Pointer[tls.Certificate]
-	seen    [2]stamp // of the files when they were last read
-}
-
-// stamp tells one state of a file from another.
-type stamp struct {
-	changed time.Time
-	size    int64
+	watched *subject
 }
 
 var errCertificateTime = errors.New("not valid today")
 
 // openCertificate reads the files. A pair that cannot serve stops the start.
 func openCertificate(files config.TLS, now func() time.Time, log *slog.Logger) (*certificate, error) {
-	c := &certificate{files: files, now: now, log: log, every: certificateCheck, seen: stampsOf(files)}
+	c := &certificate{files: files, now: now, log: log}
+	c.watched = newSubject(func() []string { return []string{files.CertFile, files.KeyFile} }, c.reload)
 	pair, err := loadCertificate(files, now())
 	if err != nil {
 		return nil, err
@@ -64,48 +52,17 @@ func loadCertificate(files config.TLS, now time.Time) (*tls.Certificate, error) 
 // expires is when the certificate that serves ends.
 func (c *certificate) expires() time.Time { return c.current.Load().Leaf.NotAfter }
 
-// run reads the files again on SIGHUP and when they change, until ctx ends.
-func (c *certificate) run(ctx context.Context) error {
-	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, syscall.SIGHUP)
-	defer signal.Stop(hangup)
-	tick := time.NewTicker(c.every)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-hangup:
-			c.reload()
-		case <-tick.C:
-			if stampsOf(c.files) != c.seen {
-				c.reload()
-			}
-		}
-	}
-}
-
 // reload takes a new pair into use, or keeps the old one and says why. A pair
 // found half written is read again once the other file has changed.
-func (c *certificate) reload() {
-	c.seen = stampsOf(c.files) // before the reading: a change during it shows at the next look
+func (c *certificate) reload(ctx context.Context, _ bool) bool {
 	pair, err := loadCertificate(c.files, c.now())
 	if err != nil {
-		c.log.Error("keeping the old certificate", "err", err, "until", clock(c.current.Load().Leaf.NotAfter))
-		return
+		c.log.ErrorContext(ctx, "keeping the old certificate", "err", err, "until", clock(c.current.Load().Leaf.NotAfter))
+		return true
 	}
 	c.current.Store(pair)
-	c.log.Info("certificate read", "until", clock(pair.Leaf.NotAfter))
-}
-
-func stampsOf(files config.TLS) [2]stamp {
-	var s [2]stamp
-	for i, name := range []string{files.CertFile, files.KeyFile} {
-		if info, err := os.Stat(name); err == nil {
-			s[i] = stamp{info.ModTime(), info.Size()}
-		}
-	}
-	return s
+	c.log.InfoContext(ctx, "certificate read", "until", clock(pair.Leaf.NotAfter))
+	return true
 }
 
 // listen speaks TLS on a listener: 1.3, or 1.2 with ECDHE and AES-GCM alone

@@ -97,7 +97,10 @@ func startTLS(t *testing.T, key crypto.Signer, every time.Duration) *tlsServer {
 	var err error
 	s.cert, err = openCertificate(s.files, time.Now, slog.New(slog.NewTextHandler(s.log, nil)))
 	check(t, err)
-	s.cert.every = every
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	t.Cleanup(func() { signal.Stop(hangup) })
+	w := &watch{hangup: hangup, every: every, subjects: []*subject{s.cert.watched}}
 	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	check(t, err)
 	s.addr = l.Addr().String()
@@ -110,7 +113,7 @@ func startTLS(t *testing.T, key crypto.Signer, every time.Duration) *tlsServer {
 		}
 	})
 	running.Go(func() {
-		if err := s.cert.run(ctx); err != nil {
+		if err := w.run(ctx); err != nil {
 			t.Errorf("run() = %v", err)
 		}
 	})
@@ -265,7 +268,7 @@ func TestBadPairKeepsTheOld(t *testing.T) {
 	} {
 		log.Reset()
 		put(tt.cert, tt.private)
-		c.reload()
+		c.reload(t.Context(), true)
 		if got := serial(); got != 1 {
 			t.Errorf("%s: certificate %d, want the old one", tt.name, got)
 		}
@@ -277,22 +280,18 @@ func TestBadPairKeepsTheOld(t *testing.T) {
 		}
 	}
 	check(t, os.Remove(files.KeyFile))
-	c.reload()
+	c.reload(t.Context(), true)
 	if got := serial(); got != 1 {
 		t.Errorf("missing file: certificate %d, want the old one", got)
 	}
 	put(newCert, newPrivate)
-	c.reload()
+	c.reload(t.Context(), true)
 	if got := serial(); got != 2 {
 		t.Errorf("certificate %d after a good pair, want the new one", got)
 	}
 }
 
 func TestReloadOnHangup(t *testing.T) {
-	// Ours as well, so that a signal before run listens does not end the test.
-	mine := make(chan os.Signal, 1)
-	signal.Notify(mine, syscall.SIGHUP)
-	defer signal.Stop(mine)
 	s := startTLS(t, ecKey(t), time.Hour)
 	s.write(t, 7, ecKey(t))
 	end := time.Now().Add(20 * time.Second)

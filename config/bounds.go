@@ -1,0 +1,101 @@
+package config
+
+import (
+	"regexp"
+	"time"
+
+	"eidgate/eid"
+)
+
+// words are what a key takes that takes one of a few words, by its pattern; nil
+// for every other key.
+func words(pattern string) []string {
+	switch pattern {
+	case "clients[].tier":
+		return []string{"national", "ministry", "province", "other"}
+	case "clients[].auth_method":
+		return []string{string(eid.AuthSecretBasic), string(eid.AuthSecretPost), string(eid.AuthPrivateKeyJWT), string(eid.AuthNone)}
+	case "clients[].id_token_alg", "clients[].userinfo_alg":
+		return []string{"RS256", "ES256"}
+	case "clients[].scopes[]":
+		return []string{"openid", "profile", "email", "phone", "address", "eid"}
+	case "clients[].acr_values":
+		return []string{"binding", "voluntary"}
+	case "clients[].pkce":
+		return []string{"required", "exempt"}
+	case "log.level":
+		return []string{"debug", "info", "warn", "error"}
+	case "log.format":
+		return []string{FormatJSON, FormatText}
+	case "sources[].kind":
+		return []string{"account", "openid"}
+	}
+	return nil
+}
+
+// required are the keys that a block of the file cannot do without, by its
+// pattern. The issuer may come from the environment.
+func required(pattern string) []string {
+	switch pattern {
+	case "clients[]":
+		return []string{"id", "name", "url", "tier", "auth_method", "redirect_uris", "scopes", "sector", "min_level", "sources"}
+	case "sources[]":
+		return []string{"id", "kind", "name", "provider", "may_assert", "grants_at_most"}
+	case "sources[].openid":
+		return []string{"issuer", "client_id", "acr"}
+	}
+	return nil
+}
+
+// pattern is a path without the numbers of the elements: clients[].tier.
+func pattern(path string) string { return elementNumber.ReplaceAllString(path, "[]") }
+
+var elementNumber = regexp.MustCompile(`\[[0-9]+\]`)
+
+// timeBound is what a length of time may be.
+type timeBound struct {
+	path        string
+	value       time.Duration
+	least, most time.Duration
+}
+
+// MaxTokenLifetime is the longest that a token may live which verifies by a key.
+const MaxTokenLifetime = time.Hour
+
+func (c *Config) times() []timeBound {
+	const day = 24 * time.Hour
+	l := c.Lifetimes
+	return []timeBound{
+		{"lifetimes.login", l.Login, time.Second, 30 * time.Minute},
+		{"lifetimes.code", l.Code, time.Second, time.Minute},
+		{"lifetimes.id_token", l.IDToken, time.Second, MaxTokenLifetime},
+		{"lifetimes.access_token", l.AccessToken, time.Second, time.Hour},
+		{"lifetimes.jwt_access_token", l.JWTAccessToken, time.Second, 5 * time.Minute},
+		{"lifetimes.refresh_idle", l.RefreshIdle, time.Second, 30 * day},
+		{"lifetimes.refresh_absolute", l.RefreshAbsolute, time.Second, 90 * day},
+		{"lifetimes.refresh_level2", l.RefreshLevel2, time.Second, day},
+		{"lifetimes.session_idle", l.SessionIdle, time.Second, day},
+		{"lifetimes.session_absolute", l.SessionAbsolute, time.Second, day},
+		{"lifetimes.level2_proof", l.Level2Proof, time.Second, 30 * time.Minute},
+		{"lifetimes.jwks_max_age", l.JWKSMaxAge, time.Second, day},
+		{"lifetimes.consent", l.Consent, time.Second, 366 * day},
+		{"keys.rotate_every", c.Keys.RotateEvery, time.Second, 366 * day},
+		{"limits.guess_window", c.Limits.GuessWindow, time.Minute, day},
+	}
+}
+
+// countBound is what a number may be.
+type countBound struct {
+	path        string
+	value       int
+	least, most int
+}
+
+func (c *Config) counts() []countBound {
+	return []countBound{
+		{"limits.guesses", c.Limits.Guesses, 1, 10},
+	}
+}
+
+// rsaSizes are the sizes of RSA keys, in bits.
+func rsaSizes() []int { return []int{2048, 3072, 4096} }

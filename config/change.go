@@ -1,0 +1,161 @@
+package config
+
+import (
+	"maps"
+	"reflect"
+	"slices"
+)
+
+// Change is one key that differs between two configurations. Its values are not
+// kept: they may be secrets.
+type Change struct {
+	// Path names the key; clients and sources by their ids: clients[portal].sources.
+	Path string
+	// Restart says that a running gateway cannot take the change.
+	Restart bool
+}
+
+// takesEffect says when a change of a key takes effect in a running gateway.
+type takesEffect int
+
+const (
+	atRestart takesEffect = iota // zero: a key that nobody thought about
+	atReload
+)
+
+// effects lists every key, save those inside clients and sources, which stand
+// here as a whole. What decides how long a signing key is published, or is open
+// for as long as the process lives, waits for a restart.
+func effects() map[string]takesEffect {
+	return map[string]takesEffect{
+		"issuer":                     atRestart,
+		"listen":                     atRestart,
+		"tls.cert_file":              atRestart, // the files themselves may change at any time
+		"tls.key_file":               atRestart,
+		"proxies":                    atReload,
+		"data":                       atRestart,
+		"master_key_file":            atRestart,
+		"acr.level1":                 atReload,
+		"acr.level2":                 atReload,
+		"lifetimes.login":            atReload,
+		"lifetimes.code":             atReload,
+		"lifetimes.id_token":         atReload,
+		"lifetimes.access_token":     atReload,
+		"lifetimes.jwt_access_token": atReload,
+		"lifetimes.refresh_idle":     atReload,
+		"lifetimes.refresh_absolute": atReload,
+		"lifetimes.refresh_level2":   atReload,
+		"lifetimes.session_idle":     atReload,
+		"lifetimes.session_absolute": atReload,
+		"lifetimes.level2_proof":     atReload,
+		"lifetimes.jwks_max_age":     atRestart,
+		"lifetimes.consent":          atReload,
+		"keys.rotate_every":          atRestart,
+		"keys.rsa_bits":              atRestart,
+		"limits.guesses":             atReload,
+		"limits.guess_window":        atReload,
+		"outbound.allow":             atReload,
+		"metrics.listen":             atRestart,
+		"metrics.pprof":              atRestart,
+		"log.level":                  atRestart,
+		"log.format":                 atRestart,
+		"clients":                    atReload,
+		"sources":                    atReload,
+	}
+}
+
+// Changes lists what differs, in the order of the keys.
+func Changes(from, to *Config) []Change {
+	var list []Change
+	known := effects()
+	each := func(path, key string) {
+		list = append(list, Change{Path: path, Restart: known[key] == atRestart})
+	}
+	differ("", "", reflect.ValueOf(*from), reflect.ValueOf(*to), each)
+	return list
+}
+
+// differ calls each for every key that differs at path and below. key is what
+// effects calls it.
+func differ(path, key string, from, to reflect.Value, each func(path, key string)) {
+	if reflect.DeepEqual(from.Interface(), to.Interface()) {
+		return
+	}
+	switch {
+	case isBlock(from.Type()):
+		for i, name := range keysOf(from.Type()) {
+			differ(member(path, name), inside(key, name), from.Field(i), to.Field(i), each)
+		}
+	case from.Kind() == reflect.Pointer && !from.IsNil() && !to.IsNil():
+		differ(path, key, from.Elem(), to.Elem(), each)
+	case from.Kind() == reflect.Slice && from.Type().Elem().Kind() == reflect.Struct && key == path:
+		differByID(path, key, from, to, each)
+	default:
+		each(path, key)
+	}
+}
+
+// isBlock reports whether a type is a block of keys.
+func isBlock(t reflect.Type) bool {
+	return t.Kind() == reflect.Struct && t.NumField() > 0 && t.Field(0).Tag.Get("koanf") != ""
+}
+
+// inside is the key of effects for a name inside a block: clients and sources
+// stand there as a whole.
+func inside(key, name string) string {
+	if key == "clients" || key == "sources" {
+		return key
+	}
+	return member(key, name)
+}
+
+// differByID compares clients or sources by their ids. A new order is a change
+// of nothing that the gateway does.
+func differByID(path, key string, from, to reflect.Value, each func(path, key string)) {
+	was, is := byID(from), byID(to)
+	ids := slices.AppendSeq(slices.Collect(maps.Keys(was)), maps.Keys(is))
+	slices.Sort(ids)
+	for _, id := range slices.Compact(ids) {
+		at := path + "[" + id + "]"
+		before, had := was[id]
+		after, has := is[id]
+		if had && has {
+			differ(at, key, before, after, each)
+			continue
+		}
+		each(at, key)
+	}
+}
+
+func byID(list reflect.Value) map[string]reflect.Value {
+	found := make(map[string]reflect.Value, list.Len())
+	for i := range list.Len() {
+		element := list.Index(i)
+		found[element.FieldByName("ID").String()] = element
+	}
+	return found
+}
+
+// Paths gives the paths of changes, so many at most.
+func Paths(changes []Change, most int) []string {
+	paths := make([]string, 0, min(len(changes), most+1))
+	for i, c := range changes {
+		if i == most {
+			return append(paths, "…")
+		}
+		paths = append(paths, c.Path)
+	}
+	return paths
+}
+
+// NeedsRestart joins a *Fault for each change that a running gateway cannot take;
+// nil when it can take them all.
+func NeedsRestart(changes []Change) error {
+	f := new(faults)
+	for _, c := range changes {
+		if c.Restart {
+			f.add(c.Path, "changed, and takes effect at a start only", "restart the gateway, or put the old value back")
+		}
+	}
+	return f.err()
+}

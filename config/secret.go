@@ -1,0 +1,182 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"eidgate/eid"
+)
+
+const (
+	// credentialPrefix begins the name of a systemd credential, where a file's
+	// path is wanted (systemd.exec(5), LoadCredential=).
+	credentialPrefix = "credential:"
+	// variablePrefix begins the name of a variable, where a secret is wanted.
+	variablePrefix = "env:"
+
+	credentialsDirectory = "CREDENTIALS_DIRECTORY"
+
+	maxSecret = 4 << 10 // bytes of a secret's file
+)
+
+var (
+	credentialName = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9._-]*$`)
+	variableName   = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+)
+
+// surroundings are what a configuration refers to: the directory that paths
+// start at, and the environment.
+type surroundings struct {
+	faults  *faults
+	base    string // absolute
+	environ []string
+}
+
+// variable is the value of a variable of the environment.
+func (s surroundings) variable(name string) (string, bool) {
+	for _, entry := range s.environ {
+		if key, value, ok := strings.Cut(entry, "="); ok && key == name {
+			return value, true
+		}
+	}
+	return "", false
+}
+
+// file makes the path of a file absolute, and that of a credential out of its name.
+func (s surroundings) file(at string, path *string) {
+	name, isCredential := strings.CutPrefix(*path, credentialPrefix)
+	switch dir, given := s.variable(credentialsDirectory); {
+	case *path == "":
+	case !isCredential:
+		s.directory(path)
+	case !credentialName.MatchString(name):
+		s.faults.unreadable(at, "not a credential's name", "credential:NAME, as LoadCredential= of the unit says it")
+	case !given || !filepath.IsAbs(dir):
+		s.faults.unreadable(at, "a credential, and systemd gave none", "LoadCredential= in the unit, or the path of a file")
+	default:
+		*path = filepath.Join(dir, name)
+	}
+}
+
+// directory makes a path absolute.
+func (s surroundings) directory(path *string) {
+	if *path != "" && !filepath.IsAbs(*path) {
+		*path = filepath.Join(s.base, *path)
+	}
+}
+
+// locate makes paths absolute and fills in those that follow from others.
+func (c *Config) locate(where surroundings) {
+	where.directory(&c.Data)
+	if c.MasterKeyFile == "" && c.Data != "" {
+		c.MasterKeyFile = filepath.Join(c.Data, "master.key")
+	}
+	c.files(where.file)
+}
+
+// files goes over every path of a file that the configuration names.
+func (c *Config) files(each func(at string, path *string)) {
+	each("master_key_file", &c.MasterKeyFile)
+	each("tls.cert_file", &c.TLS.CertFile)
+	each("tls.key_file", &c.TLS.KeyFile)
+	for i := range c.Clients {
+		at, cl := item("clients", i), &c.Clients[i]
+		for j := range cl.SecretFiles {
+			each(item(member(at, "client_secret_files"), j), &cl.SecretFiles[j])
+		}
+		each(member(at, "jwks_file"), &cl.JWKSFile)
+	}
+	for i := range c.Sources {
+		if o := c.Sources[i].OpenID; o != nil {
+			each(member(member(item("sources", i), "openid"), "client_secret_file"), &o.ClientSecretFile)
+		}
+	}
+}
+
+// Files are the files that clients and sources are read from beside the
+// configuration file itself.
+func (c *Config) Files() []string {
+	var list []string
+	c.files(func(at string, path *string) {
+		if *path != "" && (strings.HasPrefix(at, "clients[") || strings.HasPrefix(at, "sources[")) {
+			list = append(list, *path)
+		}
+	})
+	return list
+}
+
+// Exposed lists the files of secrets that everybody on this machine may read.
+// The gateway runs all the same, save that it takes no such master key.
+func (c *Config) Exposed() []*Fault {
+	var exposed []*Fault
+	c.files(func(at string, path *string) {
+		if strings.HasSuffix(at, "jwks_file") || strings.HasSuffix(at, "cert_file") || *path == "" {
+			return // public
+		}
+		if info, err := os.Stat(*path); err == nil && info.Mode().Perm()&0o007 != 0 {
+			exposed = append(exposed, &Fault{Path: at, Problem: "everybody on this machine may read the file", Remedy: "chmod o= " + *path})
+		}
+	})
+	return exposed
+}
+
+// readSecrets fetches the secrets that the file only names, and sees to it that
+// each is given in one way only.
+func (c *Config) readSecrets(where surroundings) {
+	f := where.faults
+	for i := range c.Clients {
+		at, cl := item("clients", i), &c.Clients[i]
+		if len(cl.Secrets) > 0 && len(cl.SecretFiles) > 0 {
+			f.unreadable(member(at, "client_secrets"), "given beside client_secret_files", "keep one of the two")
+			continue
+		}
+		for j := range cl.Secrets {
+			where.fromVariable(item(member(at, "client_secrets"), j), &cl.Secrets[j])
+		}
+		for j, file := range cl.SecretFiles {
+			cl.Secrets = append(cl.Secrets, readSecret(f, item(member(at, "client_secret_files"), j), file))
+		}
+	}
+	for i := range c.Sources {
+		at, o := member(item("sources", i), "openid"), c.Sources[i].OpenID
+		switch {
+		case o == nil:
+		case o.ClientSecretFile == "":
+			where.fromVariable(member(at, "client_secret"), &o.ClientSecret)
+		case !o.ClientSecret.IsZero():
+			f.unreadable(member(at, "client_secret"), "given beside client_secret_file", "keep one of the two")
+		default:
+			o.ClientSecret = readSecret(f, member(at, "client_secret_file"), o.ClientSecretFile)
+		}
+	}
+}
+
+// fromVariable replaces env:NAME by the value of the variable. Faults do not
+// repeat the name: what looks like one may be a secret.
+func (s surroundings) fromVariable(at string, secret *eid.Secret) {
+	name, named := strings.CutPrefix(secret.Reveal(), variablePrefix)
+	if !named {
+		return
+	}
+	value, given := s.variable(name)
+	switch {
+	case !variableName.MatchString(name):
+		s.faults.unreadable(at, "names no variable after env:", "env:NAME, of letters, digits and _")
+	case !given || value == "":
+		s.faults.unreadable(at, "names a variable that is not set", "set it in the gateway's environment, such as by EnvironmentFile= in the unit")
+	default:
+		*secret = eid.NewSecret(value)
+	}
+}
+
+// readSecret reads a file that holds one secret and perhaps a line's end.
+func readSecret(f *faults, path, file string) eid.Secret {
+	raw, err := readFile(file, maxSecret)
+	if err != nil {
+		f.unreadable(path, err.Error(), "name a readable file that holds the secret")
+		return eid.Secret{}
+	}
+	return eid.NewSecret(strings.TrimRight(string(raw), "\r\n"))
+}
