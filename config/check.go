@@ -119,8 +119,31 @@ func (c *Config) checkTimes(f *faults) {
 	default:
 		f.add("keys.rsa_bits", "not a supported size", "2048, 3072 or 4096")
 	}
-	if c.Limits.Guesses < 1 || c.Limits.Guesses > 10 {
-		f.add("limits.guesses", "out of bounds", "from 1 to 10")
+	c.checkLimits(f)
+}
+
+func (c *Config) checkLimits(f *faults) {
+	l := c.Limits
+	for _, n := range []struct {
+		path               string
+		value, least, most int
+	}{
+		{"limits.guesses", l.Guesses, 1, 10},
+		{"limits.password_failures", l.PasswordFailures, 5, 1000},
+		{"limits.address_failures", l.AddressFailures, 10, 100_000},
+		{"limits.network_failures", l.NetworkFailures, 10, 1_000_000},
+		{"limits.password_evaluations", l.PasswordEvaluations, 0, 256},
+		{"limits.source_calls", l.SourceCalls, 1, 1024},
+		{"limits.requests", l.Requests, 16, 65_536},
+		{"limits.new_logins", l.NewLogins, 100, 10_000_000},
+		{"limits.connections", l.Connections, 64, 1_000_000},
+	} {
+		if n.value < n.least || n.value > n.most {
+			f.add(n.path, "out of bounds", fmt.Sprintf("from %d to %d", n.least, n.most))
+		}
+	}
+	if l.NetworkFailures < l.AddressFailures {
+		f.add("limits.network_failures", "below limits.address_failures", "an address is part of its network")
 	}
 }
 

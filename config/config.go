@@ -78,6 +78,21 @@ type Keys struct {
 type Limits struct {
 	Guesses     int           `koanf:"guesses"` // evaluated per account in GuessWindow
 	GuessWindow time.Duration `koanf:"guess_window"`
+	// Passwords that may fail in GuessWindow, in browsers that nobody signed in
+	// with before: one and the same, and all from one address and its network.
+	PasswordFailures int `koanf:"password_failures"`
+	AddressFailures  int `koanf:"address_failures"`
+	NetworkFailures  int `koanf:"network_failures"`
+	// PasswordEvaluations is how many run at a time; 0 is one per processor but one.
+	PasswordEvaluations int `koanf:"password_evaluations"`
+	// SourceCalls is how many sign-ins may be with one source at a time.
+	SourceCalls int `koanf:"source_calls"`
+	// Requests is how many are answered at a time; strangers have a share of it.
+	Requests int `koanf:"requests"`
+	// NewLogins is how many sign-ins one process begins in lifetimes.login.
+	NewLogins int `koanf:"new_logins"`
+	// Connections is how many may be open at a time.
+	Connections int `koanf:"connections"`
 }
 
 // Outbound restricts the gateway's own calls.
@@ -110,8 +125,12 @@ func Default() *Config {
 			JWKSMaxAge:      10 * time.Minute,
 			Consent:         365 * 24 * time.Hour,
 		},
-		Keys:   Keys{RotateEvery: 90 * 24 * time.Hour, RSABits: 2048},
-		Limits: Limits{Guesses: 5, GuessWindow: 15 * time.Minute},
+		Keys: Keys{RotateEvery: 90 * 24 * time.Hour, RSABits: 2048},
+		Limits: Limits{
+			Guesses: 5, GuessWindow: 15 * time.Minute,
+			PasswordFailures: 20, AddressFailures: 300, NetworkFailures: 3000,
+			SourceCalls: 32, Requests: 512, NewLogins: 20_000, Connections: 4096,
+		},
 	}
 }
 

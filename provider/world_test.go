@@ -164,7 +164,7 @@ func newWorld(t testing.TB) *world {
 			return nil, err
 		}
 		return openid.New(settings, openid.Deps{HTTP: outbound, Now: w.clock})
-	})
+	}, 0)
 	w.build = func() *provider.Provider {
 		p, err := provider.New(provider.Config{
 			Issuer: w.server.URL, Vocabulary: eid.StandardVocabulary(), Version: "test",

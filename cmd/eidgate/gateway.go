@@ -88,12 +88,14 @@ func keysConfig(cfg *config.Config) keys.Config {
 // gateway is one process of the gateway, ready to serve.
 type gateway struct {
 	*durable
-	state    *statestore.Store
-	handler  http.Handler
-	tell     func(context.Context) error // tells parties of ended sessions
-	tls      *certificate                // nil where a proxy speaks TLS
-	log      *slog.Logger
-	draining atomic.Bool
+	state   *statestore.Store
+	handler http.Handler
+	tell    func(context.Context) error // tells parties of ended sessions
+	tls     *certificate                // nil where a proxy speaks TLS
+	// connections is how many may be open at a time.
+	connections int
+	log         *slog.Logger
+	draining    atomic.Bool
 }
 
 // openGateway opens the stores and wires everything. It starts nothing.
@@ -105,7 +107,7 @@ func openGateway(ctx context.Context, cfg *config.Config, log *slog.Logger, now 
 	if err != nil {
 		return nil, err
 	}
-	g := &gateway{durable: d, log: log}
+	g := &gateway{durable: d, log: log, connections: cfg.Limits.Connections}
 	if g.state, err = statestore.Open(ctx, statestore.Config{Path: statePath(cfg)}, now); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening passing state: %w", err), d.db.Close())
 	}
@@ -124,7 +126,7 @@ func (g *gateway) wire(ctx context.Context, cfg *config.Config, now func() time.
 	if err := g.db.ApplyRegistrations(ctx, cfg.RelyingParties(), sources, "file", "system"); err != nil {
 		return err
 	}
-	passwords, err := credential.NewPasswords(0)
+	passwords, err := credential.NewPasswords(cfg.Limits.PasswordEvaluations)
 	if err != nil {
 		return fmt.Errorf("preparing passwords: %w", err)
 	}
@@ -149,6 +151,7 @@ func (g *gateway) wire(ctx context.Context, cfg *config.Config, now func() time.
 	l := cfg.Lifetimes
 	p, err := provider.New(provider.Config{
 		Issuer: cfg.Issuer, Vocabulary: cfg.Vocabulary(), Version: cfg.Version(), Proxies: cfg.Proxies,
+		Limits: provider.Limits{Requests: cfg.Limits.Requests, NewLogins: cfg.Limits.NewLogins},
 		Lifetimes: provider.Lifetimes{
 			Login: l.Login, Code: l.Code, IDToken: l.IDToken, AccessToken: l.AccessToken,
 			SessionIdle: l.SessionIdle, SessionAbsolute: l.SessionAbsolute,
@@ -157,7 +160,7 @@ func (g *gateway) wire(ctx context.Context, cfg *config.Config, now func() time.
 		},
 	}, provider.Deps{
 		Clients: g.db, Accounts: g.db, Grants: g.db, Consents: g.db, State: g.state, Keys: g.ring, Pages: pages, Log: g.log, Now: now,
-		Sources: federation.NewRegistry(g.db, func(src eid.Source) (federation.Source, error) { return buildSource(src, deps) }),
+		Sources: federation.NewRegistry(g.db, func(src eid.Source) (federation.Source, error) { return buildSource(src, deps) }, cfg.Limits.SourceCalls),
 		Outbox:  g.db, Events: g.db, Outbound: client, Sealer: g.sealer,
 		Ready: g.ready,
 	})
@@ -180,7 +183,11 @@ type sourceDeps struct {
 func buildSource(src eid.Source, d sourceDeps) (federation.Source, error) {
 	switch src.Kind {
 	case federation.KindAccount:
-		return account.New(account.Config{Guesses: int64(d.cfg.Limits.Guesses), Window: d.cfg.Limits.GuessWindow}, d.account)
+		l := d.cfg.Limits
+		return account.New(account.Config{
+			Guesses: int64(l.Guesses), Window: l.GuessWindow, SecretFailures: int64(l.PasswordFailures),
+			AddressFailures: int64(l.AddressFailures), NetworkFailures: int64(l.NetworkFailures),
+		}, d.account)
 	case federation.KindOpenID:
 		settings, err := openid.ParseSettings(src.Settings)
 		if err != nil {
@@ -222,7 +229,7 @@ func (g *gateway) serve(ctx context.Context, l net.Listener, delay time.Duration
 	group.Go(func() error { return g.state.Run(ctx) })
 	group.Go(func() error { return g.tell(ctx) })
 	group.Go(func() error {
-		return serveHTTP(ctx, l, g.handler, g.log, func() {
+		return serveHTTP(ctx, l, g.handler, g.connections, g.log, func() {
 			g.draining.Store(true)
 			time.Sleep(delay)
 		})
@@ -232,9 +239,13 @@ func (g *gateway) serve(ctx context.Context, l net.Listener, delay time.Duration
 
 // serveHTTP serves with the limits that every listener has. When ctx ends it runs
 // onStop, then takes no more and lets requests under way finish.
-func serveHTTP(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger, onStop func()) error {
+// At most so many connections are open at a time: see connections.
+func serveHTTP(ctx context.Context, l net.Listener, h http.Handler, most int, log *slog.Logger, onStop func()) error {
+	open := newConnections(most)
 	server := &http.Server{
-		Handler:           h,
+		Handler:           open.handler(h),
+		ConnContext:       open.context,
+		ConnState:         open.changed,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       15 * time.Second,
 		WriteTimeout:      30 * time.Second,
