@@ -121,6 +121,12 @@ func (b *syncBuffer) String() string {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
+	return newWorldWith(t, func(*provider.Config, *provider.Deps) {})
+}
+
+// newWorldWith makes a world whose provider is another one in some way.
+func newWorldWith(t testing.TB, change func(cfg *provider.Config, d *provider.Deps)) *world {
+	t.Helper()
 	ctx, dir := t.Context(), t.TempDir()
 	w := &world{t: t, now: time.Now().Truncate(time.Second), people: maps.Clone(seed.people), log: &syncBuffer{}, dir: dir}
 	log := slog.New(slog.NewTextHandler(w.log, nil))
@@ -166,7 +172,7 @@ func newWorld(t testing.TB) *world {
 		return openid.New(settings, openid.Deps{HTTP: outbound, Now: w.clock})
 	}, 0)
 	w.build = func() *provider.Provider {
-		p, err := provider.New(provider.Config{
+		cfg, deps := provider.Config{
 			Issuer: w.server.URL, Vocabulary: eid.StandardVocabulary(), Version: "test",
 			Lifetimes: provider.Lifetimes{
 				Login: 10 * time.Minute, Code: time.Minute, IDToken: 5 * time.Minute, AccessToken: 10 * time.Minute,
@@ -176,7 +182,9 @@ func newWorld(t testing.TB) *world {
 		}, provider.Deps{
 			Clients: w.db, Accounts: w.db, Grants: w.db, Consents: w.db, Sources: registry, State: w.state, Sealer: sealer, Outbox: w.outbox, Events: w.db, Outbound: outbound, Keys: ring, Pages: seed.pages,
 			Log: log, Now: w.clock, Ready: func(context.Context) error { return nil },
-		})
+		}
+		change(&cfg, &deps)
+		p, err := provider.New(cfg, deps)
 		must(t, err)
 		return p
 	}
