@@ -56,10 +56,12 @@ type world struct {
 	db       *sqlstore.DB
 	state    *statestore.Store
 	accounts *accounts.Accounts
-	people   map[string]eid.AccountID
-	log      *syncBuffer
-	dir      string
-	parties  []eid.RelyingParty // as last registered
+
+	passwords *credential.Passwords
+	people    map[string]eid.AccountID
+	log       *syncBuffer
+	dir       string
+	parties   []eid.RelyingParty // as last registered
 
 	upstream *fedtest.OpenID
 	keys     *keyServer
@@ -150,6 +152,7 @@ func newWorldWith(t testing.TB, change func(cfg *provider.Config, d *provider.De
 
 	passwords, err := credential.NewPasswords(0)
 	must(t, err)
+	w.passwords = passwords
 	source, err := account.New(account.Config{}, account.Deps{
 		Accounts: w.db, Passwords: passwords, State: w.state, Audit: w.db, Key: make([]byte, 32),
 	})
