@@ -92,8 +92,17 @@ type countBound struct {
 }
 
 func (c *Config) counts() []countBound {
+	l := c.Limits
 	return []countBound{
-		{"limits.guesses", c.Limits.Guesses, 1, 10},
+		{"limits.guesses", l.Guesses, 1, 10},
+		{"limits.password_failures", l.PasswordFailures, 5, 1000},
+		{"limits.address_failures", l.AddressFailures, 10, 100_000},
+		{"limits.network_failures", l.NetworkFailures, 10, 1_000_000},
+		{"limits.password_evaluations", l.PasswordEvaluations, 0, 256},
+		{"limits.source_calls", l.SourceCalls, 1, 1024},
+		{"limits.requests", l.Requests, 16, 65_536},
+		{"limits.new_logins", l.NewLogins, 100, 10_000_000},
+		{"limits.connections", l.Connections, 64, 1_000_000},
 	}
 }
 

@@ -92,8 +92,27 @@ type Keys struct {
 
 // Limits bound what strangers may try.
 type Limits struct {
-	Guesses     int           `koanf:"guesses"`      // how many guesses are evaluated per account in guess_window
-	GuessWindow time.Duration `koanf:"guess_window"` // how long a guess counts
+	// How many passwords are tried per account in guess_window.
+	Guesses int `koanf:"guesses"`
+	// How long a guess counts.
+	GuessWindow time.Duration `koanf:"guess_window"`
+	// How often one password may fail in guess_window, at all numbers together, in
+	// browsers that nobody signed in with before.
+	PasswordFailures int `koanf:"password_failures"`
+	// How many passwords may fail in guess_window from one address, in such browsers.
+	AddressFailures int `koanf:"address_failures"`
+	// The same from one network: an IPv4 /24 or IPv6 /48.
+	NetworkFailures int `koanf:"network_failures"`
+	// How many passwords are hashed at a time; 0 is one per processor but one.
+	PasswordEvaluations int `koanf:"password_evaluations"`
+	// How many sign-ins may be with one source at a time.
+	SourceCalls int `koanf:"source_calls"`
+	// How many requests are answered at a time; strangers have a share of it.
+	Requests int `koanf:"requests"`
+	// How many sign-ins one process begins in lifetimes.login.
+	NewLogins int `koanf:"new_logins"`
+	// How many connections may be open at a time.
+	Connections int `koanf:"connections"`
 }
 
 // Outbound restricts the gateway's own calls.
@@ -126,8 +145,12 @@ func Default() *Config {
 			JWKSMaxAge:      10 * time.Minute,
 			Consent:         365 * 24 * time.Hour,
 		},
-		Keys:    Keys{RotateEvery: 90 * 24 * time.Hour, RSABits: 2048},
-		Limits:  Limits{Guesses: 5, GuessWindow: 15 * time.Minute},
+		Keys: Keys{RotateEvery: 90 * 24 * time.Hour, RSABits: 2048},
+		Limits: Limits{
+			Guesses: 5, GuessWindow: 15 * time.Minute,
+			PasswordFailures: 20, AddressFailures: 300, NetworkFailures: 3000,
+			SourceCalls: 32, Requests: 512, NewLogins: 20_000, Connections: 4096,
+		},
 		Metrics: Metrics{Listen: "127.0.0.1:8401"},
 		Log:     Log{Level: "info", Format: FormatJSON},
 	}

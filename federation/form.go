@@ -19,6 +19,7 @@ const (
 	ProblemNumberInvalid    = "personal_number_invalid"
 	ProblemPasswordMissing  = "password_missing"
 	ProblemWrongCredentials = "wrong_credentials" // never which of the two
+	ProblemBusy             = "busy"              // see BusyError
 	ProblemCodeMissing      = "code_missing"
 	ProblemCodeWrong        = "code_wrong" // wrong, too old or used
 )

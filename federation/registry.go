@@ -24,10 +24,12 @@ type Redirector interface {
 
 // Registry pairs the registered sources with the code that speaks their
 // protocols. It reads the registrations at every use, so a change is in force at
-// once, and keeps what it built until the registration changes.
+// once, and keeps what it built until the registration changes. Sources that it
+// calls have so many places each and are left alone while they fail.
 type Registry struct {
 	policies Policies
 	build    func(src eid.Source) (Source, error)
+	calls    int
 
 	mu    sync.Mutex
 	built map[string]built
@@ -39,8 +41,13 @@ type built struct {
 }
 
 // NewRegistry makes a registry; build makes the code for a source by its kind.
-func NewRegistry(policies Policies, build func(src eid.Source) (Source, error)) *Registry {
-	return &Registry{policies: policies, build: build, built: map[string]built{}}
+// calls is how many sign-ins may be with one source at a time, DefaultCalls where
+// it is zero.
+func NewRegistry(policies Policies, build func(src eid.Source) (Source, error), calls int) *Registry {
+	if calls < 1 {
+		calls = DefaultCalls
+	}
+	return &Registry{policies: policies, build: build, calls: calls, built: map[string]built{}}
 }
 
 // Policies lists the registered sources.
@@ -64,8 +71,24 @@ func (r *Registry) Open(_ context.Context, src eid.Source) (Source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("building source %s: %w", src.ID, err)
 	}
+	if src.Kind != KindAccount { // which calls nobody
+		source = newGuarded(src.ID, source, r.calls)
+	}
 	r.built[src.ID] = built{registration, source}
 	return source, nil
+}
+
+// Health tells how the sources do that were opened, by their ids.
+func (r *Registry) Health() map[string]Health {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	all := map[string]Health{}
+	for id, b := range r.built {
+		if g, ok := b.source.(*guarded); ok {
+			all[id] = g.health()
+		}
+	}
+	return all
 }
 
 // Origins lists where sign-ins at these sources lead browsers to. Sources that
@@ -81,7 +104,7 @@ func (r *Registry) Origins(ctx context.Context, ids []string) []string {
 			continue
 		}
 		if source, err := r.Open(ctx, src); err == nil {
-			if redirector, ok := source.(Redirector); ok {
+			if redirector, ok := As[Redirector](source); ok {
 				origins = append(origins, redirector.Origins()...)
 			}
 		}

@@ -5,6 +5,7 @@ package federation
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"net/url"
 	"time"
 
@@ -18,8 +19,11 @@ var (
 	ErrDenied = errors.New("sign-in declined at the source")
 	// ErrUntrusted: the answer is not one that may be believed.
 	ErrUntrusted = errors.New("answer of the source not believed")
-	// ErrBusy: there was no room to look at the answer; it may be sent again.
+	// ErrBusy: there was no room to look at the answer; it may be sent again. See
+	// BusyError.
 	ErrBusy = errors.New("source busy")
+	// ErrDown: the source did not answer, or not as its protocol wants.
+	ErrDown = errors.New("source does not answer")
 	// ErrThrottled: too many tries; see ThrottledError.
 	ErrThrottled = errors.New("too many tries")
 )
@@ -31,6 +35,13 @@ func (e *ThrottledError) Error() string {
 	return "too many tries until " + e.Until.Format(time.RFC3339)
 }
 func (e *ThrottledError) Unwrap() error { return ErrThrottled }
+
+// BusyError asks for a form to be sent again in a few seconds: nothing of it was
+// evaluated, counted or kept. It wraps ErrBusy.
+type BusyError struct{ Form *Form }
+
+func (e *BusyError) Error() string { return ErrBusy.Error() }
+func (e *BusyError) Unwrap() error { return ErrBusy }
 
 // Kinds of sources, as configured in eid.Source.Kind.
 const (
@@ -66,6 +77,11 @@ type Request struct {
 	Fresh bool
 	// Hint is what the portal or the holder gave as a login name, if anything.
 	Hint eid.Secret
+	// Address is where the browser is; the zero value where that is unknown.
+	Address netip.Addr
+	// Device is what an earlier Step.Device left in this browser, or what somebody
+	// made up.
+	Device string
 	// Memory is what the step before returned.
 	Memory []byte
 	// Now is the gateway's time.
@@ -83,6 +99,8 @@ type Step struct {
 	Form      *Form
 	Assertion *Assertion
 	Memory    []byte
+	// Device, beside an Assertion, is to be left in this browser for a year.
+	Device string
 }
 
 // Assertion is what a source says of a person.

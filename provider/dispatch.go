@@ -67,6 +67,10 @@ func (p *Provider) startLogin(c *gin.Context, req *request) {
 		return
 	}
 	isNew := f.browser.raw == nil
+	if err := p.mayBegin(c, f.browser.session); err != nil {
+		p.fail(c, f, err)
+		return
+	}
 	if err := p.save(ctx, f); err != nil {
 		p.fail(c, f, err)
 		return

@@ -59,14 +59,23 @@ func joinForwarded(c *gin.Context) {
 	}
 }
 
+// clientAddress is where a request comes from; the zero value where that cannot be
+// told.
+func clientAddress(c *gin.Context) netip.Addr {
+	addr, err := netip.ParseAddr(c.ClientIP())
+	if err != nil {
+		return netip.Addr{}
+	}
+	return addr.Unmap().WithZone("")
+}
+
 // network is where a request comes from, as far as a log should know: a /24 of
 // IPv4 or a /48 of IPv6.
 func network(c *gin.Context) string {
-	addr, err := netip.ParseAddr(c.ClientIP())
-	if err != nil {
+	addr := clientAddress(c)
+	if !addr.IsValid() {
 		return "unknown"
 	}
-	addr = addr.Unmap().WithZone("")
 	bits := 48
 	if addr.Is4() {
 		bits = 24

@@ -84,20 +84,12 @@ func (p *Provider) observe(c *gin.Context) {
 // bound refuses what is too large before anything parses it, and bounds the time
 // that a request may wait for others.
 func (p *Provider) bound(c *gin.Context) {
-	refuseSize := func(status int, what string) {
-		c.Abort()
-		if path := c.FullPath(); path == pathToken || path == pathUserinfo || path == pathRevoke || path == pathIntrospect {
-			refuse(codeInvalidRequest, "the "+what+" is too large").write(c, status)
-			return
-		}
-		p.pageError(c, status, web.ErrorTooLarge, what)
-	}
 	switch {
 	case len(c.Request.URL.RawQuery) > maxQuery:
-		refuseSize(http.StatusRequestURITooLong, "query")
+		p.tooLarge(c, http.StatusRequestURITooLong, "query")
 		return
 	case c.Request.ContentLength > maxBody:
-		refuseSize(http.StatusRequestEntityTooLarge, "body")
+		p.tooLarge(c, http.StatusRequestEntityTooLarge, "body")
 		return
 	}
 	c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, maxBody)
@@ -105,6 +97,16 @@ func (p *Provider) bound(c *gin.Context) {
 	defer cancel()
 	c.Request = c.Request.WithContext(ctx)
 	c.Next()
+}
+
+// tooLarge refuses a request for its size.
+func (p *Provider) tooLarge(c *gin.Context, status int, what string) {
+	c.Abort()
+	if isBackChannel(c.FullPath()) {
+		refuse(codeInvalidRequest, "the "+what+" is too large").write(c, status)
+		return
+	}
+	p.pageError(c, status, web.ErrorTooLarge, what)
 }
 
 // ref is the reference of the request.
@@ -160,7 +162,7 @@ func waitingHelps(err error) bool {
 func (p *Provider) pageFailure(c *gin.Context, err error) {
 	note(c, "err", err)
 	if waitingHelps(err) {
-		c.Header("Retry-After", "5")
+		c.Header("Retry-After", retryAfter)
 		p.pageError(c, http.StatusServiceUnavailable, web.ErrorUnavailable, "")
 		return
 	}

@@ -84,6 +84,7 @@ var problems = map[string]string{
 	federation.ProblemWrongCredentials: web.ProblemCredentials,
 	federation.ProblemNumberInvalid:    web.ProblemNumberMissing,
 	federation.ProblemPasswordMissing:  web.ProblemPassword,
+	federation.ProblemBusy:             web.ProblemBusy,
 	federation.ProblemCodeWrong:        web.ProblemCode,
 	federation.ProblemCodeMissing:      web.ProblemCodeMissing,
 }

@@ -3,6 +3,7 @@
 package provider
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -95,6 +96,7 @@ type Config struct {
 	Version string
 	// Proxies are the addresses and networks whose X-Forwarded-For is believed.
 	Proxies []string
+	Limits  Limits
 }
 
 // Deps are what the provider works with.
@@ -132,6 +134,8 @@ type Provider struct {
 	courier    *courier
 	origins    *origins
 	clientKeys *clientKeys
+	admission  *admission
+	beginnings *beginnings
 }
 
 // New checks the configuration; it starts nothing.
@@ -142,6 +146,9 @@ func New(cfg Config, d Deps) (*Provider, error) {
 	}
 	if u.Path != "" {
 		return nil, fmt.Errorf("issuer %q: a path is not supported; give the gateway a host of its own", cfg.Issuer)
+	}
+	if min(cfg.Limits.Requests, cfg.Limits.NewLogins) < 0 {
+		return nil, errors.New("limits: none may be negative")
 	}
 	l := cfg.Lifetimes
 	if min(l.Login, l.Code, l.IDToken, l.AccessToken, l.SessionIdle, l.SessionAbsolute, l.Level2Proof, l.JWKSMaxAge, l.Consent) <= 0 ||
@@ -169,6 +176,8 @@ func New(cfg Config, d Deps) (*Provider, error) {
 	if p.proxies, err = networks(cfg.Proxies); err != nil {
 		return nil, err
 	}
+	p.admission = newAdmission(cmp.Or(cfg.Limits.Requests, 512))
+	p.beginnings = newBeginnings(cmp.Or(cfg.Limits.NewLogins, 20_000), l.Login, d.Now)
 	p.courier = newCourier(d.Outbound)
 	p.origins = &origins{parties: d.Clients, now: d.Now}
 	p.clientKeys = newClientKeys(d.Outbound, d.Now)
@@ -193,6 +202,9 @@ func (p *Provider) Reconfigured(cfg Config, sources Sources) (*Provider, error) 
 		return nil, err
 	}
 	next.courier, next.clientKeys = p.courier, p.clientKeys
+	if cfg.Limits == p.cfg.Limits && cfg.Lifetimes.Login == p.cfg.Lifetimes.Login {
+		next.admission, next.beginnings = p.admission, p.beginnings
+	}
 	return next, nil
 }
 
@@ -205,7 +217,7 @@ func (p *Provider) Handler() http.Handler {
 	}
 	r.HandleMethodNotAllowed = true
 	r.RedirectTrailingSlash = false
-	r.Use(p.observe, p.bound)
+	r.Use(p.observe, p.bound, p.admit)
 
 	get := func(path string, h gin.HandlerFunc) { r.GET(path, h); r.HEAD(path, h) }
 	get("/", p.home)

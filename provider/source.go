@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -32,7 +33,7 @@ func (p *Provider) atSource(c *gin.Context, f *flow, id string) {
 	f.login.Source, f.login.Failed = id, ""
 	state := randomText(secretBytes)
 	asking, done := p.deps.Meter.Asking(ctx, src.ID, actBegin)
-	step, err := speaker.Begin(asking, p.sourceRequest(f, src, state, nil))
+	step, err := speaker.Begin(asking, p.sourceRequest(c, f, src, state, nil))
 	done(outcomeOf(step, err))
 	if err != nil {
 		p.sourceFailed(c, f, id, err)
@@ -51,7 +52,7 @@ func (p *Provider) finish(c *gin.Context, f *flow, id string, values url.Values)
 	}
 	state := randomText(secretBytes)
 	asking, done := p.deps.Meter.Asking(ctx, src.ID, actFinish)
-	step, err := speaker.Finish(asking, p.sourceRequest(f, src, state, f.login.Step.Memory), federation.Reply{Values: values})
+	step, err := speaker.Finish(asking, p.sourceRequest(c, f, src, state, f.login.Step.Memory), federation.Reply{Values: values})
 	done(outcomeOf(step, err))
 	if err != nil {
 		p.sourceFailed(c, f, id, err)
@@ -61,10 +62,11 @@ func (p *Provider) finish(c *gin.Context, f *flow, id string, values url.Values)
 }
 
 // sourceRequest says what the login wants of a source.
-func (p *Provider) sourceRequest(f *flow, src eid.Source, state string, memory []byte) federation.Request {
+func (p *Provider) sourceRequest(c *gin.Context, f *flow, src eid.Source, state string, memory []byte) federation.Request {
 	req := federation.Request{
 		State: state, Callback: p.cfg.Issuer + pathCallback + src.ID,
 		Level: f.login.Level, Memory: memory, Now: p.deps.Now(),
+		Address: clientAddress(c), Device: p.device(c),
 		Hint: p.openHint(&f.login.Request), Fresh: f.login.fresh() || f.login.SteppingUp && src.Kind != federation.KindAccount,
 	}
 	// The missing factor alone is enough where this source was given the others,
@@ -99,7 +101,7 @@ func (p *Provider) follow(c *gin.Context, f *flow, src eid.Source, state string,
 	ctx := c.Request.Context()
 	switch {
 	case step.Assertion != nil:
-		p.believe(c, f, src, *step.Assertion)
+		p.believe(c, f, src, step)
 	case step.Form != nil:
 		before := f.login.Step
 		f.login.Step = &pendingStep{Page: step.Form.Page, Memory: step.Memory}
@@ -184,7 +186,8 @@ func (p *Provider) flowIn(ctx context.Context, b browser, id string) (*flow, err
 
 // believe decides whether an assertion counts and of whom it speaks, and gives
 // the session its proof.
-func (p *Provider) believe(c *gin.Context, f *flow, src eid.Source, a federation.Assertion) {
+func (p *Provider) believe(c *gin.Context, f *flow, src eid.Source, step federation.Step) {
+	a := *step.Assertion
 	ctx, now := c.Request.Context(), p.deps.Now()
 	if err := federation.Believe(&src, a, now); err != nil {
 		p.sourceFailed(c, f, src.ID, err)
@@ -240,6 +243,7 @@ func (p *Provider) believe(c *gin.Context, f *flow, src eid.Source, a federation
 		return
 	}
 	p.setCookie(c, f.browser.handle)
+	p.keepDevice(c, step.Device)
 	p.toLogin(c, f)
 }
 
@@ -259,7 +263,13 @@ func (p *Provider) sourceFailed(c *gin.Context, f *flow, id string, err error) {
 	note(c, "source", id, "err", err)
 	ctx := c.Request.Context()
 	var throttled *federation.ThrottledError
+	var busy *federation.BusyError
 	switch {
+	case errors.As(err, &busy):
+		c.Header("Retry-After", retryAfter)
+		p.showForm(c, f, http.StatusServiceUnavailable, *busy.Form)
+	case errors.Is(err, federation.ErrDown), errors.Is(err, federation.ErrBusy):
+		p.chooseAgain(c, f, id) // it is that source's trouble alone, however long it took
 	case waitingHelps(err):
 		p.fail(c, f, err)
 	case errors.As(err, &throttled):
@@ -267,22 +277,41 @@ func (p *Provider) sourceFailed(c *gin.Context, f *flow, id string, err error) {
 	case errors.Is(err, federation.ErrWindowClosed):
 		p.endWith(c, f, refusal{Reason: reasonSourceEnded, Source: p.nameOf(ctx, id)})
 	case errors.Is(err, federation.ErrUntrusted):
-		entry := eid.AuditEntry{At: p.deps.Now(), Actor: "system", Action: eid.ActionSourceDistrust,
-			Client: f.login.Request.Client, Ref: ref(c), Detail: detail(map[string]any{"source": id})}
-		if err := p.deps.Grants.Record(ctx, entry); err != nil {
+		if err := p.recordDistrust(c, f, id); err != nil {
 			p.fail(c, f, err)
 			return
 		}
 		p.endWith(c, f, refusal{Reason: reasonUntrusted, Source: p.nameOf(ctx, id)})
 	default:
-		// Declined at the source, or the source is away: choose again.
-		f.login.Step, f.login.Source, f.login.Failed = nil, "", id
-		if err := p.save(ctx, f); err != nil {
-			p.fail(c, f, err)
-			return
-		}
-		p.toLogin(c, f)
+		p.chooseAgain(c, f, id) // declined there
 	}
+}
+
+// maxDistrust is how many rows an hour one source gets in the audit for answers
+// that were not believed. A stranger can make them up, and each is logged.
+const maxDistrust = 60
+
+func (p *Provider) recordDistrust(c *gin.Context, f *flow, id string) error {
+	ctx := c.Request.Context()
+	results, err := p.deps.State.Apply(ctx, "distrust", store.Count(hashText(id), maxDistrust, time.Hour))
+	if err != nil {
+		return fmt.Errorf("counting an answer that was not believed: %w", err)
+	}
+	if !results[0].OK {
+		return nil
+	}
+	return p.deps.Grants.Record(ctx, eid.AuditEntry{At: p.deps.Now(), Actor: "system", Action: eid.ActionSourceDistrust,
+		Client: f.login.Request.Client, Ref: ref(c), Detail: detail(map[string]any{"source": id})})
+}
+
+// chooseAgain goes back to the choice, with a word on the source that failed.
+func (p *Provider) chooseAgain(c *gin.Context, f *flow, id string) {
+	f.login.Step, f.login.Source, f.login.Failed = nil, "", id
+	if err := p.save(c.Request.Context(), f); err != nil {
+		p.fail(c, f, err)
+		return
+	}
+	p.toLogin(c, f)
 }
 
 func (p *Provider) nameOf(ctx context.Context, id string) string {

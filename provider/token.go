@@ -281,7 +281,7 @@ func (p *Provider) backChannelFailure(c *gin.Context, err error) {
 	note(c, "err", err)
 	e := failureOf(err)
 	if e.Code == codeTemporarilyUnavailable {
-		c.Header("Retry-After", "5")
+		c.Header("Retry-After", retryAfter)
 		e.write(c, http.StatusServiceUnavailable)
 		return
 	}

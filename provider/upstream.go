@@ -73,12 +73,12 @@ func (p *Provider) eachUpstream(c *gin.Context, s session, req *logoutRequest, v
 			note(c, "source", proof.Source, "err", err)
 			continue // not registered any more: there is no name to give
 		}
-		if _, leads := speaker.(federation.Redirector); !leads {
+		if _, leads := federation.As[federation.Redirector](speaker); !leads {
 			continue // its pages are ours
 		}
 		next := stop{state: randomText(secretBytes)}
 		// Where the confirmation page led nowhere, nobody is asked again.
-		if ender, ok := speaker.(federation.LogoutSource); ok && (!req.confirmed || len(req.Via) > 0) {
+		if ender, ok := federation.As[federation.LogoutSource](speaker); ok && (!req.confirmed || len(req.Via) > 0) {
 			asking, done := p.deps.Meter.Asking(ctx, src.ID, actLogout)
 			next.address, err = ender.Logout(asking, federation.LogoutRequest{Return: p.cfg.Issuer + pathLoggedOut, State: next.state})
 			done(outcomeOf(federation.Step{}, err))

@@ -56,10 +56,12 @@ type world struct {
 	db       *sqlstore.DB
 	state    *statestore.Store
 	accounts *accounts.Accounts
-	people   map[string]eid.AccountID
-	log      *syncBuffer
-	dir      string
-	parties  []eid.RelyingParty // as last registered
+
+	passwords *credential.Passwords
+	people    map[string]eid.AccountID
+	log       *syncBuffer
+	dir       string
+	parties   []eid.RelyingParty // as last registered
 
 	upstream *fedtest.OpenID
 	keys     *keyServer
@@ -122,6 +124,12 @@ func (b *syncBuffer) String() string {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
+	return newWorldWith(t, func(*provider.Config, *provider.Deps) {})
+}
+
+// newWorldWith makes a world whose provider is another one in some way.
+func newWorldWith(t testing.TB, change func(cfg *provider.Config, d *provider.Deps)) *world {
+	t.Helper()
 	ctx, dir := t.Context(), t.TempDir()
 	w := &world{t: t, now: time.Now().Truncate(time.Second), people: maps.Clone(seed.people), log: &syncBuffer{}, dir: dir, meter: &recorder{}}
 	log := slog.New(slog.NewTextHandler(w.log, nil))
@@ -145,6 +153,7 @@ func newWorld(t testing.TB) *world {
 
 	passwords, err := credential.NewPasswords(0)
 	must(t, err)
+	w.passwords = passwords
 	source, err := account.New(account.Config{}, account.Deps{
 		Accounts: w.db, Passwords: passwords, State: w.state, Audit: w.db, Key: make([]byte, 32),
 	})
@@ -165,9 +174,9 @@ func newWorld(t testing.TB) *world {
 			return nil, err
 		}
 		return openid.New(settings, openid.Deps{HTTP: outbound, Now: w.clock})
-	})
+	}, 0)
 	w.build = func() *provider.Provider {
-		p, err := provider.New(provider.Config{
+		cfg, deps := provider.Config{
 			Issuer: w.server.URL, Vocabulary: eid.StandardVocabulary(), Version: "test",
 			Lifetimes: provider.Lifetimes{
 				Login: 10 * time.Minute, Code: time.Minute, IDToken: 5 * time.Minute, AccessToken: 10 * time.Minute,
@@ -177,7 +186,9 @@ func newWorld(t testing.TB) *world {
 		}, provider.Deps{
 			Clients: w.db, Accounts: w.db, Grants: w.db, Consents: w.db, Sources: registry, State: w.state, Sealer: sealer, Outbox: w.outbox, Events: w.db, Outbound: outbound, Keys: ring, Pages: seed.pages,
 			Log: log, Now: w.clock, Ready: func(context.Context) error { return nil }, Meter: w.meter,
-		})
+		}
+		change(&cfg, &deps)
+		p, err := provider.New(cfg, deps)
 		must(t, err)
 		return p
 	}

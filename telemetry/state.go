@@ -100,6 +100,8 @@ func operation(k store.Kind) string {
 		return "delete"
 	case store.OpCount:
 		return "count"
+	case store.OpUncount:
+		return "uncount"
 	}
 	return other
 }

@@ -95,7 +95,7 @@ func used(t *testing.T) (required, optional []string) {
 	for _, coded := range []string{"female", "male", "VNM"} {
 		required = append(required, "value."+coded)
 	}
-	return append(required, ProblemCredentials, ProblemNumberMissing, ProblemPassword, ProblemCode,
+	return append(required, ProblemCredentials, ProblemNumberMissing, ProblemPassword, ProblemBusy, ProblemCode,
 		ProblemCodeMissing, ProblemSourceFailed), optional
 }
 

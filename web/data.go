@@ -107,8 +107,8 @@ func (d PasswordData) Problems() []FieldProblem {
 	switch d.Problem {
 	case "":
 		return nil
-	case ProblemPassword:
-		return []FieldProblem{{FieldPassword, ProblemPassword}}
+	case ProblemPassword, ProblemBusy:
+		return []FieldProblem{{FieldPassword, d.Problem}}
 	}
 	return []FieldProblem{{FieldPersonalNumber, d.Problem}}
 }

@@ -40,6 +40,7 @@ const (
 	ProblemCredentials   = "problem.credentials"    // number or password wrong; never which
 	ProblemNumberMissing = "problem.number_missing" // no personal number, or none that could be one
 	ProblemPassword      = "problem.password_missing"
+	ProblemBusy          = "problem.busy" // nothing was looked at; the same may be sent again
 	ProblemCode          = "problem.code" // wrong, expired or used
 	ProblemCodeMissing   = "problem.code_missing"
 	ProblemSourceFailed  = "problem.source_failed" // notice of the choose page, names the source

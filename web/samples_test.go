@@ -38,6 +38,7 @@ func samples() []sample {
 			Notice: ProblemSourceFailed, NoticeSource: hostile, Tiles: []Tile{{ID: hostile, Name: hostile, Icon: "<", Level: eid.Level1, Usable: true}, {ID: hostile, Name: hostile, Icon: "<", Why: Why{Reason: WhyEnded, At: end}}}}}},
 		{"password", Page{Name: "password", Data: PasswordData{Common: common, Level: eid.Level1, OtherSources: true}}},
 		{"password-wrong", Page{Name: "password", Status: http.StatusUnprocessableEntity, Data: PasswordData{Common: common, Level: eid.Level2, PersonalNumber: "000.000.000 001", Problem: ProblemCredentials}}},
+		{"password-busy", Page{Name: "password", Status: http.StatusServiceUnavailable, Data: PasswordData{Common: common, Level: eid.Level2, PersonalNumber: "000.000.000 001", Problem: ProblemBusy}}},
 		{"password-number", Page{Name: "password", Data: PasswordData{Common: common, Level: eid.Level1, Problem: ProblemNumberMissing}}},
 		{"password-password", Page{Name: "password", Data: PasswordData{Common: common, Level: eid.Level1, Problem: ProblemPassword}}},
 		{"password-hostile", Page{Name: "password", Data: PasswordData{Common: common, Level: eid.Level1, PersonalNumber: hostile, Problem: ProblemCredentials}}},

@@ -106,7 +106,9 @@ func runDemo(ctx context.Context, o demoOptions, stdout, stderr io.Writer) (err 
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return g.serve(ctx, listeners[ports.gateway], 0) })
 	for addr, handler := range others {
-		group.Go(func() error { return serveHTTP(ctx, listeners[addr], handler, log, func() {}) })
+		group.Go(func() error {
+			return serveHTTP(ctx, listeners[addr], handler, config.Default().Limits.Connections, log, func() {})
+		})
 	}
 	report := newDemoReport(cfg, files, now())
 	report.Metrics = "http://" + g.monitor.address() + "/metrics"

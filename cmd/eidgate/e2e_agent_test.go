@@ -222,7 +222,9 @@ func (a *agent) legacy(p screen, source, username, password string) screen {
 // session is the gateway's cookie of this browser, "" without one.
 func (a *agent) session() string {
 	for _, c := range a.jar.Cookies(&url.URL{Scheme: "http", Host: a.d.Addr, Path: "/"}) {
-		return c.Value
+		if c.Name == "eidgate" { // beside the device's
+			return c.Value
+		}
 	}
 	return ""
 }

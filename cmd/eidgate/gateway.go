@@ -110,9 +110,11 @@ type gateway struct {
 	monitor  *monitor           // serves the metrics; nil where they are off
 	watch    *watch             // nil where there is nothing to read again
 	tls      *certificate       // nil where a proxy speaks TLS
-	log      *slog.Logger
-	now      func() time.Time
-	draining atomic.Bool
+	// connections is how many may be open at a time.
+	connections int
+	log         *slog.Logger
+	now         func() time.Time
+	draining    atomic.Bool
 }
 
 // front answers requests under one configuration.
@@ -136,7 +138,7 @@ func openGateway(ctx context.Context, cfg *config.Config, log *slog.Logger, now 
 	if err != nil {
 		return nil, err
 	}
-	g := &gateway{durable: d, log: log, now: now, metrics: metrics, tracing: tracing}
+	g := &gateway{durable: d, log: log, now: now, connections: cfg.Limits.Connections, metrics: metrics, tracing: tracing}
 	if g.state, err = statestore.Open(ctx, statestore.Config{Path: statePath(cfg)}, now); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening passing state: %w", err), d.db.Close())
 	}
@@ -148,7 +150,7 @@ func openGateway(ctx context.Context, cfg *config.Config, log *slog.Logger, now 
 
 // wire makes what lives as long as the process, and the first front.
 func (g *gateway) wire(ctx context.Context, cfg *config.Config) error {
-	passwords, err := credential.NewPasswords(0)
+	passwords, err := credential.NewPasswords(cfg.Limits.PasswordEvaluations)
 	if err != nil {
 		return fmt.Errorf("preparing passwords: %w", err)
 	}
@@ -207,7 +209,7 @@ func (g *gateway) newFront(cfg *config.Config, old *front) (_ *front, err error)
 	if old != nil && old.cfg.Limits == cfg.Limits {
 		next.sources = old.sources
 	} else {
-		next.sources = federation.NewRegistry(g.db, func(src eid.Source) (federation.Source, error) { return g.buildSource(src, cfg.Limits) })
+		next.sources = federation.NewRegistry(g.db, func(src eid.Source) (federation.Source, error) { return g.buildSource(src, cfg.Limits) }, cfg.Limits.SourceCalls)
 	}
 	if old != nil {
 		next.provider, err = old.provider.Reconfigured(providerConfig(cfg), next.sources)
@@ -230,6 +232,7 @@ func providerConfig(cfg *config.Config) provider.Config {
 	l := cfg.Lifetimes
 	return provider.Config{
 		Issuer: cfg.Issuer, Vocabulary: cfg.Vocabulary(), Version: cfg.Version(), Proxies: cfg.Proxies,
+		Limits: provider.Limits{Requests: cfg.Limits.Requests, NewLogins: cfg.Limits.NewLogins},
 		Lifetimes: provider.Lifetimes{
 			Login: l.Login, Code: l.Code, IDToken: l.IDToken, AccessToken: l.AccessToken,
 			SessionIdle: l.SessionIdle, SessionAbsolute: l.SessionAbsolute,
@@ -248,7 +251,10 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (g *gateway) buildSource(src eid.Source, limits config.Limits) (federation.Source, error) {
 	switch src.Kind {
 	case federation.KindAccount:
-		return account.New(account.Config{Guesses: int64(limits.Guesses), Window: limits.GuessWindow}, g.account)
+		return account.New(account.Config{
+			Guesses: int64(limits.Guesses), Window: limits.GuessWindow, SecretFailures: int64(limits.PasswordFailures),
+			AddressFailures: int64(limits.AddressFailures), NetworkFailures: int64(limits.NetworkFailures),
+		}, g.account)
 	case federation.KindOpenID:
 		settings, err := openid.ParseSettings(src.Settings)
 		if err != nil {
@@ -295,7 +301,7 @@ func (g *gateway) serve(ctx context.Context, l net.Listener, delay time.Duration
 	group.Go(func() error { return g.state.Run(ctx) })
 	group.Go(func() error { return g.front.Load().provider.Run(ctx) }) // tells parties of ended sessions, over all fronts
 	group.Go(func() error {
-		return serveHTTP(ctx, l, g, g.log, func() {
+		return serveHTTP(ctx, l, g, g.connections, g.log, func() {
 			g.draining.Store(true)
 			time.Sleep(delay)
 		})
@@ -307,9 +313,13 @@ func (g *gateway) serve(ctx context.Context, l net.Listener, delay time.Duration
 
 // serveHTTP serves with the limits that every listener has. When ctx ends it runs
 // onStop, then takes no more and lets requests under way finish.
-func serveHTTP(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger, onStop func()) error {
+// At most so many connections are open at a time: see connections.
+func serveHTTP(ctx context.Context, l net.Listener, h http.Handler, most int, log *slog.Logger, onStop func()) error {
+	open := newConnections(most)
 	server := &http.Server{
-		Handler:           h,
+		Handler:           open.handler(h),
+		ConnContext:       open.context,
+		ConnState:         open.changed,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       15 * time.Second,
 		WriteTimeout:      30 * time.Second,

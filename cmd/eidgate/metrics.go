@@ -17,6 +17,9 @@ import (
 	"eidgate/telemetry"
 )
 
+// monitorConnections is how many may read the metrics at a time.
+const monitorConnections = 16
+
 // metricsAnywhere lets the system choose a free port of loopback.
 const metricsAnywhere = "127.0.0.1:0"
 
@@ -48,7 +51,7 @@ func (g *gateway) openMonitor(ctx context.Context, cfg *config.Config) error {
 
 // serve answers until ctx ends and for delay longer, as the public listener does.
 func (m *monitor) serve(ctx context.Context, delay time.Duration) error {
-	return serveHTTP(ctx, m.listener, m.handler, m.log, func() { time.Sleep(delay) })
+	return serveHTTP(ctx, m.listener, m.handler, monitorConnections, m.log, func() { time.Sleep(delay) })
 }
 
 // address is where the metrics are, or off.

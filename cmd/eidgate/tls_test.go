@@ -108,7 +108,7 @@ func startTLS(t *testing.T, key crypto.Signer, every time.Duration) *tlsServer {
 	var running sync.WaitGroup
 	running.Go(func() {
 		h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.Proto) })
-		if err := serveHTTP(ctx, s.cert.listen(l), h, slog.New(slog.DiscardHandler), func() {}); err != nil {
+		if err := serveHTTP(ctx, s.cert.listen(l), h, 64, slog.New(slog.DiscardHandler), func() {}); err != nil {
 			t.Errorf("serveHTTP() = %v", err)
 		}
 	})

@@ -24,7 +24,7 @@ var (
 	ErrMismatch = errors.New("password does not match")
 	// ErrUnusable: the text is empty or longer than MaxPassword.
 	ErrUnusable = errors.New("password empty or too long")
-	// ErrBusy: no place in the pool became free in time; nothing was evaluated.
+	// ErrBusy: there was no room; nothing was evaluated.
 	ErrBusy = errors.New("too many evaluations under way")
 )
 
@@ -35,38 +35,47 @@ const MaxPassword = 1024
 // Passwords hashes and verifies with argon2id at the cost that OWASP's Password
 // Storage Cheat Sheet gives: 19 MiB, two passes, one lane. It is safe for
 // concurrent use; a pool bounds how many evaluations run at a time and with them
-// the memory in use.
+// the memory in use, an admission before it how many wait.
 type Passwords struct {
 	swapper     *passwap.Swapper
+	admission   *admission
 	running     chan struct{}
 	decoy       string
 	evaluations atomic.Uint64
 }
 
-// NewPasswords makes a verifier that runs at most limit evaluations at a time;
-// zero means one per processor.
+// NewPasswords makes a verifier that runs at most limit evaluations at a time.
+// Zero means one per processor but one, which answers everybody else meanwhile.
 func NewPasswords(limit int) (*Passwords, error) {
 	if limit < 0 {
 		return nil, fmt.Errorf("password evaluations at a time: %d is negative", limit)
 	}
 	if limit == 0 {
-		limit = runtime.GOMAXPROCS(0)
+		limit = max(runtime.GOMAXPROCS(0)-1, 1)
 	}
 	hasher := argon2.NewArgon2id(argon2.Params{Memory: 19 << 10, Time: 2, Threads: 1, KeyLen: 32, SaltLen: 16}, nil)
+	start := time.Now() // measures this machine: no clock that is given could
 	decoy, err := hasher.Hash("")
 	if err != nil {
 		return nil, fmt.Errorf("hashing the decoy: %w", err)
 	}
 	return &Passwords{
-		swapper: passwap.NewSwapper(hasher),
-		running: make(chan struct{}, limit),
-		decoy:   decoy,
+		swapper:   passwap.NewSwapper(hasher),
+		admission: newAdmission(limit, time.Since(start)),
+		running:   make(chan struct{}, limit),
+		decoy:     decoy,
 	}, nil
 }
 
+// Admit takes a place in the queue for one evaluation by Verify or Dummy, before
+// the guess is counted. It returns ErrBusy at once where there is no room, or
+// where who has its share of it already: a name such as a counter's, hidden.
+// leave gives the place back and may be called again.
+func (p *Passwords) Admit(who string) (leave func(), err error) { return p.admission.enter(who) }
+
 // Hash makes the hash to store for a password. It returns ErrUnusable for a
-// text that no password may be, and the context's error when the pool stayed
-// busy for too long.
+// text that no password may be, and ErrBusy or the context's error when the pool
+// stayed busy for too long.
 func (p *Passwords) Hash(ctx context.Context, password eid.Secret) (string, error) {
 	text, ok := prepare(password)
 	if !ok {
@@ -122,7 +131,9 @@ func (p *Passwords) evaluate(ctx context.Context, hash, text string) (updated st
 	}
 	defer release()
 	p.evaluations.Add(1)
+	start := time.Now()
 	updated, err = p.swapper.Verify(hash, text)
+	p.admission.measured(time.Since(start))
 	switch {
 	case errors.Is(err, passwap.ErrPasswordMismatch):
 		return "", ErrMismatch
@@ -132,8 +143,9 @@ func (p *Passwords) evaluate(ctx context.Context, hash, text string) (updated st
 	return updated, nil
 }
 
-// maxWait bounds the wait for a place in the pool.
-const maxWait = 2 * time.Second
+// maxWait bounds the wait for a place in the pool, should the admission have
+// taken the work for cheaper than it is.
+const maxWait = 5 * time.Second
 
 // acquire waits for a place in the pool.
 func (p *Passwords) acquire(ctx context.Context) (release func(), err error) {

@@ -104,6 +104,10 @@ func (f *fakeState) Apply(_ context.Context, slot string, ops ...store.Op) ([]st
 			if r.OK = f.values[key] == nil; r.OK {
 				f.values[key] = bytes.Clone(op.Value)
 			}
+		case store.OpUncount:
+			if _, r.OK = f.counts[key]; r.OK {
+				f.counts[key] = max(f.counts[key]-op.Limit, 0)
+			}
 		case store.OpDelete:
 			_, r.OK = f.counts[key]
 			delete(f.counts, key)
@@ -111,7 +115,7 @@ func (f *fakeState) Apply(_ context.Context, slot string, ops ...store.Op) ([]st
 			return nil, errors.New("operation unknown to the fake")
 		}
 		results = append(results, r)
-		if !r.OK && op.Kind != store.OpDelete {
+		if !r.OK && op.Kind != store.OpDelete && op.Kind != store.OpUncount {
 			break
 		}
 	}

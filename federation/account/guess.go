@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -18,17 +17,21 @@ import (
 
 // guesses is the counter of evaluated guesses at one secret.
 type guesses struct {
-	state  store.State
-	slot   string
-	key    string
-	limit  int64
-	window time.Duration
+	s    *Source
+	slot string
+	key  string
 }
 
 // guessesAtPassword counts by the canonical number, known or not, so that every
-// spelling meets the same counter and an unknown number the same limit.
-func (s *Source) guessesAtPassword(id eid.Identifier) guesses {
-	return s.guesses(s.slot("number", id.Canonical()), "password")
+// spelling meets the same counter and an unknown number the same limit. A device
+// that was signed in with before counts for itself: strangers cannot use up the
+// guesses of its holder.
+func (s *Source) guessesAtPassword(number string, from device) guesses {
+	key := "password"
+	if from.name != "" {
+		key += "." + from.name
+	}
+	return guesses{s, number, key}
 }
 
 // guessesAtCode counts apart for a step-up: who knows a password and guesses at
@@ -38,36 +41,29 @@ func (s *Source) guessesAtCode(m memory) guesses {
 	if m.PasswordAt.IsZero() {
 		key = "code.stepup"
 	}
-	return s.guesses(s.slot("account", string(m.Account)), key)
+	return guesses{s, s.slot("account", string(m.Account)), key}
 }
 
-func (s *Source) guesses(slot, key string) guesses {
-	return guesses{state: s.d.State, slot: slot, key: key, limit: s.cfg.Guesses, window: s.cfg.Window}
-}
-
-// count takes one guess out of the window before it is evaluated. It returns
+// count takes one guess out of the window before it is evaluated, and returns
+// how many the window has had, this one included. It returns
 // federation.ThrottledError when none is left.
-func (g guesses) count(ctx context.Context, now time.Time) error {
-	results, err := g.state.Apply(ctx, g.slot, store.Count(g.key, g.limit, g.window))
+func (g guesses) count(ctx context.Context, now time.Time) (tries int64, err error) {
+	results, err := g.s.d.State.Apply(ctx, g.slot, store.Count(g.key, g.s.cfg.Guesses, g.s.cfg.Window))
 	if err != nil {
-		return fmt.Errorf("counting a guess: %w", err)
+		return 0, fmt.Errorf("counting a guess: %w", err)
 	}
 	if len(results) != 1 {
-		return fmt.Errorf("counting a guess: %d results: %w", len(results), store.ErrUnavailable)
+		return 0, fmt.Errorf("counting a guess: %d results: %w", len(results), store.ErrUnavailable)
 	}
 	if !results[0].OK {
-		left := results[0].Left
-		if left <= 0 || left > g.window {
-			left = g.window
-		}
-		return &federation.ThrottledError{Until: now.Add(left)}
+		return 0, g.s.throttled(results[0], now)
 	}
-	return nil
+	return results[0].N, nil
 }
 
 // forget ends the window after a right secret.
 func (g guesses) forget(ctx context.Context) error {
-	if _, err := g.state.Apply(ctx, g.slot, store.Delete(g.key)); err != nil {
+	if _, err := g.s.d.State.Apply(ctx, g.slot, store.Delete(g.key)); err != nil {
 		return fmt.Errorf("resetting guesses: %w", err)
 	}
 	return nil
@@ -86,10 +82,13 @@ func (s *Source) useStep(ctx context.Context, id eid.AccountID, step int64) (ok 
 }
 
 // slot names the state of one number or account without telling which.
-func (s *Source) slot(kind, name string) string {
+func (s *Source) slot(kind, name string) string { return "signin." + encode(s.name(kind, name)) }
+
+// name hides what a counter is of.
+func (s *Source) name(kind, name string) []byte {
 	mac := hmac.New(sha256.New, s.d.Key)
 	mac.Write([]byte("eidgate account slot\x00" + kind + "\x00" + name))
-	return "signin." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+	return mac.Sum(nil)
 }
 
 // countUnknown counts evaluated guesses at numbers that nobody has.

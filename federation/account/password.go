@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"eidgate/eid"
@@ -31,8 +32,13 @@ func (s *Source) finishPassword(ctx context.Context, req federation.Request, val
 	}
 
 	id := eid.IdentifierOf(number)
-	guesses := s.guessesAtPassword(id)
-	if err := guesses.count(ctx, req.Now); err != nil {
+	try := s.tryAt(id, password, req)
+	leave, err := s.d.Passwords.Admit(try.guesses.slot + try.guesses.key)
+	if err != nil {
+		return federation.Step{}, busy(passwordForm(number.Reveal(), federation.ProblemBusy), err)
+	}
+	defer leave()
+	if err := try.count(ctx, req.Now); err != nil {
 		return federation.Step{}, err
 	}
 	acct, err := s.d.Accounts.AccountByIdentifier(ctx, id)
@@ -40,6 +46,10 @@ func (s *Source) finishPassword(ctx context.Context, req federation.Request, val
 		return federation.Step{}, fmt.Errorf("finding the account: %w", err)
 	}
 	right, err := s.verify(ctx, acct.ID, password)
+	leave()
+	if errors.Is(err, credential.ErrBusy) {
+		return federation.Step{}, busy(passwordForm(number.Reveal(), federation.ProblemBusy), err)
+	}
 	if err != nil {
 		return federation.Step{}, err
 	}
@@ -49,16 +59,16 @@ func (s *Source) finishPassword(ctx context.Context, req federation.Request, val
 		}
 		return passwordForm(number.Reveal(), federation.ProblemWrongCredentials), nil
 	}
-	if err := guesses.forget(ctx); err != nil {
+	if err := try.forgive(ctx); err != nil {
 		return federation.Step{}, err
 	}
 
-	m := memory{Account: acct.ID, PasswordAt: req.Now}
+	m := memory{Account: acct.ID, Number: try.guesses.slot, PasswordAt: req.Now}
 	// Nothing is gained by asking a code of somebody who will be refused.
 	if req.Level >= eid.Level2 && acct.Has(eid.OneTimeCode) && acct.Usable() == nil {
 		return codeForm(m, "")
 	}
-	return assertion(m.Account, req, eid.Password), nil
+	return s.assertion(m, req, eid.Password), nil
 }
 
 // verify evaluates exactly one password. An empty id is nobody's: the look-up of
@@ -73,14 +83,14 @@ func (s *Source) verify(ctx context.Context, id eid.AccountID, password eid.Secr
 		if errors.Is(err, credential.ErrMismatch) {
 			return false, nil
 		}
-		return false, notVerified(err)
+		return false, fmt.Errorf("verifying a password: %w", err)
 	}
 	updated, err := s.d.Passwords.Verify(ctx, hash, password)
 	switch {
 	case errors.Is(err, credential.ErrMismatch):
 		return false, nil
 	case err != nil:
-		return false, notVerified(err)
+		return false, fmt.Errorf("verifying a password: %w", err)
 	}
 	if updated != "" && s.d.Rehasher != nil {
 		if err := s.d.Rehasher.Rehash(ctx, id, hash, updated); err != nil {
@@ -90,11 +100,52 @@ func (s *Source) verify(ctx context.Context, id eid.AccountID, password eid.Secr
 	return true, nil
 }
 
-func notVerified(err error) error {
+// busy asks for the same form again, since nothing was evaluated.
+func busy(again federation.Step, err error) error {
 	if errors.Is(err, credential.ErrBusy) {
-		return fmt.Errorf("verifying a password: %w: %w", federation.ErrBusy, err)
+		return &federation.BusyError{Form: again.Form}
 	}
 	return fmt.Errorf("verifying a password: %w", err)
+}
+
+// try is one password from one browser, with what it counts against.
+type try struct {
+	guesses guesses
+	crowd   *crowd // nil for a device that its holder signed in with before
+	tries   int64
+}
+
+func (s *Source) tryAt(id eid.Identifier, password eid.Secret, req federation.Request) *try {
+	number := s.slot("number", id.Canonical())
+	from := s.deviceOf(req.Device, number, req.Now)
+	t := &try{guesses: s.guessesAtPassword(number, from)}
+	if from.name == "" {
+		c := s.crowdOf(req.Address, password)
+		t.crowd = &c
+	}
+	return t
+}
+
+// count counts the try everywhere before it is evaluated. The crowd comes first:
+// what it refuses takes nobody's guesses, and gives no credit later.
+func (t *try) count(ctx context.Context, now time.Time) (err error) {
+	if t.crowd != nil {
+		if err := t.crowd.count(ctx, now); err != nil {
+			return err
+		}
+	}
+	t.tries, err = t.guesses.count(ctx, now)
+	return err
+}
+
+// forgive takes the try back everywhere: it was no guess.
+func (t *try) forgive(ctx context.Context) error {
+	if t.crowd != nil {
+		if err := t.crowd.forgive(ctx, t.tries); err != nil {
+			return err
+		}
+	}
+	return t.guesses.forget(ctx)
 }
 
 // again is what of a malformed number is shown again.
@@ -105,17 +156,21 @@ func again(typed string) string {
 	return typed
 }
 
-// assertion states what was proved. What the methods carry is decided in one
-// place, credential.Carries.
-func assertion(id eid.AccountID, req federation.Request, factors ...eid.Factor) federation.Step {
+// assertion states what was proved, and marks the browser where a password was
+// part of it. What the methods carry is decided in one place, credential.Carries.
+func (s *Source) assertion(m memory, req federation.Request, factors ...eid.Factor) federation.Step {
 	methods := make([]string, len(factors))
 	for i, f := range factors {
 		methods[i] = string(f)
 	}
-	return federation.Step{Assertion: &federation.Assertion{
-		Account: id,
+	step := federation.Step{Assertion: &federation.Assertion{
+		Account: m.Account,
 		Level:   credential.Carries(methods),
 		Methods: methods,
 		At:      req.Now,
 	}}
+	if m.Number != "" {
+		step.Device = s.withMark(req.Device, m.Number, req.Now)
+	}
+	return step
 }

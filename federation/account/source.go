@@ -26,6 +26,9 @@ type Accounts interface {
 
 // Passwords verifies passwords. Dummy does the same work and never matches.
 type Passwords interface {
+	// Admit takes a place for one of them before the guess is counted. It returns
+	// credential.ErrBusy at once where there is none for who.
+	Admit(who string) (leave func(), err error)
 	Verify(ctx context.Context, hash string, password eid.Secret) (updated string, err error)
 	Dummy(ctx context.Context, password eid.Secret) error
 }
@@ -51,6 +54,15 @@ type Config struct {
 	// Window is the time that guesses are counted over. Default 15 min, from 1
 	// min to 24 h.
 	Window time.Duration
+	// SecretFailures is how often one password may fail in a Window, whatever the
+	// numbers. Default 20.
+	SecretFailures int64
+	// AddressFailures and NetworkFailures are how many passwords may fail in a
+	// Window from one address (a /64 of IPv6) and from the network around it (a
+	// /24, or a /48). They count browsers only that were not signed in with
+	// before, and what succeeds is taken back, so that a village behind one
+	// address may sign in together. Default 300 and 3000.
+	AddressFailures, NetworkFailures int64
 }
 
 // Deps are what a Source works with. All are needed but Rehasher.
@@ -82,12 +94,24 @@ func New(cfg Config, d Deps) (*Source, error) {
 	if cfg.Window == 0 {
 		cfg.Window = 15 * time.Minute
 	}
+	if cfg.SecretFailures == 0 {
+		cfg.SecretFailures = 20
+	}
+	if cfg.AddressFailures == 0 {
+		cfg.AddressFailures = 300
+	}
+	if cfg.NetworkFailures == 0 {
+		cfg.NetworkFailures = 3000
+	}
 	var errs []error
 	if cfg.Guesses < 1 || cfg.Guesses > 20 {
 		errs = append(errs, fmt.Errorf("guesses %d: want 1 to 20", cfg.Guesses))
 	}
 	if cfg.Window < time.Minute || cfg.Window > 24*time.Hour {
 		errs = append(errs, fmt.Errorf("window %v: want 1 min to 24 h", cfg.Window))
+	}
+	if min(cfg.SecretFailures, cfg.AddressFailures, cfg.NetworkFailures) < 1 {
+		errs = append(errs, errors.New("failures of a password, an address and a network: each must be at least 1"))
 	}
 	if len(d.Key) != 32 {
 		errs = append(errs, fmt.Errorf("key: %d bytes, want 32", len(d.Key)))
@@ -106,6 +130,8 @@ func New(cfg Config, d Deps) (*Source, error) {
 type memory struct {
 	// Account is whose code is awaited.
 	Account eid.AccountID `json:"account,omitempty"`
+	// Number is the hidden name of the number that was typed with the password.
+	Number string `json:"number,omitempty"`
 	// PasswordAt is when that account's password was right; zero where the
 	// code alone is wanted, to raise the proof of a living session.
 	PasswordAt time.Time `json:"password_at,omitzero"`

@@ -145,6 +145,10 @@ func TestRightPassword(t *testing.T) {
 			}
 			want := federation.Step{Assertion: &federation.Assertion{
 				Account: tt.want, Level: eid.Level1, Methods: []string{"pwd"}, At: b.now}}
+			if step.Device == "" || strings.Contains(step.Device, tt.number) {
+				t.Errorf("Device = %q, want a mark that tells no number", step.Device)
+			}
+			step.Device = ""
 			if diff := cmp.Diff(step, want); diff != "" {
 				t.Errorf("Finish() (-got +want):\n%s", diff)
 			}

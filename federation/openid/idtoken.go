@@ -61,7 +61,7 @@ func (s *Source) verify(ctx context.Context, raw, accessToken string, m memory, 
 	}
 	provider, err := s.metadata.Get(ctx)
 	if err != nil {
-		return idToken{}, err
+		return idToken{}, down(err)
 	}
 	signed, err := jose.ParseSignedCompact(raw, provider.algs)
 	if err != nil || len(signed.Signatures) != 1 {
@@ -71,7 +71,7 @@ func (s *Source) verify(ctx context.Context, raw, accessToken string, m memory, 
 	alg := jose.SignatureAlgorithm(header.Algorithm)
 	keys, err := s.keys.Find(ctx, header.KeyID, alg)
 	if err != nil {
-		return idToken{}, err
+		return idToken{}, down(err)
 	}
 	payload, err := verifySignature(signed, keys)
 	if err != nil {

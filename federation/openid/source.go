@@ -98,7 +98,7 @@ type memory struct {
 func (s *Source) Begin(ctx context.Context, req federation.Request) (federation.Step, error) {
 	provider, err := s.metadata.Get(ctx)
 	if err != nil {
-		return federation.Step{}, err
+		return federation.Step{}, down(err)
 	}
 	state := sha256.Sum256([]byte(req.State))
 	m := memory{
@@ -132,7 +132,7 @@ func (s *Source) Finish(ctx context.Context, req federation.Request, reply feder
 	}
 	provider, err := s.metadata.Get(ctx)
 	if err != nil {
-		return federation.Step{}, err
+		return federation.Step{}, down(err)
 	}
 	code, err := answer(reply.Values, m, provider)
 	if err != nil {
@@ -214,13 +214,19 @@ func (s *Source) exchange(ctx context.Context, provider metadata, m memory, code
 	switch {
 	case err == nil:
 		return token, nil
-	case errors.As(err, &refused):
+	case errors.As(err, &refused) && refused.Response.StatusCode < http.StatusInternalServerError && refused.Response.StatusCode >= http.StatusBadRequest:
+		// The code may be one that a browser made up.
 		return nil, fmt.Errorf("redeeming the code: status %d", refused.Response.StatusCode)
+	case errors.As(err, &refused):
+		return nil, down(fmt.Errorf("redeeming the code: status %d", refused.Response.StatusCode))
 	case errors.As(err, &unreached):
-		return nil, fmt.Errorf("redeeming the code: %w", unreached.Err)
+		return nil, down(fmt.Errorf("redeeming the code: %w", unreached.Err))
 	}
-	return nil, errors.New("redeeming the code: unreadable answer")
+	return nil, down(errors.New("redeeming the code: unreadable answer"))
 }
+
+// down says that it was the provider that failed.
+func down(err error) error { return fmt.Errorf("%w: %w", federation.ErrDown, err) }
 
 func (s *Source) client(provider metadata, m memory) *oauth2.Config {
 	return &oauth2.Config{

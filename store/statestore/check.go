@@ -37,9 +37,12 @@ func checkOp(op store.Op) error {
 		if err := checkKey("new key", op.To); err != nil {
 			return err
 		}
-	case store.OpCount:
+	case store.OpCount, store.OpUncount:
 		if op.Limit < 1 {
 			return errors.New("limit below 1")
+		}
+		if op.Kind == store.OpUncount {
+			return nil
 		}
 	default:
 		return fmt.Errorf("unknown kind %d", op.Kind)

@@ -1,0 +1,70 @@
+package provider
+
+import (
+	"fmt"
+	"testing"
+	"time"
+)
+
+func TestAdmissionShares(t *testing.T) {
+	a := newAdmission(16)
+	enter := func(stranger bool) (n int) {
+		for range 100 {
+			if a.enter(stranger) {
+				n++
+			}
+		}
+		return n
+	}
+	if n := enter(true); n != 4 {
+		t.Errorf("strangers have %d of 16 places, want 4", n)
+	}
+	if n := enter(false); n != 12 {
+		t.Errorf("the others have %d places beside them, want 12", n)
+	}
+	if a.enter(true) || a.enter(false) {
+		t.Error("there is room where every place is taken")
+	}
+	a.leave(true)
+	if !a.enter(false) || a.enter(true) {
+		t.Error("a place that a stranger left is not for others")
+	}
+	if running, shed := a.running.Load(), a.shed.Load(); running != 16 || shed != 96+88+2+1 {
+		t.Errorf("running %d, shed %d, want 16, 187", running, shed)
+	}
+}
+
+func TestBeginnings(t *testing.T) {
+	now := time.Unix(1_700_000_000, 0)
+	b := newBeginnings(1000, time.Minute, func() time.Time { return now })
+	take := func(n int, who string, signedIn bool) (taken int) {
+		for range n {
+			if b.take(who, signedIn) {
+				taken++
+			}
+		}
+		return taken
+	}
+	if n := take(2000, "village", false); n != 500 {
+		t.Errorf("one address begins %d logins, want half of them", n)
+	}
+	if n := take(50, "home", false); n != 10 {
+		t.Errorf("an address under pressure begins %d, want a hundredth", n)
+	}
+	for i := range 1000 {
+		take(10, fmt.Sprint("bot ", i), false)
+	}
+	if n, _ := b.load(); n != 750 {
+		t.Errorf("strangers began %d, want three quarters", n)
+	}
+	if n := take(50, "session", true); n != 10 {
+		t.Errorf("a holder who is signed in begins %d, want a hundredth", n)
+	}
+	if len(b.of) > b.most {
+		t.Errorf("%d names are kept, want %d at most", len(b.of), b.most)
+	}
+	now = now.Add(time.Minute)
+	if n := take(50, "home", false); n != 50 {
+		t.Errorf("in the next window %d begin, want all", n)
+	}
+}
