@@ -16,7 +16,9 @@ import (
 type Client struct {
 	ID   string `koanf:"id"`
 	Name string `koanf:"name"` // shown to holders
-	URL  string `koanf:"url"`  // where holders go back to
+	// NameEN is the name on pages in English; empty shows Name there.
+	NameEN string `koanf:"name_en"`
+	URL    string `koanf:"url"` // where holders go back to
 	// Tier is national, ministry, province or other (Decision 34/2021, Art. 13).
 	Tier       string `koanf:"tier"`
 	AuthMethod string `koanf:"auth_method"` // client_secret_basic, client_secret_post, private_key_jwt or none
@@ -77,6 +79,7 @@ func (cl *Client) relyingParty() eid.RelyingParty {
 	return eid.RelyingParty{
 		ID:           cl.ID,
 		Name:         cl.Name,
+		NameEN:       cl.NameEN,
 		URL:          cl.URL,
 		Tier:         cl.Tier,
 		AuthMethod:   eid.AuthMethod(cl.AuthMethod),
@@ -128,6 +131,7 @@ func (c *Config) checkClients(f *faults) {
 		}
 		checkID(f, member(at, "id"), cl.ID, clientID, seen)
 		checkLabel(f, member(at, "name"), cl.Name)
+		checkLine(f, member(at, "name_en"), cl.NameEN, maxLabel)
 		if cl.URL == "" {
 			f.add(member(at, "url"), "missing", "the portal's own address")
 		} else {

@@ -18,6 +18,7 @@ type Source struct {
 	ID       string `koanf:"id"`
 	Kind     string `koanf:"kind"`     // account or openid
 	Name     string `koanf:"name"`     // shown to holders
+	NameEN   string `koanf:"name_en"`  // on pages in English; empty shows Name
 	Provider string `koanf:"provider"` // labels every assertion
 	Window   Window `koanf:"window"`
 	// MayAssert are the levels it is trusted to state.
@@ -84,6 +85,7 @@ func (c *Config) FederationSources() ([]eid.Source, error) {
 			ID:           s.ID,
 			Kind:         s.Kind,
 			Name:         s.Name,
+			NameEN:       s.NameEN,
 			Provider:     s.Provider,
 			Window:       s.window(),
 			MayAssert:    slices.Clone(s.MayAssert),
@@ -147,6 +149,7 @@ func (c *Config) checkSources(f *faults) {
 		checkID(f, member(at, "id"), s.ID, sourceID, seen)
 		checkChoice(f, member(at, "kind"), s.Kind, true, "account", "openid")
 		checkLabel(f, member(at, "name"), s.Name)
+		checkLine(f, member(at, "name_en"), s.NameEN, maxLabel)
 		checkLabel(f, member(at, "provider"), s.Provider)
 		if w := s.window(); !w.Until.IsZero() && !w.Until.After(w.From) {
 			f.add(member(member(at, "window"), "until"), "not after window.from", "a later date; the window is half-open")

@@ -161,6 +161,7 @@ func (p *Provider) callback(c *gin.Context) {
 		return
 	}
 	note(c, "client", f.login.Request.Client)
+	speak(c, f.login.Request.Locales)
 	id := c.Param("source")
 	if f.login.Source != id || f.login.Step == nil || !equalText(f.login.Step.State, hashText(state)) {
 		p.pageError(c, http.StatusBadRequest, web.ErrorExpired, "state")
@@ -188,7 +189,7 @@ func (p *Provider) believe(c *gin.Context, f *flow, src eid.Source, a federation
 	}
 	account, link, err := p.holderOf(ctx, src, a)
 	if errors.Is(err, eid.ErrNotFound) {
-		p.endWith(c, f, refusal{Reason: reasonNotLinked, Source: src.Name})
+		p.endWith(c, f, refusal{Reason: reasonNotLinked, Source: src.ID})
 		return
 	}
 	if err != nil {
@@ -261,7 +262,7 @@ func (p *Provider) sourceFailed(c *gin.Context, f *flow, id string, err error) {
 	case errors.As(err, &throttled):
 		p.showRefused(c, f, refusal{Reason: reasonTryLater, Until: throttled.Until})
 	case errors.Is(err, federation.ErrWindowClosed):
-		p.endWith(c, f, refusal{Reason: reasonSourceEnded, Source: p.nameOf(ctx, id)})
+		p.endWith(c, f, refusal{Reason: reasonSourceEnded, Source: id})
 	case errors.Is(err, federation.ErrUntrusted):
 		entry := eid.AuditEntry{At: p.deps.Now(), Actor: "system", Action: eid.ActionSourceDistrust,
 			Client: f.login.Request.Client, Ref: ref(c), Detail: detail(map[string]any{"source": id})}
@@ -269,7 +270,7 @@ func (p *Provider) sourceFailed(c *gin.Context, f *flow, id string, err error) {
 			p.fail(c, f, err)
 			return
 		}
-		p.endWith(c, f, refusal{Reason: reasonUntrusted, Source: p.nameOf(ctx, id)})
+		p.endWith(c, f, refusal{Reason: reasonUntrusted, Source: id})
 	default:
 		// Declined at the source, or the source is away: choose again.
 		f.login.Step, f.login.Source, f.login.Failed = nil, "", id
@@ -279,19 +280,6 @@ func (p *Provider) sourceFailed(c *gin.Context, f *flow, id string, err error) {
 		}
 		p.toLogin(c, f)
 	}
-}
-
-func (p *Provider) nameOf(ctx context.Context, id string) string {
-	policies, err := p.deps.Sources.Policies(ctx)
-	if err != nil {
-		return ""
-	}
-	for _, src := range policies {
-		if src.ID == id {
-			return src.Name
-		}
-	}
-	return ""
 }
 
 // detail writes the detail of an audit row.
