@@ -171,7 +171,7 @@ func TestStepsAreCounted(t *testing.T) {
 
 // Words that people who sign in never see, and forms of address that exclude or
 // are too familiar.
-var banned = regexp.MustCompile(`(?i)(^|[^\pL\pN])(oidc|oauth|openid|sso|idp|saml|token|acr|amr|session|redirect|federation|bạn|ông|bà|công dân|mức độ)([^\pL\pN]|$)`)
+var banned = regexp.MustCompile(`(?i)(^|[^\pL\pN])(oidc|oauth|openid|sso|idp|saml|tokens?|acr|amr|sessions?|redirect\pL*|federat\pL*|identity providers?|phiên|chuyển hướng|mã thông báo|liên đoàn|nhà cung cấp danh tính|bạn|ông|bà|công dân|mức độ)([^\pL\pN]|$)`)
 
 func TestBannedWords(t *testing.T) {
 	for lang, texts := range messages(t) {
@@ -181,6 +181,50 @@ func TestBannedWords(t *testing.T) {
 					t.Errorf("%s: %s says %q", lang, id, word)
 				}
 			}
+		}
+	}
+}
+
+// TestMessagesHoldNoMarkup: say puts them on the page as they are.
+func TestMessagesHoldNoMarkup(t *testing.T) {
+	for lang, texts := range messages(t) {
+		for id, forms := range texts {
+			for _, text := range forms {
+				if plain := action.ReplaceAllString(text, ""); strings.ContainsAny(plain, "<>&\"\\") {
+					t.Errorf("%s: %s holds markup: %q", lang, id, text)
+				}
+			}
+		}
+	}
+}
+
+// TestRefusalsHaveFourParts: what, why, the next step and the reference, in every
+// language.
+func TestRefusalsHaveFourParts(t *testing.T) {
+	p := newPages(t)
+	common := Common{Ref: "K7QF-2M9D"}
+	for _, lang := range served() {
+		c := catalogueOf(t, lang)
+		check := func(id, title string, data content) {
+			body := render(p, Page{Name: data.page(), Language: lang, Data: data}).Body.String()
+			for _, part := range []string{title, id + ".why", id + ".step1"} {
+				text, err := c.text(part, "Source", "", "Date", "", "Clock", "", "When", "", "Others", false)
+				if err != nil || !strings.Contains(body, text) {
+					t.Errorf("%s: page lacks %s %q, %v", lang, part, text, err)
+				}
+			}
+			if !strings.Contains(body, "<strong>K7QF-2M9D</strong>") {
+				t.Errorf("%s: %s lacks the reference", lang, id)
+			}
+		}
+		for _, reason := range RefusedReasons() {
+			check("refused."+reason, "refused."+reason+".title", RefusedData{Common: common, Reason: reason})
+		}
+		for _, reason := range eid.LockReasons() {
+			check("locked."+string(reason), "locked.title", LockedData{Common: common, Reason: reason})
+		}
+		for _, kind := range ErrorKinds() {
+			check("error."+kind, "error."+kind+".title", ErrorData{Common: common, Kind: kind})
 		}
 	}
 }
