@@ -49,9 +49,13 @@ func loadCatalogue(name string) (*catalogue, error) {
 	if err != nil {
 		return nil, fmt.Errorf("parsing %s: %w", name, err)
 	}
+	return newCatalogue(file)
+}
+
+func newCatalogue(file *i18n.MessageFile) (*catalogue, error) {
 	bundle := i18n.NewBundle(file.Tag)
 	if err := bundle.AddMessages(file.Tag, file.Messages...); err != nil {
-		return nil, fmt.Errorf("parsing %s: %w", name, err)
+		return nil, fmt.Errorf("parsing messages in %s: %w", file.Tag, err)
 	}
 	c := &catalogue{
 		tag:       file.Tag,
