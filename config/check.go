@@ -138,13 +138,16 @@ func checkValue(f *faults, path, value string) {
 	}
 }
 
+// maxLabel is the longest name that people read, in characters.
+const maxLabel = 120
+
 // checkLabel accepts a name that people read.
 func checkLabel(f *faults, path, label string) {
 	if strings.TrimSpace(label) == "" {
 		f.add(path, "missing", "a name as people read it")
 		return
 	}
-	checkLine(f, path, label, 120)
+	checkLine(f, path, label, maxLabel)
 }
 
 // checkLine accepts a line of text of at most so many characters.

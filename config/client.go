@@ -16,7 +16,9 @@ import (
 type Client struct {
 	ID   string `koanf:"id"`   // its client_id, which never changes
 	Name string `koanf:"name"` // its name as holders read it
-	URL  string `koanf:"url"`  // the portal's own address, where holders go back to
+	// Its name on pages in English; without it, name.
+	NameEN string `koanf:"name_en"`
+	URL    string `koanf:"url"` // the portal's own address, where holders go back to
 	// Who runs it (Decision 34/2021, Art. 13).
 	Tier string `koanf:"tier"`
 	// How it authenticates: by this method and no other.
@@ -83,6 +85,7 @@ func (cl *Client) relyingParty() eid.RelyingParty {
 	return eid.RelyingParty{
 		ID:           cl.ID,
 		Name:         cl.Name,
+		NameEN:       cl.NameEN,
 		URL:          cl.URL,
 		Tier:         cl.Tier,
 		AuthMethod:   eid.AuthMethod(cl.AuthMethod),
@@ -134,6 +137,7 @@ func (c *Config) checkClients(f *faults) {
 		}
 		checkID(f, member(at, "id"), cl.ID, clientID, seen)
 		checkLabel(f, member(at, "name"), cl.Name)
+		checkLine(f, member(at, "name_en"), cl.NameEN, maxLabel)
 		if cl.URL == "" {
 			f.add(member(at, "url"), "missing", "the portal's own address")
 		} else {

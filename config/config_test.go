@@ -107,6 +107,7 @@ func TestRelyingParties(t *testing.T) {
 	want := []eid.RelyingParty{{
 		ID:         "cong-dvc-dien-bien",
 		Name:       "Cổng dịch vụ công tỉnh Điện Biên",
+		NameEN:     "Điện Biên public services portal",
 		URL:        "https://dichvucong.dienbien.example.vn/",
 		Tier:       "province",
 		AuthMethod: eid.AuthSecretBasic,
@@ -123,7 +124,10 @@ func TestRelyingParties(t *testing.T) {
 		},
 		Sources: []string{"tai-khoan", "dinh-danh-cu"},
 		Refresh: true,
-		Consent: eid.Consent{Purpose: "Giải quyết thủ tục hành chính trực tuyến", LegalBasis: "Nghị định 61/2018/NĐ-CP (ví dụ)"},
+		Consent: eid.Consent{
+			Purpose: "Giải quyết thủ tục hành chính trực tuyến", PurposeEN: "Handling administrative procedures online",
+			LegalBasis: "Nghị định 61/2018/NĐ-CP (ví dụ)", LegalBasisEN: "Decree 61/2018/NĐ-CP (example)",
+		},
 		Logout: eid.Logout{
 			PostLogoutRedirectURIs: []string{"https://dichvucong.dienbien.example.vn/"},
 			BackchannelURI:         "https://dichvucong.dienbien.example.vn/oidc/backchannel",

@@ -11,10 +11,13 @@ import (
 
 // Consent says what a client's use of a holder's data rests on.
 type Consent struct {
-	Purpose string `koanf:"purpose"` // what the data is for, shown to holders
+	Purpose   string `koanf:"purpose"`    // what the data is for, shown to holders
+	PurposeEN string `koanf:"purpose_en"` // purpose on pages in English; without it, purpose
 	// Replaces the holder's consent at an administrative portal; the page then
 	// informs (Decree 13/2023, Art. 17).
 	LegalBasis string `koanf:"legal_basis"`
+	// legal_basis on pages in English; without it, legal_basis.
+	LegalBasisEN string `koanf:"legal_basis_en"`
 }
 
 // Logout says how a client is told that a session ended, and where holders may
@@ -119,9 +122,19 @@ const maxPurpose = 300
 func (cl *Client) checkConsent(f *faults, at string) {
 	at = member(at, "consent")
 	checkLine(f, member(at, "purpose"), cl.Consent.Purpose, maxPurpose)
+	checkTranslation(f, member(at, "purpose_en"), cl.Consent.PurposeEN, cl.Consent.Purpose)
 	basis := member(at, "legal_basis")
 	checkLine(f, basis, cl.Consent.LegalBasis, maxPurpose)
+	checkTranslation(f, member(at, "legal_basis_en"), cl.Consent.LegalBasisEN, cl.Consent.LegalBasis)
 	if cl.Consent.LegalBasis != "" && !slices.Contains([]string{"national", "ministry", "province"}, cl.Tier) {
 		f.add(basis, "not for this tier", "only national, ministry and province portals act by law; others ask for consent")
 	}
+}
+
+// checkTranslation accepts an English text beside a Vietnamese one.
+func checkTranslation(f *faults, path, english, vietnamese string) {
+	if english != "" && vietnamese == "" {
+		f.add(path, "given without the Vietnamese text", "the same key without _en as well")
+	}
+	checkLine(f, path, english, maxPurpose)
 }

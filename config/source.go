@@ -18,6 +18,7 @@ type Source struct {
 	ID       string `koanf:"id"`       // names it in clients and in callback addresses; it never changes
 	Kind     string `koanf:"kind"`     // the built-in account system (one at most), or an OpenID Connect provider
 	Name     string `koanf:"name"`     // its name as holders read it
+	NameEN   string `koanf:"name_en"`  // its name on pages in English; without it, name
 	Provider string `koanf:"provider"` // who states the identity; labels every assertion
 	Window   Window `koanf:"window"`   // when it may be used
 	// The levels it is trusted to state; others are refused.
@@ -88,6 +89,7 @@ func (c *Config) FederationSources() ([]eid.Source, error) {
 			ID:           s.ID,
 			Kind:         s.Kind,
 			Name:         s.Name,
+			NameEN:       s.NameEN,
 			Provider:     s.Provider,
 			Window:       s.window(),
 			MayAssert:    slices.Clone(s.MayAssert),
@@ -151,6 +153,7 @@ func (c *Config) checkSources(f *faults) {
 		checkID(f, member(at, "id"), s.ID, sourceID, seen)
 		checkChoice(f, member(at, "kind"), s.Kind, true)
 		checkLabel(f, member(at, "name"), s.Name)
+		checkLine(f, member(at, "name_en"), s.NameEN, maxLabel)
 		checkLabel(f, member(at, "provider"), s.Provider)
 		if w := s.window(); !w.Until.IsZero() && !w.Until.After(w.From) {
 			f.add(member(member(at, "window"), "until"), "not after window.from", "a later date; the window is half-open")

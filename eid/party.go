@@ -22,7 +22,9 @@ const (
 type RelyingParty struct {
 	ID   string `json:"id"`
 	Name string `json:"name"` // shown to holders
-	URL  string `json:"url"`  // where holders go back to
+	// NameEN is the name on pages in English; empty shows Name.
+	NameEN string `json:"name_en,omitempty"`
+	URL    string `json:"url"` // where holders go back to
 	// Tier is national, ministry, province or other (Decision 34/2021, Art. 13).
 	Tier       string     `json:"tier"`
 	AuthMethod AuthMethod `json:"auth_method"`
@@ -65,10 +67,12 @@ type RelyingParty struct {
 // and 17).
 type Consent struct {
 	// Purpose tells holders what the data is for.
-	Purpose string `json:"purpose,omitempty"`
+	Purpose   string `json:"purpose,omitempty"`
+	PurposeEN string `json:"purpose_en,omitempty"` // in English; empty shows Purpose
 	// LegalBasis, where an administrative portal has one, replaces the holder's
 	// consent: the page informs instead of asking.
-	LegalBasis string `json:"legal_basis,omitempty"`
+	LegalBasis   string `json:"legal_basis,omitempty"`
+	LegalBasisEN string `json:"legal_basis_en,omitempty"` // in English; empty shows LegalBasis
 }
 
 // Logout says how a party is told that a session ended.
@@ -109,9 +113,10 @@ type Ceiling struct {
 // protocol's own settings in Settings.
 type Source struct {
 	ID       string `json:"id"`
-	Kind     string `json:"kind"`     // the protocol: account, openid, …
-	Name     string `json:"name"`     // shown to holders
-	Provider string `json:"provider"` // labels every assertion (Decision 34/2021, transition)
+	Kind     string `json:"kind"`              // the protocol: account, openid, …
+	Name     string `json:"name"`              // shown to holders
+	NameEN   string `json:"name_en,omitempty"` // in English; empty shows Name
+	Provider string `json:"provider"`          // labels every assertion (Decision 34/2021, transition)
 	Window   Window `json:"window"`
 	// MayAssert are the levels the source is trusted to state. An assertion
 	// outside them is refused.

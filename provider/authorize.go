@@ -47,6 +47,8 @@ type request struct {
 	// Subject is the only person who will do (OpenID Connect Core §3.1.2.2): the
 	// sub of id_token_hint or of claims. Empty: anybody.
 	Subject string `json:"subject,omitempty"`
+	// Locales is ui_locales; what is too long is left out, for it binds nobody.
+	Locales string `json:"locales,omitempty"`
 	// Hint is login_hint, sealed: it may be a personal number. See openHint.
 	Hint []byte `json:"hint,omitempty"`
 
@@ -57,7 +59,7 @@ type request struct {
 // registered puts the request under a registration: the one of now, whatever it
 // was when the request came.
 func (r *request) registered(rp eid.RelyingParty, v eid.Vocabulary) {
-	r.rp, r.Need = rp, eid.NewRequirement(rp.Levels, v, r.Asking)
+	r.rp, r.Need, r.portal = rp, eid.NewRequirement(rp.Levels, v, r.Asking), partyLabel(&rp)
 }
 
 func (r *request) prompts(value string) bool { return slices.Contains(r.Prompt, value) }
@@ -169,7 +171,7 @@ func parseReturn(params url.Values, rp *eid.RelyingParty) (returnTo, bool) {
 	if len(uri) != 1 || !matchRedirect(rp, uri[0]) {
 		return returnTo{}, false
 	}
-	to := returnTo{RedirectURI: uri[0], Portal: rp.Name}
+	to := returnTo{RedirectURI: uri[0], portal: partyLabel(rp)}
 	if state := params["state"]; len(state) == 1 && len(state[0]) <= maxState {
 		to.State = []byte(state[0])
 	}
@@ -242,6 +244,9 @@ func (p *Provider) parseRequest(params url.Values, rp eid.RelyingParty, to retur
 		return nil, refuse(codeInvalidRequest, "a form cannot carry this state byte for byte")
 	}
 	req := &request{returnTo: to, Client: rp.ID, Nonce: params.Get("nonce")}
+	if locales := params.Get(paramLocales); len(locales) <= maxLocales {
+		req.Locales = locales
+	}
 	var refusal *oauthError
 	if req.Scopes, refusal = parseScope(params.Get("scope"), &rp); refusal != nil {
 		return nil, refusal

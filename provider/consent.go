@@ -83,7 +83,7 @@ func (p *Provider) showConsent(c *gin.Context, f *flow, d decision) {
 	values := claimValues(f.holder, &eid.Grant{}, share)
 	data := web.ConsentData{
 		Common: p.common(c, f), HolderName: f.holder.Person.Name, MaskedNumber: f.holder.Person.Identifier.String(),
-		Purpose: req.rp.Consent.Purpose, LegalBasis: req.rp.Consent.LegalBasis, Level: d.have,
+		Purpose: purposeLabel(&req.rp), LegalBasis: basisLabel(&req.rp), Level: d.have,
 		Until: p.deps.Now().Add(p.cfg.Lifetimes.Consent),
 	}
 	source := p.nameOfAccountSystem(c.Request.Context())
@@ -94,17 +94,17 @@ func (p *Provider) showConsent(c *gin.Context, f *flow, d decision) {
 }
 
 // nameOfAccountSystem labels the data: all of it is the account's.
-func (p *Provider) nameOfAccountSystem(ctx context.Context) string {
+func (p *Provider) nameOfAccountSystem(ctx context.Context) web.Label {
 	policies, err := p.deps.Sources.Policies(ctx)
 	if err != nil {
-		return ""
+		return web.Label{}
 	}
 	for _, src := range policies {
 		if src.Kind == federation.KindAccount {
-			return src.Name
+			return sourceLabel(&src)
 		}
 	}
-	return ""
+	return web.Label{}
 }
 
 // consentRow is one line of the page: a claim, with the parts of it that are

@@ -102,7 +102,7 @@ func (p *Provider) metadata() metadata {
 		RequestObjectAlgs:        clientAlgs(),
 		CodeChallengeMethods:     []string{"S256"},
 		PromptValues:             promptsSupported,
-		UILocales:                []string{"vi"},
+		UILocales:                p.deps.Pages.Languages(),
 		AuthorizationResponseIss: true,
 
 		EndSessionEndpoint: p.cfg.Issuer + pathLogout,

@@ -20,6 +20,7 @@ import (
 // enough, or nobody may be asked, it answers at once and keeps no record.
 func (p *Provider) startLogin(c *gin.Context, req *request) {
 	ctx := c.Request.Context()
+	speak(c, req.Locales)
 	f := &flow{login: login{
 		ID: randomText(16), CSRF: randomText(secretBytes), Request: *req,
 		StartedAt: p.deps.Now(), Level: req.Need.Floor,
@@ -122,6 +123,10 @@ func (p *Provider) submitLogin(c *gin.Context) {
 		p.pageError(c, http.StatusForbidden, web.ErrorForbidden, "csrf")
 		return
 	}
+	if tag := form.Get(web.FieldLanguage); tag != "" {
+		p.switchLogin(c, f, form, tag)
+		return
+	}
 	p.act(c, f, form)
 }
 
@@ -143,6 +148,7 @@ func (p *Provider) flowOf(c *gin.Context, id string) (*flow, bool) {
 		return nil, false
 	}
 	note(c, "client", f.login.Request.Client)
+	speak(c, f.login.Request.Locales)
 	return f, true
 }
 

@@ -1,7 +1,6 @@
 package provider
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -19,13 +18,13 @@ import (
 // farewell is what the last page of a logout says. It names no holder, and lives
 // apart from the browser, whose cookie is gone by then.
 type farewell struct {
-	NotTold  []string `json:"not_told,omitempty"`
-	Back     string   `json:"back,omitempty"`
-	BackName string   `json:"back_name,omitempty"`
+	NotTold  []web.Label `json:"untold,omitempty"`
+	Back     string      `json:"back,omitempty"`
+	BackName web.Label   `json:"back_label,omitzero"`
 	// Frames, where there are any, are loaded first; Next is where it goes then.
-	Frames  []string `json:"frames,omitempty"`
-	Portals []string `json:"portals,omitempty"`
-	Next    string   `json:"next,omitempty"`
+	Frames  []string    `json:"frames,omitempty"`
+	Portals []web.Label `json:"told,omitempty"`
+	Next    string      `json:"next,omitempty"`
 }
 
 const (
@@ -38,29 +37,34 @@ const (
 func (p *Provider) farewellOf(req *logoutRequest, parties []eid.RelyingParty) farewell {
 	var f farewell
 	if req.rp != nil {
-		f.Back, f.BackName = req.rp.URL, req.rp.Name
+		f.Back, f.BackName = req.rp.URL, partyLabel(req.rp)
 	}
 	for _, rp := range parties {
 		told := rp.Logout.FrontchannelURI != "" || rp.Logout.BackchannelURI != "" && !p.courier.failing(rp.ID) ||
 			req.rp != nil && rp.ID == req.rp.ID // it asked for the logout
 		if !told {
-			f.NotTold = append(f.NotTold, rp.Name)
+			f.NotTold = append(f.NotTold, partyLabel(&rp))
 		}
 	}
 	return f
 }
 
-// keepFarewell keeps the page and gives its address.
-func (p *Provider) keepFarewell(ctx context.Context, f farewell) (string, error) {
+// keepFarewell keeps the page and gives its address, which repeats what the
+// request said of languages.
+func (p *Provider) keepFarewell(c *gin.Context, f farewell) (string, error) {
 	raw, err := json.Marshal(f)
 	if err != nil {
 		return "", fmt.Errorf("writing farewell: %w", err)
 	}
 	h := newHandle()
-	if err := p.applyAll(ctx, h.slot, store.PutIfAbsent(h.key(kindFarewell), raw, farewellTime)); err != nil {
+	if err := p.applyAll(c.Request.Context(), h.slot, store.PutIfAbsent(h.key(kindFarewell), raw, farewellTime)); err != nil {
 		return "", fmt.Errorf("keeping farewell: %w", err)
 	}
-	return pathLoggedOut + "?" + url.Values{"page": {h.String()}}.Encode(), nil
+	query := url.Values{"page": {h.String()}}
+	if asked := locales(c); asked != "" {
+		query.Set(paramLocales, asked)
+	}
+	return pathLoggedOut + "?" + query.Encode(), nil
 }
 
 // loggedOut takes browsers back from a source, and shows the last page of a
@@ -100,12 +104,12 @@ func (p *Provider) showLoggingOut(c *gin.Context, f farewell) {
 	}
 	p.render(c, web.Page{
 		Name: "loggingout", Status: http.StatusOK, FrameSrc: origins, Refresh: framesTime + ";url=" + f.Next,
-		Data: web.LoggingOutData{Common: web.Common{Ref: ref(c)}, Portals: f.Portals, Frames: f.Frames, Next: f.Next},
+		Data: web.LoggingOutData{Common: shell(c), Portals: f.Portals, Frames: f.Frames, Next: f.Next},
 	})
 }
 
 func (p *Provider) showLoggedOut(c *gin.Context, f farewell) {
 	p.render(c, web.Page{Name: "loggedout", Status: http.StatusOK, Data: web.LoggedOutData{
-		Common: web.Common{Ref: ref(c)}, NotTold: f.NotTold, Back: f.Back, BackName: f.BackName,
+		Common: shell(c), NotTold: f.NotTold, Back: f.Back, BackName: f.BackName,
 	}})
 }

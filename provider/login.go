@@ -53,7 +53,7 @@ type pendingStep struct {
 // refusal is why a login cannot go on.
 type refusal struct {
 	Reason reason         `json:"reason"`
-	Source string         `json:"source,omitempty"`
+	Source string         `json:"source,omitempty"` // id of the one it is about
 	Until  time.Time      `json:"until,omitzero"`
 	Lock   eid.LockReason `json:"lock,omitempty"`
 }

@@ -23,6 +23,8 @@ type logoutRequest struct {
 	// URI is where to go afterwards: one that the client registered, or empty.
 	URI   string `json:"uri,omitempty"`
 	State []byte `json:"state,omitempty"`
+	// Locales is ui_locales.
+	Locales string `json:"locales,omitempty"`
 	// Via are the origins of sources that the confirmation page may lead to.
 	Via []string `json:"via,omitempty"`
 
@@ -78,8 +80,8 @@ func (p *Provider) logout(c *gin.Context) {
 	}
 }
 
-// parseLogout reads the parameters. Unknown ones, logout_hint and ui_locales
-// among them, change nothing.
+// parseLogout reads the parameters. Unknown ones, logout_hint among them, change
+// nothing.
 func (p *Provider) parseLogout(c *gin.Context) (*logoutRequest, bool) {
 	fail := func(detail string) (*logoutRequest, bool) {
 		p.pageError(c, http.StatusBadRequest, web.ErrorInvalidRequest, detail)
@@ -97,7 +99,7 @@ func (p *Provider) parseLogout(c *gin.Context) (*logoutRequest, bool) {
 	if len(params.Get("state")) > maxState {
 		return fail("state")
 	}
-	req := &logoutRequest{Client: params.Get("client_id")}
+	req := &logoutRequest{Client: params.Get("client_id"), Locales: locales(c)}
 	if hint := params.Get("id_token_hint"); hint != "" {
 		req.hint = p.readHint(hint)
 		req.unsure = req.hint == nil || req.Client != "" && req.Client != req.hint.Audience
@@ -200,12 +202,12 @@ func (p *Provider) showLogout(c *gin.Context, b browser, req *logoutRequest) {
 		p.pageFailure(c, err)
 		return
 	}
-	data := web.LogoutData{Common: web.Common{Ref: ref(c)}, Portals: namesOf(parties)}
+	data := web.LogoutData{Common: shell(c), Portals: namesOf(parties)}
 	data.Form = web.Hidden{Action: pathLogoutConfirm, Login: base64.RawURLEncoding.EncodeToString(packed)}
 	data.Form.CSRF = b.session.seal(data.Form.Login)
 	ends := slices.Clone(req.Via)
 	if req.rp != nil {
-		data.Portal, data.PortalURL = req.rp.Name, req.rp.URL
+		data.Portal, data.PortalURL = partyLabel(req.rp), req.rp.URL
 		ends = append(ends, originOf(req.rp.URL))
 		if o := originOf(req.URI); o != "" && !slices.Contains(ends, o) {
 			ends = append(ends, o)
@@ -250,7 +252,14 @@ func (p *Provider) confirmLogout(c *gin.Context) {
 		return
 	}
 	req.confirmed = true
+	speak(c, req.Locales)
 	if !p.register(c, req) {
+		return
+	}
+	if tag := form.Get(web.FieldLanguage); tag != "" {
+		if p.rememberLanguage(c, tag) {
+			p.showLogout(c, b, req)
+		}
 		return
 	}
 	// What was registered may have changed since.
@@ -293,7 +302,7 @@ func (p *Provider) endAndLeave(c *gin.Context, b browser, req *logoutRequest) {
 	if next == "" {
 		last := p.farewellOf(req, parties)
 		last.NotTold = append(last.NotTold, unreached...)
-		if next, err = p.keepFarewell(ctx, last); err != nil {
+		if next, err = p.keepFarewell(c, last); err != nil {
 			p.pageFailure(c, err)
 			return
 		}
@@ -307,7 +316,7 @@ func (p *Provider) endAndLeave(c *gin.Context, b browser, req *logoutRequest) {
 	}
 	if len(leaving.Frames) > 0 {
 		// A page of its own, so that going back never means sending a form again.
-		if next, err = p.keepFarewell(ctx, leaving); err != nil {
+		if next, err = p.keepFarewell(c, leaving); err != nil {
 			p.pageFailure(c, err)
 			return
 		}
@@ -345,10 +354,10 @@ func (p *Provider) clearCookie(c *gin.Context) {
 	})
 }
 
-func namesOf(parties []eid.RelyingParty) []string {
-	names := make([]string, 0, len(parties))
+func namesOf(parties []eid.RelyingParty) []web.Label {
+	names := make([]web.Label, 0, len(parties))
 	for _, rp := range parties {
-		names = append(names, rp.Name)
+		names = append(names, partyLabel(&rp))
 	}
 	return names
 }

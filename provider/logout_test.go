@@ -56,7 +56,7 @@ func (a *agent) answer(p page, action string, changes ...string) page {
 // signedOut reports whether a page is the last of a logout, without a redirect
 // to anywhere else.
 func signedOut(p page) bool {
-	return p.status == http.StatusOK && p.back == nil && !strings.Contains(p.body, "<form") && strings.Contains(p.body, "đăng xuất")
+	return p.status == http.StatusOK && p.back == nil && !strings.Contains(p.body, `action="/log`) && strings.Contains(p.body, "đăng xuất")
 }
 
 func asks(p page) bool {

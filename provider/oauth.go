@@ -77,9 +77,10 @@ func (e *oauthError) write(c *gin.Context, status int) {
 // It exists only for a redirect URI that was matched.
 type returnTo struct {
 	RedirectURI string `json:"redirect_uri"`
-	State       []byte `json:"state,omitempty"`  // bytes: it comes back as it came
-	Mode        string `json:"mode,omitempty"`   // response_mode, where one was asked for
-	Portal      string `json:"portal,omitempty"` // its name, for the page of form_post
+	State       []byte `json:"state,omitempty"` // bytes: it comes back as it came
+	Mode        string `json:"mode,omitempty"`  // response_mode, where one was asked for
+
+	portal web.Label // its name, for the page of form_post
 }
 
 // redirect sends an authorization answer in the mode that was asked for. Each
@@ -95,7 +96,7 @@ func (p *Provider) redirect(c *gin.Context, to returnTo, params url.Values) {
 		params.Set("state", string(to.State))
 	}
 	if to.Mode == modeFormPost {
-		form := web.FormPost{Action: to.RedirectURI, Portal: to.Portal}
+		form := web.FormPost{Action: to.RedirectURI, Portal: to.portal, Language: p.language(c)}
 		for _, name := range slices.Sorted(maps.Keys(params)) {
 			form.Params = append(form.Params, web.Param{Name: name, Value: params.Get(name)})
 		}

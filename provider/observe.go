@@ -136,6 +136,7 @@ func noted(c *gin.Context, key string) string {
 
 // render writes a page.
 func (p *Provider) render(c *gin.Context, page web.Page) {
+	page.Language = p.language(c)
 	p.deps.Pages.Render(c.Writer, c.Request, page)
 }
 
@@ -148,7 +149,7 @@ func (p *Provider) pageError(c *gin.Context, status int, kind, detail string) {
 	}
 	note(c, "refused", reason)
 	p.render(c, web.Page{Name: "error", Status: status, Data: web.ErrorData{
-		Common: web.Common{Ref: ref(c)}, Kind: kind, Detail: detail, Time: p.deps.Now(),
+		Common: shell(c), Kind: kind, Detail: detail, Time: p.deps.Now(),
 	}})
 }
 

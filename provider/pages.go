@@ -13,7 +13,7 @@ import (
 // common is what every page of a login carries.
 func (p *Provider) common(c *gin.Context, f *flow) web.Common {
 	return web.Common{
-		Ref: ref(c), Portal: f.login.Request.rp.Name, PortalURL: f.login.Request.rp.URL,
+		Ref: ref(c), Portal: f.login.Request.portal, PortalURL: f.login.Request.rp.URL,
 		Form: web.Hidden{Action: pathLogin, Login: f.login.ID, CSRF: f.login.CSRF},
 	}
 }
@@ -51,7 +51,7 @@ func (p *Provider) showChoose(c *gin.Context, f *flow, d decision) {
 	for _, choice := range d.choices {
 		data.Tiles = append(data.Tiles, tile(choice))
 		if choice.Source.ID == f.login.Failed {
-			data.Notice, data.NoticeSource = web.ProblemSourceFailed, choice.Source.Name
+			data.Notice, data.NoticeSource = web.ProblemSourceFailed, sourceLabel(&choice.Source)
 		}
 	}
 	p.renderLogin(c, f, http.StatusOK, "choose", data)
@@ -59,12 +59,8 @@ func (p *Provider) showChoose(c *gin.Context, f *flow, d decision) {
 
 func tile(choice federation.Choice) web.Tile {
 	t := web.Tile{
-		ID: choice.Source.ID, Name: choice.Source.Name, Level: choice.Reach,
+		ID: choice.Source.ID, Name: sourceLabel(&choice.Source), Level: choice.Reach,
 		National: choice.Source.Kind == federation.KindAccount, Usable: choice.Usable,
-	}
-	for _, letter := range choice.Source.Name {
-		t.Icon = string(letter)
-		break
 	}
 	switch choice.Why {
 	case federation.ReasonEnded:
@@ -140,7 +136,7 @@ func (p *Provider) showRefused(c *gin.Context, f *flow, r refusal) {
 		status = http.StatusTooManyRequests
 	}
 	p.renderLogin(c, f, status, "refused", web.RefusedData{
-		Common: p.common(c, f), Reason: string(r.Reason), Source: r.Source, Until: r.Until, OtherSources: f.others,
+		Common: p.common(c, f), Reason: string(r.Reason), Source: p.nameOf(c.Request.Context(), r.Source), Until: r.Until, OtherSources: f.others,
 	})
 }
 

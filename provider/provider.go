@@ -252,6 +252,7 @@ func (p *Provider) Handler() http.Handler {
 	}
 	r.GET(pathLogin, p.showLogin)
 	r.POST(pathLogin, sameOrigin, p.submitLogin)
+	r.POST(pathLanguage, sameOrigin, p.switchLanguage)
 	r.GET(pathCallback+":source", p.callback)
 	r.GET(pathLogout, p.logout)
 	r.POST(pathLogout, p.authorizePost)
@@ -274,6 +275,7 @@ const (
 	pathToken     = "/token"
 	pathUserinfo  = "/userinfo"
 	pathLogin     = "/login"
+	pathLanguage  = "/language"
 	pathCallback  = "/callback/"
 	pathLogout    = "/logout" // end_session_endpoint
 
@@ -298,5 +300,5 @@ func (p *Provider) ready(c *gin.Context) {
 }
 
 func (p *Provider) home(c *gin.Context) {
-	p.render(c, web.Page{Name: "home", Status: http.StatusOK, Data: web.HomeData{Common: web.Common{Ref: ref(c)}, Issuer: p.cfg.Issuer}})
+	p.render(c, web.Page{Name: "home", Status: http.StatusOK, Data: web.HomeData{Common: shell(c), Issuer: p.cfg.Issuer}})
 }

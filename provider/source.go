@@ -167,6 +167,7 @@ func (p *Provider) callback(c *gin.Context) {
 		return
 	}
 	note(c, "client", f.login.Request.Client)
+	speak(c, f.login.Request.Locales)
 	id := c.Param("source")
 	if f.login.Source != id || f.login.Step == nil || !equalText(f.login.Step.State, hashText(state)) {
 		p.pageError(c, http.StatusBadRequest, web.ErrorExpired, "state")
@@ -195,7 +196,7 @@ func (p *Provider) believe(c *gin.Context, f *flow, src eid.Source, step federat
 	}
 	account, link, err := p.holderOf(ctx, src, a)
 	if errors.Is(err, eid.ErrNotFound) {
-		p.endWith(c, f, refusal{Reason: reasonNotLinked, Source: src.Name})
+		p.endWith(c, f, refusal{Reason: reasonNotLinked, Source: src.ID})
 		return
 	}
 	if err != nil {
@@ -261,7 +262,6 @@ func (p *Provider) endWith(c *gin.Context, f *flow, r refusal) {
 // another try can help, a refusal where it cannot.
 func (p *Provider) sourceFailed(c *gin.Context, f *flow, id string, err error) {
 	note(c, "source", id, "err", err)
-	ctx := c.Request.Context()
 	var throttled *federation.ThrottledError
 	var busy *federation.BusyError
 	switch {
@@ -275,13 +275,13 @@ func (p *Provider) sourceFailed(c *gin.Context, f *flow, id string, err error) {
 	case errors.As(err, &throttled):
 		p.showRefused(c, f, refusal{Reason: reasonTryLater, Until: throttled.Until})
 	case errors.Is(err, federation.ErrWindowClosed):
-		p.endWith(c, f, refusal{Reason: reasonSourceEnded, Source: p.nameOf(ctx, id)})
+		p.endWith(c, f, refusal{Reason: reasonSourceEnded, Source: id})
 	case errors.Is(err, federation.ErrUntrusted):
 		if err := p.recordDistrust(c, f, id); err != nil {
 			p.fail(c, f, err)
 			return
 		}
-		p.endWith(c, f, refusal{Reason: reasonUntrusted, Source: p.nameOf(ctx, id)})
+		p.endWith(c, f, refusal{Reason: reasonUntrusted, Source: id})
 	default:
 		p.chooseAgain(c, f, id) // declined there
 	}
@@ -312,19 +312,6 @@ func (p *Provider) chooseAgain(c *gin.Context, f *flow, id string) {
 		return
 	}
 	p.toLogin(c, f)
-}
-
-func (p *Provider) nameOf(ctx context.Context, id string) string {
-	policies, err := p.deps.Sources.Policies(ctx)
-	if err != nil {
-		return ""
-	}
-	for _, src := range policies {
-		if src.ID == id {
-			return src.Name
-		}
-	}
-	return ""
 }
 
 // detail writes the detail of an audit row.

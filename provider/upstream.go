@@ -12,6 +12,7 @@ import (
 	"eidgate/eid"
 	"eidgate/federation"
 	"eidgate/store"
+	"eidgate/web"
 )
 
 // Logout goes on at the sources: once the session here is over, the browser is
@@ -33,12 +34,12 @@ type stop struct{ state, address string }
 
 // upstreamStops lists where to lead the browser, and the names of the sources
 // where the holder has to sign out alone.
-func (p *Provider) upstreamStops(c *gin.Context, s session, req *logoutRequest) (stops []stop, unreached []string) {
+func (p *Provider) upstreamStops(c *gin.Context, s session, req *logoutRequest) (stops []stop, unreached []web.Label) {
 	p.eachUpstream(c, s, req, func(src eid.Source, next stop) {
 		// Chromium holds redirects after a form to the page's form-action; beyond
 		// it the browser would be stuck.
 		if next.address == "" || req.confirmed && !slices.Contains(req.Via, originOf(next.address)) {
-			unreached = append(unreached, src.Name)
+			unreached = append(unreached, sourceLabel(&src))
 			return
 		}
 		stops = append(stops, next)

@@ -84,15 +84,14 @@ func samplePages(p *Pages) *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.Handle("GET /assets/", p.Assets())
 	mux.HandleFunc("GET /page/{lang}/{name}", func(w http.ResponseWriter, r *http.Request) {
-		r.Header.Set("Accept-Language", r.PathValue("lang"))
 		for _, s := range samples() {
 			if s.name == r.PathValue("name") {
-				s.page.Refresh = "" // it would be gone while it is looked at
+				s.page.Refresh, s.page.Language = "", r.PathValue("lang") // a refresh would take it away
 				p.Render(w, r, s.page)
 				return
 			}
 		}
-		p.RenderFormPost(w, r, FormPost{Action: "http://" + r.Host + "/cb", Params: []Param{{"code", "sample"}, {"state", hostile}}})
+		p.RenderFormPost(w, r, FormPost{Language: r.PathValue("lang"), Action: "http://" + r.Host + "/cb", Params: []Param{{"code", "sample"}, {"state", hostile}}})
 	})
 	return mux
 }

@@ -3,11 +3,12 @@ package web
 import (
 	"embed"
 	"fmt"
+	"html/template"
 	"path"
 	"time"
 
 	"github.com/nicksnyder/go-i18n/v2/i18n"
-	"github.com/nicksnyder/go-i18n/v2/i18n/template"
+	parser "github.com/nicksnyder/go-i18n/v2/i18n/template"
 	"golang.org/x/text/language"
 )
 
@@ -18,18 +19,12 @@ var messageFiles embed.FS
 type catalogue struct {
 	tag       language.Tag
 	localizer *i18n.Localizer
-	parser    template.Parser
+	parser    parser.Parser
 	ids       map[string]bool
 }
 
 // maxSteps is how many steps a way forward may have.
 const maxSteps = 3
-
-// served lists the languages of the pages, the one for readers of none of them
-// first. A catalogue that is not listed is kept complete and shown to nobody:
-// its language waits until readers can choose theirs on the page, for a browser's
-// Accept-Language is often not its reader's.
-func served() []string { return []string{"vi"} }
 
 // loadCatalogues reads messages/<tag>.json of every language served. A language
 // that lacks a message fails where it is used and never falls back silently.
@@ -54,14 +49,18 @@ func loadCatalogue(name string) (*catalogue, error) {
 	if err != nil {
 		return nil, fmt.Errorf("parsing %s: %w", name, err)
 	}
+	return newCatalogue(file)
+}
+
+func newCatalogue(file *i18n.MessageFile) (*catalogue, error) {
 	bundle := i18n.NewBundle(file.Tag)
 	if err := bundle.AddMessages(file.Tag, file.Messages...); err != nil {
-		return nil, fmt.Errorf("parsing %s: %w", name, err)
+		return nil, fmt.Errorf("parsing messages in %s: %w", file.Tag, err)
 	}
 	c := &catalogue{
 		tag:       file.Tag,
 		localizer: i18n.NewLocalizer(bundle, file.Tag.String()),
-		parser:    &template.TextParser{Option: "missingkey=error"},
+		parser:    &parser.TextParser{Option: "missingkey=error"},
 		ids:       make(map[string]bool),
 	}
 	for _, m := range file.Messages {
@@ -72,9 +71,37 @@ func loadCatalogue(name string) (*catalogue, error) {
 
 // text gives a message. pairs are the names and values of its parameters.
 func (c *catalogue) text(id string, pairs ...any) (string, error) {
+	return c.message(id, pairs, func(v any) any {
+		if l, ok := v.(Label); ok {
+			return c.plain(l)
+		}
+		return v
+	})
+}
+
+// say gives a message for a page: labels in another language than the page are
+// marked in it. Messages hold nothing that HTML would read; what is put into them
+// is escaped here.
+func (c *catalogue) say(id string, pairs ...any) (template.HTML, error) {
+	text, err := c.message(id, pairs, func(v any) any {
+		switch v := v.(type) {
+		case Label:
+			return string(c.name(v))
+		case string:
+			return template.HTMLEscapeString(v)
+		}
+		return v
+	})
+	return template.HTML(text), err //nolint:gosec // see above
+}
+
+func (c *catalogue) message(id string, pairs []any, show func(any) any) (string, error) {
 	params, err := parameters(pairs)
 	if err != nil {
 		return "", fmt.Errorf("message %s: %w", id, err)
+	}
+	for name, v := range params {
+		params[name] = show(v)
 	}
 	return c.localize(&i18n.LocalizeConfig{MessageID: id, TemplateData: params})
 }
@@ -128,15 +155,28 @@ func parameters(pairs []any) (map[string]any, error) {
 // kept UTC+7 since 1975. A fixed zone needs no time-zone files on the machine.
 var lawZone = time.FixedZone("Asia/Ho_Chi_Minh", 7*60*60)
 
-// The forms in which pages show a time; each gives "" for the zero time.
+// The forms in which pages show a time, as layouts of package time in the
+// messages; each gives "" for the zero time.
 
-func clock(t time.Time) string { return local(t, "15:04") }
-func date(t time.Time) string  { return local(t, "02/01/2006") }
-func when(t time.Time) string  { return local(t, "02/01/2006 15:04") }
+func (c *catalogue) clock(t time.Time) (string, error) { return c.local("format.clock", t.In(lawZone)) }
+func (c *catalogue) date(t time.Time) (string, error)  { return c.local("format.date", t.In(lawZone)) }
+func (c *catalogue) when(t time.Time) (string, error)  { return c.local("format.when", t.In(lawZone)) }
 
-func local(t time.Time, layout string) string {
+func (c *catalogue) local(id string, t time.Time) (string, error) {
 	if t.IsZero() {
-		return ""
+		return "", nil
 	}
-	return t.In(lawZone).Format(layout)
+	layout, err := c.text(id)
+	if err != nil {
+		return "", err
+	}
+	return t.Format(layout), nil
+}
+
+// claim is a value as people write it: a date in the order of the language.
+func (c *catalogue) claim(claim ConsentClaim) (string, error) {
+	if day, err := time.Parse(time.DateOnly, claim.Value); err == nil && claim.Name == "birthdate" {
+		return c.local("format.date", day)
+	}
+	return claim.Value, nil
 }

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"html/template"
 	"io/fs"
 	"maps"
 	"regexp"
@@ -52,7 +51,7 @@ func messages(t *testing.T) map[string]map[string][]string {
 	return all
 }
 
-var literalID = regexp.MustCompile(`(?:\bt|\bcount) "([a-z0-9_.]+)"`)
+var literalID = regexp.MustCompile(`(?:\bt|\bsay|\bcount) "([a-z0-9_.]+)"`)
 
 // used lists the ids that templates and data name; optional ones are steps.
 func used(t *testing.T) (required, optional []string) {
@@ -95,6 +94,7 @@ func used(t *testing.T) (required, optional []string) {
 	for _, coded := range []string{"female", "male", "VNM"} {
 		required = append(required, "value."+coded)
 	}
+	required = append(required, "shell.language", "format.clock", "format.date", "format.when")
 	return append(required, ProblemCredentials, ProblemNumberMissing, ProblemPassword, ProblemBusy, ProblemCode,
 		ProblemCodeMissing, ProblemSourceFailed), optional
 }
@@ -150,38 +150,11 @@ func TestLanguagesAgree(t *testing.T) {
 	}
 }
 
-// TestEveryLanguageRendersEveryPage covers the languages that are not served yet.
-func TestEveryLanguageRendersEveryPage(t *testing.T) {
-	a, err := loadAssets()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for lang := range messages(t) {
-		c, err := loadCatalogue("messages/" + lang + ".json")
-		if err != nil {
-			t.Fatal(err)
-		}
-		pages, err := parsePages(c, a)
-		if err != nil {
-			t.Fatal(err)
-		}
-		p := &Pages{templates: map[string]map[string]*template.Template{lang: pages}}
-		for _, s := range samples() {
-			body, err := p.execute(lang, s.page)
-			if err != nil {
-				t.Errorf("%s: %s: %v", lang, s.name, err)
-			}
-			if want := `<html lang="` + lang + `">`; !strings.Contains(string(body), want) {
-				t.Errorf("%s: %s lacks %s", lang, s.name, want)
-			}
-		}
-	}
-}
-
-func TestOnlyVietnameseIsServed(t *testing.T) {
-	all, err := loadCatalogues()
-	if err != nil || len(all) != 1 || all[0].tag.String() != "vi" {
-		t.Errorf("loadCatalogues() = %d languages, %v, want Vietnamese alone", len(all), err)
+// TestWhatIsKeptIsServed: a file of messages that nobody can read is none.
+func TestWhatIsKeptIsServed(t *testing.T) {
+	kept := slices.Sorted(maps.Keys(messages(t)))
+	if got := slices.Sorted(slices.Values(served())); !slices.Equal(got, kept) {
+		t.Errorf("served() = %v, want %v", got, kept)
 	}
 }
 
@@ -198,7 +171,7 @@ func TestStepsAreCounted(t *testing.T) {
 
 // Words that people who sign in never see, and forms of address that exclude or
 // are too familiar.
-var banned = regexp.MustCompile(`(?i)(^|[^\pL\pN])(oidc|oauth|openid|sso|idp|saml|token|acr|amr|session|redirect|federation|bạn|ông|bà|công dân|mức độ)([^\pL\pN]|$)`)
+var banned = regexp.MustCompile(`(?i)(^|[^\pL\pN])(oidc|oauth|openid|sso|idp|saml|tokens?|acr|amr|sessions?|redirect\pL*|federat\pL*|identity providers?|phiên|chuyển hướng|mã thông báo|liên đoàn|nhà cung cấp danh tính|bạn|ông|bà|công dân|mức độ)([^\pL\pN]|$)`)
 
 func TestBannedWords(t *testing.T) {
 	for lang, texts := range messages(t) {
@@ -208,6 +181,50 @@ func TestBannedWords(t *testing.T) {
 					t.Errorf("%s: %s says %q", lang, id, word)
 				}
 			}
+		}
+	}
+}
+
+// TestMessagesHoldNoMarkup: say puts them on the page as they are.
+func TestMessagesHoldNoMarkup(t *testing.T) {
+	for lang, texts := range messages(t) {
+		for id, forms := range texts {
+			for _, text := range forms {
+				if plain := action.ReplaceAllString(text, ""); strings.ContainsAny(plain, "<>&\"\\") {
+					t.Errorf("%s: %s holds markup: %q", lang, id, text)
+				}
+			}
+		}
+	}
+}
+
+// TestRefusalsHaveFourParts: what, why, the next step and the reference, in every
+// language.
+func TestRefusalsHaveFourParts(t *testing.T) {
+	p := newPages(t)
+	common := Common{Ref: "K7QF-2M9D"}
+	for _, lang := range served() {
+		c := catalogueOf(t, lang)
+		check := func(id, title string, data content) {
+			body := render(p, Page{Name: data.page(), Language: lang, Data: data}).Body.String()
+			for _, part := range []string{title, id + ".why", id + ".step1"} {
+				text, err := c.text(part, "Source", "", "Date", "", "Clock", "", "When", "", "Others", false)
+				if err != nil || !strings.Contains(body, text) {
+					t.Errorf("%s: page lacks %s %q, %v", lang, part, text, err)
+				}
+			}
+			if !strings.Contains(body, "<strong>K7QF-2M9D</strong>") {
+				t.Errorf("%s: %s lacks the reference", lang, id)
+			}
+		}
+		for _, reason := range RefusedReasons() {
+			check("refused."+reason, "refused."+reason+".title", RefusedData{Common: common, Reason: reason})
+		}
+		for _, reason := range eid.LockReasons() {
+			check("locked."+string(reason), "locked.title", LockedData{Common: common, Reason: reason})
+		}
+		for _, kind := range ErrorKinds() {
+			check("error."+kind, "error."+kind+".title", ErrorData{Common: common, Kind: kind})
 		}
 	}
 }
@@ -246,14 +263,16 @@ func TestMessagesAreNormalised(t *testing.T) {
 	}
 }
 
-func vietnamese(t *testing.T) *catalogue {
+func catalogueOf(t *testing.T, lang string) *catalogue {
 	t.Helper()
-	all, err := loadCatalogues()
+	c, err := loadCatalogue("messages/" + lang + ".json")
 	if err != nil {
-		t.Fatalf("loadCatalogues() = %v", err)
+		t.Fatalf("loadCatalogue() = %v", err)
 	}
-	return all[0]
+	return c
 }
+
+func vietnamese(t *testing.T) *catalogue { return catalogueOf(t, "vi") }
 
 func TestTextFailsLoudly(t *testing.T) {
 	c := vietnamese(t)
@@ -310,24 +329,30 @@ func TestCount(t *testing.T) {
 }
 
 func TestTimes(t *testing.T) {
+	vi, en := catalogueOf(t, "vi"), catalogueOf(t, "en")
 	// The last moment of 2022 in Viet Nam is still the afternoon in UTC.
 	at := time.Date(2022, 12, 31, 16, 59, 0, 0, time.UTC)
 	tests := []struct {
 		name string
-		got  string
+		show func(time.Time) (string, error)
+		at   time.Time
 		want string
 	}{
-		{"clock", clock(at), "23:59"},
-		{"date", date(at), "31/12/2022"},
-		{"date a minute later", date(at.Add(time.Minute)), "01/01/2023"},
-		{"when", when(at), "31/12/2022 23:59"},
-		{"zero clock", clock(time.Time{}), ""},
-		{"zero date", date(time.Time{}), ""},
-		{"zero when", when(time.Time{}), ""},
+		{"clock", vi.clock, at, "23:59"},
+		{"date", vi.date, at, "31/12/2022"},
+		{"date a minute later", vi.date, at.Add(time.Minute), "01/01/2023"},
+		{"when", vi.when, at, "23:59 ngày 31/12/2022"},
+		{"English clock", en.clock, at, "23:59"},
+		{"English date", en.date, at, "31 December 2022"},
+		{"English date a minute later", en.date, at.Add(time.Minute), "1 January 2023"},
+		{"English when", en.when, at, "31 December 2022, 23:59 (GMT+7)"},
+		{"zero clock", vi.clock, time.Time{}, ""},
+		{"zero date", en.date, time.Time{}, ""},
+		{"zero when", vi.when, time.Time{}, ""},
 	}
 	for _, tt := range tests {
-		if tt.got != tt.want {
-			t.Errorf("%s = %q, want %q", tt.name, tt.got, tt.want)
+		if got, err := tt.show(tt.at); err != nil || got != tt.want {
+			t.Errorf("%s = %q, %v, want %q", tt.name, got, err, tt.want)
 		}
 	}
 }

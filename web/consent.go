@@ -13,21 +13,21 @@ type ConsentData struct {
 	Common
 	HolderName   string
 	MaskedNumber string
-	Purpose      string         // what the data is for, in the portal's words
-	LegalBasis   string         // the law that lets the portal have it; empty asks for consent
+	Purpose      Label          // what the data is for, in the portal's words
+	LegalBasis   Label          // the law that lets the portal have it; empty asks for consent
 	Claims       []ConsentClaim // in the order shown; no other is sent
 	Level        eid.Level      // granted, and sent with the claims
 	Until        time.Time      // how long the answer is remembered; zero: this once
 }
 
 // Asks reports whether the holder may decline (Decree 13/2023, Arts. 11 and 17).
-func (d ConsentData) Asks() bool { return d.LegalBasis == "" }
+func (d ConsentData) Asks() bool { return d.LegalBasis.Text == "" }
 
 // ConsentClaim is one value that the portal is about to be told.
 type ConsentClaim struct {
 	Name   string // one of ConsentClaims
 	Value  string // as shown: masked where it must be; of gender male or female
-	Source string // whose data it is, by name
+	Source Label  // whose data it is, by name
 }
 
 // Ends gives what a masked value shows, such as 789 of "••• ••• ••• 789": screen
@@ -49,14 +49,6 @@ func (c ConsentClaim) Coded() string {
 		return c.Value
 	}
 	return ""
-}
-
-// Shown is the value as people write it: a birth date has its day first.
-func (c ConsentClaim) Shown() string {
-	if day, err := time.Parse(time.DateOnly, c.Value); err == nil && c.Name == "birthdate" {
-		return day.Format("02/01/2006")
-	}
-	return c.Value
 }
 
 // ConsentClaims lists the names of the claims that page "consent" has labels for.

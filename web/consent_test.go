@@ -28,7 +28,7 @@ func TestMaskedClaimsAreReadAloud(t *testing.T) {
 	}
 	body := render(newPages(t), Page{Name: "consent", Data: ConsentData{
 		Common: Common{Form: Hidden{Action: "/login", Login: "l", CSRF: "c"}},
-		Claims: []ConsentClaim{{Name: "phone_number", Value: "••• ••• 789", Source: "Mẫu"}}}}).Body.String()
+		Claims: []ConsentClaim{{Name: "phone_number", Value: "••• ••• 789", Source: Label{Text: "Mẫu"}}}}}).Body.String()
 	for _, want := range []string{`aria-hidden="true">••• ••• 789<`, "kết thúc bằng 789", "Nguồn: Mẫu"} {
 		if !strings.Contains(body, want) {
 			t.Errorf("page lacks %q", want)
@@ -42,7 +42,7 @@ func TestConsentShowsWhatIsSent(t *testing.T) {
 	p := newPages(t)
 	var claims []ConsentClaim
 	for _, name := range ConsentClaims() {
-		claims = append(claims, ConsentClaim{Name: name, Value: "value of " + name, Source: "source of " + name})
+		claims = append(claims, ConsentClaim{Name: name, Value: "value of " + name, Source: Label{Text: "source of " + name}})
 	}
 	data := ConsentData{Common: Common{Form: Hidden{Action: "/login", Login: "l", CSRF: "c"}}, Claims: claims, Level: eid.Level2}
 	var want, got []string
@@ -51,7 +51,7 @@ func TestConsentShowsWhatIsSent(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want = append(want, label+"="+claim.Value+"Nguồn: "+claim.Source)
+		want = append(want, label+"="+claim.Value+"Nguồn: "+claim.Source.Text)
 	}
 	want = append(want, "Mức định danh=Định danh mức 2")
 	all := parse(t, render(p, Page{Name: "consent", Data: data}).Body.String())
@@ -68,12 +68,12 @@ func TestConsentShowsWhatIsSent(t *testing.T) {
 func TestConsentAsksOrInforms(t *testing.T) {
 	p := newPages(t)
 	asks := ConsentData{
-		Common:  Common{Portal: "Cổng mẫu", Form: Hidden{Action: "/login", Login: "l", CSRF: "c"}},
-		Purpose: "Mục đích mẫu", Until: time.Date(2027, 11, 21, 17, 0, 0, 0, time.UTC), // 22/11 in Viet Nam
+		Common:  Common{Portal: Label{Text: "Cổng mẫu"}, Form: Hidden{Action: "/login", Login: "l", CSRF: "c"}},
+		Purpose: Label{Text: "Mục đích mẫu"}, Until: time.Date(2027, 11, 21, 17, 0, 0, 0, time.UTC), // 22/11 in Viet Nam
 	}
 	once, informs := asks, asks
 	once.Until = time.Time{}
-	informs.LegalBasis = "Luật mẫu"
+	informs.LegalBasis = Label{Text: "Luật mẫu"}
 	asking := []string{"Xác nhận chia sẻ", "Không chia sẻ", "rút lại", "2 ngày làm việc"}
 	tests := []struct {
 		name       string
@@ -110,19 +110,22 @@ func TestUnknownClaimIsNotShared(t *testing.T) {
 }
 
 func TestConsentClaimIsShownAsPeopleWriteIt(t *testing.T) {
-	tests := []struct{ name, value, coded, shown string }{
-		{"gender", "female", "female", "female"},
-		{"gender", "other", "", "other"},
-		{"nationalities", "VNM", "VNM", "VNM"},
-		{"nationalities", "LAO", "", "LAO"},
-		{"birthdate", "1988-03-08", "", "08/03/1988"},
-		{"birthdate", "1988", "", "1988"},
-		{"name", "female", "", "female"},
+	vi, en := catalogueOf(t, "vi"), catalogueOf(t, "en")
+	tests := []struct{ name, value, coded, vi, en string }{
+		{"gender", "female", "female", "female", "female"},
+		{"gender", "other", "", "other", "other"},
+		{"nationalities", "VNM", "VNM", "VNM", "VNM"},
+		{"nationalities", "LAO", "", "LAO", "LAO"},
+		{"birthdate", "1988-03-08", "", "08/03/1988", "8 March 1988"},
+		{"birthdate", "1988", "", "1988", "1988"},
+		{"name", "female", "", "female", "female"},
 	}
 	for _, tt := range tests {
 		c := ConsentClaim{Name: tt.name, Value: tt.value}
-		if c.Coded() != tt.coded || c.Shown() != tt.shown {
-			t.Errorf("%s %q is %q, %q, want %q, %q", tt.name, tt.value, c.Coded(), c.Shown(), tt.coded, tt.shown)
+		inVi, viErr := vi.claim(c)
+		inEn, enErr := en.claim(c)
+		if viErr != nil || enErr != nil || c.Coded() != tt.coded || inVi != tt.vi || inEn != tt.en {
+			t.Errorf("%s %q is %q, %q, %q, want %q, %q, %q", tt.name, tt.value, c.Coded(), inVi, inEn, tt.coded, tt.vi, tt.en)
 		}
 	}
 }

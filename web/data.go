@@ -9,10 +9,19 @@ import (
 // Common is what every page shows or carries.
 type Common struct {
 	Ref       string // reference of the request, such as K7QF-2M9D; shown when set
-	Portal    string // name of the service that people came from; may be empty
+	Portal    Label  // name of the service that people came from; may be empty
 	PortalURL string // its address, for pages that have no form
 	Form      Hidden
+	// Return is where a page without a form is read in another language, one of our
+	// own paths. Empty: at the address that the browser shows.
+	Return string
 }
+
+// Switches reports whether the page can be read in another language.
+func (c Common) Switches() bool { return true }
+
+// Typed reports whether the page's form has fields to type in, where Enter sends it.
+func (c Common) Typed() bool { return false }
 
 // Problems are what is wrong with the form's fields. Pages with fields answer
 // for themselves.
@@ -56,7 +65,7 @@ type ChooseData struct {
 	Tiles  []Tile
 	Notice string // message id of a problem, such as ProblemSourceFailed
 	// NoticeSource names the source that the notice is about.
-	NoticeSource string
+	NoticeSource Label
 }
 
 // Usable gives the tiles that may be chosen, in the order given.
@@ -68,8 +77,7 @@ func (d ChooseData) Unusable() []Tile { return filter(d.Tiles, func(t Tile) bool
 // Tile is one source on page "choose". The zero value cannot be chosen.
 type Tile struct {
 	ID       string
-	Name     string
-	Icon     string    // one letter, decorative
+	Name     Label
 	Level    eid.Level // the highest level it can reach today
 	National bool      // the national identity, not a provider's own
 	Usable   bool
@@ -99,6 +107,9 @@ type PasswordData struct {
 	OtherSources   bool      // there are other ways to sign in
 }
 
+// Typed is true.
+func (d PasswordData) Typed() bool { return true }
+
 // Number is the personal number as the field shows it.
 func (d PasswordData) Number() string { return groupNumber(d.PersonalNumber) }
 
@@ -121,6 +132,9 @@ type CodeData struct {
 	Name    string    // masked number of the account
 	NotMe   bool      // offers action ActionNotMe
 }
+
+// Typed is true.
+func (d CodeData) Typed() bool { return true }
 
 // Problems ties the page's problem to its field.
 func (d CodeData) Problems() []FieldProblem {
@@ -151,7 +165,7 @@ type OtherPersonData struct {
 type RefusedData struct {
 	Common
 	Reason       string    // one of the Refused constants
-	Source       string    // names the source that it is about
+	Source       Label     // names the source that it is about
 	Until        time.Time // when it ended, or when to try again
 	OtherSources bool      // there are other ways to sign in: the first step
 }

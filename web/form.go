@@ -22,6 +22,9 @@ const (
 	FieldPersonalNumber = "personal_number"
 	FieldPassword       = "password"
 	FieldCode           = "code"
+	FieldLanguage       = "language" // the switch: one of Languages
+	FieldWrong          = "problem"  // of the switch: what the page said was wrong
+	FieldReturn         = "return"   // of the switch: see Common.Return
 
 	ActionCancel       = "cancel"
 	ActionOtherSources = "other_sources"

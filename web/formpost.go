@@ -15,7 +15,9 @@ import (
 type FormPost struct {
 	Action string  // the portal's redirect URI
 	Params []Param // of the response, errors and iss too, in this order
-	Portal string  // name of the portal; may be empty
+	Portal Label   // name of the portal; may be empty
+	// Language is one of Languages; Vietnamese when empty.
+	Language string
 }
 
 // Param is one parameter of an authorization response.
@@ -28,6 +30,9 @@ type formPostData struct {
 	Params []Param
 	Script template.JS
 }
+
+// Switches is false: the page is gone before anybody reads it.
+func (d formPostData) Switches() bool { return false }
 
 // autoSubmit sends the page's form. It goes around the form's own properties,
 // which a parameter named submit would hide.
@@ -44,21 +49,21 @@ func (p *Pages) RenderFormPost(w http.ResponseWriter, r *http.Request, f FormPos
 	origin := originOf(f.Action)
 	if _, ok := httpTarget(origin); !ok {
 		slog.ErrorContext(r.Context(), "form post has no target", "target", origin)
-		p.Render(w, r, Page{Name: "error", Status: http.StatusInternalServerError, Data: ErrorData{Kind: ErrorSystem}})
+		p.Render(w, r, Page{Name: "error", Status: http.StatusInternalServerError, Language: f.Language, Data: ErrorData{Kind: ErrorSystem}})
 		return
 	}
-	tag := p.language(r)
-	body, err := p.execute(tag, Page{Name: "form_post", Data: formPostData{
+	page := Page{Name: "form_post", Language: f.Language, Data: formPostData{
 		Common: Common{Portal: f.Portal}, Action: f.Action, Params: f.Params, Script: autoSubmit,
-	}})
+	}}
+	body, err := p.execute(page.language(), page)
 	if err != nil {
 		slog.ErrorContext(r.Context(), "page failed", "page", "form_post", "err", err)
-		p.Render(w, r, Page{Name: "error", Status: http.StatusInternalServerError, Data: ErrorData{Kind: ErrorSystem}})
+		p.Render(w, r, Page{Name: "error", Status: http.StatusInternalServerError, Language: f.Language, Data: ErrorData{Kind: ErrorSystem}})
 		return
 	}
 	setPageHeaders(r.Context(), w.Header(), policy{formAction: []string{origin}, script: scriptHash(autoSubmit)})
 	w.Header().Set("Referrer-Policy", "no-referrer")
-	write(w, r, http.StatusOK, tag, body)
+	write(w, r, http.StatusOK, page.language(), body)
 }
 
 // SurvivesFormPost reports whether a browser posts a value byte for byte. A form

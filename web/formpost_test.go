@@ -44,7 +44,7 @@ func TestFormPostCarriesEverythingExactly(t *testing.T) {
 		{`"><b name="`, "x"},
 	}
 	for _, portal := range []string{"", "Cổng mẫu", hostile} {
-		w := formPost(p, FormPost{Action: "https://portal.example.vn/cb?a=1&b=%2F", Params: params, Portal: portal})
+		w := formPost(p, FormPost{Action: "https://portal.example.vn/cb?a=1&b=%2F", Params: params, Portal: Label{Text: portal}})
 		if w.Code != http.StatusOK {
 			t.Fatalf("status = %d, want 200", w.Code)
 		}
@@ -158,7 +158,7 @@ func FuzzFormPost(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, name, value string) {
-		body := formPost(p, FormPost{Action: "https://portal.example.vn/cb", Params: []Param{{name, value}}, Portal: value}).Body.String()
+		body := formPost(p, FormPost{Action: "https://portal.example.vn/cb", Params: []Param{{name, value}}, Portal: Label{Text: value}}).Body.String()
 		if strings.Count(body, "<script") != 1 || strings.Count(body, "<form") != 1 {
 			t.Errorf("value %q adds an element", value)
 		}

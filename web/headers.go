@@ -21,7 +21,7 @@ import (
 func setPageHeaders(ctx context.Context, h http.Header, p policy) {
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Cache-Control", "no-store")
-	h.Add("Vary", "Accept-Encoding, Accept-Language")
+	h.Add("Vary", "Accept-Encoding, Accept-Language, Cookie")
 	h.Set("Content-Security-Policy", p.header(ctx))
 	h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
 	h.Set("Referrer-Policy", "same-origin")

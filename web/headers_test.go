@@ -15,7 +15,7 @@ func TestPageHeaders(t *testing.T) {
 		"Content-Type":            "text/html; charset=utf-8",
 		"Content-Language":        "vi",
 		"Cache-Control":           "no-store",
-		"Vary":                    "Accept-Encoding, Accept-Language",
+		"Vary":                    "Accept-Encoding, Accept-Language, Cookie",
 		"X-Frame-Options":         "DENY",
 		"X-Content-Type-Options":  "nosniff",
 		"Referrer-Policy":         "same-origin",

@@ -3,14 +3,14 @@ package web
 // LogoutData is page "logout": whether to sign out, and of what.
 type LogoutData struct {
 	Common
-	Portals []string // names of the services that are signed in to
+	Portals []Label // names of the services that are signed in to
 }
 
 // LoggingOutData is page "loggingout": the portals are being told. The page
 // moves on by Page.Refresh and needs their origins in Page.FrameSrc.
 type LoggingOutData struct {
 	Common
-	Portals []string // names of the services that are being told
+	Portals []Label  // names of the services that are being told
 	Frames  []string // addresses to load (OpenID Connect Front-Channel Logout §3)
 	Next    string   // address to go on to
 }
@@ -19,7 +19,7 @@ type LoggingOutData struct {
 // browser may read it.
 type LoggedOutData struct {
 	Common
-	NotTold  []string // names of the services that could not be told
-	Back     string   // address to leave to; may be empty
-	BackName string   // its name; may be empty
+	NotTold  []Label // names of the services that could not be told
+	Back     string  // address to leave to; may be empty
+	BackName Label   // its name; may be empty
 }

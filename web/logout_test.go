@@ -13,14 +13,14 @@ func TestLogoutListsServices(t *testing.T) {
 		page       Page
 		has, lacks []string
 	}{
-		{"several", Page{Name: "logout", Data: LogoutData{Common: common, Portals: []string{"Cổng A", "Cổng B"}}},
+		{"several", Page{Name: "logout", Data: LogoutData{Common: common, Portals: []Label{{Text: "Cổng A"}, {Text: "Cổng B"}}}},
 			[]string{"Đăng xuất khỏi các dịch vụ này?", "<li>Cổng A</li>\n<li>Cổng B</li>", "Đăng xuất tất cả"}, nil},
 		{"none", Page{Name: "logout", Data: LogoutData{Common: common}},
 			[]string{"Đăng xuất khỏi hệ thống định danh?"}, []string{"các dịch vụ này", "<ul", "tất cả"}},
-		{"logging out", Page{Name: "loggingout", Data: LoggingOutData{Portals: []string{"Cổng A"}, Next: "https://portal.example.vn/out?state=a&b"}},
-			[]string{"Đang đăng xuất…", "<li>Cổng A</li>", `href="https://portal.example.vn/out?state=a&amp;b"`}, []string{"<iframe", "<form"}},
-		{"logged out, not all", Page{Name: "loggedout", Data: LoggedOutData{NotTold: []string{"Cổng A", "Cổng B"}, Back: "https://portal.example.vn/", BackName: "Cổng C"}},
-			[]string{"Đã đăng xuất", "Chưa báo được cho Cổng A; hãy đăng xuất ở đó.", "Chưa báo được cho Cổng B; hãy đăng xuất ở đó.", `href="https://portal.example.vn/">Quay lại Cổng C`}, []string{"<form"}},
+		{"logging out", Page{Name: "loggingout", Data: LoggingOutData{Portals: []Label{{Text: "Cổng A"}}, Next: "https://portal.example.vn/out?state=a&b"}},
+			[]string{"Đang đăng xuất…", "<li>Cổng A</li>", `href="https://portal.example.vn/out?state=a&amp;b"`}, []string{"<iframe", `action="/log`}},
+		{"logged out, not all", Page{Name: "loggedout", Data: LoggedOutData{NotTold: []Label{{Text: "Cổng A"}, {Text: "Cổng B"}}, Back: "https://portal.example.vn/", BackName: Label{Text: "Cổng C"}}},
+			[]string{"Đã đăng xuất", "Chưa báo được cho Cổng A; hãy đăng xuất ở đó.", "Chưa báo được cho Cổng B; hãy đăng xuất ở đó.", `href="https://portal.example.vn/">Quay lại Cổng C`}, []string{`action="/log`}},
 		{"logged out of all", Page{Name: "loggedout", Data: LoggedOutData{}}, []string{"Đã đăng xuất"}, []string{"Chưa báo được", "Quay lại", "notice"}},
 		{"back without a name", Page{Name: "loggedout", Data: LoggedOutData{Back: "/"}}, []string{"Quay lại cổng dịch vụ"}, nil},
 	}

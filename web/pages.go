@@ -24,7 +24,6 @@ var templateFiles embed.FS
 type Pages struct {
 	assets    *assets
 	matcher   language.Matcher
-	tags      []language.Tag                           // as the matcher counts them
 	templates map[string]map[string]*template.Template // by language tag, then by page name
 }
 
@@ -40,15 +39,16 @@ func New() (*Pages, error) {
 		return nil, err
 	}
 	p := &Pages{assets: assets, templates: make(map[string]map[string]*template.Template, len(catalogues))}
+	var tags []language.Tag
 	for _, c := range catalogues {
-		pages, err := parsePages(c, assets)
+		pages, err := parsePages(c, catalogues, assets)
 		if err != nil {
 			return nil, fmt.Errorf("parsing pages in %s: %w", c.tag, err)
 		}
-		p.tags = append(p.tags, c.tag)
+		tags = append(tags, c.tag)
 		p.templates[c.tag.String()] = pages
 	}
-	p.matcher = language.NewMatcher(p.tags)
+	p.matcher = language.NewMatcher(tags)
 	return p, nil
 }
 
@@ -60,6 +60,8 @@ type Page struct {
 	Name   string // names the template
 	Status int    // of HTTP; 200 when zero
 	Data   any    // the data struct of that page
+	// Language is one of Languages; Vietnamese when empty.
+	Language string
 	// FormAction are origins beside our own where the page's form may end, such
 	// as "http://127.0.0.1:8401" or, for a native client, "org.example.app:".
 	// The caller has validated them against a registration.
@@ -73,14 +75,21 @@ type Page struct {
 	Refresh string
 }
 
+func (p Page) language() string {
+	if p.Language == "" {
+		return defaultLanguage
+	}
+	return p.Language
+}
+
 // Render writes a page with its security headers. It renders to memory first: a
 // page that fails becomes a logged error page with status 500.
 func (p *Pages) Render(w http.ResponseWriter, r *http.Request, page Page) {
-	tag := p.language(r)
+	tag := page.language()
 	body, err := p.execute(tag, page)
 	if err != nil {
 		slog.ErrorContext(r.Context(), "page failed", "page", page.Name, "err", err)
-		page = Page{Name: "error", Status: http.StatusInternalServerError,
+		page = Page{Name: "error", Status: http.StatusInternalServerError, Language: page.Language,
 			Data: ErrorData{Common: Common{Ref: reference(page.Data)}, Kind: ErrorSystem}}
 		body, err = p.execute(tag, page)
 	}
@@ -111,16 +120,6 @@ func write(w http.ResponseWriter, r *http.Request, status int, tag string, body 
 	_, _ = w.Write(body) // a browser that left is nobody's error
 }
 
-// language picks the catalogue by Accept-Language; Vietnamese when unsure.
-func (p *Pages) language(r *http.Request) string {
-	wanted, _, err := language.ParseAcceptLanguage(r.Header.Get("Accept-Language"))
-	if err != nil {
-		return p.tags[0].String()
-	}
-	_, i, _ := p.matcher.Match(wanted...)
-	return p.tags[i].String()
-}
-
 func (p *Pages) execute(tag string, page Page) ([]byte, error) {
 	t, ok := p.templates[tag][page.Name]
 	if !ok {
@@ -138,8 +137,8 @@ func (p *Pages) execute(tag string, page Page) ([]byte, error) {
 
 // parsePages binds every template to one catalogue. Those in shared are part of
 // every page.
-func parsePages(c *catalogue, a *assets) (map[string]*template.Template, error) {
-	shared, err := template.New("").Funcs(functions(c, a)).ParseFS(templateFiles, "templates/shared/*.html")
+func parsePages(c *catalogue, all []*catalogue, a *assets) (map[string]*template.Template, error) {
+	shared, err := template.New("").Funcs(functions(c, all, a)).ParseFS(templateFiles, "templates/shared/*.html")
 	if err != nil {
 		return nil, err
 	}
@@ -162,19 +161,42 @@ func parsePages(c *catalogue, a *assets) (map[string]*template.Template, error) 
 }
 
 // functions are what templates may call.
-func functions(c *catalogue, a *assets) template.FuncMap {
+func functions(c *catalogue, all []*catalogue, a *assets) template.FuncMap {
 	return template.FuncMap{
-		"lang":  func() string { return c.tag.String() },
-		"t":     c.text,
-		"count": c.count,
-		"steps": c.steps,
-		"asset": a.path,
-		"on":    on,
-		"tail":  tail,
-		"link":  link,
-		"next":  func(i int) int { return i + 1 },
-		"clock": clock,
-		"date":  date,
-		"when":  when,
+		"lang":    func() string { return c.tag.String() },
+		"others":  func() ([]switchTo, error) { return others(c, all) },
+		"t":       c.text,
+		"say":     c.say,
+		"name":    c.name,
+		"initial": c.initial,
+		"count":   c.count,
+		"steps":   c.steps,
+		"asset":   a.path,
+		"on":      on,
+		"tail":    tail,
+		"link":    link,
+		"next":    func(i int) int { return i + 1 },
+		"clock":   c.clock,
+		"date":    c.date,
+		"when":    c.when,
+		"claim":   c.claim,
 	}
+}
+
+// switchTo is another language that the page can be read in, under its own name.
+type switchTo struct{ Tag, Name string }
+
+func others(c *catalogue, all []*catalogue) ([]switchTo, error) {
+	var list []switchTo
+	for _, other := range all {
+		if other.tag == c.tag {
+			continue
+		}
+		name, err := other.text("shell.language")
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, switchTo{other.tag.String(), name})
+	}
+	return list, nil
 }

@@ -18,24 +18,24 @@ const hostile = `<script>alert(1)</script>"'&{{.}}javascript:`
 // samples gives every page in every state it has.
 func samples() []sample {
 	form := Hidden{Action: "/login", Login: "handle-of-a-sample-login", CSRF: "csrf-of-a-sample-login"}
-	common := Common{Ref: "K7QF-2M9D", Portal: "Cổng dịch vụ công mẫu", PortalURL: "http://127.0.0.1:8401/", Form: form}
+	common := Common{Ref: "K7QF-2M9D", Portal: Label{Text: "Cổng dịch vụ công mẫu", English: "Sample public services portal"}, PortalURL: "http://127.0.0.1:8401/", Form: form}
 	bare := Common{}
 	noon := time.Date(2026, 11, 21, 7, 5, 0, 0, time.UTC)
 	end := time.Date(2022, 12, 31, 17, 0, 0, 0, time.UTC) // 2023-01-01T00:00+07:00
 	tiles := []Tile{
-		{ID: "account", Name: "Tài khoản định danh mẫu", Icon: "Đ", Level: eid.Level2, National: true, Usable: true},
-		{ID: "legacy", Name: "Bưu điện mẫu", Icon: "B", Level: eid.Level2, Usable: true},
-		{ID: "low", Name: "Bảo hiểm mẫu", Icon: "H", Level: eid.Level1, Why: Why{Reason: WhyLevelTooLow}},
-		{ID: "none", Name: "Ngân hàng mẫu", Icon: "N", Why: Why{Reason: WhyLevelTooLow}},
-		{ID: "ended", Name: "Bưu điện mẫu (cũ)", Icon: "C", Why: Why{Reason: WhyEnded, At: end}},
-		{ID: "later", Name: "Chữ ký số mẫu", Icon: "K", Why: Why{Reason: WhyNotOpen, At: noon}},
-		{ID: "floor", Name: "Trường học mẫu", Icon: "T", Why: Why{Reason: WhyOwnFloor}},
+		{ID: "account", Name: Label{Text: "Tài khoản định danh mẫu", English: "Sample identity account"}, Level: eid.Level2, National: true, Usable: true},
+		{ID: "legacy", Name: Label{Text: "Bưu điện mẫu"}, Level: eid.Level2, Usable: true},
+		{ID: "low", Name: Label{Text: "Bảo hiểm mẫu"}, Level: eid.Level1, Why: Why{Reason: WhyLevelTooLow}},
+		{ID: "none", Name: Label{Text: "Ngân hàng mẫu"}, Why: Why{Reason: WhyLevelTooLow}},
+		{ID: "ended", Name: Label{Text: "Bưu điện mẫu (cũ)"}, Why: Why{Reason: WhyEnded, At: end}},
+		{ID: "later", Name: Label{Text: "Chữ ký số mẫu"}, Why: Why{Reason: WhyNotOpen, At: noon}},
+		{ID: "floor", Name: Label{Text: "Trường học mẫu"}, Why: Why{Reason: WhyOwnFloor}},
 	}
 	list := []sample{
 		{"choose", Page{Name: "choose", Data: ChooseData{Common: common, Level: eid.Level2, Tiles: tiles}}},
-		{"choose-failed", Page{Name: "choose", Data: ChooseData{Common: common, Level: eid.Level1, Tiles: []Tile{tiles[0], {ID: "post", Name: "Bưu điện mẫu", Icon: "B", Level: eid.Level1, Usable: true}}, Notice: ProblemSourceFailed, NoticeSource: "Bưu điện mẫu"}}},
-		{"choose-hostile", Page{Name: "choose", Data: ChooseData{Common: Common{Ref: hostile, Portal: hostile, Form: Hidden{Action: "/login", Login: hostile, CSRF: hostile}}, Level: eid.Level2,
-			Notice: ProblemSourceFailed, NoticeSource: hostile, Tiles: []Tile{{ID: hostile, Name: hostile, Icon: "<", Level: eid.Level1, Usable: true}, {ID: hostile, Name: hostile, Icon: "<", Why: Why{Reason: WhyEnded, At: end}}}}}},
+		{"choose-failed", Page{Name: "choose", Data: ChooseData{Common: common, Level: eid.Level1, Tiles: []Tile{tiles[0], {ID: "post", Name: Label{Text: "Bưu điện mẫu"}, Level: eid.Level1, Usable: true}}, Notice: ProblemSourceFailed, NoticeSource: Label{Text: "Bưu điện mẫu"}}}},
+		{"choose-hostile", Page{Name: "choose", Data: ChooseData{Common: Common{Ref: hostile, Portal: Label{hostile, hostile}, Form: Hidden{Action: "/login", Login: hostile, CSRF: hostile}}, Level: eid.Level2,
+			Notice: ProblemSourceFailed, NoticeSource: Label{hostile, hostile}, Tiles: []Tile{{ID: hostile, Name: Label{hostile, hostile}, Level: eid.Level1, Usable: true}, {ID: hostile, Name: Label{hostile, hostile}, Why: Why{Reason: WhyEnded, At: end}}}}}},
 		{"password", Page{Name: "password", Data: PasswordData{Common: common, Level: eid.Level1, OtherSources: true}}},
 		{"password-wrong", Page{Name: "password", Status: http.StatusUnprocessableEntity, Data: PasswordData{Common: common, Level: eid.Level2, PersonalNumber: "000.000.000 001", Problem: ProblemCredentials}}},
 		{"password-busy", Page{Name: "password", Status: http.StatusServiceUnavailable, Data: PasswordData{Common: common, Level: eid.Level2, PersonalNumber: "000.000.000 001", Problem: ProblemBusy}}},
@@ -55,7 +55,7 @@ func samples() []sample {
 	}
 	for _, reason := range RefusedReasons() {
 		list = append(list,
-			sample{"refused-" + reason, Page{Name: "refused", Status: http.StatusForbidden, Data: RefusedData{Common: common, Reason: reason, Source: "Bưu điện mẫu", Until: noon, OtherSources: reason == RefusedSourceEnded || reason == RefusedTryLater}}},
+			sample{"refused-" + reason, Page{Name: "refused", Status: http.StatusForbidden, Data: RefusedData{Common: common, Reason: reason, Source: Label{Text: "Bưu điện mẫu"}, Until: noon, OtherSources: reason == RefusedSourceEnded || reason == RefusedTryLater}}},
 			sample{"refused-bare-" + reason, Page{Name: "refused", Data: RefusedData{Common: bare, Reason: reason}}})
 	}
 	for _, reason := range eid.LockReasons() {
@@ -72,34 +72,34 @@ func samples() []sample {
 
 func consentSamples(common Common) []sample {
 	claims := []ConsentClaim{
-		{"name", "Nguyễn Thị Mẫu", "Cơ sở dữ liệu căn cước mẫu"},
-		{"gender", "Nữ", "Cơ sở dữ liệu căn cước mẫu"},
-		{"birthdate", "01/02/1990", "Cơ sở dữ liệu căn cước mẫu"},
-		{"email", "nguoi.thu.voi.dia.chi.rat.dai@thu-dien-tu.example.test", "Quý vị khai"},
-		{"phone_number", "••• ••• 789", "Quý vị khai"},
-		{"address", "Số 1 đường Mẫu, phường Mẫu, tỉnh Mẫu", "Cơ sở dữ liệu căn cước mẫu"},
-		{"nickname", "Mẫu", "Quý vị khai"},
-		{"preferred_username", "nguoi-mau", "Quý vị khai"},
-		{"profile", "https://trang-ca-nhan.example.test/mot-duong-dan-rat-dai-khong-co-khoang-trang/nguoi-mau", "Quý vị khai"},
-		{"picture", "https://anh.example.test/nguoi-mau.png", "Quý vị khai"},
-		{"website", "https://nguoi-mau.example.test/", "Quý vị khai"},
-		{"eid_personal_number", "••• ••• ••• 001", "Cơ sở dữ liệu căn cước mẫu"},
-		{"eid_subject_type", "Công dân Việt Nam", "Cơ sở dữ liệu căn cước mẫu"},
-		{"eid_source", "Tài khoản định danh mẫu", ""},
-		{"nationalities", "Việt Nam", "Cơ sở dữ liệu căn cước mẫu"},
-		{"updated_at", "21/11/2026", "Tài khoản định danh mẫu"},
-		{"locale", "Tiếng Việt", "Quý vị khai"},
-		{"zoneinfo", "Giờ Việt Nam", "Quý vị khai"},
+		{"name", "Nguyễn Thị Mẫu", Label{Text: "Cơ sở dữ liệu căn cước mẫu"}},
+		{"gender", "Nữ", Label{Text: "Cơ sở dữ liệu căn cước mẫu"}},
+		{"birthdate", "01/02/1990", Label{Text: "Cơ sở dữ liệu căn cước mẫu"}},
+		{"email", "nguoi.thu.voi.dia.chi.rat.dai@thu-dien-tu.example.test", Label{Text: "Quý vị khai"}},
+		{"phone_number", "••• ••• 789", Label{Text: "Quý vị khai"}},
+		{"address", "Số 1 đường Mẫu, phường Mẫu, tỉnh Mẫu", Label{Text: "Cơ sở dữ liệu căn cước mẫu"}},
+		{"nickname", "Mẫu", Label{Text: "Quý vị khai"}},
+		{"preferred_username", "nguoi-mau", Label{Text: "Quý vị khai"}},
+		{"profile", "https://trang-ca-nhan.example.test/mot-duong-dan-rat-dai-khong-co-khoang-trang/nguoi-mau", Label{Text: "Quý vị khai"}},
+		{"picture", "https://anh.example.test/nguoi-mau.png", Label{Text: "Quý vị khai"}},
+		{"website", "https://nguoi-mau.example.test/", Label{Text: "Quý vị khai"}},
+		{"eid_personal_number", "••• ••• ••• 001", Label{Text: "Cơ sở dữ liệu căn cước mẫu"}},
+		{"eid_subject_type", "Công dân Việt Nam", Label{Text: "Cơ sở dữ liệu căn cước mẫu"}},
+		{"eid_source", "Tài khoản định danh mẫu", Label{}},
+		{"nationalities", "Việt Nam", Label{Text: "Cơ sở dữ liệu căn cước mẫu"}},
+		{"updated_at", "21/11/2026", Label{Text: "Tài khoản định danh mẫu"}},
+		{"locale", "Tiếng Việt", Label{Text: "Quý vị khai"}},
+		{"zoneinfo", "Giờ Việt Nam", Label{Text: "Quý vị khai"}},
 	}
 	year := time.Date(2027, 11, 21, 7, 5, 0, 0, time.UTC)
 	asks := ConsentData{Common: common, HolderName: "Nguyễn Thị Mẫu", MaskedNumber: "••• ••• ••• 001",
-		Purpose: "Giải quyết hồ sơ trực tuyến mẫu", Claims: claims[:3], Level: eid.Level2, Until: year}
+		Purpose: Label{Text: "Giải quyết hồ sơ trực tuyến mẫu"}, Claims: claims[:3], Level: eid.Level2, Until: year}
 	informs, all, bad := asks, asks, asks
-	informs.LegalBasis = "Luật Mẫu số 00/2026, Điều 1"
+	informs.LegalBasis = Label{Text: "Luật Mẫu số 00/2026, Điều 1", English: "Sample Law 00/2026, Article 1"}
 	all.Claims = claims
-	bad.Portal, bad.HolderName, bad.MaskedNumber, bad.Purpose = hostile, hostile, "•••", hostile
+	bad.Portal, bad.HolderName, bad.MaskedNumber, bad.Purpose = Label{hostile, hostile}, hostile, "•••", Label{hostile, hostile}
 	bad.Form = Hidden{Action: "/login", Login: hostile, CSRF: hostile}
-	bad.Claims = []ConsentClaim{{"name", hostile, hostile}}
+	bad.Claims = []ConsentClaim{{"name", hostile, Label{hostile, hostile}}}
 	return []sample{
 		{"consent", Page{Name: "consent", Data: asks}},
 		{"consent-informs", Page{Name: "consent", Data: informs}},
@@ -111,16 +111,29 @@ func consentSamples(common Common) []sample {
 
 func logoutSamples() []sample {
 	common := Common{Ref: "K7QF-2M9D", Form: Hidden{Action: "/logout", CSRF: "csrf-of-a-sample-logout"}}
-	portals := []string{"Cổng dịch vụ công mẫu", "Cổng bảo hiểm mẫu"}
+	bare := Common{Ref: common.Ref}
+	portals := []Label{{Text: "Cổng dịch vụ công mẫu", English: "Sample public services portal"}, {Text: "Cổng bảo hiểm mẫu"}}
 	return []sample{
 		{"logout", Page{Name: "logout", Data: LogoutData{Common: common, Portals: portals}}},
 		{"logout-none", Page{Name: "logout", Data: LogoutData{Common: common}}},
-		{"logout-hostile", Page{Name: "logout", Data: LogoutData{Common: common, Portals: []string{hostile}}}},
-		{"loggingout", Page{Name: "loggingout", FrameSrc: []string{"http://127.0.0.1:8401"}, Refresh: "3;url=/logged-out", Data: LoggingOutData{Common: common, Portals: portals,
+		{"logout-hostile", Page{Name: "logout", Data: LogoutData{Common: common, Portals: []Label{{hostile, hostile}}}}},
+		{"loggingout", Page{Name: "loggingout", FrameSrc: []string{"http://127.0.0.1:8401"}, Refresh: "3;url=/logged-out", Data: LoggingOutData{Common: bare, Portals: portals,
 			Frames: []string{"http://127.0.0.1:8401/out?iss=http%3A%2F%2F127.0.0.1%3A8400&sid=sample", "http://127.0.0.1:8401/gone"}, Next: "/logged-out"}}},
-		{"loggingout-hostile", Page{Name: "loggingout", Data: LoggingOutData{Portals: []string{hostile}, Frames: []string{"/" + hostile}, Next: "/" + hostile}}},
-		{"loggedout", Page{Name: "loggedout", Data: LoggedOutData{Common: common, NotTold: portals, Back: "http://127.0.0.1:8401/", BackName: portals[0]}}},
-		{"loggedout-native", Page{Name: "loggedout", Data: LoggedOutData{Common: common, Back: "org.example.app:/out?state=1"}}},
+		{"loggingout-hostile", Page{Name: "loggingout", Data: LoggingOutData{Portals: []Label{{hostile, hostile}}, Frames: []string{"/" + hostile}, Next: "/" + hostile}}},
+		{"loggedout", Page{Name: "loggedout", Data: LoggedOutData{Common: bare, NotTold: portals, Back: "http://127.0.0.1:8401/", BackName: portals[0]}}},
+		{"loggedout-native", Page{Name: "loggedout", Data: LoggedOutData{Common: bare, Back: "org.example.app:/out?state=1"}}},
 		{"loggedout-bare", Page{Name: "loggedout", Data: LoggedOutData{}}},
 	}
+}
+
+// inEveryLanguage gives each sample once in each language.
+func inEveryLanguage(list []sample) []sample {
+	var all []sample
+	for _, lang := range served() {
+		for _, s := range list {
+			s.name, s.page.Language = s.name+"-"+lang, lang
+			all = append(all, s)
+		}
+	}
+	return all
 }

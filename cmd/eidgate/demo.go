@@ -129,7 +129,7 @@ func demoServers(cfg *config.Config, ports demoPorts, files *demoFiles, now func
 	for i, addr := range []string{ports.portal1, ports.portal2} {
 		client := cfg.Clients[i]
 		portal, err := demo.New(demo.Config{
-			Name: client.ID, Title: client.Name, BaseURL: client.URL, Issuer: cfg.Issuer,
+			Name: client.ID, Title: client.Name, TitleEN: client.NameEN, BaseURL: client.URL, Issuer: cfg.Issuer,
 			ClientID: client.ID, ClientSecret: client.Secrets[0], Scopes: client.Scopes,
 			MinLevel: client.MinLevel, ACR: cfg.Vocabulary(), Now: now,
 		})

@@ -92,9 +92,9 @@ func demoConfig(p demoPorts, f *demoFiles, today time.Time) (*config.Config, err
 	c.Metrics.Listen, c.Log.Format = metricsAnywhere, config.FormatText
 	c.Data, c.MasterKeyFile = f.dir, masterKeyPath(f.dir)
 	c.Outbound.Allow = []string{p.legacy, p.portal1, p.portal2}
-	portal := func(id, name, addr, alg string, level eid.Level) config.Client {
+	portal := func(id, name, nameEN, addr, alg string, level eid.Level) config.Client {
 		return config.Client{
-			ID: id, Name: name, URL: "http://" + addr, Tier: "province", AuthMethod: string(eid.AuthSecretBasic),
+			ID: id, Name: name, NameEN: nameEN, URL: "http://" + addr, Tier: "province", AuthMethod: string(eid.AuthSecretBasic),
 			Secrets: []eid.Secret{eid.NewSecret(f.Secrets[id])}, RedirectURIs: []string{"http://" + addr + "/callback"},
 			Scopes: []string{"openid", "profile", "email", "phone", "eid"}, Sector: id, IDTokenAlg: alg, MinLevel: level,
 			Logout: config.Logout{
@@ -103,12 +103,12 @@ func demoConfig(p demoPorts, f *demoFiles, today time.Time) (*config.Config, err
 			},
 			ACRAliases: map[string]eid.Level{"LoA1": eid.Level1, "LoA2": eid.Level2},
 			Sources:    []string{sourceNational, sourceLegacy, sourceLegacyClosed}, Refresh: true,
-			Consent: config.Consent{Purpose: "Thử đăng nhập bằng dữ liệu giả định"},
+			Consent: config.Consent{Purpose: "Thử đăng nhập bằng dữ liệu giả định", PurposeEN: "Trying sign-in with invented data"},
 		}
 	}
 	c.Clients = []config.Client{
-		portal("portal-1", "Cổng dịch vụ thử nghiệm mức 1", p.portal1, "ES256", eid.Level1),
-		portal("portal-2", "Cổng dịch vụ thử nghiệm mức 2", p.portal2, "RS256", eid.Level2),
+		portal("portal-1", "Cổng dịch vụ thử nghiệm mức 1", "Trial portal, Level 1", p.portal1, "ES256", eid.Level1),
+		portal("portal-2", "Cổng dịch vụ thử nghiệm mức 2", "Trial portal, Level 2", p.portal2, "RS256", eid.Level2),
 	}
 	// One portal is told in a frame as well, so that a demo shows the page of it.
 	front := &c.Clients[1].Logout
@@ -116,13 +116,13 @@ func demoConfig(p demoPorts, f *demoFiles, today time.Time) (*config.Config, err
 	month := time.Date(today.Year(), today.Month(), 1, 0, 0, 0, 0, vietnam)
 	c.Sources = []config.Source{
 		{
-			ID: sourceNational, Kind: federation.KindAccount, Name: "Tài khoản định danh điện tử", Provider: "eidgate",
+			ID: sourceNational, Kind: federation.KindAccount, Name: "Tài khoản định danh điện tử", NameEN: "Electronic identity account", Provider: "eidgate",
 			Window: config.Window{From: decision34}, MayAssert: []eid.Level{eid.Level1, eid.Level2},
 			GrantsAtMost: config.Ceilings{{From: decision34, Level: eid.Level2}},
 		},
-		legacySource(sourceLegacy, "Tài khoản cổng cũ", p, f,
+		legacySource(sourceLegacy, "Tài khoản cổng cũ", "Old portal account", p, f,
 			config.Window{From: month.AddDate(0, -1, 0), Until: month.AddDate(0, 6, 0)}),
-		legacySource(sourceLegacyClosed, "Tài khoản cổng cũ, giai đoạn 2021–2022", p, f,
+		legacySource(sourceLegacyClosed, "Tài khoản cổng cũ, giai đoạn 2021–2022", "", p, f,
 			config.Window{From: decision34, Until: transitionEnd}),
 	}
 	if err := c.Check(); err != nil {
@@ -138,9 +138,9 @@ var (
 	transitionEnd = time.Date(2023, 1, 1, 0, 0, 0, 0, vietnam)
 )
 
-func legacySource(id, name string, p demoPorts, f *demoFiles, w config.Window) config.Source {
+func legacySource(id, name, nameEN string, p demoPorts, f *demoFiles, w config.Window) config.Source {
 	return config.Source{
-		ID: id, Kind: federation.KindOpenID, Name: name, Provider: "Cổng cũ (dữ liệu giả định)", Window: w,
+		ID: id, Kind: federation.KindOpenID, Name: name, NameEN: nameEN, Provider: "Cổng cũ (dữ liệu giả định)", Window: w,
 		MayAssert: []eid.Level{eid.Level1}, GrantsAtMost: config.Ceilings{{From: decision34, Level: eid.Level1}},
 		OpenID: &config.OpenID{
 			Issuer: "http://" + p.legacy, ClientID: "eidgate-" + id, ClientSecret: eid.NewSecret(f.LegacySecret),

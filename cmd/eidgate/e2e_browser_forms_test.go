@@ -107,7 +107,7 @@ func visitTooManyGuesses(v *visit) {
 	if got := v.status(); got != 429 {
 		v.t.Errorf("status = %d, want 429", got)
 	}
-	v.sees("Việc tạm dừng này bảo vệ tài khoản.", "Mã tra cứu")
+	v.sees("Hệ thống tạm dừng để bảo vệ tài khoản.", "Mã tra cứu")
 	v.press("Quay lại " + v.demo.portal("portal-1").Name)
 	v.at(headStopped)
 }

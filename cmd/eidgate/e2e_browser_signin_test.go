@@ -63,6 +63,8 @@ func TestBrowser(t *testing.T) {
 		{"double click", visitDoubleClick},
 		{"expired login", visitExpired},
 		{"keyboard only", visitKeyboard},
+		{"language", visitLanguage},
+		{"language of a refused request", visitLanguageOfRefusal},
 		{"consent", visitConsent},
 		{"consent declined", visitConsentDeclined},
 		{"consent, not me", visitConsentNotMe},

@@ -43,7 +43,7 @@ func Start(t T) context.Context {
 		chromedp.Flag("headless", true), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true),
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
-		chromedp.Flag("hide-scrollbars", true), chromedp.Env("LANG=vi_VN.UTF-8"))
+		chromedp.Flag("hide-scrollbars", true), chromedp.Env("LANG=vi_VN.UTF-8"), chromedp.Flag("accept-lang", "vi-VN,vi"))
 	t.Cleanup(cancel)
 	ctx, cancel := chromedp.NewContext(allocator)
 	t.Cleanup(func() {

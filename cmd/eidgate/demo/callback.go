@@ -16,13 +16,13 @@ const redeemTimeout = 15 * time.Second
 func (p *Portal) callback(w http.ResponseWriter, r *http.Request) {
 	answer, err := parseAnswer(r.URL.RawQuery)
 	if err != nil {
-		p.problem(w, http.StatusBadRequest, problemAnswer)
+		p.problem(w, r, http.StatusBadRequest, problemAnswer)
 		return
 	}
 	browser := p.cookie(r, browserCookie)
 	l, ok := p.logins.take(answer.state, func(l login) bool { return sameText(l.browser, browser) })
 	if !ok {
-		p.problem(w, http.StatusBadRequest, problemState)
+		p.problem(w, r, http.StatusBadRequest, problemState)
 		return
 	}
 

@@ -27,7 +27,7 @@ func TestReasons(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got := reasons(tt.minimum, tt.ask, tt.granted)
+			got := reasons(vietnamese, tt.minimum, tt.ask, tt.granted)
 			if !slices.ContainsFunc(got, func(s string) bool { return strings.Contains(s, tt.want) }) {
 				t.Errorf("reasons() = %q, want one with %q", got, tt.want)
 			}
@@ -45,7 +45,7 @@ func TestAdviceIsWhole(t *testing.T) {
 		"iss_mismatch", "nonce_mismatch", "id_token_invalid", "sub_mismatch", "acr_too_low", "auth_time_too_old",
 		"token_failed", "userinfo_failed", "provider_unreachable", "unheard_of",
 	} {
-		ad := adviseOn(Failure{Code: code}, ask{levels: []eid.Level{eid.Level2}, prompt: "none"}, eid.Level1)
+		ad := adviseOn(vietnamese, Failure{Code: code}, ask{levels: []eid.Level{eid.Level2}, prompt: "none"}, eid.Level1)
 		if ad.Title == "" || ad.Meaning == "" || ad.Todo == "" {
 			t.Errorf("advice on %s = %+v, want title, meaning and what to do", code, ad)
 		}
@@ -63,7 +63,7 @@ func TestVariantsAreOffered(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, v := range p.variants() {
+	for _, v := range p.variants(vietnamese) {
 		a, err := parseAsk(strings.TrimPrefix(v.Path, "/login?"))
 		if err != nil || a.path() != v.Path {
 			t.Errorf("variant %s: reads back as %q, %v", v.Path, a.path(), err)
@@ -76,7 +76,7 @@ func TestVariantsAreOffered(t *testing.T) {
 
 func TestLocalTime(t *testing.T) {
 	// 2023-01-01T00:00+07:00.
-	if got, want := localTime(1672506000), "00:00:00 01/01/2023"; got != want {
+	if got, want := localTime(vietnamese, 1672506000), "00:00:00 ngày 01/01/2023"; got != want {
 		t.Errorf("localTime() = %q, want %q", got, want)
 	}
 }

@@ -24,13 +24,13 @@ type login struct {
 func (p *Portal) login(w http.ResponseWriter, r *http.Request) {
 	a, err := parseAsk(r.URL.RawQuery)
 	if err != nil {
-		p.problem(w, http.StatusBadRequest, problemAsk)
+		p.problem(w, r, http.StatusBadRequest, problemAsk)
 		return
 	}
 	up, err := p.discover(r.Context())
 	if err != nil {
 		w.Header().Set("Retry-After", "5")
-		p.problem(w, http.StatusServiceUnavailable, problemUnreachable)
+		p.problem(w, r, http.StatusServiceUnavailable, problemUnreachable)
 		return
 	}
 	asked := a.asked(strings.Join(p.cfg.Scopes, " "), p.cfg.ACR)
@@ -50,6 +50,7 @@ func (p *Portal) login(w http.ResponseWriter, r *http.Request) {
 	options := []oauth2.AuthCodeOption{
 		oauth2.S256ChallengeOption(l.verifier),
 		oauth2.SetAuthURLParam("nonce", l.nonce),
+		oauth2.SetAuthURLParam("ui_locales", string(p.lang(r))), // the gateway goes on in the portal's language
 	}
 	for name, values := range asked.params() {
 		options = append(options, oauth2.SetAuthURLParam(name, values[0]))

@@ -20,7 +20,12 @@ const (
 // the page that follows says so.
 func (p *Portal) logout(w http.ResponseWriter, r *http.Request) {
 	p.forgetAll(w, r)
-	p.render(w, http.StatusOK, "signedout", p.shell("Đã đăng xuất khỏi cổng này"))
+	p.signedOut(w, r)
+}
+
+func (p *Portal) signedOut(w http.ResponseWriter, r *http.Request) {
+	l := p.lang(r)
+	p.render(w, r, http.StatusOK, "signedout", p.shell(l, l.say("Đã đăng xuất khỏi cổng này", "Signed out of this portal")))
 }
 
 // logoutAll ends the portal's own session and goes on to the gateway's (OpenID
@@ -30,11 +35,12 @@ func (p *Portal) logoutAll(w http.ResponseWriter, r *http.Request) {
 	s := p.forgetAll(w, r)
 	up, err := p.discover(r.Context())
 	if err != nil || up.endSession == "" {
-		p.render(w, http.StatusOK, "signedout", p.shell("Đã đăng xuất khỏi cổng này"))
+		p.signedOut(w, r)
 		return
 	}
 	q := url.Values{
 		"client_id": {p.cfg.ClientID}, "post_logout_redirect_uri": {p.base.JoinPath(LoggedOutPath).String()}, "state": {p.logouts.put(struct{}{})},
+		"ui_locales": {string(p.lang(r))},
 	}
 	if s.signIn != nil {
 		q.Set("id_token_hint", s.signIn.idToken)
@@ -49,7 +55,8 @@ func (p *Portal) loggedOut(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "/", http.StatusSeeOther)
 		return
 	}
-	p.render(w, http.StatusOK, "everywhere", p.shell("Đã đăng xuất khỏi tất cả"))
+	l := p.lang(r)
+	p.render(w, r, http.StatusOK, "everywhere", p.shell(l, l.say("Đã đăng xuất khỏi tất cả", "Signed out everywhere")))
 }
 
 // forgetAll drops the session and the cookies, and gives the session that was.

@@ -27,6 +27,8 @@ const (
 type Config struct {
 	Name  string // short, a-z 0-9 - _; tells the cookies of two portals apart, since cookies ignore ports
 	Title string // shown to holders
+	// TitleEN is the title on pages in English; empty shows Title.
+	TitleEN string
 	// BaseURL is the origin the portal is reached at, such as
 	// http://127.0.0.1:8401. Requests under another name are sent there, for
 	// cookies are bound to it.
@@ -120,6 +122,7 @@ func (p *Portal) Handler() http.Handler {
 	mux.HandleFunc("GET /{$}", p.home)
 	mux.HandleFunc("GET /login", p.login)
 	mux.HandleFunc("GET /callback", p.callback)
+	mux.HandleFunc("POST /language", p.switchLanguage)
 	mux.HandleFunc("POST /logout", p.logout)
 	mux.HandleFunc("POST /logout/all", p.logoutAll)
 	mux.HandleFunc("GET "+LoggedOutPath, p.loggedOut)
@@ -142,7 +145,7 @@ func (p *Portal) ownName(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case len(r.URL.RawQuery) > maxQuery:
-			p.problem(w, http.StatusRequestURITooLong, problemTooLong)
+			p.problem(w, r, http.StatusRequestURITooLong, problemTooLong)
 		case r.Host == p.base.Host:
 			next.ServeHTTP(w, r)
 		case r.Method == http.MethodGet || r.Method == http.MethodHead:
@@ -150,7 +153,7 @@ func (p *Portal) ownName(next http.Handler) http.Handler {
 			to.Scheme, to.Host, to.User = p.base.Scheme, p.base.Host, nil
 			http.Redirect(w, r, to.String(), http.StatusSeeOther) //nolint:gosec // scheme and host are the configured ones
 		default:
-			p.problem(w, http.StatusMisdirectedRequest, problemOtherName)
+			p.problem(w, r, http.StatusMisdirectedRequest, problemOtherName)
 		}
 	})
 }
@@ -162,11 +165,11 @@ func (p *Portal) home(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, s.last())
 		return
 	}
-	p.render(w, http.StatusOK, "home", p.homeView(s))
+	p.render(w, r, http.StatusOK, "home", p.homeView(p.lang(r), s))
 }
 
-func (p *Portal) notFound(w http.ResponseWriter, _ *http.Request) {
-	p.problem(w, http.StatusNotFound, problemNotFound)
+func (p *Portal) notFound(w http.ResponseWriter, r *http.Request) {
+	p.problem(w, r, http.StatusNotFound, problemNotFound)
 }
 
 func healthz(w http.ResponseWriter, _ *http.Request) {

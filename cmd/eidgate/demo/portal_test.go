@@ -33,7 +33,7 @@ func TestSignIn(t *testing.T) {
 	}
 
 	html := b.get(portal + "/").body
-	for _, want := range []string{"Nguyễn Thị Thử", "Định danh mức 2", "acr 2 ≥ max(registered minimum 1, lowest asked 2)", localTime(f.authTime.Unix())} {
+	for _, want := range []string{"Nguyễn Thị Thử", "Định danh mức 2", "acr 2 ≥ max(registered minimum 1, lowest asked 2)", localTime(vietnamese, f.authTime.Unix())} {
 		if !strings.Contains(html, want) {
 			t.Errorf("home page lacks %q", want)
 		}

@@ -21,7 +21,11 @@ const (
 	serviceMaxAge = 30 * 60
 )
 
-var serviceDone = problem{"Dịch vụ cần mức 2", "Quý vị đã vào được dịch vụ này bằng định danh mức 2.", "Về trang đầu"}
+var serviceDone = problem{
+	words{"Dịch vụ cần mức 2", "Service that needs Level 2"},
+	words{"Quý vị đã vào được dịch vụ này bằng định danh mức 2.", "You have entered this service with identity Level 2."},
+	words{"Về trang đầu", "To the first page"},
+}
 
 // challenge is why a resource refuses an access token (RFC 6750 §3, RFC 9470 §3).
 type challenge struct {
@@ -86,9 +90,9 @@ func (p *Portal) service(w http.ResponseWriter, r *http.Request) {
 	refused, err := p.judge(r.Context(), s.signIn.accessToken)
 	switch {
 	case err != nil:
-		p.problem(w, http.StatusServiceUnavailable, problemUnreachable)
+		p.problem(w, r, http.StatusServiceUnavailable, problemUnreachable)
 	case refused == nil:
-		p.problem(w, http.StatusOK, serviceDone)
+		p.problem(w, r, http.StatusOK, serviceDone)
 	default:
 		if c, ok := parseChallenge(refused.header()); ok && c.code == codeInsufficient {
 			if level := p.cfg.ACR.Level(c.acr); level.Valid() {

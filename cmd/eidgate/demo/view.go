@@ -21,10 +21,17 @@ var files embed.FS
 const stylePath = "/portal.css"
 
 var (
-	pages = template.Must(template.ParseFS(files, "pages/*.html"))
+	pages = map[lang]*template.Template{vietnamese: parsePages(vietnamese, english), english: parsePages(english, vietnamese)}
 	// vietnamTime has known no other offset since 1975 (ICT).
 	vietnamTime = time.FixedZone("+07", 7*60*60)
 )
+
+// parsePages binds the pages to one language; the switch on them leads to the other.
+func parsePages(l, other lang) *template.Template {
+	return template.Must(template.New("").Funcs(template.FuncMap{
+		"lang": func() lang { return l }, "other": func() lang { return other }, "say": l.say,
+	}).ParseFS(files, "pages/*.html"))
+}
 
 // shell is what every page shows.
 type shell struct {
@@ -72,30 +79,32 @@ type fact struct{ Words, Tech, Value string }
 // variant is a way of asking that a visitor may try.
 type variant struct{ Words, Tech, Path string }
 
-func (p *Portal) shell(heading string) shell {
+func (p *Portal) shell(l lang, heading string) shell {
 	return shell{
-		Heading: heading, Portal: p.cfg.Title, MinLevel: p.cfg.MinLevel,
+		Heading: heading, Portal: p.title(l), MinLevel: p.cfg.MinLevel,
 		Issuer: p.cfg.Issuer, Client: p.cfg.ClientID, Style: stylePath,
 	}
 }
 
-func (p *Portal) homeView(s session) homeView {
-	v := homeView{shell: p.shell(p.cfg.Title), Service: "Tra cứu tình trạng hồ sơ", Variants: p.variants()}
+func (p *Portal) title(l lang) string { return l.say(p.cfg.Title, p.cfg.TitleEN) }
+
+func (p *Portal) homeView(l lang, s session) homeView {
+	v := homeView{shell: p.shell(l, p.title(l)), Service: l.say("Tra cứu tình trạng hồ sơ", "Look up the state of an application"), Variants: p.variants(l)}
 	if p.cfg.MinLevel == eid.Level2 {
-		v.Service = "Nộp hồ sơ trực tuyến"
+		v.Service = l.say("Nộp hồ sơ trực tuyến", "Apply online")
 	}
 	if f := s.failure; f != nil {
-		ad := adviseOn(*f.Error, f.ask, p.cfg.MinLevel)
+		ad := adviseOn(l, *f.Error, f.ask, p.cfg.MinLevel)
 		v.Heading = ad.Title
-		v.Failure = &failureView{advice: ad, Failure: *f.Error, Path: ad.Next.path(), Asked: askedFacts(*f.Asked)}
+		v.Failure = &failureView{advice: ad, Failure: *f.Error, Path: ad.Next.path(), Asked: askedFacts(l, *f.Asked)}
 	}
 	if r := s.signIn; r != nil {
-		v.SignIn = p.signInView(r)
+		v.SignIn = p.signInView(l, r)
 	}
 	return v
 }
 
-func (p *Portal) signInView(r *Result) *signInView {
+func (p *Portal) signInView(l lang, r *Result) *signInView {
 	var info struct {
 		Name string `json:"name"`
 	}
@@ -104,16 +113,16 @@ func (p *Portal) signInView(r *Result) *signInView {
 	return &signInView{
 		Name:       clip(info.Name, maxErrorCode),
 		Level:      g.Level,
-		Reasons:    reasons(p.cfg.MinLevel, r.ask, g.Level),
+		Reasons:    reasons(l, p.cfg.MinLevel, r.ask, g.Level),
 		Comparison: comparison(p.cfg.MinLevel, r.ask, g.Level),
-		Asked:      askedFacts(*r.Asked),
+		Asked:      askedFacts(l, *r.Asked),
 		Granted: known([]fact{
-			{"Mức định danh", "acr", g.ACR},
-			{"Cách xác thực", "amr", strings.Join(g.AMR, ", ")},
-			{"Đăng nhập lúc", "auth_time", localTime(g.AuthTime)},
-			{"Mã riêng của Quý vị ở cổng này", "sub", g.Subject},
-			{"Phiên", "sid", g.SID},
-			{"Loại mã truy cập", "token_type", r.TokenType},
+			{l.say("Mức định danh", "Identity level"), "acr", g.ACR},
+			{l.say("Cách xác thực", "Ways used"), "amr", strings.Join(g.AMR, ", ")},
+			{l.say("Đăng nhập lúc", "Signed in at"), "auth_time", localTime(l, g.AuthTime)},
+			{l.say("Mã riêng của Quý vị ở cổng này", "Your own code at this portal"), "sub", g.Subject},
+			{l.say("Phiên", "Sign-in session"), "sid", g.SID},
+			{l.say("Loại mã truy cập", "Kind of access token"), "token_type", r.TokenType},
 		}),
 		Header:   pretty(r.IDTokenHeader),
 		Claims:   pretty(r.IDTokenClaims),
@@ -121,17 +130,17 @@ func (p *Portal) signInView(r *Result) *signInView {
 	}
 }
 
-func askedFacts(a Asked) []fact {
+func askedFacts(l lang, a Asked) []fact {
 	maxAge := ""
 	if a.MaxAge != nil {
 		maxAge = strconv.Itoa(*a.MaxAge)
 	}
 	return known([]fact{
-		{"Dữ liệu", "scope", a.Scope},
-		{"Mức muốn có", "acr_values", a.ACRValues},
-		{"Mức bắt buộc", "claims", string(a.Claims)},
-		{"Cách hỏi", "prompt", a.Prompt},
-		{"Lần đăng nhập cũ nhất (giây)", "max_age", maxAge},
+		{l.say("Dữ liệu", "Data"), "scope", a.Scope},
+		{l.say("Mức muốn có", "Level wanted"), "acr_values", a.ACRValues},
+		{l.say("Mức bắt buộc", "Level required"), "claims", string(a.Claims)},
+		{l.say("Cách hỏi", "Way of asking"), "prompt", a.Prompt},
+		{l.say("Lần đăng nhập cũ nhất (giây)", "Oldest sign-in (seconds)"), "max_age", maxAge},
 	})
 }
 
@@ -141,36 +150,40 @@ func known(facts []fact) []fact {
 }
 
 // variants are the ways of asking on the home page.
-func (p *Portal) variants() []variant {
+func (p *Portal) variants(l lang) []variant {
 	zero := 0
 	one, two := []eid.Level{eid.Level1}, []eid.Level{eid.Level2}
 	v := p.cfg.ACR
 	return []variant{
-		{"Hỏi mức 1", "acr_values=" + v.Level1, ask{levels: one}.path()},
-		{"Hỏi mức 2", "acr_values=" + v.Level2, ask{levels: two}.path()},
-		{"Muốn mức 2, nhận cả mức 1", "acr_values=" + v.Level2 + " " + v.Level1, ask{levels: []eid.Level{eid.Level2, eid.Level1}}.path()},
-		{"Bắt buộc mức 2", `claims={"id_token":{"acr":{"essential":true,…}}}`, ask{levels: two, essential: true}.path()},
-		{"Không mở trang nào", "prompt=none", ask{prompt: "none"}.path()},
-		{"Bắt buộc đăng nhập lại", "prompt=login", ask{prompt: "login"}.path()},
-		{"Chỉ nhận lần đăng nhập mới", "max_age=0", ask{maxAge: &zero}.path()},
+		{l.say("Hỏi mức 1", "Ask for Level 1"), "acr_values=" + v.Level1, ask{levels: one}.path()},
+		{l.say("Hỏi mức 2", "Ask for Level 2"), "acr_values=" + v.Level2, ask{levels: two}.path()},
+		{l.say("Muốn mức 2, nhận cả mức 1", "Want Level 2, take Level 1 too"), "acr_values=" + v.Level2 + " " + v.Level1, ask{levels: []eid.Level{eid.Level2, eid.Level1}}.path()},
+		{l.say("Bắt buộc mức 2", "Require Level 2"), `claims={"id_token":{"acr":{"essential":true,…}}}`, ask{levels: two, essential: true}.path()},
+		{l.say("Không mở trang nào", "Open no page"), "prompt=none", ask{prompt: "none"}.path()},
+		{l.say("Bắt buộc đăng nhập lại", "Require a new sign-in"), "prompt=login", ask{prompt: "login"}.path()},
+		{l.say("Chỉ nhận lần đăng nhập mới", "Take a new sign-in only"), "max_age=0", ask{maxAge: &zero}.path()},
 	}
 }
 
-func (p *Portal) problem(w http.ResponseWriter, status int, pr problem) {
-	p.render(w, status, "problem", struct {
+func (p *Portal) problem(w http.ResponseWriter, r *http.Request, status int, pr problem) {
+	l := p.lang(r)
+	p.render(w, r, status, "problem", struct {
 		shell
-		problem
-	}{p.shell(pr.Title), pr})
+		Title, Text, Label string
+	}{p.shell(l, pr.Title.in(l)), pr.Title.in(l), pr.Text.in(l), pr.Label.in(l)})
 }
 
 // render writes a page whole or not at all.
-func (p *Portal) render(w http.ResponseWriter, status int, name string, data any) {
+func (p *Portal) render(w http.ResponseWriter, r *http.Request, status int, name string, data any) {
 	var page bytes.Buffer
-	if err := pages.ExecuteTemplate(&page, name, data); err != nil {
+	l := p.lang(r)
+	if err := pages[l].ExecuteTemplate(&page, name, data); err != nil {
 		http.Error(w, "page failed", http.StatusInternalServerError)
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Content-Language", string(l))
+	w.Header().Add("Vary", "Accept-Language, Cookie")
 	w.WriteHeader(status)
 	_, _ = page.WriteTo(w)
 }
@@ -208,9 +221,9 @@ func pretty(raw json.RawMessage) string {
 }
 
 // localTime shows a time as people in Vietnam read it.
-func localTime(unix int64) string {
+func localTime(l lang, unix int64) string {
 	if unix == 0 {
 		return ""
 	}
-	return time.Unix(unix, 0).In(vietnamTime).Format("15:04:05 02/01/2006")
+	return time.Unix(unix, 0).In(vietnamTime).Format(l.say("15:04:05 ngày 02/01/2006", "2 January 2006, 15:04:05 (GMT+7)"))
 }
