@@ -43,6 +43,8 @@ var arrows = map[string][]string{
 	"provider":           {"federation", "eid/...", "keys", "web", "store"},
 	"config":             {"eid"},
 	"cmd/...":            {"..."},
+	"bench":              {"eid/...", "keys", "store/sqlstore", "federation/fedtest"},
+	"bench/floor":        {},
 }
 
 // forTests lists what the tests of any package may import besides.

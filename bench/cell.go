@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// cell is one operation at one subject.
+type cell struct {
+	operation string
+	alg       string // of signatures; empty where nothing is signed
+	subject   string // SQLite, Redis or floor
+	proc      *process
+	onRedis   bool // Redis' processor time belongs to it
+	// floor is the cell of the floor with the same exchanges, if there is one.
+	floor *cell
+	// do is one operation. Each worker is one connection's worth of load.
+	do func(ctx context.Context, worker int) error
+
+	rounds []sample
+}
+
+func (c *cell) name() string {
+	if c.alg == "" {
+		return c.operation + ", " + c.subject
+	}
+	return c.operation + ", " + c.alg + ", " + c.subject
+}
+
+// sample is what one slice of time showed.
+type sample struct {
+	elapsed   time.Duration
+	latencies []time.Duration // one for each operation
+	subject   time.Duration   // processor time of the subject's process
+	redis     time.Duration   // processor time of Redis, where it belongs to the subject
+	own       time.Duration   // processor time of the bench itself
+	commands  int64           // that Redis ran, inside scripts too
+}
+
+func (s *sample) ops() float64 { return float64(len(s.latencies)) }
+
+// cost is the processor time of one operation: server and store.
+func (s *sample) cost() time.Duration { return (s.subject + s.redis) / time.Duration(len(s.latencies)) }
+
+// measure runs a cell for a slice of time in a closed loop: each worker begins an
+// operation when its last one ended.
+func measure(ctx context.Context, c *cell, redis *redisServer, workers int, slice time.Duration) (sample, error) {
+	var s sample
+	before, err := readClocks(ctx, c, redis)
+	if err != nil {
+		return s, err
+	}
+	perWorker := make([][]time.Duration, workers)
+	group, inner := errgroup.WithContext(ctx)
+	begin := time.Now()
+	for w := range workers {
+		group.Go(func() error {
+			for {
+				started := time.Now()
+				if started.Sub(begin) >= slice {
+					return nil
+				}
+				if err := c.do(inner, w); err != nil {
+					return fmt.Errorf("%s: %w", c.name(), err)
+				}
+				perWorker[w] = append(perWorker[w], time.Since(started))
+			}
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return s, err
+	}
+	s.elapsed = time.Since(begin)
+	after, err := readClocks(ctx, c, redis)
+	if err != nil {
+		return s, err
+	}
+	s.latencies = slices.Concat(perWorker...)
+	s.subject, s.own = after.subject-before.subject, after.own-before.own
+	if c.onRedis {
+		s.redis, s.commands = after.redis-before.redis, after.commands-before.commands
+	}
+	if len(s.latencies) < workers {
+		return s, fmt.Errorf("%s: %d operations in %v are too few", c.name(), len(s.latencies), slice)
+	}
+	return s, nil
+}
+
+// clocks are the processor times at one moment.
+type clocks struct {
+	subject, redis, own time.Duration
+	commands            int64
+}
+
+func readClocks(ctx context.Context, c *cell, redis *redisServer) (clocks, error) {
+	var k clocks
+	var err error
+	if c.onRedis {
+		if k.commands, err = redis.commands(ctx); err != nil {
+			return k, err
+		}
+	}
+	for pid, target := range map[int]*time.Duration{c.proc.pid(): &k.subject, redis.pid(): &k.redis, os.Getpid(): &k.own} {
+		if *target, err = cpu(pid); err != nil {
+			return k, err
+		}
+	}
+	return k, nil
+}

@@ -1,0 +1,283 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"sync/atomic"
+	"time"
+)
+
+// Names of subjects.
+const (
+	onSQLite = "SQLite"
+	onRedis  = "Redis"
+	ofFloor  = "floor"
+)
+
+// settings are what a run is told.
+type settings struct {
+	eidgate, floor string // binaries
+	workers        int
+	people         int
+	rounds         int
+	slice          time.Duration
+	redis          string // auto, on or off: measure the gateway on Redis
+}
+
+// linkedPeople may sign in at the upstream provider.
+const linkedPeople = 32
+
+// rig is everything that a run starts.
+type rig struct {
+	settings
+	dir      string
+	redis    *redisServer
+	up       *upstream
+	floors   map[string]*floorServer // by algorithm
+	gateways []*gateway
+	cells    []*cell
+	progress io.Writer
+}
+
+// newRig starts the subjects and signs people in. The caller stops what there is
+// of it, whatever the error.
+func newRig(ctx context.Context, s settings, dir string, progress io.Writer) (*rig, error) {
+	r := &rig{settings: s, dir: dir, progress: progress, floors: map[string]*floorServer{}}
+	var err error
+	if r.redis, err = startRedis(ctx, dir); err != nil {
+		return r, err
+	}
+	people := newPeople(s.people, min(linkedPeople, s.people))
+	transport := newTransport(s.workers)
+	stores := map[string]string{onSQLite: ""}
+	names := []string{onSQLite}
+	on, err := s.measuresRedis(ctx, r.redis.url(gatewayDatabase))
+	if err != nil {
+		return r, err
+	}
+	if on {
+		stores[onRedis] = r.redis.url(gatewayDatabase)
+		names = append(names, onRedis)
+	}
+	var callbacks []string
+	for _, name := range names {
+		g, err := newGateway(ctx, dir, name, stores[name], people, transport)
+		if err != nil {
+			return r, err
+		}
+		r.gateways = append(r.gateways, g)
+		callbacks = append(callbacks, g.callback())
+	}
+	if r.up, err = startUpstream(ctx, people, secretText(), callbacks); err != nil {
+		return r, err
+	}
+	for _, alg := range algorithms {
+		if r.floors[alg], err = startFloor(ctx, dir, s.floor, alg, r.redis, s.people, transport); err != nil {
+			return r, err
+		}
+	}
+	for _, g := range r.gateways {
+		if err := g.serve(ctx, s.eidgate, r.up); err != nil {
+			return r, err
+		}
+		fmt.Fprintf(progress, "signing %d synthetic people in on %s\n", s.people, g.store)
+		if err := g.signPeopleIn(ctx); err != nil {
+			return r, err
+		}
+		if g.stateURL != "" {
+			if err := r.keepsStateInRedis(ctx); err != nil {
+				return r, err
+			}
+		}
+	}
+	return r, r.plan(ctx)
+}
+
+// measuresRedis reports whether the gateway is to be measured on Redis. Builds
+// that know no such state refuse the configuration.
+func (s settings) measuresRedis(ctx context.Context, url string) (bool, error) {
+	if s.redis != "auto" {
+		return s.redis == "on", nil
+	}
+	cmd := exec.CommandContext(ctx, s.eidgate, "check") //nolint:gosec // the binary under the bench
+	cmd.Env = append(os.Environ(), "EIDGATE_ISSUER=http://127.0.0.1:9", "EIDGATE_STATE="+url)
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		return false, fmt.Errorf("asking the gateway for Redis: %w", err)
+	}
+	return err == nil, nil
+}
+
+// keepsStateInRedis fails where a gateway passed over its setting: its numbers
+// would be those of SQLite.
+func (r *rig) keepsStateInRedis(ctx context.Context) error {
+	keys, err := r.redis.rdb.Info(ctx, "keyspace").Result()
+	if err != nil {
+		return err
+	}
+	if !hasDatabase(keys, gatewayDatabase) {
+		return errors.New("the gateway was told to use Redis and keeps nothing there")
+	}
+	return nil
+}
+
+// plan lists the cells in the order of a round: what is compared stands together.
+func (r *rig) plan(ctx context.Context) error {
+	for _, alg := range algorithms {
+		floor := &cell{operation: "flow", alg: alg, subject: ofFloor, proc: r.floors[alg].process, onRedis: true}
+		floor.do = func(ctx context.Context, _ int) error {
+			_, err := r.floors[alg].party.flow(ctx)
+			return err
+		}
+		for _, g := range r.gateways {
+			c := r.cell(g, "flow", alg)
+			c.floor = floor
+			c.do = func(ctx context.Context, _ int) error {
+				_, err := g.direct[alg].flow(ctx)
+				return err
+			}
+		}
+		r.cells = append(r.cells, floor)
+	}
+	for _, g := range r.gateways {
+		if err := r.planOthers(ctx, g); err != nil {
+			return err
+		}
+	}
+	static := &cell{operation: "discovery", subject: ofFloor, proc: r.floors["ES256"].process, onRedis: true}
+	static.do = func(ctx context.Context, _ int) error {
+		return r.floors["ES256"].party.fetch(ctx, pathDiscovery, `"issuer"`)
+	}
+	for _, c := range r.cells {
+		if c.operation == "discovery" {
+			c.floor = static
+		}
+	}
+	r.cells = append(r.cells, static)
+	return nil
+}
+
+const pathDiscovery = "/.well-known/openid-configuration"
+
+// planOthers adds the gateway's cells that have no counterpart at the floor.
+func (r *rig) planOthers(ctx context.Context, g *gateway) error {
+	going, err := g.travellers(ctx, r.up)
+	if err != nil {
+		return fmt.Errorf("signing in at the upstream provider: %w", err)
+	}
+	var turn atomic.Int64
+	for _, alg := range algorithms {
+		r.cell(g, "federated flow", alg).do = func(ctx context.Context, _ int) error {
+			_, err := g.federatedFlow(ctx, r.up, g.federated[alg], going[int(turn.Add(1))%len(going)])
+			return err
+		}
+		chains := make([]string, r.workers)
+		for w := range chains {
+			set, err := g.direct[alg].flow(ctx)
+			if err != nil {
+				return err
+			}
+			chains[w] = set.Refresh
+		}
+		r.cell(g, "refresh", alg).do = func(ctx context.Context, worker int) error {
+			set, err := g.direct[alg].refresh(ctx, chains[worker])
+			chains[worker] = set.Refresh
+			return err
+		}
+	}
+	party := g.direct["ES256"]
+	access := make([]string, 64)
+	for i := range access {
+		set, err := party.flow(ctx)
+		if err != nil {
+			return err
+		}
+		access[i] = set.Access
+	}
+	token := func() string { return access[int(turn.Add(1))%len(access)] }
+	r.cell(g, "userinfo", "").do = func(ctx context.Context, _ int) error { return party.userinfo(ctx, token()) }
+	r.cell(g, "introspection", "").do = func(ctx context.Context, _ int) error { return party.introspect(ctx, token()) }
+	if g.store != onSQLite {
+		return nil // these two ask no store
+	}
+	r.cell(g, "discovery", "").do = func(ctx context.Context, _ int) error { return party.fetch(ctx, pathDiscovery, `"issuer"`) }
+	r.cell(g, "JWKS", "").do = func(ctx context.Context, _ int) error { return party.fetch(ctx, "/keys", `"keys"`) }
+	return nil
+}
+
+func (r *rig) cell(g *gateway, operation, alg string) *cell {
+	c := &cell{operation: operation, alg: alg, subject: g.store, proc: g.process, onRedis: g.store == onRedis}
+	r.cells = append(r.cells, c)
+	return c
+}
+
+// run measures every cell once in each round, after a round that does not count.
+func (r *rig) run(ctx context.Context) error {
+	for round := range r.rounds + 1 {
+		for _, c := range r.cells {
+			s, err := measure(ctx, c, r.redis, r.workers, r.slice)
+			if err != nil {
+				return err
+			}
+			if round > 0 {
+				c.rounds = append(c.rounds, s)
+			}
+		}
+		fmt.Fprintf(r.progress, "round %d of %d\n", round, r.rounds)
+	}
+	for _, c := range r.cells {
+		if c.subject == ofFloor && c.operation == "flow" {
+			for i := range c.rounds {
+				if s := &c.rounds[i]; s.commands != 3*int64(len(s.latencies)) {
+					return fmt.Errorf("%s: %d Redis commands for %d flows, want three each", c.name(), s.commands, len(s.latencies))
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// stop ends what was started. The gateways end together: each waits a while for
+// proxies to see it.
+func (r *rig) stop() error {
+	var ending []*process
+	for _, g := range r.gateways {
+		ending = append(ending, g.process)
+	}
+	for _, f := range r.floors {
+		if f != nil {
+			ending = append(ending, f.process)
+		}
+	}
+	ended := make(chan error)
+	ending = slices.DeleteFunc(ending, func(p *process) bool { return p == nil })
+	for _, p := range ending {
+		go func() { ended <- p.stop() }()
+	}
+	var errs []error
+	for range ending {
+		errs = append(errs, <-ended)
+	}
+	if r.up != nil {
+		errs = append(errs, r.up.stop())
+	}
+	if r.redis != nil {
+		errs = append(errs, r.redis.rdb.Close(), r.redis.stop())
+	}
+	return errors.Join(errs...)
+}
+
+// check holds the stopped gateways against what the bench counted.
+func (r *rig) check(ctx context.Context) error {
+	var errs []error
+	for _, g := range r.gateways {
+		errs = append(errs, g.check(ctx))
+	}
+	return errors.Join(errs...)
+}
