@@ -42,11 +42,6 @@ type sample struct {
 	commands  int64           // that Redis ran, inside scripts too
 }
 
-func (s *sample) ops() float64 { return float64(len(s.latencies)) }
-
-// cost is the processor time of one operation: server and store.
-func (s *sample) cost() time.Duration { return (s.subject + s.redis) / time.Duration(len(s.latencies)) }
-
 // measure runs a cell for a slice of time in a closed loop: each worker begins an
 // operation when its last one ended.
 func measure(ctx context.Context, c *cell, redis *redisServer, workers int, slice time.Duration) (sample, error) {

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -68,7 +70,8 @@ func (g *gateway) party(id, alg, acr string) *party {
 
 func (g *gateway) callback() string { return g.issuer + "/callback/" + sourceUpstream }
 
-// serve seeds the data, writes the configuration and starts the binary.
+// serve seeds the data, writes the configuration, starts the binary and waits for
+// it.
 func (g *gateway) serve(ctx context.Context, binary string, up *upstream) error {
 	if err := seed(ctx, g.data, g.people); err != nil {
 		return fmt.Errorf("making people: %w", err)
@@ -76,10 +79,7 @@ func (g *gateway) serve(ctx context.Context, binary string, up *upstream) error 
 	if err := g.configure(up); err != nil {
 		return err
 	}
-	var err error
-	g.process, err = start(ctx, "eidgate on "+g.store, filepath.Join(filepath.Dir(g.config), "gateway-"+g.store+".log"), g.environ(),
-		binary, "serve", "--config", g.config)
-	if err != nil {
+	if err := g.run(ctx, binary); err != nil {
 		return err
 	}
 	if _, err := g.answers(ctx, newClient(g.transport), time.Now(), g.issuer+"/readyz"); err != nil {
@@ -93,11 +93,50 @@ func (g *gateway) serve(ctx context.Context, binary string, up *upstream) error 
 	return nil
 }
 
-func (g *gateway) environ() []string {
-	if g.stateURL == "" {
-		return nil
+// run starts the binary.
+func (g *gateway) run(ctx context.Context, binary string) error {
+	profiler, err := freeAddr(ctx)
+	if err != nil {
+		return err
 	}
-	return []string{"EIDGATE_STATE=" + g.stateURL}
+	environ := []string{envProfiler + "=" + profiler}
+	if g.stateURL != "" {
+		environ = append(environ, envState+"="+g.stateURL)
+	}
+	if metrics, err := freeAddr(ctx); err != nil {
+		return err
+	} else if known, err := knows(ctx, binary, envMetrics+"="+metrics); err != nil {
+		return err
+	} else if known {
+		environ = append(environ, envMetrics+"="+metrics)
+	}
+	g.process, err = start(ctx, "eidgate on "+g.store, filepath.Join(filepath.Dir(g.config), "gateway-"+g.store+".log"), environ,
+		binary, "serve", "--config", g.config)
+	if err != nil {
+		return err
+	}
+	g.profiler = profiler
+	return nil
+}
+
+// Variables of the gateway's configuration that not every build has.
+const (
+	envState   = "EIDGATE_STATE"
+	envMetrics = "EIDGATE_METRICS__LISTEN" // each process needs one of its own
+)
+
+// knows reports whether a build accepts a variable. It names those that it does
+// not know as faults.
+func knows(ctx context.Context, binary, variable string) (bool, error) {
+	cmd := exec.CommandContext(ctx, binary, "check") //nolint:gosec // the binary under the bench
+	cmd.Env = append(os.Environ(), "EIDGATE_ISSUER=http://127.0.0.1:9", variable)
+	text, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		return false, fmt.Errorf("asking the gateway about its configuration: %w", err)
+	}
+	name, _, _ := strings.Cut(variable, "=")
+	return !strings.Contains(string(text), name+": unknown"), nil
 }
 
 // configure writes the configuration file: two clients for each algorithm, and

@@ -32,6 +32,7 @@ func run(ctx context.Context) (err error) {
 	flag.IntVar(&s.rounds, "rounds", 10, "rounds in which every cell has its slice")
 	flag.DurationVar(&s.slice, "slice", 500*time.Millisecond, "time of one slice")
 	flag.StringVar(&s.redis, "redis", "auto", "the gateway on Redis too: on, off, or auto where the binary can")
+	profiles := flag.String("profile", "", "directory for a processor profile of each cell, instead of measuring")
 	out := flag.String("out", "", "file of the report; none prints the numbers alone")
 	flag.Parse()
 	dir, err := os.MkdirTemp("", "eidgate-bench-")
@@ -39,11 +40,27 @@ func run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	if *profiles != "" {
+		return profile(ctx, s, dir, *profiles)
+	}
 	return bench(ctx, s, dir, *out)
+}
+
+// profile takes profiles of a build that can be profiled.
+func profile(ctx context.Context, s settings, dir, into string) (err error) {
+	if s.eidgate, err = buildProfiled(ctx, dir); err != nil {
+		return err
+	}
+	r, err := newRig(ctx, s, dir, os.Stderr)
+	if err == nil {
+		err = r.profile(ctx, into)
+	}
+	return errors.Join(err, r.stop())
 }
 
 // bench measures, checks, and only then writes.
 func bench(ctx context.Context, s settings, dir, out string) error {
+	where := machine(ctx)
 	r, err := newRig(ctx, s, dir, os.Stderr)
 	if err == nil {
 		err = r.run(ctx)
@@ -55,5 +72,12 @@ func bench(ctx context.Context, s settings, dir, out string) error {
 		return err
 	}
 	printNumbers(os.Stdout, r)
-	return nil
+	if out == "" {
+		return nil
+	}
+	size, err := sizeOf(s.eidgate)
+	if err != nil {
+		return err
+	}
+	return newReport(r, where, size).write(out)
 }

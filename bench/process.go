@@ -26,6 +26,8 @@ type process struct {
 	cmd    *exec.Cmd
 	log    string // path
 	exited chan struct{}
+	// profiler is where a profiled build serves profiles.
+	profiler string
 }
 
 // start runs a program until stop. Its output goes to a file, as a service's

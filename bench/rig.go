@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"os/exec"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -41,7 +39,15 @@ type rig struct {
 	floors   map[string]*floorServer // by algorithm
 	gateways []*gateway
 	cells    []*cell
+	held     []held
+	starts   starts
 	progress io.Writer
+}
+
+// held is the memory of one subject after the run, in bytes.
+type held struct {
+	name      string
+	now, most int64
 }
 
 // newRig starts the subjects and signs people in. The caller stops what there is
@@ -98,20 +104,12 @@ func newRig(ctx context.Context, s settings, dir string, progress io.Writer) (*r
 	return r, r.plan(ctx)
 }
 
-// measuresRedis reports whether the gateway is to be measured on Redis. Builds
-// that know no such state refuse the configuration.
+// measuresRedis reports whether the gateway is to be measured on Redis.
 func (s settings) measuresRedis(ctx context.Context, url string) (bool, error) {
 	if s.redis != "auto" {
 		return s.redis == "on", nil
 	}
-	cmd := exec.CommandContext(ctx, s.eidgate, "check") //nolint:gosec // the binary under the bench
-	cmd.Env = append(os.Environ(), "EIDGATE_ISSUER=http://127.0.0.1:9", "EIDGATE_STATE="+url)
-	err := cmd.Run()
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
-		return false, fmt.Errorf("asking the gateway for Redis: %w", err)
-	}
-	return err == nil, nil
+	return knows(ctx, s.eidgate, envState+"="+url)
 }
 
 // keepsStateInRedis fails where a gateway passed over its setting: its numbers
@@ -231,44 +229,68 @@ func (r *rig) run(ctx context.Context) error {
 		}
 		fmt.Fprintf(r.progress, "round %d of %d\n", round, r.rounds)
 	}
+	if err := r.threeEach(); err != nil {
+		return err
+	}
+	for _, p := range r.processes() {
+		now, most, err := memory(p.pid())
+		if err != nil {
+			return err
+		}
+		r.held = append(r.held, held{p.name, now, most})
+	}
+	var err error
+	r.starts, err = r.measureStarts(ctx)
+	return err
+}
+
+// threeEach holds the floor to its word.
+func (r *rig) threeEach() error {
 	for _, c := range r.cells {
-		if c.subject == ofFloor && c.operation == "flow" {
-			for i := range c.rounds {
-				if s := &c.rounds[i]; s.commands != 3*int64(len(s.latencies)) {
-					return fmt.Errorf("%s: %d Redis commands for %d flows, want three each", c.name(), s.commands, len(s.latencies))
-				}
+		for i := range c.rounds {
+			s := &c.rounds[i]
+			if c.subject == ofFloor && c.operation == "flow" && s.commands != 3*int64(len(s.latencies)) {
+				return fmt.Errorf("%s: %d Redis commands for %d flows, want three each", c.name(), s.commands, len(s.latencies))
 			}
 		}
 	}
 	return nil
 }
 
+// processes are the subjects that run, Redis included.
+func (r *rig) processes() []*process {
+	var list []*process
+	for _, g := range r.gateways {
+		list = append(list, g.process)
+	}
+	for _, alg := range algorithms {
+		if f := r.floors[alg]; f != nil {
+			list = append(list, f.process)
+		}
+	}
+	if r.redis != nil {
+		list = append(list, r.redis.process)
+	}
+	return slices.DeleteFunc(list, func(p *process) bool { return p == nil })
+}
+
 // stop ends what was started. The gateways end together: each waits a while for
 // proxies to see it.
 func (r *rig) stop() error {
-	var ending []*process
-	for _, g := range r.gateways {
-		ending = append(ending, g.process)
+	var errs []error
+	if r.redis != nil {
+		errs = append(errs, r.redis.rdb.Close())
 	}
-	for _, f := range r.floors {
-		if f != nil {
-			ending = append(ending, f.process)
-		}
-	}
+	ending := r.processes()
 	ended := make(chan error)
-	ending = slices.DeleteFunc(ending, func(p *process) bool { return p == nil })
 	for _, p := range ending {
 		go func() { ended <- p.stop() }()
 	}
-	var errs []error
 	for range ending {
 		errs = append(errs, <-ended)
 	}
 	if r.up != nil {
 		errs = append(errs, r.up.stop())
-	}
-	if r.redis != nil {
-		errs = append(errs, r.redis.rdb.Close(), r.redis.stop())
 	}
 	return errors.Join(errs...)
 }
