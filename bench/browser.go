@@ -78,7 +78,7 @@ func (b *browser) do(r *http.Request) (*page, error) {
 		return nil, err
 	}
 	if res.StatusCode >= http.StatusBadRequest {
-		return nil, &statusError{res.Request.URL.Path, res.StatusCode, nil}
+		return nil, newStatusError(res.Request.URL.Path, res, nil)
 	}
 	return &page{address: res.Request.URL, body: string(body), location: res.Header.Get("Location")}, nil
 }

@@ -15,7 +15,7 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
-	err := run(ctx)
+	err := run(ctx, os.Args[1:])
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -23,31 +23,63 @@ func main() {
 	}
 }
 
-func run(ctx context.Context) (err error) {
+const usage = `usage: bench measure|profile|load [flags]
+
+measure  the cost of each operation, beside the floor; -out writes the report
+profile  a processor profile of each operation, into -out
+load     mixed work for -duration: rates, percentiles and statuses
+`
+
+// run does what the first argument says, in a directory that it removes.
+func run(ctx context.Context, args []string) (err error) {
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.Usage = func() {
+		fmt.Fprint(flags.Output(), usage)
+		flags.PrintDefaults()
+	}
 	var s settings
-	flag.StringVar(&s.eidgate, "eidgate", "bin/eidgate", "the gateway's binary")
-	flag.StringVar(&s.floor, "floor", "bin/floor", "the floor's binary")
-	flag.IntVar(&s.workers, "workers", 4, "connections, each with one request under way")
-	flag.IntVar(&s.people, "people", 512, "synthetic people with a session each")
-	flag.IntVar(&s.rounds, "rounds", 10, "rounds in which every cell has its slice")
-	flag.DurationVar(&s.slice, "slice", 500*time.Millisecond, "time of one slice")
-	flag.StringVar(&s.redis, "redis", "auto", "the gateway on Redis too: on, off, or auto where the binary can")
-	profiles := flag.String("profile", "", "directory for a processor profile of each cell, instead of measuring")
-	out := flag.String("out", "", "file of the report; none prints the numbers alone")
-	flag.Parse()
+	flags.StringVar(&s.eidgate, "eidgate", "bin/eidgate", "the gateway's binary")
+	flags.StringVar(&s.floor, "floor", "bin/floor", "the floor's binary")
+	flags.IntVar(&s.workers, "workers", 4, "connections, each with one request under way")
+	flags.IntVar(&s.people, "people", 512, "synthetic people with a session each")
+	flags.IntVar(&s.rounds, "rounds", 10, "rounds in which every cell has its slice")
+	flags.DurationVar(&s.slice, "slice", 500*time.Millisecond, "time of one slice, 10s at most")
+	flags.StringVar(&s.redis, "redis", "auto", "the gateway on Redis: on, off, or auto for a measurement where the binary can")
+	duration := flags.Duration("duration", 30*time.Second, "of a load, 20m at most")
+	out := flags.String("out", "", "file of the report, or directory of the profiles")
+	if len(args) == 0 {
+		flags.Usage()
+		return errors.New("say what to do")
+	}
+	if err := flags.Parse(args[1:]); err != nil {
+		return err
+	}
+	if flags.NArg() > 0 || s.people < 1 || s.rounds < 1 || s.workers < 1 || s.slice < 10*time.Millisecond || s.slice > 10*time.Second {
+		flags.Usage()
+		return errors.New("these flags make no run")
+	}
 	dir, err := os.MkdirTemp("", "eidgate-bench-")
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	if *profiles != "" {
-		return profile(ctx, s, dir, *profiles)
+	switch args[0] {
+	case "measure":
+		return bench(ctx, s, dir, *out)
+	case "profile":
+		return profile(ctx, s, dir, *out)
+	case "load":
+		return runLoad(ctx, s, *duration, dir, os.Stdout, os.Stderr)
 	}
-	return bench(ctx, s, dir, *out)
+	flags.Usage()
+	return fmt.Errorf("%q is nothing to do", args[0])
 }
 
 // profile takes profiles of a build that can be profiled.
 func profile(ctx context.Context, s settings, dir, into string) (err error) {
+	if into == "" {
+		return errors.New("-out names the directory of the profiles")
+	}
 	if s.eidgate, err = buildProfiled(ctx, dir); err != nil {
 		return err
 	}

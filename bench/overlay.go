@@ -100,7 +100,7 @@ func fetchProfile(ctx context.Context, addr string, seconds int, name string) (e
 	}
 	defer func() { _ = res.Body.Close() }()
 	if res.StatusCode != http.StatusOK {
-		return &statusError{"/debug/pprof/profile", res.StatusCode, nil}
+		return newStatusError("/debug/pprof/profile", res, nil)
 	}
 	raw, err := io.ReadAll(io.LimitReader(res.Body, 64<<20))
 	if err != nil {

@@ -81,7 +81,7 @@ func (p *party) flow(ctx context.Context) (tokens, error) {
 		return tokens{}, err
 	}
 	if res.StatusCode != http.StatusSeeOther && res.StatusCode != http.StatusFound {
-		return tokens{}, &statusError{"/authorize", res.StatusCode, body}
+		return tokens{}, newStatusError("/authorize", res, body)
 	}
 	return p.exchange(ctx, a, res.Header.Get("Location"))
 }
@@ -179,7 +179,7 @@ func (p *party) fetch(ctx context.Context, path, holds string) error {
 		return err
 	}
 	if res.StatusCode != http.StatusOK || !strings.Contains(string(body), holds) {
-		return &statusError{path, res.StatusCode, body}
+		return newStatusError(path, res, body)
 	}
 	return nil
 }
@@ -235,7 +235,7 @@ func (p *party) json(r *http.Request, into any) error {
 		return err
 	}
 	if res.StatusCode != http.StatusOK {
-		return &statusError{r.URL.Path, res.StatusCode, body}
+		return newStatusError(r.URL.Path, res, body)
 	}
 	if err := json.Unmarshal(body, into); err != nil {
 		return fmt.Errorf("reading the answer of %s: %w", r.URL.Path, err)
@@ -258,7 +258,12 @@ func (p *party) do(r *http.Request) (*http.Response, []byte, error) {
 type statusError struct {
 	path   string
 	status int
+	clear  bool // it says plainly that the gateway is busy, and when to come back
 	body   []byte
+}
+
+func newStatusError(path string, res *http.Response, body []byte) *statusError {
+	return &statusError{path, res.StatusCode, res.StatusCode == http.StatusServiceUnavailable && res.Header.Get("Retry-After") != "", body}
 }
 
 func (e *statusError) Error() string {
