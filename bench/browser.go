@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"html"
-	"io"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
@@ -68,19 +67,15 @@ var (
 func (p *page) offers(field string) bool { return strings.Contains(p.body, ` name="`+field+`"`) }
 
 func (b *browser) do(r *http.Request) (*page, error) {
-	res, err := b.client.Do(r)
+	got, err := do(b.client, r)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = res.Body.Close() }()
-	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
-	if err != nil {
-		return nil, err
+	if got.status >= http.StatusBadRequest {
+		got.body = nil // a page would fill the screen
+		return nil, got.wrong()
 	}
-	if res.StatusCode >= http.StatusBadRequest {
-		return nil, newStatusError(res.Request.URL.Path, res, nil)
-	}
-	return &page{address: res.Request.URL, body: string(body), location: res.Header.Get("Location")}, nil
+	return &page{address: got.address, body: string(got.body), location: got.header.Get("Location")}, nil
 }
 
 func (b *browser) get(ctx context.Context, address string) (*page, error) {
@@ -91,8 +86,8 @@ func (b *browser) get(ctx context.Context, address string) (*page, error) {
 	return b.do(r)
 }
 
-// submit sends the form of a page with these fields: name, value, …
-func (b *browser) submit(ctx context.Context, p *page, fields ...string) (*page, error) {
+// submit sends the form of a page with these fields.
+func (b *browser) submit(ctx context.Context, p *page, fields map[string]string) (*page, error) {
 	action := formAction.FindStringSubmatch(p.body)
 	if action == nil {
 		return nil, fmt.Errorf("no form on %s", p.address.Path)
@@ -105,8 +100,8 @@ func (b *browser) submit(ctx context.Context, p *page, fields ...string) (*page,
 	for _, m := range hiddenField.FindAllStringSubmatch(p.body, -1) {
 		form.Set(m[1], html.UnescapeString(m[2]))
 	}
-	for i := 0; i < len(fields); i += 2 {
-		form.Set(fields[i], fields[i+1])
+	for name, value := range fields {
+		form.Set(name, value)
 	}
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, to.String(), strings.NewReader(form.Encode()))
 	if err != nil {
@@ -129,16 +124,16 @@ func (b *browser) signIn(ctx context.Context, address string, who person) (locat
 		case p.location != "":
 			return p.location, nil
 		case p.offers("personal_number"):
-			p, err = b.submit(ctx, p, "personal_number", who.number, "password", password)
+			p, err = b.submit(ctx, p, map[string]string{"personal_number": who.number, "password": password})
 		case p.offers("code"):
 			var code string
 			if code, err = totp.GenerateCode(who.totp, time.Now()); err == nil {
-				p, err = b.submit(ctx, p, "code", code)
+				p, err = b.submit(ctx, p, map[string]string{"code": code})
 			}
 		case p.offers("username"):
-			p, err = b.submit(ctx, p, "username", who.upstream, "password", password, "action", "login")
+			p, err = b.submit(ctx, p, map[string]string{"username": who.upstream, "password": password, "action": "login"})
 		case strings.Contains(p.body, ` name="action" value="share"`):
-			p, err = b.submit(ctx, p, "action", "share")
+			p, err = b.submit(ctx, p, map[string]string{"action": "share"})
 		default:
 			return "", fmt.Errorf("no way on from the page at %s", p.address.Path)
 		}

@@ -128,7 +128,7 @@ const (
 // knows reports whether a build accepts a variable. It names those that it does
 // not know as faults.
 func knows(ctx context.Context, binary, variable string) (bool, error) {
-	cmd := exec.CommandContext(ctx, binary, "check") //nolint:gosec // the binary under the bench
+	cmd := exec.CommandContext(ctx, binary, "check")
 	cmd.Env = append(os.Environ(), "EIDGATE_ISSUER=http://127.0.0.1:9", variable)
 	text, err := cmd.CombinedOutput()
 	var exit *exec.ExitError

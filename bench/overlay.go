@@ -5,7 +5,6 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -41,7 +40,7 @@ func buildProfiled(ctx context.Context, dir string) (binary string, err error) {
 	if err := os.WriteFile(overlay, raw, 0o600); err != nil {
 		return "", err
 	}
-	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-overlay", overlay, "-o", binary, "./cmd/eidgate") //nolint:gosec // the go command of the one who runs this
+	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-overlay", overlay, "-o", binary, "./cmd/eidgate")
 	if text, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("building the profiled gateway: %w\n%s", err, text)
 	}
@@ -88,23 +87,18 @@ func fileName(name string) string {
 	return string(out)
 }
 
-func fetchProfile(ctx context.Context, addr string, seconds int, name string) (err error) {
+func fetchProfile(ctx context.Context, addr string, seconds int, name string) error {
 	address := fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%d", addr, seconds)
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return err
 	}
-	res, err := newClient(newTransport(1)).Do(r)
+	got, err := do(newClient(newTransport(1)), r)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = res.Body.Close() }()
-	if res.StatusCode != http.StatusOK {
-		return newStatusError("/debug/pprof/profile", res, nil)
+	if got.status != http.StatusOK {
+		return got.wrong()
 	}
-	raw, err := io.ReadAll(io.LimitReader(res.Body, 64<<20))
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(name, raw, 0o600)
+	return os.WriteFile(name, got.body, 0o600)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -8,7 +9,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -20,9 +20,6 @@ import (
 // redirectURI is where every party takes codes. Nobody listens there: the bench
 // reads the redirect.
 const redirectURI = "http://127.0.0.1:9/callback"
-
-// maxAnswer bounds what is read of an answer, in bytes.
-const maxAnswer = 256 << 10
 
 // verifyEvery is of how many ID tokens one is verified: verifying costs the
 // machine as much as signing.
@@ -42,7 +39,7 @@ type party struct {
 }
 
 // counts are the bench's own, to be held against the subject's.
-type counts struct{ codes, verified, answers atomic.Int64 }
+type counts struct{ codes, verified atomic.Int64 }
 
 // tokens is an answer of the token endpoint.
 type tokens struct {
@@ -76,14 +73,14 @@ func (p *party) flow(ctx context.Context) (tokens, error) {
 		return tokens{}, err
 	}
 	r.Header.Set("Cookie", p.cookie+"="+session)
-	res, body, err := p.do(r)
+	got, err := do(p.http, r)
 	if err != nil {
 		return tokens{}, err
 	}
-	if res.StatusCode != http.StatusSeeOther && res.StatusCode != http.StatusFound {
-		return tokens{}, newStatusError("/authorize", res, body)
+	if got.status != http.StatusSeeOther && got.status != http.StatusFound {
+		return tokens{}, got.wrong()
 	}
-	return p.exchange(ctx, a, res.Header.Get("Location"))
+	return p.exchange(ctx, a, got.header.Get("Location"))
 }
 
 // exchange takes the redirect of an authorization answer and redeems its code.
@@ -174,19 +171,19 @@ func (p *party) fetch(ctx context.Context, path, holds string) error {
 	if err != nil {
 		return err
 	}
-	res, body, err := p.do(r)
+	got, err := do(p.http, r)
 	if err != nil {
 		return err
 	}
-	if res.StatusCode != http.StatusOK || !strings.Contains(string(body), holds) {
-		return newStatusError(path, res, body)
+	if got.status != http.StatusOK || !bytes.Contains(got.body, []byte(holds)) {
+		return got.wrong()
 	}
 	return nil
 }
 
 // verify checks an ID token's signature and what it says.
 func (p *party) verify(raw, nonce string) error {
-	token, err := jose.ParseSigned(raw, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(p.alg)})
+	token, err := jose.ParseSignedCompact(raw, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(p.alg)})
 	if err != nil {
 		return fmt.Errorf("an ID token that is not %s: %w", p.alg, err)
 	}
@@ -230,42 +227,15 @@ func (p *party) post(ctx context.Context, path string, form url.Values, into any
 }
 
 func (p *party) json(r *http.Request, into any) error {
-	res, body, err := p.do(r)
+	got, err := do(p.http, r)
 	if err != nil {
 		return err
 	}
-	if res.StatusCode != http.StatusOK {
-		return newStatusError(r.URL.Path, res, body)
+	if got.status != http.StatusOK {
+		return got.wrong()
 	}
-	if err := json.Unmarshal(body, into); err != nil {
+	if err := json.Unmarshal(got.body, into); err != nil {
 		return fmt.Errorf("reading the answer of %s: %w", r.URL.Path, err)
 	}
 	return nil
-}
-
-func (p *party) do(r *http.Request) (*http.Response, []byte, error) {
-	res, err := p.http.Do(r)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer func() { _ = res.Body.Close() }()
-	p.counts.answers.Add(1)
-	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
-	return res, body, err
-}
-
-// statusError is an answer with another status than the right one.
-type statusError struct {
-	path   string
-	status int
-	clear  bool // it says plainly that the gateway is busy, and when to come back
-	body   []byte
-}
-
-func newStatusError(path string, res *http.Response, body []byte) *statusError {
-	return &statusError{path, res.StatusCode, res.StatusCode == http.StatusServiceUnavailable && res.Header.Get("Retry-After") != "", body}
-}
-
-func (e *statusError) Error() string {
-	return fmt.Sprintf("%s answered %d: %.200s", e.path, e.status, e.body)
 }
