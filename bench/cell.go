@@ -16,7 +16,7 @@ type cell struct {
 	alg       string // of signatures; empty where nothing is signed
 	subject   string // SQLite, Redis or floor
 	proc      *process
-	onRedis   bool // Redis' processor time belongs to it
+	redis     *redisServer // the subject's store; nil on SQLite
 	// floor is the cell of the floor with the same exchanges, if there is one.
 	floor *cell
 	// do is one operation. Each worker is one connection's worth of load.
@@ -37,16 +37,16 @@ type sample struct {
 	elapsed   time.Duration
 	latencies []time.Duration // one for each operation
 	subject   time.Duration   // processor time of the subject's process
-	redis     time.Duration   // processor time of Redis, where it belongs to the subject
+	redis     time.Duration   // processor time of the subject's Redis
 	own       time.Duration   // processor time of the bench itself
 	commands  int64           // that Redis ran, inside scripts too
 }
 
 // measure runs a cell for a slice of time in a closed loop: each worker begins an
 // operation when its last one ended.
-func measure(ctx context.Context, c *cell, redis *redisServer, workers int, slice time.Duration) (sample, error) {
+func measure(ctx context.Context, c *cell, workers int, slice time.Duration) (sample, error) {
 	var s sample
-	before, err := readClocks(ctx, c, redis)
+	before, err := readClocks(ctx, c)
 	if err != nil {
 		return s, err
 	}
@@ -71,15 +71,13 @@ func measure(ctx context.Context, c *cell, redis *redisServer, workers int, slic
 		return s, err
 	}
 	s.elapsed = time.Since(begin)
-	after, err := readClocks(ctx, c, redis)
+	after, err := readClocks(ctx, c)
 	if err != nil {
 		return s, err
 	}
 	s.latencies = slices.Concat(perWorker...)
-	s.subject, s.own = after.subject-before.subject, after.own-before.own
-	if c.onRedis {
-		s.redis, s.commands = after.redis-before.redis, after.commands-before.commands
-	}
+	s.subject, s.redis, s.own = after.subject-before.subject, after.redis-before.redis, after.own-before.own
+	s.commands = after.commands - before.commands
 	if len(s.latencies) < workers {
 		return s, fmt.Errorf("%s: %d operations in %v are too few", c.name(), len(s.latencies), slice)
 	}
@@ -92,18 +90,20 @@ type clocks struct {
 	commands            int64
 }
 
-func readClocks(ctx context.Context, c *cell, redis *redisServer) (clocks, error) {
+func readClocks(ctx context.Context, c *cell) (clocks, error) {
 	var k clocks
 	var err error
-	if c.onRedis {
-		if k.commands, err = redis.commands(ctx); err != nil {
+	if c.redis != nil {
+		if k.commands, err = c.redis.commands(ctx); err != nil {
+			return k, err
+		}
+		if k.redis, err = cpu(c.redis.pid()); err != nil {
 			return k, err
 		}
 	}
-	for pid, target := range map[int]*time.Duration{c.proc.pid(): &k.subject, redis.pid(): &k.redis, os.Getpid(): &k.own} {
-		if *target, err = cpu(pid); err != nil {
-			return k, err
-		}
+	if k.subject, err = cpu(c.proc.pid()); err != nil {
+		return k, err
 	}
-	return k, nil
+	k.own, err = cpu(os.Getpid())
+	return k, err
 }

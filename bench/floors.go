@@ -39,7 +39,7 @@ func startFloor(ctx context.Context, dir, binary, alg string, redis *redisServer
 		f.party.sessions = append(f.party.sessions, handle)
 	}
 	f.process, err = start(ctx, "floor "+alg, filepath.Join(dir, "floor-"+alg+".log"), []string{"FLOOR_SECRET=" + f.party.secret},
-		binary, "-listen", addr, "-redis", redis.url(floorDatabase), "-alg", alg, "-redirect", redirectURI)
+		binary, "-listen", addr, "-redis", redis.url(), "-alg", alg, "-redirect", redirectURI)
 	if err != nil {
 		return nil, err
 	}

@@ -16,12 +16,12 @@ func TestFloor(t *testing.T) {
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-o", binary, "./floor").CombinedOutput(); err != nil {
 		t.Fatalf("building: %v\n%s", err, out)
 	}
-	redis, err := startRedis(t.Context(), dir)
+	redis, err := startRedis(t.Context(), dir, "floor")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() {
-		if err := redis.stop(); err != nil {
+		if err := redis.end(); err != nil {
 			t.Error(err)
 		}
 	}()

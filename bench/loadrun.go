@@ -20,10 +20,10 @@ func runLoad(ctx context.Context, s settings, duration time.Duration, dir string
 	defer func() { err = errors.Join(err, r.stop()) }()
 	store, url := onSQLite, ""
 	if s.redis == "on" {
-		if r.redis, err = startRedis(ctx, dir); err != nil {
+		if r.redis, err = startRedis(ctx, dir, "gateway"); err != nil {
 			return err
 		}
-		store, url = onRedis, r.redis.url(gatewayDatabase)
+		store, url = onRedis, r.redis.url()
 	}
 	people := newPeople(s.people+loadSigners, 1)
 	g, err := newGateway(ctx, dir, store, url, people, newTransport(s.workers))

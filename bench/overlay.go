@@ -61,7 +61,7 @@ func (r *rig) profile(ctx context.Context, dir string) error {
 		name := filepath.Join(dir, fileName(c.name())+".pprof")
 		fetched := make(chan error, 1)
 		go func() { fetched <- fetchProfile(ctx, c.proc.profiler, seconds, name) }()
-		_, err := measure(ctx, c, r.redis, r.workers, (seconds+1)*time.Second)
+		_, err := measure(ctx, c, r.workers, (seconds+1)*time.Second)
 		if fetched := <-fetched; err == nil {
 			err = fetched
 		}

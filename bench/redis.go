@@ -15,21 +15,15 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Databases of the one Redis server.
-const (
-	gatewayDatabase = 0
-	floorDatabase   = 1
-)
-
 // redisServer is a Redis that keeps nothing on disk.
 type redisServer struct {
 	*process
 	addr    string
 	version string
-	rdb     *redis.Client // of the floor's database
+	rdb     *redis.Client
 }
 
-func startRedis(ctx context.Context, dir string) (*redisServer, error) {
+func startRedis(ctx context.Context, dir, whose string) (*redisServer, error) {
 	program, err := exec.LookPath("redis-server")
 	if err != nil {
 		return nil, errors.New("redis-server is not here; on Debian: apt-get install redis-server")
@@ -43,12 +37,12 @@ func startRedis(ctx context.Context, dir string) (*redisServer, error) {
 		return nil, err
 	}
 	s := &redisServer{addr: addr}
-	s.process, err = start(ctx, "redis-server", filepath.Join(dir, "redis.log"), nil, program,
+	s.process, err = start(ctx, "redis-server of "+whose, filepath.Join(dir, "redis-"+whose+".log"), nil, program,
 		"--bind", host, "--port", port, "--dir", dir, "--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction")
 	if err != nil {
 		return nil, err
 	}
-	s.rdb = redis.NewClient(&redis.Options{Addr: addr, DB: floorDatabase, MaxRetries: -1})
+	s.rdb = redis.NewClient(&redis.Options{Addr: addr, MaxRetries: -1})
 	for started := time.Now(); ; time.Sleep(5 * time.Millisecond) {
 		if err = s.rdb.Ping(ctx).Err(); err == nil {
 			break
@@ -67,7 +61,7 @@ func startRedis(ctx context.Context, dir string) (*redisServer, error) {
 	return s, nil
 }
 
-func (s *redisServer) url(database int) string { return fmt.Sprintf("redis://%s/%d", s.addr, database) }
+func (s *redisServer) url() string { return "redis://" + s.addr }
 
 // commands counts what the server has run so far, those inside scripts included.
 func (s *redisServer) commands(ctx context.Context) (int64, error) {
@@ -95,7 +89,11 @@ func parseCommands(info string) int64 {
 	return sum
 }
 
-// hasDatabase reads INFO keyspace.
-func hasDatabase(info string, database int) bool {
-	return strings.Contains(info, fmt.Sprintf("db%d:keys=", database))
+// empty reports whether the server holds nothing.
+func (s *redisServer) empty(ctx context.Context) (bool, error) {
+	n, err := s.rdb.DBSize(ctx).Result()
+	return n == 0, err
 }
+
+// end closes the bench's own connections and stops the server.
+func (s *redisServer) end() error { return errors.Join(s.rdb.Close(), s.stop()) }

@@ -45,7 +45,7 @@ type oursRow struct{ Name, ES256, RS256 string }
 // newReport puts the numbers of a run that was checked into words.
 func newReport(r *rig, machine string, size float64) report {
 	doc := report{
-		Machine: machine, RedisVersion: r.redis.version, Goals: goals(r), Rounds: r.rounds, Workers: r.workers, People: r.people,
+		Machine: machine, RedisVersion: r.floorRedis.version, Goals: goals(r), Rounds: r.rounds, Workers: r.workers, People: r.people,
 		Slice: r.slice.String(), Starts: len(r.starts.first), First: text(spreadOf(r.starts.first), 0), Idle: text(spreadOf(r.starts.idle), 1),
 		Size: fmt.Sprintf("%.1f", size), VerifyEvery: verifyEvery,
 	}
@@ -97,7 +97,7 @@ func rowOf(c *cell) cellRow {
 		P50: fmt.Sprintf("%.2f", ms(percentile(t.latencies, 50))), P95: fmt.Sprintf("%.2f", ms(percentile(t.latencies, 95))),
 		P99: fmt.Sprintf("%.2f", ms(percentile(t.latencies, 99))),
 	}
-	if c.onRedis {
+	if c.redis != nil {
 		row.Redis, row.Commands = fmt.Sprintf("%.3f", t.each(t.redis)), fmt.Sprintf("%.1f", float64(t.commands)/t.ops())
 	}
 	if c.floor != nil {

@@ -11,15 +11,16 @@ import (
 // rigOf is a rig that has run, with costs in microseconds.
 func rigOf(onStore string, flow, read, public time.Duration) *rig {
 	r := &rig{
-		settings: settings{rounds: 1, workers: 4, people: 10, slice: time.Second}, redis: &redisServer{version: "7.0.0"},
+		settings: settings{rounds: 1, workers: 4, people: 10, slice: time.Second}, floorRedis: &redisServer{version: "7.0.0"},
 		starts: starts{first: []float64{100}, idle: []float64{41}},
 	}
+	server := &redisServer{}
 	g := &gateway{store: onStore, direct: map[string]*party{}}
 	for _, alg := range algorithms {
 		g.direct[alg] = &party{}
-		floor := &cell{operation: "flow", alg: alg, subject: ofFloor, onRedis: true, rounds: []sample{sampleOf(100, 150*time.Microsecond, 50*time.Microsecond)}}
+		floor := &cell{operation: "flow", alg: alg, subject: ofFloor, redis: server, rounds: []sample{sampleOf(100, 150*time.Microsecond, 50*time.Microsecond)}}
 		r.cells = append(r.cells, floor,
-			&cell{operation: "flow", alg: alg, subject: onStore, onRedis: onStore == onRedis, floor: floor, rounds: []sample{sampleOf(100, flow, 0)}})
+			&cell{operation: "flow", alg: alg, subject: onStore, redis: server, floor: floor, rounds: []sample{sampleOf(100, flow, 0)}})
 	}
 	for op, cost := range map[string]time.Duration{"userinfo": read, "introspection": read, "discovery": public, "JWKS": public} {
 		subject := onStore

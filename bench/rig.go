@@ -33,19 +33,21 @@ const linkedPeople = 32
 // rig is everything that a run starts.
 type rig struct {
 	settings
-	dir      string
-	redis    *redisServer
-	up       *upstream
-	floors   map[string]*floorServer // by algorithm
-	gateways []*gateway
-	cells    []*cell
-	held     []held
-	starts   starts
-	progress io.Writer
+	dir string
+	// Each side has a Redis of its own: what one does in the background is not
+	// the other's.
+	redis, floorRedis *redisServer
+	up                *upstream
+	floors            map[string]*floorServer // by algorithm
+	gateways          []*gateway
+	cells             []*cell
+	held              []inRAM
+	starts            starts
+	progress          io.Writer
 }
 
-// held is the memory of one subject after the run, in bytes.
-type held struct {
+// inRAM is the memory of one subject after the run, in bytes.
+type inRAM struct {
 	name      string
 	now, most int64
 }
@@ -55,19 +57,22 @@ type held struct {
 func newRig(ctx context.Context, s settings, dir string, progress io.Writer) (*rig, error) {
 	r := &rig{settings: s, dir: dir, progress: progress, floors: map[string]*floorServer{}}
 	var err error
-	if r.redis, err = startRedis(ctx, dir); err != nil {
+	if r.redis, err = startRedis(ctx, dir, "gateway"); err != nil {
+		return r, err
+	}
+	if r.floorRedis, err = startRedis(ctx, dir, "floor"); err != nil {
 		return r, err
 	}
 	people := newPeople(s.people, min(linkedPeople, s.people))
 	transport := newTransport(s.workers)
 	stores := map[string]string{onSQLite: ""}
 	names := []string{onSQLite}
-	on, err := s.measuresRedis(ctx, r.redis.url(gatewayDatabase))
+	on, err := s.measuresRedis(ctx, r.redis.url())
 	if err != nil {
 		return r, err
 	}
 	if on {
-		stores[onRedis] = r.redis.url(gatewayDatabase)
+		stores[onRedis] = r.redis.url()
 		names = append(names, onRedis)
 	}
 	var callbacks []string
@@ -83,7 +88,7 @@ func newRig(ctx context.Context, s settings, dir string, progress io.Writer) (*r
 		return r, err
 	}
 	for _, alg := range algorithms {
-		if r.floors[alg], err = startFloor(ctx, dir, s.floor, alg, r.redis, s.people, transport); err != nil {
+		if r.floors[alg], err = startFloor(ctx, dir, s.floor, alg, r.floorRedis, s.people, transport); err != nil {
 			return r, err
 		}
 	}
@@ -96,8 +101,9 @@ func newRig(ctx context.Context, s settings, dir string, progress io.Writer) (*r
 			return r, err
 		}
 		if g.stateURL != "" {
-			if err := r.keepsStateInRedis(ctx); err != nil {
-				return r, err
+			// A gateway that passed over its setting would show SQLite's numbers.
+			if empty, err := r.redis.empty(ctx); err != nil || empty {
+				return r, fmt.Errorf("the gateway was told to use Redis and keeps nothing there: %w", errors.Join(err))
 			}
 		}
 	}
@@ -112,23 +118,10 @@ func (s settings) measuresRedis(ctx context.Context, url string) (bool, error) {
 	return knows(ctx, s.eidgate, envState+"="+url)
 }
 
-// keepsStateInRedis fails where a gateway passed over its setting: its numbers
-// would be those of SQLite.
-func (r *rig) keepsStateInRedis(ctx context.Context) error {
-	keys, err := r.redis.rdb.Info(ctx, "keyspace").Result()
-	if err != nil {
-		return err
-	}
-	if !hasDatabase(keys, gatewayDatabase) {
-		return errors.New("the gateway was told to use Redis and keeps nothing there")
-	}
-	return nil
-}
-
 // plan lists the cells in the order of a round: what is compared stands together.
 func (r *rig) plan(ctx context.Context) error {
 	for _, alg := range algorithms {
-		floor := &cell{operation: "flow", alg: alg, subject: ofFloor, proc: r.floors[alg].process, onRedis: true}
+		floor := &cell{operation: "flow", alg: alg, subject: ofFloor, proc: r.floors[alg].process, redis: r.floorRedis}
 		floor.do = func(ctx context.Context, _ int) error {
 			_, err := r.floors[alg].party.flow(ctx)
 			return err
@@ -148,7 +141,7 @@ func (r *rig) plan(ctx context.Context) error {
 			return err
 		}
 	}
-	static := &cell{operation: "discovery", subject: ofFloor, proc: r.floors["ES256"].process, onRedis: true}
+	static := &cell{operation: "discovery", subject: ofFloor, proc: r.floors["ES256"].process, redis: r.floorRedis}
 	static.do = func(ctx context.Context, _ int) error {
 		return r.floors["ES256"].party.fetch(ctx, pathDiscovery, `"issuer"`)
 	}
@@ -210,7 +203,10 @@ func (r *rig) planOthers(ctx context.Context, g *gateway) error {
 }
 
 func (r *rig) cell(g *gateway, operation, alg string) *cell {
-	c := &cell{operation: operation, alg: alg, subject: g.store, proc: g.process, onRedis: g.store == onRedis}
+	c := &cell{operation: operation, alg: alg, subject: g.store, proc: g.process}
+	if g.store == onRedis {
+		c.redis = r.redis
+	}
 	r.cells = append(r.cells, c)
 	return c
 }
@@ -219,7 +215,7 @@ func (r *rig) cell(g *gateway, operation, alg string) *cell {
 func (r *rig) run(ctx context.Context) error {
 	for round := range r.rounds + 1 {
 		for _, c := range r.cells {
-			s, err := measure(ctx, c, r.redis, r.workers, r.slice)
+			s, err := measure(ctx, c, r.workers, r.slice)
 			if err != nil {
 				return err
 			}
@@ -232,12 +228,16 @@ func (r *rig) run(ctx context.Context) error {
 	if err := r.threeEach(); err != nil {
 		return err
 	}
-	for _, p := range r.processes() {
+	held := append(r.processes(), r.floorRedis.process)
+	if len(r.gateways) > 1 {
+		held = append(held, r.redis.process)
+	}
+	for _, p := range held {
 		now, most, err := memory(p.pid())
 		if err != nil {
 			return err
 		}
-		r.held = append(r.held, held{p.name, now, most})
+		r.held = append(r.held, inRAM{p.name, now, most})
 	}
 	var err error
 	r.starts, err = r.measureStarts(ctx)
@@ -257,7 +257,7 @@ func (r *rig) threeEach() error {
 	return nil
 }
 
-// processes are the subjects that run, Redis included.
+// processes are the subjects that run.
 func (r *rig) processes() []*process {
 	var list []*process
 	for _, g := range r.gateways {
@@ -268,9 +268,6 @@ func (r *rig) processes() []*process {
 			list = append(list, f.process)
 		}
 	}
-	if r.redis != nil {
-		list = append(list, r.redis.process)
-	}
 	return slices.DeleteFunc(list, func(p *process) bool { return p == nil })
 }
 
@@ -278,9 +275,6 @@ func (r *rig) processes() []*process {
 // proxies to see it.
 func (r *rig) stop() error {
 	var errs []error
-	if r.redis != nil {
-		errs = append(errs, r.redis.rdb.Close())
-	}
 	ending := r.processes()
 	ended := make(chan error)
 	for _, p := range ending {
@@ -291,6 +285,11 @@ func (r *rig) stop() error {
 	}
 	if r.up != nil {
 		errs = append(errs, r.up.stop())
+	}
+	for _, s := range []*redisServer{r.redis, r.floorRedis} {
+		if s != nil {
+			errs = append(errs, s.end())
+		}
 	}
 	return errors.Join(errs...)
 }
