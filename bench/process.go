@@ -110,8 +110,8 @@ func (p *process) failures() (int, error) {
 }
 
 // cpu is the processor time that a process has used so far, in user and kernel
-// mode, all threads: utime and stime of /proc/PID/stat, with the resolution of
-// the process' own clock instead of 10 ms.
+// mode, all threads: the sum of utime and stime in /proc/PID/stat, by the clock of
+// the process, which is finer than the 10 ms there.
 func cpu(pid int) (time.Duration, error) {
 	var t unix.Timespec
 	// The clock of another process, as clock_getcpuclockid(3) makes it.
