@@ -40,6 +40,7 @@ type gateway struct {
 	people       []person
 	transport    http.RoundTripper
 	counts       counts
+	kept         []string          // sessions of the keepers
 	direct       map[string]*party // by algorithm, signing in at the built-in account system
 	federated    map[string]*party // by algorithm, signing in at the upstream provider
 }
@@ -194,8 +195,9 @@ func (g *gateway) signPeopleIn(ctx context.Context) error {
 		return fmt.Errorf("signing people in: %w", err)
 	}
 	for _, alg := range algorithms {
-		g.direct[alg].sessions = sessions
+		g.direct[alg].sessions = sessions[:len(sessions)-keepers]
 	}
+	g.kept = sessions[len(sessions)-keepers:]
 	return nil
 }
 

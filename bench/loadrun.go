@@ -25,7 +25,7 @@ func runLoad(ctx context.Context, s settings, duration time.Duration, dir string
 		}
 		store, url = onRedis, r.redis.url()
 	}
-	people := newPeople(s.people+loadSigners, 1)
+	people := newPeople(s.people+keepers+loadSigners, 1)
 	g, err := newGateway(ctx, dir, store, url, people, newTransport(s.workers))
 	if err != nil {
 		return err
@@ -38,11 +38,11 @@ func runLoad(ctx context.Context, s settings, duration time.Duration, dir string
 		return err
 	}
 	fmt.Fprintf(progress, "signing %d synthetic people in on %s\n", s.people, store)
-	g.people = people[:s.people]
+	g.people = people[:s.people+keepers]
 	if err := g.signPeopleIn(ctx); err != nil {
 		return err
 	}
-	l := newLoad(g, duration, people[s.people:])
+	l := newLoad(g, duration, people[len(g.people):])
 	g.count(l.tally)
 	fmt.Fprintf(progress, "%d workers for %v\n", s.workers, duration)
 	before, err := cpu(g.pid())

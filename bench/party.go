@@ -66,7 +66,11 @@ func (p *party) ask() asking {
 // flow is one flow in a living session: an authorization request that comes back
 // with a code at once, and the code's exchange.
 func (p *party) flow(ctx context.Context) (tokens, error) {
-	session := p.sessions[int(p.next.Add(1))%len(p.sessions)]
+	return p.flowIn(ctx, p.sessions[int(p.next.Add(1))%len(p.sessions)])
+}
+
+// flowIn is a flow in this session.
+func (p *party) flowIn(ctx context.Context, session string) (tokens, error) {
 	a := p.ask()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, a.address, nil)
 	if err != nil {

@@ -27,8 +27,10 @@ type settings struct {
 	redis          string // auto, on or off: measure the gateway on Redis
 }
 
-// linkedPeople may sign in at the upstream provider.
-const linkedPeople = 32
+const (
+	linkedPeople = 32 // who may sign in at the upstream provider
+	keepers      = 4  // whose sessions hold the tokens that are read and refreshed
+)
 
 // rig is everything that a run starts.
 type rig struct {
@@ -63,7 +65,7 @@ func newRig(ctx context.Context, s settings, dir string, progress io.Writer) (*r
 	if r.floorRedis, err = startRedis(ctx, dir, "floor"); err != nil {
 		return r, err
 	}
-	people := newPeople(s.people, min(linkedPeople, s.people))
+	people := newPeople(s.people+keepers, min(linkedPeople, s.people))
 	transport := newTransport(s.workers)
 	stores := map[string]string{onSQLite: ""}
 	names := []string{onSQLite}
@@ -163,6 +165,9 @@ func (r *rig) planOthers(ctx context.Context, g *gateway) error {
 		return fmt.Errorf("signing in at the upstream provider: %w", err)
 	}
 	var turn atomic.Int64
+	// Their sessions see no flow but these: a session's list of grants is bounded, and
+	// what leaves it ends.
+	keep := func(p *party, i int) (tokens, error) { return p.flowIn(ctx, g.kept[i%len(g.kept)]) }
 	for _, alg := range algorithms {
 		r.cell(g, "federated flow", alg).do = func(ctx context.Context, _ int) error {
 			_, err := g.federatedFlow(ctx, r.up, g.federated[alg], going[int(turn.Add(1))%len(going)])
@@ -170,7 +175,7 @@ func (r *rig) planOthers(ctx context.Context, g *gateway) error {
 		}
 		chains := make([]string, r.workers)
 		for w := range chains {
-			set, err := g.direct[alg].flow(ctx)
+			set, err := keep(g.direct[alg], w)
 			if err != nil {
 				return err
 			}
@@ -185,7 +190,7 @@ func (r *rig) planOthers(ctx context.Context, g *gateway) error {
 	party := g.direct["ES256"]
 	access := make([]string, 64)
 	for i := range access {
-		set, err := party.flow(ctx)
+		set, err := keep(party, i)
 		if err != nil {
 			return err
 		}
