@@ -45,6 +45,8 @@ var arrows = map[string][]string{
 	"config":             {"eid"},
 	"telemetry":          {"store", "eid"},
 	"cmd/...":            {"..."},
+	"bench":              {"eid/...", "keys", "store/sqlstore", "federation/fedtest"},
+	"bench/floor":        {},
 }
 
 // forTests lists what the tests of any package may import besides.
