@@ -5,6 +5,8 @@ package credential
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"runtime"
@@ -53,18 +55,33 @@ func NewPasswords(limit int) (*Passwords, error) {
 	if limit == 0 {
 		limit = max(runtime.GOMAXPROCS(0)-1, 1)
 	}
-	hasher := argon2.NewArgon2id(argon2.Params{Memory: 19 << 10, Time: 2, Threads: 1, KeyLen: 32, SaltLen: 16}, nil)
-	start := time.Now() // measures this machine: no clock that is given could
-	decoy, err := hasher.Hash("")
-	if err != nil {
-		return nil, fmt.Errorf("hashing the decoy: %w", err)
-	}
 	return &Passwords{
-		swapper:   passwap.NewSwapper(hasher),
-		admission: newAdmission(limit, time.Since(start)),
+		swapper: passwap.NewSwapper(argon2.NewArgon2id(
+			argon2.Params{Memory: memory, Time: passes, Threads: 1, KeyLen: hashLen, SaltLen: saltLen}, nil)),
+		admission: newAdmission(limit, firstCost),
 		running:   make(chan struct{}, limit),
-		decoy:     decoy,
+		decoy:     newDecoy(),
 	}, nil
+}
+
+// The cost of a hash.
+const (
+	memory  = 19 << 10 // KiB
+	passes  = 2
+	hashLen = 32 // bytes
+	saltLen = 16
+)
+
+// firstCost is what an evaluation is taken to cost until the first was measured.
+// Evaluating one at the start would keep its memory in the process.
+const firstCost = 40 * time.Millisecond
+
+// newDecoy makes the hash of no password: random bytes in its place.
+func newDecoy() string {
+	b := make([]byte, saltLen+hashLen)
+	_, _ = rand.Read(b) // never fails (crypto/rand)
+	text := base64.RawStdEncoding.EncodeToString
+	return fmt.Sprintf("$argon2id$v=19$m=%d,t=%d,p=1$%s$%s", memory, passes, text(b[:saltLen]), text(b[saltLen:]))
 }
 
 // Admit takes a place in the queue for one evaluation by Verify or Dummy, before
