@@ -24,6 +24,10 @@ type Config struct {
 	Proxies []string `koanf:"proxies"`
 	// Data is the directory of the SQLite files.
 	Data string `koanf:"data"`
+	// State is where passing state lives: the URL of a Redis (see StateServer), or
+	// empty for a file in Data. It may hold a password.
+	State eid.Secret `koanf:"state"`
+	Redis Redis      `koanf:"redis"`
 	// MasterKeyFile seals what is secret in Data. Default: master.key in Data.
 	MasterKeyFile string    `koanf:"master_key_file"`
 	ACR           ACR       `koanf:"acr"`
@@ -110,6 +114,7 @@ func Default() *Config {
 			JWKSMaxAge:      10 * time.Minute,
 			Consent:         365 * 24 * time.Hour,
 		},
+		Redis:  Redis{Timeout: 700 * time.Millisecond, PoolSize: 32, WaitTimeout: 200 * time.Millisecond},
 		Keys:   Keys{RotateEvery: 90 * 24 * time.Hour, RSABits: 2048},
 		Limits: Limits{Guesses: 5, GuessWindow: 15 * time.Minute},
 	}

@@ -115,7 +115,7 @@ func variables(path string, t reflect.Type) []string {
 	for i, key := range keysOf(t) {
 		field := t.Field(i).Type
 		switch {
-		case field.Kind() == reflect.Struct:
+		case field.Kind() == reflect.Struct && field != reflect.TypeFor[eid.Secret]():
 			names = append(names, variables(member(path, key), field)...)
 		case field.Kind() == reflect.Slice && field.Elem().Kind() == reflect.Struct:
 			// Clients and sources are not for the environment.
@@ -161,6 +161,10 @@ func (c *Config) resolve(dir string) error {
 	absolute(&c.MasterKeyFile)
 	absolute(&c.TLS.CertFile)
 	absolute(&c.TLS.KeyFile)
+	absolute(&c.Redis.PasswordFile)
+	absolute(&c.Redis.CAFile)
+	absolute(&c.Redis.CertFile)
+	absolute(&c.Redis.KeyFile)
 	for i := range c.Clients {
 		for j := range c.Clients[i].SecretFiles {
 			absolute(&c.Clients[i].SecretFiles[j])
@@ -187,6 +191,13 @@ func (c *Config) readSecrets(f *faults) {
 		for j, file := range cl.SecretFiles {
 			cl.Secrets = append(cl.Secrets, readSecret(f, item(member(at, "client_secret_files"), j), file))
 		}
+	}
+	switch r := &c.Redis; {
+	case r.PasswordFile == "":
+	case !r.Password.IsZero():
+		f.unreadable("redis.password", "given beside redis.password_file", "keep one of the two")
+	default:
+		r.Password = readSecret(f, "redis.password_file", r.PasswordFile)
 	}
 	for i := range c.Sources {
 		at, o := member(item("sources", i), "openid"), c.Sources[i].OpenID

@@ -53,6 +53,9 @@ type Op struct {
 	Limit int64         // OpCount
 }
 
+// Conditional reports whether the operation has a condition that may fail.
+func (o Op) Conditional() bool { return o.Kind != OpGet && o.Kind != OpDelete }
+
 // Result is what one operation gave.
 type Result struct {
 	OK    bool

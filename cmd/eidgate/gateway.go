@@ -23,7 +23,6 @@ import (
 	"eidgate/keys"
 	"eidgate/provider"
 	"eidgate/store/sqlstore"
-	"eidgate/store/statestore"
 	"eidgate/web"
 )
 
@@ -88,7 +87,7 @@ func keysConfig(cfg *config.Config) keys.Config {
 // gateway is one process of the gateway, ready to serve.
 type gateway struct {
 	*durable
-	state    *statestore.Store
+	state    passingState
 	handler  http.Handler
 	tell     func(context.Context) error // tells parties of ended sessions
 	tls      *certificate                // nil where a proxy speaks TLS
@@ -106,7 +105,7 @@ func openGateway(ctx context.Context, cfg *config.Config, log *slog.Logger, now 
 		return nil, err
 	}
 	g := &gateway{durable: d, log: log}
-	if g.state, err = statestore.Open(ctx, statestore.Config{Path: statePath(cfg)}, now); err != nil {
+	if g.state, err = openState(ctx, cfg, d.db, log, now); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening passing state: %w", err), d.db.Close())
 	}
 	if err := g.wire(ctx, cfg, now); err != nil {
