@@ -105,31 +105,37 @@ func (s *Store) Apply(ctx context.Context, slot string, ops ...store.Op) ([]stor
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
 	defer cancel()
+	results, err := s.attempt(ctx, slot, ops)
+	if errors.Is(err, errEnded) { // and nothing was done: the next epoch may do it
+		results, err = s.attempt(ctx, slot, ops)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("applying to passing state: %w: %w", store.ErrUnavailable, err)
+	}
+	return results, nil
+}
+
+// attempt runs the operations in the epoch that stands. errEnded means that there
+// is another now.
+func (s *Store) attempt(ctx context.Context, slot string, ops []store.Op) (results []store.Result, err error) {
 	e, err := s.current(ctx)
 	if err != nil {
-		return nil, unavailable(err)
+		return nil, err
 	}
-	var results []store.Result
 	if store.ReadsOnly(ops) {
 		results, err = s.read(ctx, e, slot, ops)
 	} else {
 		results, err = s.write(ctx, e, slot, ops)
 	}
-	switch {
-	case errors.Is(err, errEnded):
-		// Nothing was done. The next one finds the new epoch.
-		err = errors.Join(err, s.renew(ctx, e))
-	case err != nil:
-		s.suspect.Store(true)
+	if errors.Is(err, errEnded) {
+		if failed := s.renew(ctx, e); failed != nil {
+			err = failed
+		}
 	}
 	if err != nil {
-		return nil, unavailable(err)
+		s.suspect.Store(true)
 	}
-	return results, nil
-}
-
-func unavailable(err error) error {
-	return fmt.Errorf("applying to passing state: %w: %w", store.ErrUnavailable, err)
+	return results, err
 }
 
 // current is the epoch that stands, if the server may be used.

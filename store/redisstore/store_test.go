@@ -3,13 +3,20 @@ package redisstore
 import (
 	"context"
 	"log/slog"
+	"os"
 	"sync"
 	"testing"
 	"time"
 
+	"eidgate/eid"
 	"eidgate/store"
 	"eidgate/store/storetest"
 )
+
+func TestMain(m *testing.M) {
+	LogTo(slog.New(slog.DiscardHandler))
+	os.Exit(m.Run())
+}
 
 // grain is how much real time a step of the suite may take.
 const grain = 10 * time.Second
@@ -88,3 +95,5 @@ func apply(t testing.TB, s store.State, ops ...store.Op) []store.Result {
 	}
 	return results
 }
+
+func secret(text string) eid.Secret { return eid.NewSecret(text) }
