@@ -187,7 +187,7 @@ func (c *Config) checkState(f *faults) {
 		value, least, most time.Duration
 	}{
 		{"redis.timeout", r.Timeout, 50 * time.Millisecond, 900 * time.Millisecond},
-		{"redis.wait_timeout", r.WaitTimeout, time.Millisecond, r.Timeout},
+		{"redis.wait_timeout", r.WaitTimeout, time.Millisecond, r.Timeout / 2},
 	} {
 		if t.value < t.least || t.value > t.most {
 			f.add(t.path, "out of bounds", fmt.Sprintf("from %s to %s", short(t.least), short(t.most)))

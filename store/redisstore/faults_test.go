@@ -277,7 +277,7 @@ func TestRestoredBackup(t *testing.T) {
 		then func(t *testing.T, s *Store, memory *notes, cfg Config) *Store
 	}{
 		{"under a process that goes on", func(_ *testing.T, s *Store, _ *notes, _ Config) *Store { return s }},
-		{"under a process that starts again", func(t *testing.T, s *Store, memory *notes, cfg Config) *Store {
+		{"under a process that starts again", func(t *testing.T, _ *Store, memory *notes, cfg Config) *Store {
 			return closed(t, cfg, memory)
 		}},
 	} {

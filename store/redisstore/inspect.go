@@ -55,7 +55,7 @@ func (s *Store) inspectNode(ctx context.Context, node redis.UniversalClient) ([]
 	add := func(refuses bool, problem, mend string) {
 		found = append(found, Finding{Refuses: refuses, Node: name, Problem: problem, Mend: mend})
 	}
-	asked := time.Now() //nolint:forbidigo // measures
+	asked := time.Now()
 	serverTime, err := node.Time(ctx).Result()
 	took := time.Since(asked)
 	switch {

@@ -20,6 +20,7 @@ type Redis struct {
 	Dir  string // where it keeps its files
 
 	t    testing.TB
+	file string // configuration; "" but for a sentinel
 	args []string
 	cmd  *exec.Cmd
 	out  *bytes.Buffer
@@ -31,6 +32,14 @@ type Redis struct {
 func StartRedis(t testing.TB, args ...string) *Redis {
 	t.Helper()
 	r := &Redis{Addr: FreeAddr(t), Dir: t.TempDir(), t: t, args: args}
+	r.Start()
+	return r
+}
+
+// StartSentinel starts a sentinel with a configuration file, which it rewrites.
+func StartSentinel(t testing.TB, file string) *Redis {
+	t.Helper()
+	r := &Redis{Addr: FreeAddr(t), Dir: t.TempDir(), t: t, file: file}
 	r.Start()
 	return r
 }
@@ -47,10 +56,13 @@ func (r *Redis) Start() {
 		r.t.Fatal(err)
 	}
 	args := append([]string{
-		"--bind", host, "--port", port, "--dir", r.Dir, "--save", "", "--appendonly", "no", "--daemonize", "no",
+		"--bind", host, "--port", port, "--dir", r.Dir, "--save", "", "--appendonly", "no",
 	}, r.args...)
+	if r.file != "" {
+		args = []string{r.file, "--sentinel", "--bind", host, "--port", port, "--dir", r.Dir}
+	}
 	r.out, r.done = new(bytes.Buffer), make(chan struct{})
-	r.cmd = exec.CommandContext(context.Background(), path, args...)
+	r.cmd = exec.CommandContext(context.WithoutCancel(r.t.Context()), path, args...)
 	r.cmd.Stdout, r.cmd.Stderr = r.out, r.out
 	// A test that is killed takes its server with it.
 	r.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -75,7 +87,7 @@ func (r *Redis) await() {
 			r.t.Fatalf("redis-server ended:\n%s", r.out)
 		default:
 		}
-		conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(context.Background(), "tcp", r.Addr)
+		conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(r.t.Context(), "tcp", r.Addr)
 		if err == nil {
 			_ = conn.Close()
 			return
@@ -111,9 +123,9 @@ func (r *Redis) CLI(args ...string) string {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.t.Context()), 20*time.Second)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "redis-cli", append([]string{"-e", "-h", host, "-p", port}, args...)...)
+	cmd := exec.CommandContext(ctx, "redis-cli", append([]string{"-e", "-h", host, "-p", port}, args...)...) //nolint:gosec // the test's own words
 	cmd.Env = append(os.Environ(), "NO_COLOR=1")
 	out, err := cmd.CombinedOutput()
 	if err != nil {
@@ -151,7 +163,7 @@ func FreeAddr(t testing.TB) string {
 		ports.given = make(map[string]bool)
 	}
 	for range 1000 {
-		l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
+		l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
 		}
