@@ -16,9 +16,12 @@ const bufferSize = 8 << 10
 // noRetry is what go-redis calls none at all.
 const noRetry = -1
 
-// connect makes the client, which dials when it is first used. Every bound is at
+// greeter looks at a connection before its first command.
+type greeter func(ctx context.Context, conn *redis.Conn) error
+
+// connect makes a client, which dials when it is first used. Every bound is at
 // most the timeout of one Apply. RESP2 has all that is used here.
-func connect(cfg Config) (redis.UniversalClient, error) {
+func connect(cfg Config, greet greeter) (redis.UniversalClient, error) {
 	if len(cfg.Addrs) == 0 {
 		return nil, errors.New("no address")
 	}
@@ -26,7 +29,7 @@ func connect(cfg Config) (redis.UniversalClient, error) {
 	case Single:
 		return redis.NewClient(&redis.Options{
 			Addr: cfg.Addrs[0], Username: cfg.Username, Password: cfg.Password.Reveal(), DB: cfg.DB, TLSConfig: cfg.TLS,
-			Protocol: 2, DisableIdentity: true,
+			OnConnect: greet, Protocol: 2, DisableIdentity: true,
 			MaxRetries: noRetry, DialerRetries: 1, ContextTimeoutEnabled: true,
 			DialTimeout: cfg.Timeout, ReadTimeout: cfg.Timeout, WriteTimeout: cfg.Timeout, PoolTimeout: cfg.Timeout,
 			PoolSize: cfg.PoolSize, MaxActiveConns: cfg.PoolSize, PipelinePoolSize: -1,
@@ -40,7 +43,7 @@ func connect(cfg Config) (redis.UniversalClient, error) {
 			MasterName: cfg.Master, SentinelAddrs: cfg.Addrs,
 			SentinelUsername: cfg.SentinelUsername, SentinelPassword: cfg.SentinelPassword.Reveal(),
 			Username: cfg.Username, Password: cfg.Password.Reveal(), DB: cfg.DB, TLSConfig: cfg.TLS,
-			Protocol: 2, DisableIdentity: true,
+			OnConnect: greet, Protocol: 2, DisableIdentity: true,
 			MaxRetries: noRetry, DialerRetries: 1, ContextTimeoutEnabled: true,
 			DialTimeout: cfg.Timeout, ReadTimeout: cfg.Timeout, WriteTimeout: cfg.Timeout, PoolTimeout: cfg.Timeout,
 			PoolSize: cfg.PoolSize, MaxActiveConns: cfg.PoolSize, PipelinePoolSize: -1,
@@ -49,7 +52,7 @@ func connect(cfg Config) (redis.UniversalClient, error) {
 	case Cluster:
 		return redis.NewClusterClient(&redis.ClusterOptions{
 			Addrs: cfg.Addrs, Username: cfg.Username, Password: cfg.Password.Reveal(), TLSConfig: cfg.TLS,
-			Protocol: 2, DisableIdentity: true, DisableRoutingPolicies: true,
+			OnConnect: greet, Protocol: 2, DisableIdentity: true, DisableRoutingPolicies: true,
 			MaxRetries: noRetry, DialerRetries: 1, ContextTimeoutEnabled: true,
 			DialTimeout: cfg.Timeout, ReadTimeout: cfg.Timeout, WriteTimeout: cfg.Timeout, PoolTimeout: cfg.Timeout,
 			PoolSize: cfg.PoolSize, MaxActiveConns: cfg.PoolSize, PipelinePoolSize: -1,
@@ -67,11 +70,11 @@ func (s *Store) node(ctx context.Context, key string) (redis.UniversalClient, er
 	return s.client, nil
 }
 
-// nodes runs f on every master in turn.
+// nodes runs f on every master, at the same time.
 func (s *Store) nodes(ctx context.Context, f func(ctx context.Context, node redis.UniversalClient) error) error {
-	cluster, ok := s.client.(*redis.ClusterClient)
+	cluster, ok := s.looker.(*redis.ClusterClient)
 	if !ok {
-		return f(ctx, s.client)
+		return f(ctx, s.looker)
 	}
 	return cluster.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error { return f(ctx, node) })
 }

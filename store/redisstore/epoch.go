@@ -55,7 +55,7 @@ func (e *epoch) place(slot string) place {
 	part := 0
 	if len(e.seen) > 1 {
 		h := fnv.New32a()
-		_, _ = h.Write([]byte(slot))                // never fails
+		_, _ = h.Write([]byte(slot)) // never fails
 		part = int(h.Sum32() % uint32(len(e.seen)))
 	}
 	tag := e.tag(part)
@@ -94,7 +94,7 @@ func (p place) sawAtLeast(count int64) {
 // look compares what the server says with what this process knows: the number of
 // the epoch and the counts of all parts.
 func (s *Store) look(ctx context.Context, e *epoch) error {
-	pipe := s.client.Pipeline()
+	pipe := s.looker.Pipeline()
 	number := pipe.Get(ctx, marker)
 	counts, least := make([]*redis.StringCmd, len(e.seen)), make([]int64, len(e.seen))
 	for i := range counts {
@@ -138,7 +138,7 @@ func (s *Store) renew(ctx context.Context, ended *epoch) error {
 func (s *Store) Renew(ctx context.Context) (int64, error) {
 	s.turn.Lock()
 	defer s.turn.Unlock()
-	number, err := s.client.Get(ctx, marker).Int64()
+	number, err := s.looker.Get(ctx, marker).Int64()
 	if err != nil && !errors.Is(err, redis.Nil) {
 		return 0, fmt.Errorf("reading the epoch: %w", err)
 	}
@@ -166,7 +166,7 @@ func (s *Store) settle(ctx context.Context, least int64) error {
 		return fmt.Errorf("remembering the epoch: %w", err)
 	}
 	for range 3 {
-		numbers, err := raise.Run(ctx, s.client, []string{marker}, max(least, remembered, 1)).Int64Slice()
+		numbers, err := raise.Run(ctx, s.looker, []string{marker}, max(least, remembered, 1)).Int64Slice()
 		if err != nil {
 			return fmt.Errorf("setting the epoch: %w", err)
 		}
@@ -213,7 +213,7 @@ func (s *Store) end(ctx context.Context, old, number int64) error {
 		return nil
 	}
 	e := newEpoch(old, s.cfg.Topology)
-	pipe := s.client.Pipeline()
+	pipe := s.looker.Pipeline()
 	for i := range e.seen {
 		_ = pipe.Process(ctx, redis.NewStatusCmd(ctx, "SET", e.tag(i)+"writes", "ended", "PX", endedFor)) // Exec gives the error
 	}

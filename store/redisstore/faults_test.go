@@ -301,8 +301,8 @@ func TestRestoredBackup(t *testing.T) {
 				t.Fatalf("no backup: %v", err)
 			}
 			server.Start()
-			if n := server.CLI("DBSIZE"); !strings.HasSuffix(n, "3") {
-				t.Fatalf("the backup holds %s keys, want the code, the count and the epoch", n)
+			if n := server.CLI("DBSIZE"); n != "4" {
+				t.Fatalf("the backup holds %s keys, want the code, the count, the epoch and the server's name", n)
 			}
 			s = tt.then(t, s, memory, cfg)
 			tended(t, s)
@@ -314,6 +314,29 @@ func TestRestoredBackup(t *testing.T) {
 				t.Errorf("epoch = %d, remembered %d, want 2", s.number(), memory.epoch)
 			}
 		})
+	}
+}
+
+// TestLostWriteOfAnotherProcess: a process that was never told of a write does not
+// believe a server that has lost it either.
+func TestLostWriteOfAnotherProcess(t *testing.T) {
+	server := storetest.StartRedis(t)
+	told, other := tended(t, open(t, at(server))), tended(t, open(t, at(server)))
+	apply(t, told, store.PutIfAbsent("code", nil, time.Hour))
+	apply(t, other, store.Get("code"))
+	server.CLI("SAVE")
+	apply(t, told, store.Take("code")) // told alone knows
+	server.Kill()
+	server.Start()
+	eventually(t, "both processes", func() bool {
+		got, err := other.Apply(t.Context(), "s", store.Take("code"))
+		if err == nil && got[0].OK {
+			t.Fatal("a code that was burned is alive again at the process that was not told")
+		}
+		return err == nil && works(t, told)()
+	})
+	if told.number() != 2 || other.number() != 2 {
+		t.Errorf("epochs = %d and %d, want 2", told.number(), other.number())
 	}
 }
 
@@ -349,7 +372,12 @@ func TestOlderEpochOfABackup(t *testing.T) {
 	apply(t, old, store.PutIfAbsent("session", nil, time.Hour))
 	server.Kill()
 	server.Start()
-	fresh := open(t, at(server)) // remembers nothing
+	fresh := closed(t, at(server), &notes{}) // remembers nothing
+	if _, err := fresh.Admit(t.Context()); err == nil {
+		t.Error("a server that was restarted is used before others could compare")
+	}
+	tended(t, fresh)
+	eventually(t, "the fresh process to go on alone", works(t, fresh))
 	if got := apply(t, fresh, store.Get("session")); !got[0].OK || fresh.number() != 1 {
 		t.Fatalf("the fresh process is in epoch %d with %+v, want the backup's", fresh.number(), got)
 	}

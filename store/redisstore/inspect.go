@@ -30,28 +30,34 @@ const (
 // Inspect asks every master for what passing state depends on. An error means
 // that one could not be asked.
 func (s *Store) Inspect(ctx context.Context) ([]Finding, error) {
+	findings, _, err := s.inspect(ctx)
+	return findings, err
+}
+
+// inspect also gives the run ids of the servers.
+func (s *Store) inspect(ctx context.Context) (all []Finding, servers string, err error) {
 	var mu sync.Mutex
-	var all []Finding
-	err := s.nodes(ctx, func(ctx context.Context, node redis.UniversalClient) error {
-		found, err := s.inspectNode(ctx, node)
+	var ids []string
+	err = s.nodes(ctx, func(ctx context.Context, node redis.UniversalClient) error {
+		found, id, err := s.inspectNode(ctx, node)
 		mu.Lock()
 		defer mu.Unlock()
-		all = append(all, found...)
+		all, ids = append(all, found...), append(ids, id)
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("looking at Redis: %w", err)
+		return nil, "", fmt.Errorf("looking at Redis: %w", err)
 	}
+	slices.Sort(ids)
 	slices.SortFunc(all, func(a, b Finding) int { return strings.Compare(a.Node+a.Problem, b.Node+b.Problem) })
-	return all, nil
+	return all, strings.Join(ids, " "), nil
 }
 
-func (s *Store) inspectNode(ctx context.Context, node redis.UniversalClient) ([]Finding, error) {
+func (s *Store) inspectNode(ctx context.Context, node redis.UniversalClient) (found []Finding, runID string, err error) {
 	name := strings.Join(s.cfg.Addrs, ",")
 	if single, ok := node.(*redis.Client); ok && s.cfg.Topology != Sentinel {
 		name = single.Options().Addr
 	}
-	var found []Finding
 	add := func(refuses bool, problem, mend string) {
 		found = append(found, Finding{Refuses: refuses, Node: name, Problem: problem, Mend: mend})
 	}
@@ -62,7 +68,7 @@ func (s *Store) inspectNode(ctx context.Context, node redis.UniversalClient) ([]
 	case redis.HasErrorPrefix(err, "NOPERM"):
 		add(false, "the user may not ask for the server's time", "ACL SETUSER … +time")
 	case err != nil:
-		return nil, err
+		return nil, "", err
 	default:
 		if took > slowAnswer {
 			add(false, fmt.Sprintf("an answer takes %v", took.Round(time.Millisecond)), "run Redis near the gateway")
@@ -74,18 +80,19 @@ func (s *Store) inspectNode(ctx context.Context, node redis.UniversalClient) ([]
 	text, err := node.Info(ctx, "everything").Result()
 	if redis.HasErrorPrefix(err, "NOPERM") {
 		add(true, "the user may not run INFO, so that nobody knows whether Redis evicts", "ACL SETUSER … +info")
-		return found, nil
+		return found, "", nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	s.judge(parseInfo(text), add)
+	info := parseInfo(text)
+	s.judge(info, add)
 	if s.cfg.Topology == Cluster {
 		if state, err := node.ClusterInfo(ctx).Result(); err == nil && !strings.Contains(state, "cluster_state:ok") {
 			add(true, "the cluster is not whole", "see redis-cli --cluster check")
 		}
 	}
-	return found, nil
+	return found, info["run_id"], nil
 }
 
 // judge says what is wrong with a server by its INFO.

@@ -8,9 +8,9 @@ import (
 )
 
 const (
-	lookEvery    = time.Second
-	inspectTicks = 10 // ticks of lookEvery between inspections
-	keepTicks    = 60 // and between writing down
+	lookEvery    = 500 * time.Millisecond
+	inspectTicks = 20  // ticks of lookEvery between inspections
+	keepTicks    = 120 // and between writing down
 )
 
 // RefusedError says why a server is not used.
@@ -26,7 +26,7 @@ func (e *RefusedError) Error() string {
 func (s *Store) Admit(ctx context.Context) ([]Finding, error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*s.cfg.Timeout)
 	defer cancel()
-	findings, err := s.Inspect(ctx)
+	findings, servers, err := s.inspect(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -39,10 +39,8 @@ func (s *Store) Admit(ctx context.Context) ([]Finding, error) {
 	}
 	s.turn.Lock()
 	defer s.turn.Unlock()
-	if s.epoch.Load() == nil {
-		if err := s.settle(ctx, 1); err != nil {
-			return nil, err
-		}
+	if err := s.meet(ctx, servers); err != nil {
+		return nil, err
 	}
 	s.refusal.Store(nil)
 	return findings, nil

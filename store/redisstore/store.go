@@ -63,14 +63,17 @@ type Memory interface {
 // processes may share the server.
 type Store struct {
 	cfg    Config
-	client redis.UniversalClient
+	client redis.UniversalClient // for Apply; believes only servers that were compared
+	looker redis.UniversalClient // for everything that looks after the server
 	memory Memory
 	log    *slog.Logger
 
 	epoch   atomic.Pointer[epoch]  // nil until the server was found fit
 	refusal atomic.Pointer[string] // why the server is not used
+	servers atomic.Pointer[string] // the run ids of those that were compared
 	suspect atomic.Bool            // something failed: look at the server again
-	turn    sync.Mutex             // one goroutine at a time begins an epoch
+	turn    sync.Mutex             // one goroutine at a time begins an epoch or meets a server
+	met     meeting                // under turn
 }
 
 var _ store.State = (*Store)(nil)
@@ -84,11 +87,16 @@ func New(cfg Config, memory Memory, log *slog.Logger) (*Store, error) {
 	if cfg.Timeout == 0 {
 		cfg.Timeout = 700 * time.Millisecond
 	}
-	client, err := connect(cfg)
-	if err != nil {
+	s := &Store{cfg: cfg, memory: memory, log: log}
+	s.servers.Store(new(string))
+	var err error
+	if s.client, err = connect(cfg, s.greet); err != nil {
 		return nil, fmt.Errorf("configuring Redis: %w", err)
 	}
-	s := &Store{cfg: cfg, client: client, memory: memory, log: log}
+	cfg.PoolSize = 2
+	if s.looker, err = connect(cfg, nil); err != nil {
+		return nil, fmt.Errorf("configuring Redis: %w", err)
+	}
 	s.refuse("the server has not been looked at yet")
 	return s, nil
 }
@@ -155,7 +163,7 @@ func (s *Store) Ping(ctx context.Context) error {
 	defer cancel()
 	_, err := s.current(ctx)
 	if err == nil {
-		err = s.client.Ping(ctx).Err()
+		err = s.looker.Ping(ctx).Err()
 	}
 	if err != nil {
 		return fmt.Errorf("reaching Redis: %w: %w", store.ErrUnavailable, err)
@@ -164,6 +172,6 @@ func (s *Store) Ping(ctx context.Context) error {
 }
 
 // Close closes all connections.
-func (s *Store) Close() error { return s.client.Close() }
+func (s *Store) Close() error { return errors.Join(s.client.Close(), s.looker.Close()) }
 
 func (s *Store) refuse(why string) { s.refusal.Store(&why) }
