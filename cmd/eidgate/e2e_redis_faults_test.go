@@ -13,23 +13,23 @@ import (
 
 // withoutRedis wants what needs no passing state to go on, and everything else to
 // say 503 before a client gives up.
-func (d *pair) withoutRedis(t *testing.T, what, authorize string) {
+func (p *pair) withoutRedis(t *testing.T, what, authorize string) {
 	t.Helper()
 	for _, path := range []string{"/keys", "/.well-known/openid-configuration"} {
-		if status, _ := d.status(t, path); status != http.StatusOK {
+		if status, _ := p.status(t, path); status != http.StatusOK {
 			t.Errorf("%s: %s = %d, want 200", what, path, status)
 		}
 	}
-	status, page := d.status(t, strings.TrimPrefix(authorize, d.Issuer))
+	status, page := p.status(t, strings.TrimPrefix(authorize, p.Issuer))
 	if status != http.StatusServiceUnavailable || !strings.Contains(page, "<html") {
 		t.Errorf("%s: authorize = %d, want a page of 503", what, status)
 	}
-	portal := d.portal("portal-1")
+	portal := p.portal("portal-1")
 	form := url.Values{
 		"grant_type": {"authorization_code"}, "code": {"AAAAAAAAAAAAAAAA.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"},
 		"redirect_uri": {portal.RedirectURI}, "code_verifier": {"0123456789012345678901234567890123456789012"},
 	}
-	status, answer := d.token(t.Context(), portal, form)
+	status, answer := p.token(t.Context(), portal, form)
 	if status != http.StatusServiceUnavailable || answer["error"] == nil {
 		t.Errorf("%s: token = %d %v, want 503 with an error in JSON", what, status, answer)
 	}

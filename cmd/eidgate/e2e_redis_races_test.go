@@ -1,10 +1,16 @@
 package main_test
 
 import (
+	"io"
 	"net/http"
 	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"sync/atomic"
 	"testing"
+
+	"eidgate/store/storetest"
 )
 
 // raceRounds is how often each race is run, sixteen at a time over two processes.
@@ -124,5 +130,48 @@ func TestSignInOverTwoProcesses(t *testing.T) {
 	}
 	if again := portal.silent(a); again.Subject != got.Subject {
 		t.Errorf("sub = %s at the first process, want %s", again.Subject, got.Subject)
+	}
+}
+
+// TestTwoProcessesStartTogether on a directory that is not there yet: one set of
+// keys, one database.
+func TestTwoProcessesStartTogether(t *testing.T) {
+	server := storetest.StartRedis(t)
+	for range 3 {
+		data := filepath.Join(t.TempDir(), "data")
+		var addrs [2]string
+		for i := range addrs {
+			addrs[i] = storetest.FreeAddr(t)
+			var log syncBuffer
+			cmd := exec.CommandContext(t.Context(), binary, "serve")
+			cmd.Env = append(os.Environ(), "EIDGATE_ISSUER=http://127.0.0.1:8400", "EIDGATE_DATA="+data,
+				"EIDGATE_LISTEN="+addrs[i], "EIDGATE_STATE=redis://"+server.Addr)
+			cmd.Stderr = &log
+			must(t, cmd.Start())
+			t.Cleanup(func() {
+				_ = cmd.Wait() // the test's context killed it
+				if t.Failed() {
+					t.Logf("log:\n%s", &log)
+				}
+			})
+		}
+		var sets [2]string
+		for i, addr := range addrs {
+			waitUntil(t, "process "+itoa(i+1), func() bool {
+				r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+addr+"/keys", nil)
+				must(t, err)
+				res, err := http.DefaultClient.Do(r)
+				if err != nil {
+					return false
+				}
+				defer func() { _ = res.Body.Close() }()
+				raw, err := io.ReadAll(res.Body)
+				sets[i] = string(raw)
+				return err == nil && res.StatusCode == http.StatusOK
+			})
+		}
+		if sets[0] != sets[1] {
+			t.Errorf("the processes publish different keys:\n%s\n%s", sets[0], sets[1])
+		}
 	}
 }

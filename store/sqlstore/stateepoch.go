@@ -13,9 +13,9 @@ import (
 // Counters of no day: the epoch that passing state on Redis is in, and how many
 // writes were seen in each.
 const (
-	noDay             = ""
-	countStateEpoch   = "state-epoch"
-	countStateWritesN = "state-writes-"
+	noDay            = ""
+	countStateEpoch  = "state-epoch"
+	countStateWrites = "state-writes-" // and the epoch's number
 )
 
 // StateEpoch is what KeepStateEpoch kept last, zeros before.
@@ -24,7 +24,7 @@ func (db *DB) StateEpoch(ctx context.Context) (epoch, writes int64, err error) {
 		if epoch, err = stateCount(ctx, q, countStateEpoch); err != nil {
 			return err
 		}
-		writes, err = stateCount(ctx, q, countStateWritesN+strconv.FormatInt(epoch, 10))
+		writes, err = stateCount(ctx, q, countStateWrites+strconv.FormatInt(epoch, 10))
 		return err
 	})
 	if err != nil {
@@ -39,7 +39,7 @@ func (db *DB) KeepStateEpoch(ctx context.Context, epoch, writes int64) error {
 	err := db.write(ctx, func(q *sqlcgen.Queries) error {
 		return errors.Join(
 			raiseStateCount(ctx, q, countStateEpoch, epoch),
-			raiseStateCount(ctx, q, countStateWritesN+strconv.FormatInt(epoch, 10), writes))
+			raiseStateCount(ctx, q, countStateWrites+strconv.FormatInt(epoch, 10), writes))
 	})
 	if err != nil {
 		return fmt.Errorf("keeping the epoch of passing state: %w", err)
