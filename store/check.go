@@ -35,9 +35,12 @@ func checkOp(op Op) error {
 		if err := checkKey("new key", op.To); err != nil {
 			return err
 		}
-	case OpCount:
+	case OpCount, OpUncount:
 		if op.Limit < 1 {
 			return errors.New("limit below 1")
+		}
+		if op.Kind == OpUncount {
+			return nil
 		}
 	default:
 		return fmt.Errorf("unknown kind %d", op.Kind)

@@ -40,6 +40,7 @@ const (
 	OpMove               // renames Key to To with a new TTL, returns the value; fails when Key is absent or To is there
 	OpDelete             // never fails; OK says whether the key was there
 	OpCount              // adds one to a counter of a fixed window; fails, without adding, at Limit
+	OpUncount            // takes Limit from a counter, not below zero, and keeps its window; never fails; OK says whether the counter was there
 )
 
 // Op is one operation on one key. Make it with the functions below.
@@ -50,17 +51,19 @@ type Op struct {
 	Value []byte        // OpPutIfAbsent, OpCompareAndSet
 	Old   []byte        // OpCompareAndSet
 	TTL   time.Duration // writes; the window's length for OpCount
-	Limit int64         // OpCount
+	Limit int64         // OpCount; for OpUncount how many
 }
 
 // Conditional reports whether the operation has a condition that may fail.
-func (o Op) Conditional() bool { return o.Kind != OpGet && o.Kind != OpDelete }
+func (o Op) Conditional() bool {
+	return o.Kind != OpGet && o.Kind != OpDelete && o.Kind != OpUncount
+}
 
 // Result is what one operation gave.
 type Result struct {
 	OK    bool
 	Value []byte        // OpGet, OpTake, OpMove
-	N     int64         // OpCount: the count in this window, this one included
+	N     int64         // OpCount: the count in this window, this one included; OpUncount: what is left of it
 	Left  time.Duration // OpCount: until the window ends
 }
 
@@ -92,4 +95,10 @@ func Delete(key string) Op { return Op{Kind: OpDelete, Key: key} }
 // unless limit is reached.
 func Count(key string, limit int64, window time.Duration) Op {
 	return Op{Kind: OpCount, Key: key, Limit: limit, TTL: window}
+}
+
+// Uncount takes back n of what Count added: for what was counted before its
+// outcome was known. A window that ended meanwhile has nothing to give back.
+func Uncount(key string, n int64) Op {
+	return Op{Kind: OpUncount, Key: key, Limit: n}
 }

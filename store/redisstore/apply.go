@@ -115,6 +115,10 @@ func encode(p place, ops []store.Op) (keys []string, args []any) {
 			args = append(args, "del")
 		case store.OpCount:
 			args = append(args, "count", op.Limit, milliseconds(op.TTL))
+		case store.OpUncount:
+			args = append(args, "uncount", op.Limit)
+		default: // store.Check knows a kind that is not written here yet
+			args = append(args, "unknown")
 		}
 	}
 	return keys, args

@@ -58,6 +58,19 @@ while ARGV[a] do
     if held then redis.call('SET', key, n + 1, 'KEEPTTL') else redis.call('SET', key, 1, 'PX', left) end
     reply = {1, n + 1, tonumber(left)}
     a = a + 3
+  elseif op == 'uncount' then
+    local held = redis.call('GET', key)
+    local n = tonumber(held or 0)
+    if not n then return redis.error_reply('ERR key holds no counter') end
+    reply, fails = {0, 0, 0}, false
+    if held then
+      n = math.max(n - ARGV[a + 1], 0)
+      redis.call('SET', key, n, 'KEEPTTL')
+      reply = {1, n, redis.call('PTTL', key)}
+    end
+    a = a + 2
+  else
+    return redis.error_reply('ERR unknown operation')
   end
   replies[#replies + 1] = reply
   if fails and not reply then return replies end

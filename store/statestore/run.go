@@ -108,6 +108,8 @@ func (r slotRun) do(ctx context.Context, op store.Op) (store.Result, error) {
 		return store.Result{OK: there}, err
 	case store.OpCount:
 		return r.count(ctx, op)
+	case store.OpUncount:
+		return r.uncount(ctx, op)
 	}
 	return store.Result{}, fmt.Errorf("unknown kind %d", op.Kind)
 }
@@ -146,16 +148,12 @@ func (r slotRun) move(ctx context.Context, op store.Op) (store.Result, error) {
 
 // count keeps the end of a window that has begun.
 func (r slotRun) count(ctx context.Context, op store.Op) (store.Result, error) {
-	e, err := r.find(ctx, op.Key)
+	e, n, err := r.counter(ctx, op.Key)
 	if err != nil {
 		return store.Result{}, err
 	}
-	var n int64
 	ends := r.after(op.TTL)
 	if e.there {
-		if n, err = strconv.ParseInt(string(e.value), 10, 64); err != nil {
-			return store.Result{}, errors.New("key holds no counter")
-		}
 		ends = e.expires
 	}
 	result := store.Result{N: n, Left: time.Duration(ends - r.now.UnixNano())}
@@ -164,6 +162,27 @@ func (r slotRun) count(ctx context.Context, op store.Op) (store.Result, error) {
 	}
 	result.OK, result.N = true, n+1
 	return result, r.write(ctx, op.Key, strconv.AppendInt(nil, n+1, 10), ends)
+}
+
+func (r slotRun) uncount(ctx context.Context, op store.Op) (store.Result, error) {
+	e, n, err := r.counter(ctx, op.Key)
+	if err != nil || !e.there {
+		return store.Result{}, err
+	}
+	n = max(n-op.Limit, 0)
+	result := store.Result{OK: true, N: n, Left: time.Duration(e.expires - r.now.UnixNano())}
+	return result, r.write(ctx, op.Key, strconv.AppendInt(nil, n, 10), e.expires)
+}
+
+// counter reads a counter, zero where there is none.
+func (r slotRun) counter(ctx context.Context, key string) (e entry, n int64, err error) {
+	if e, err = r.find(ctx, key); err != nil || !e.there {
+		return e, 0, err
+	}
+	if n, err = strconv.ParseInt(string(e.value), 10, 64); err != nil {
+		return entry{}, 0, errors.New("key holds no counter")
+	}
+	return e, n, nil
 }
 
 // entry is what stands under a key; there is false for the zero entry.

@@ -71,6 +71,10 @@ func (s stateSuite) operations(t *testing.T) {
 		{"count beyond", []store.Op{store.Count("n", 2, minute)}, []store.Result{{N: 2, Left: minute}}},
 		{"a higher limit", []store.Op{store.Count("n", 3, minute)}, []store.Result{{OK: true, N: 3, Left: minute}}},
 		{"a lower limit", []store.Op{store.Count("n", 1, minute)}, []store.Result{{N: 3, Left: minute}}},
+		{"uncount", []store.Op{store.Uncount("n", 1)}, []store.Result{{OK: true, N: 2, Left: minute}}},
+		{"uncount more than there is", []store.Op{store.Uncount("n", 9)}, []store.Result{{OK: true, Left: minute}}},
+		{"count from zero", []store.Op{store.Count("n", 2, minute)}, []store.Result{{OK: true, N: 1, Left: minute}}},
+		{"uncount absent goes on", []store.Op{store.Uncount("x", 1), store.Get("x")}, []store.Result{{}, {}}},
 		{"delete a counter", []store.Op{store.Delete("n")}, []store.Result{{OK: true}}},
 		{"count anew", []store.Op{store.Count("n", 1, minute)}, []store.Result{{OK: true, N: 1, Left: minute}}},
 		{
@@ -173,8 +177,12 @@ func (s stateSuite) window(t *testing.T) {
 		{"full", count, []store.Result{{N: 2, Left: 20 * time.Second}}},
 	})
 	clock.Advance(20*time.Second - s.grain)
-	s.runSteps(t, state, []step{{"full to the end", count, []store.Result{{N: 2, Left: s.grain}}}})
+	s.runSteps(t, state, []step{
+		{"full to the end", count, []store.Result{{N: 2, Left: s.grain}}},
+		{"uncounting keeps the end", []store.Op{store.Uncount("n", 1)}, []store.Result{{OK: true, N: 1, Left: s.grain}}},
+	})
 	clock.Advance(s.grain)
+	s.runSteps(t, state, []step{{"nothing to give back", []store.Op{store.Uncount("n", 1)}, []store.Result{{}}}})
 	s.runSteps(t, state, []step{{"a new window", count, []store.Result{{OK: true, N: 1, Left: minute}}}})
 }
 
@@ -221,6 +229,7 @@ func (s stateSuite) limits(t *testing.T) {
 		{"long time to live", "s", store.Move("k", "l", store.MaxTTL+1)},
 		{"no window", "s", store.Count("k", 1, 0)},
 		{"no limit", "s", store.Count("k", 0, minute)},
+		{"uncount nothing", "s", store.Uncount("k", 0)},
 		{"no kind", "s", store.Op{Key: "k"}},
 		{"unknown kind", "s", store.Op{Kind: 99, Key: "k", TTL: minute}},
 	} {
