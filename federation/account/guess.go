@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -44,29 +45,36 @@ func (s *Source) guessesAtCode(m memory) guesses {
 	return guesses{s, s.slot("account", string(m.Account)), key}
 }
 
-// count takes one guess out of the window before it is evaluated, and returns
-// how many the window has had, this one included. It returns
+// count takes one guess out of the window before it is evaluated. It returns
 // federation.ThrottledError when none is left.
-func (g guesses) count(ctx context.Context, now time.Time) (tries int64, err error) {
+func (g guesses) count(ctx context.Context, now time.Time) error {
 	results, err := g.s.d.State.Apply(ctx, g.slot, store.Count(g.key, g.s.cfg.Guesses, g.s.cfg.Window))
 	if err != nil {
-		return 0, fmt.Errorf("counting a guess: %w", err)
+		return fmt.Errorf("counting a guess: %w", err)
 	}
 	if len(results) != 1 {
-		return 0, fmt.Errorf("counting a guess: %d results: %w", len(results), store.ErrUnavailable)
+		return fmt.Errorf("counting a guess: %d results: %w", len(results), store.ErrUnavailable)
 	}
 	if !results[0].OK {
-		return 0, g.s.throttled(results[0], now)
-	}
-	return results[0].N, nil
-}
-
-// forget ends the window after a right secret.
-func (g guesses) forget(ctx context.Context) error {
-	if _, err := g.s.d.State.Apply(ctx, g.slot, store.Delete(g.key)); err != nil {
-		return fmt.Errorf("resetting guesses: %w", err)
+		return g.s.throttled(results[0], now)
 	}
 	return nil
+}
+
+// forget ends the window after a right secret. It returns how many guesses the
+// window had; of several right secrets at a time one gets them.
+func (g guesses) forget(ctx context.Context) (tries int64, err error) {
+	results, err := g.s.d.State.Apply(ctx, g.slot, store.Take(g.key))
+	if err != nil {
+		return 0, fmt.Errorf("resetting guesses: %w", err)
+	}
+	if len(results) != 1 || !results[0].OK {
+		return 0, nil
+	}
+	if tries, err = strconv.ParseInt(string(results[0].Value), 10, 64); err != nil {
+		return 0, errors.New("resetting guesses: no counter")
+	}
+	return tries, nil
 }
 
 // useStep marks a time step of an account as used; ok is false when it was used
