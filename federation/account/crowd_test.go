@@ -221,6 +221,27 @@ func TestMarkedDeviceIsLimited(t *testing.T) {
 	}
 }
 
+// Who knew a password once and signed in often with it has many marks. After the
+// password changed, all of them together give a few guesses.
+func TestManyMarksBuyFewGuesses(t *testing.T) {
+	b, passwords := crowded(t, 1)
+	var marks []string
+	for i := range 100 {
+		req := b.from(fmt.Sprint("192.0.2.", i))
+		marks = append(marks, b.finish(t, req, credentials(number(0), password)).Device)
+	}
+	b.accounts.hash = "another password"
+	before := passwords.evaluations.Load()
+	for i := range 1000 {
+		req := b.from("192.0.2.1")
+		req.Device = marks[i%len(marks)]
+		_, _ = b.Finish(t.Context(), req, credentials(number(0), fmt.Sprint("guess ", i)))
+	}
+	if n := passwords.evaluations.Load() - before; n != 20 {
+		t.Errorf("evaluated %d, want 20", n)
+	}
+}
+
 // A device of a family holds the marks of eight people, and only marks of ours
 // that are not too old count.
 func TestMarks(t *testing.T) {
@@ -261,6 +282,7 @@ func TestMarks(t *testing.T) {
 		"none":               {"", 9, 0, false},
 		"junk":               {strings.Repeat(".", 200), 9, 0, false},
 		"endless":            {strings.Repeat(newest+".", 1000), 9, 0, false},
+		"line ends":          {strings.Repeat("\n", 36), 9, 0, false},
 		"not base64":         {strings.Repeat("!", 36), 9, 0, false},
 		"junk beside a mark": {"x." + strings.Repeat("!", 36) + "." + newest, 9, 0, true},
 	}

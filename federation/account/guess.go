@@ -21,18 +21,26 @@ type guesses struct {
 	s    *Source
 	slot string
 	key  string
+	// marked is there for a device with a mark: all of them have keyMarked together.
+	marked bool
 }
+
+// Whoever knew a password may have gathered marks. In one window all devices
+// with a mark of a number have so many times the guesses of one.
+const (
+	keyMarked   = "password.marked"
+	markedShare = 4
+)
 
 // guessesAtPassword counts by the canonical number, known or not, so that every
 // spelling meets the same counter and an unknown number the same limit. A device
 // that was signed in with before counts for itself: strangers cannot use up the
 // guesses of its holder.
 func (s *Source) guessesAtPassword(number string, from device) guesses {
-	key := "password"
-	if from.name != "" {
-		key += "." + from.name
+	if from.name == "" {
+		return guesses{s: s, slot: number, key: "password"}
 	}
-	return guesses{s, number, key}
+	return guesses{s: s, slot: number, key: "password." + from.name, marked: true}
 }
 
 // guessesAtCode counts apart for a step-up: who knows a password and guesses at
@@ -42,21 +50,25 @@ func (s *Source) guessesAtCode(m memory) guesses {
 	if m.PasswordAt.IsZero() {
 		key = "code.stepup"
 	}
-	return guesses{s, s.slot("account", string(m.Account)), key}
+	return guesses{s: s, slot: s.slot("account", string(m.Account)), key: key}
 }
 
 // count takes one guess out of the window before it is evaluated. It returns
 // federation.ThrottledError when none is left.
 func (g guesses) count(ctx context.Context, now time.Time) error {
-	results, err := g.s.d.State.Apply(ctx, g.slot, store.Count(g.key, g.s.cfg.Guesses, g.s.cfg.Window))
+	ops := []store.Op{store.Count(g.key, g.s.cfg.Guesses, g.s.cfg.Window)}
+	if g.marked {
+		ops = append(ops, store.Count(keyMarked, markedShare*g.s.cfg.Guesses, g.s.cfg.Window))
+	}
+	results, err := g.s.d.State.Apply(ctx, g.slot, ops...)
 	if err != nil {
 		return fmt.Errorf("counting a guess: %w", err)
 	}
-	if len(results) != 1 {
-		return fmt.Errorf("counting a guess: %d results: %w", len(results), store.ErrUnavailable)
+	if len(results) == 0 {
+		return fmt.Errorf("counting a guess: no results: %w", store.ErrUnavailable)
 	}
-	if !results[0].OK {
-		return g.s.throttled(results[0], now)
+	if last := results[len(results)-1]; !last.OK || len(results) != len(ops) {
+		return g.s.throttled(last, now)
 	}
 	return nil
 }
@@ -64,14 +76,19 @@ func (g guesses) count(ctx context.Context, now time.Time) error {
 // forget ends the window after a right secret. It returns how many guesses the
 // window had; of several right secrets at a time one gets them.
 func (g guesses) forget(ctx context.Context) (tries int64, err error) {
-	results, err := g.s.d.State.Apply(ctx, g.slot, store.Take(g.key))
+	var ops []store.Op
+	if g.marked {
+		ops = append(ops, store.Delete(keyMarked))
+	}
+	results, err := g.s.d.State.Apply(ctx, g.slot, append(ops, store.Take(g.key))...)
 	if err != nil {
 		return 0, fmt.Errorf("resetting guesses: %w", err)
 	}
-	if len(results) != 1 || !results[0].OK {
+	last := len(results) - 1
+	if last != len(ops) || !results[last].OK {
 		return 0, nil
 	}
-	if tries, err = strconv.ParseInt(string(results[0].Value), 10, 64); err != nil {
+	if tries, err = strconv.ParseInt(string(results[last].Value), 10, 64); err != nil {
 		return 0, errors.New("resetting guesses: no counter")
 	}
 	return tries, nil
