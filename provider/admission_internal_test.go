@@ -2,9 +2,35 @@ package provider
 
 import (
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
+
+	"github.com/gin-gonic/gin"
 )
+
+// claimed is a body that is long by its header and brings nothing.
+type claimed struct{ room int }
+
+func (b *claimed) Read(p []byte) (int, error) {
+	b.room = max(b.room, len(p))
+	return 0, io.EOF
+}
+
+// Memory is given to what has come: thousands of senders may claim long bodies
+// and hold them back.
+func TestClaimedBodyTakesNoMemory(t *testing.T) {
+	body := &claimed{}
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/login", body)
+	r.ContentLength = maxBody
+	c, _ := gin.CreateTestContext(httptest.NewRecorder())
+	c.Request = r
+	if ok := (&Provider{}).receive(c); !ok || body.room > 1<<10 {
+		t.Errorf("receive() = %v with room for %d bytes, want true with at most 1 KiB", ok, body.room)
+	}
+}
 
 func TestAdmissionShares(t *testing.T) {
 	a := newAdmission(16)
