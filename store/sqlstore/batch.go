@@ -88,7 +88,7 @@ func (b *batch[R]) writeAll(ctx context.Context) {
 			p.done <- errors.Join(p.refused, err)
 		}
 	}()
-	err = b.db.write(ctx, func(q *sqlcgen.Queries) error {
+	err = b.db.writeAs(ctx, kindAudit, func(q *sqlcgen.Queries) error {
 		for _, p := range list {
 			var err error
 			if p.refused, err = p.row.write(ctx, q); err != nil {
