@@ -94,6 +94,27 @@ func TestSecretsByNameFaults(t *testing.T) {
 	}
 }
 
+// What is no YAML is refused without a word of it: it may be a secret.
+func TestSyntaxFaultsHideValues(t *testing.T) {
+	for name, value := range map[string]string{
+		"alias":   "*" + longSecret,
+		"escape":  `"` + longSecret + `\q"`,
+		"quote":   `"` + longSecret,
+		"tag":     "!<" + longSecret,
+		"mapping": longSecret + ": a: b",
+		"percent": "%" + longSecret,
+		"at":      "@" + longSecret,
+	} {
+		t.Run(name, func(t *testing.T) {
+			text := strings.Replace(named, `"env:UPSTREAM"`, value, 1)
+			_, err := parse("/etc/eidgate/eidgate.yaml", []byte(text), []string{"CREDENTIALS_DIRECTORY=" + t.TempDir()})
+			if err == nil || strings.Contains(err.Error(), longSecret) {
+				t.Errorf("Load() = %v, want an error without the value", err)
+			}
+		})
+	}
+}
+
 func TestExposed(t *testing.T) {
 	path := write(t, map[string]string{
 		"eidgate.yaml": withFiles, "old.txt": longSecret, "new.txt": longSecret + "2", "upstream.txt": longSecret,

@@ -46,8 +46,15 @@ func (p *parser) Unmarshal(raw []byte) (map[string]any, error) {
 // Marshal writes a configuration tree as YAML.
 func (p *parser) Marshal(tree map[string]any) ([]byte, error) { return yaml.Marshal(tree) }
 
-// syntax drops the library's prefix. The scanner's messages name places, not values.
-func syntax(err error) error { return errors.New(strings.TrimPrefix(err.Error(), "yaml: ")) }
+// syntax drops the library's prefix. The scanner's messages name places, not
+// values; that of an alias repeats it, and a secret may begin with an asterisk.
+func syntax(err error) error {
+	text := strings.TrimPrefix(err.Error(), "yaml: ")
+	if strings.HasPrefix(text, "unknown anchor") {
+		text = "a YAML alias; put quotes around a value that begins with *"
+	}
+	return errors.New(text)
+}
 
 func (p *parser) mapping(path string, n *yaml.Node) map[string]any {
 	m := make(map[string]any, len(n.Content)/2)

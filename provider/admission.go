@@ -116,8 +116,7 @@ func (p *Provider) receive(c *gin.Context) bool {
 	if r.Method == http.MethodGet || r.Method == http.MethodHead || r.ContentLength == 0 {
 		return true
 	}
-	var body bytes.Buffer
-	body.Grow(int(min(max(r.ContentLength, 0), maxBody)))
+	var body bytes.Buffer // grows with what has come, not with what is claimed
 	_, err := body.ReadFrom(r.Body)
 	var tooLarge *http.MaxBytesError
 	switch {

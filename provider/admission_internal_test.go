@@ -2,9 +2,35 @@ package provider
 
 import (
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
+
+	"github.com/gin-gonic/gin"
 )
+
+// claimed is a body that is long by its header and brings nothing.
+type claimed struct{ room int }
+
+func (b *claimed) Read(p []byte) (int, error) {
+	b.room = max(b.room, len(p))
+	return 0, io.EOF
+}
+
+// Memory is given to what has come: thousands of senders may claim long bodies
+// and hold them back.
+func TestClaimedBodyTakesNoMemory(t *testing.T) {
+	body := &claimed{}
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/login", body)
+	r.ContentLength = maxBody
+	c, _ := gin.CreateTestContext(httptest.NewRecorder())
+	c.Request = r
+	if ok := (&Provider{}).receive(c); !ok || body.room > 1<<10 {
+		t.Errorf("receive() = %v with room for %d bytes, want true with at most 1 KiB", ok, body.room)
+	}
+}
 
 func TestAdmissionShares(t *testing.T) {
 	a := newAdmission(16)
@@ -37,34 +63,41 @@ func TestAdmissionShares(t *testing.T) {
 func TestBeginnings(t *testing.T) {
 	now := time.Unix(1_700_000_000, 0)
 	b := newBeginnings(1000, time.Minute, func() time.Time { return now })
-	take := func(n int, who string, signedIn bool) (taken int) {
+	take := func(n int, who, around string) (taken int) {
 		for range n {
-			if b.take(who, signedIn) {
+			if b.take(who, around) {
 				taken++
 			}
 		}
 		return taken
 	}
-	if n := take(2000, "village", false); n != 500 {
+	if n := take(2000, "village", "its network"); n != 500 {
 		t.Errorf("one address begins %d logins, want half of them", n)
 	}
-	if n := take(50, "home", false); n != 10 {
+	if n := take(50, "home", "another network"); n != 10 {
 		t.Errorf("an address under pressure begins %d, want a hundredth", n)
 	}
+	rented := 0
+	for i := range 1000 { // addresses of one /48 cost nothing
+		rented += take(10, fmt.Sprint("rented ", i), "a rented network")
+	}
+	if rented != 100 {
+		t.Errorf("a network under pressure begins %d, want a tenth", rented)
+	}
 	for i := range 1000 {
-		take(10, fmt.Sprint("bot ", i), false)
+		take(10, fmt.Sprint("bot ", i), fmt.Sprint("network ", i))
 	}
 	if n, _ := b.load(); n != 750 {
 		t.Errorf("strangers began %d, want three quarters", n)
 	}
-	if n := take(50, "session", true); n != 10 {
+	if n := take(50, "session", ""); n != 10 {
 		t.Errorf("a holder who is signed in begins %d, want a hundredth", n)
 	}
-	if len(b.of) > b.most {
-		t.Errorf("%d names are kept, want %d at most", len(b.of), b.most)
+	if len(b.of) > 2*b.most {
+		t.Errorf("%d names are kept, want %d at most", len(b.of), 2*b.most)
 	}
 	now = now.Add(time.Minute)
-	if n := take(50, "home", false); n != 50 {
+	if n := take(50, "home", "another network"); n != 50 {
 		t.Errorf("in the next window %d begin, want all", n)
 	}
 }

@@ -135,13 +135,14 @@ func (p *Provider) grant(ctx context.Context, f *flow, d decision, ref string) (
 // longestToken is how long tokens of a grant may live at most.
 func (p *Provider) longestToken(rp *eid.RelyingParty, level eid.Level) time.Duration {
 	l := p.cfg.Lifetimes
+	last := max(l.AccessToken, l.JWTAccess)
 	switch {
 	case !rp.Refresh:
-		return l.Code + l.AccessToken
+		return l.Code + last
 	case level == eid.Level2:
-		return l.RefreshLevel2 + l.AccessToken
+		return l.RefreshLevel2 + last
 	}
-	return l.RefreshAbsolute + l.AccessToken
+	return l.RefreshAbsolute + last
 }
 
 // enlist ends the login and puts the grant on the session's list, in one step. A

@@ -36,7 +36,7 @@ const (
 	OpGet                // never fails; OK says whether the key was there
 	OpPutIfAbsent        // fails when the key is there
 	OpCompareAndSet      // fails when the key's value is not Old
-	OpTake               // reads and removes; fails when the key is absent
+	OpTake               // reads and removes, a counter as decimal digits; fails when the key is absent
 	OpMove               // renames Key to To with a new TTL, returns the value; fails when Key is absent or To is there
 	OpDelete             // never fails; OK says whether the key was there
 	OpCount              // adds one to a counter of a fixed window; fails, without adding, at Limit

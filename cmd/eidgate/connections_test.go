@@ -2,6 +2,11 @@ package main
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"log/slog"
@@ -9,6 +14,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 )
 
 // serveBounded serves h with at most so many connections and gives its address.
@@ -110,5 +116,35 @@ func TestAnswersAreNotCutOff(t *testing.T) {
 		if b, err := io.ReadAll(conn); err != nil || !strings.HasSuffix(string(b), "answered") {
 			t.Errorf("connection %d got %q, %v", i, b, err)
 		}
+	}
+}
+
+// One connection carries a bounded number of requests at a time: a limit on
+// connections would bound nothing otherwise. The server's first frame says it
+// (RFC 9113 §3.4, §6.5.2).
+func TestStreamsAreBounded(t *testing.T) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	check(t, err)
+	s := startTLS(t, key, time.Hour)
+	conn, err := (&tls.Dialer{Config: &tls.Config{RootCAs: s.authority.roots, NextProtos: []string{"h2"}, MinVersion: tls.VersionTLS13}}).DialContext(t.Context(), "tcp", s.addr)
+	check(t, err)
+	defer func() { _ = conn.Close() }()
+	_, err = io.WriteString(conn, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00")
+	check(t, err)
+	var head [9]byte
+	_, err = io.ReadFull(conn, head[:])
+	check(t, err)
+	settings := make([]byte, int(head[1])<<8|int(head[2]))
+	_, err = io.ReadFull(conn, settings)
+	check(t, err)
+	const frameSettings, maxConcurrentStreams = 4, 3
+	most := uint32(0)
+	for ; len(settings) >= 6; settings = settings[6:] {
+		if binary.BigEndian.Uint16(settings) == maxConcurrentStreams {
+			most = binary.BigEndian.Uint32(settings[2:])
+		}
+	}
+	if head[3] != frameSettings || most != maxStreams {
+		t.Errorf("frame of type %d allows %d streams, want 4 and %d", head[3], most, maxStreams)
 	}
 }

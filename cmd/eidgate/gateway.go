@@ -314,6 +314,9 @@ func (g *gateway) serve(ctx context.Context, l net.Listener, delay time.Duration
 	return err
 }
 
+// maxStreams is how many requests one connection carries at a time (HTTP/2).
+const maxStreams = 100
+
 // serveHTTP serves with the limits that every listener has. When ctx ends it runs
 // onStop, then takes no more and lets requests under way finish.
 // At most so many connections are open at a time: see connections.
@@ -328,6 +331,7 @@ func serveHTTP(ctx context.Context, l net.Listener, h http.Handler, most int, lo
 		WriteTimeout:      30 * time.Second,
 		IdleTimeout:       60 * time.Second,
 		MaxHeaderBytes:    32 << 10,
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
 	stopped := make(chan error, 1)

@@ -17,7 +17,7 @@ func (s *Source) finishCode(ctx context.Context, req federation.Request, m memor
 		return codeForm(m, federation.ProblemCodeMissing)
 	}
 	guesses := s.guessesAtCode(m)
-	if _, err := guesses.count(ctx, req.Now); err != nil {
+	if err := guesses.count(ctx, req.Now); err != nil {
 		return federation.Step{}, err
 	}
 	secret, err := s.d.Accounts.TOTPSecret(ctx, m.Account)
@@ -40,7 +40,7 @@ func (s *Source) finishCode(ctx context.Context, req federation.Request, m memor
 		}
 		return codeForm(m, federation.ProblemCodeWrong)
 	}
-	if err := guesses.forget(ctx); err != nil {
+	if _, err := guesses.forget(ctx); err != nil {
 		return federation.Step{}, err
 	}
 	return s.assertion(m, req, eid.Password, eid.OneTimeCode), nil

@@ -66,10 +66,13 @@ func (c crowd) count(ctx context.Context, now time.Time) error {
 
 // forgive takes back what a right password showed to be no guess: the password's
 // own count, and with it the typing errors at the same number in this window.
+// tries are those of the number's counter, which nobody else gives back.
 func (c crowd) forgive(ctx context.Context, tries int64) error {
-	_, err := c.s.d.State.Apply(ctx, slotCrowd,
-		store.Uncount(c.address, tries), store.Uncount(c.network, tries), store.Uncount(c.secret, 1))
-	if err != nil {
+	ops := []store.Op{store.Uncount(c.secret, 1)}
+	if tries > 0 {
+		ops = append(ops, store.Uncount(c.address, tries), store.Uncount(c.network, tries))
+	}
+	if _, err := c.s.d.State.Apply(ctx, slotCrowd, ops...); err != nil {
 		return fmt.Errorf("giving back a guess: %w", err)
 	}
 	return nil

@@ -21,6 +21,7 @@ import (
 type plainPasswords struct {
 	evaluations atomic.Int64
 	full        atomic.Bool
+	during      func() // what happens while a password is evaluated
 }
 
 func (p *plainPasswords) Admit(string) (func(), error) {
@@ -32,6 +33,9 @@ func (p *plainPasswords) Admit(string) (func(), error) {
 
 func (p *plainPasswords) Verify(_ context.Context, hash string, password eid.Secret) (string, error) {
 	p.evaluations.Add(1)
+	if p.during != nil {
+		p.during()
+	}
 	if hash != password.Reveal() {
 		return "", credential.ErrMismatch
 	}
@@ -217,6 +221,27 @@ func TestMarkedDeviceIsLimited(t *testing.T) {
 	}
 }
 
+// Who knew a password once and signed in often with it has many marks. After the
+// password changed, all of them together give a few guesses.
+func TestManyMarksBuyFewGuesses(t *testing.T) {
+	b, passwords := crowded(t, 1)
+	var marks []string
+	for i := range 100 {
+		req := b.from(fmt.Sprint("192.0.2.", i))
+		marks = append(marks, b.finish(t, req, credentials(number(0), password)).Device)
+	}
+	b.accounts.hash = "another password"
+	before := passwords.evaluations.Load()
+	for i := range 1000 {
+		req := b.from("192.0.2.1")
+		req.Device = marks[i%len(marks)]
+		_, _ = b.Finish(t.Context(), req, credentials(number(0), fmt.Sprint("guess ", i)))
+	}
+	if n := passwords.evaluations.Load() - before; n != 20 {
+		t.Errorf("evaluated %d, want 20", n)
+	}
+}
+
 // A device of a family holds the marks of eight people, and only marks of ours
 // that are not too old count.
 func TestMarks(t *testing.T) {
@@ -257,6 +282,7 @@ func TestMarks(t *testing.T) {
 		"none":               {"", 9, 0, false},
 		"junk":               {strings.Repeat(".", 200), 9, 0, false},
 		"endless":            {strings.Repeat(newest+".", 1000), 9, 0, false},
+		"line ends":          {strings.Repeat("\n", 36), 9, 0, false},
 		"not base64":         {strings.Repeat("!", 36), 9, 0, false},
 		"junk beside a mark": {"x." + strings.Repeat("!", 36) + "." + newest, 9, 0, true},
 	}
@@ -291,5 +317,30 @@ func TestBusy(t *testing.T) {
 	}
 	if len(b.state.slots) != 0 || b.audit.writes() != 0 || passwords.evaluations.Load() != 0 {
 		t.Errorf("%d slots, %d writes, %d evaluations, want none", len(b.state.slots), b.audit.writes(), passwords.evaluations.Load())
+	}
+}
+
+// Right passwords sent at once give back what they counted, once: else the owner
+// of one account could wipe out the count of an address and guess without end.
+func TestOwnAccountAtOnceBuysNoGuesses(t *testing.T) {
+	b, passwords := crowded(t, 1)
+	from, spray, inside := b.from("192.0.2.1"), int64(0), 0
+	signIn := func() { _, _ = b.Finish(t.Context(), from, credentials(number(0), password)) }
+	passwords.during = func() { // five of them are under way
+		if inside++; inside < 5 {
+			signIn()
+		}
+	}
+	for round := range 200 {
+		before := passwords.evaluations.Load()
+		for i := range 5 {
+			_, _ = b.Finish(t.Context(), from, credentials(number(1+5*round+i), fmt.Sprint("guess ", round, " ", i)))
+		}
+		spray += passwords.evaluations.Load() - before
+		inside = 0
+		signIn()
+	}
+	if spray != 300 {
+		t.Errorf("guessed %d times from one address, want 300", spray)
 	}
 }

@@ -40,7 +40,7 @@ type device struct{ name string }
 func (s *Source) deviceOf(marks, number string, now time.Time) device {
 	for _, text := range splitMarks(marks) {
 		raw, err := base64.RawURLEncoding.Strict().DecodeString(text)
-		if err != nil {
+		if err != nil || len(raw) != deviceBytes+dayBytes+macBytes { // line ends are skipped
 			continue
 		}
 		head, mac := raw[:deviceBytes+dayBytes], raw[deviceBytes+dayBytes:]

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/url"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -108,6 +109,12 @@ func (f *fakeState) Apply(_ context.Context, slot string, ops ...store.Op) ([]st
 			if _, r.OK = f.counts[key]; r.OK {
 				f.counts[key] = max(f.counts[key]-op.Limit, 0)
 			}
+		case store.OpTake:
+			var n int64
+			if n, r.OK = f.counts[key]; r.OK {
+				r.Value = strconv.AppendInt(nil, n, 10)
+			}
+			delete(f.counts, key)
 		case store.OpDelete:
 			_, r.OK = f.counts[key]
 			delete(f.counts, key)

@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -20,18 +21,26 @@ type guesses struct {
 	s    *Source
 	slot string
 	key  string
+	// marked is there for a device with a mark: all of them have keyMarked together.
+	marked bool
 }
+
+// Whoever knew a password may have gathered marks. In one window all devices
+// with a mark of a number have so many times the guesses of one.
+const (
+	keyMarked   = "password.marked"
+	markedShare = 4
+)
 
 // guessesAtPassword counts by the canonical number, known or not, so that every
 // spelling meets the same counter and an unknown number the same limit. A device
 // that was signed in with before counts for itself: strangers cannot use up the
 // guesses of its holder.
 func (s *Source) guessesAtPassword(number string, from device) guesses {
-	key := "password"
-	if from.name != "" {
-		key += "." + from.name
+	if from.name == "" {
+		return guesses{s: s, slot: number, key: "password"}
 	}
-	return guesses{s, number, key}
+	return guesses{s: s, slot: number, key: "password." + from.name, marked: true}
 }
 
 // guessesAtCode counts apart for a step-up: who knows a password and guesses at
@@ -41,32 +50,48 @@ func (s *Source) guessesAtCode(m memory) guesses {
 	if m.PasswordAt.IsZero() {
 		key = "code.stepup"
 	}
-	return guesses{s, s.slot("account", string(m.Account)), key}
+	return guesses{s: s, slot: s.slot("account", string(m.Account)), key: key}
 }
 
-// count takes one guess out of the window before it is evaluated, and returns
-// how many the window has had, this one included. It returns
+// count takes one guess out of the window before it is evaluated. It returns
 // federation.ThrottledError when none is left.
-func (g guesses) count(ctx context.Context, now time.Time) (tries int64, err error) {
-	results, err := g.s.d.State.Apply(ctx, g.slot, store.Count(g.key, g.s.cfg.Guesses, g.s.cfg.Window))
+func (g guesses) count(ctx context.Context, now time.Time) error {
+	ops := []store.Op{store.Count(g.key, g.s.cfg.Guesses, g.s.cfg.Window)}
+	if g.marked {
+		ops = append(ops, store.Count(keyMarked, markedShare*g.s.cfg.Guesses, g.s.cfg.Window))
+	}
+	results, err := g.s.d.State.Apply(ctx, g.slot, ops...)
 	if err != nil {
-		return 0, fmt.Errorf("counting a guess: %w", err)
+		return fmt.Errorf("counting a guess: %w", err)
 	}
-	if len(results) != 1 {
-		return 0, fmt.Errorf("counting a guess: %d results: %w", len(results), store.ErrUnavailable)
+	if len(results) == 0 {
+		return fmt.Errorf("counting a guess: no results: %w", store.ErrUnavailable)
 	}
-	if !results[0].OK {
-		return 0, g.s.throttled(results[0], now)
-	}
-	return results[0].N, nil
-}
-
-// forget ends the window after a right secret.
-func (g guesses) forget(ctx context.Context) error {
-	if _, err := g.s.d.State.Apply(ctx, g.slot, store.Delete(g.key)); err != nil {
-		return fmt.Errorf("resetting guesses: %w", err)
+	if last := results[len(results)-1]; !last.OK || len(results) != len(ops) {
+		return g.s.throttled(last, now)
 	}
 	return nil
+}
+
+// forget ends the window after a right secret. It returns how many guesses the
+// window had; of several right secrets at a time one gets them.
+func (g guesses) forget(ctx context.Context) (tries int64, err error) {
+	var ops []store.Op
+	if g.marked {
+		ops = append(ops, store.Delete(keyMarked))
+	}
+	results, err := g.s.d.State.Apply(ctx, g.slot, append(ops, store.Take(g.key))...)
+	if err != nil {
+		return 0, fmt.Errorf("resetting guesses: %w", err)
+	}
+	last := len(results) - 1
+	if last != len(ops) || !results[last].OK {
+		return 0, nil
+	}
+	if tries, err = strconv.ParseInt(string(results[last].Value), 10, 64); err != nil {
+		return 0, errors.New("resetting guesses: no counter")
+	}
+	return tries, nil
 }
 
 // useStep marks a time step of an account as used; ok is false when it was used

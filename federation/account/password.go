@@ -112,13 +112,12 @@ func busy(again federation.Step, err error) error {
 type try struct {
 	guesses guesses
 	crowd   *crowd // nil for a device that its holder signed in with before
-	tries   int64
 }
 
-func (s *Source) tryAt(id eid.Identifier, password eid.Secret, req federation.Request) *try {
+func (s *Source) tryAt(id eid.Identifier, password eid.Secret, req federation.Request) try {
 	number := s.slot("number", id.Canonical())
 	from := s.deviceOf(req.Device, number, req.Now)
-	t := &try{guesses: s.guessesAtPassword(number, from)}
+	t := try{guesses: s.guessesAtPassword(number, from)}
 	if from.name == "" {
 		c := s.crowdOf(req.Address, password)
 		t.crowd = &c
@@ -128,24 +127,22 @@ func (s *Source) tryAt(id eid.Identifier, password eid.Secret, req federation.Re
 
 // count counts the try everywhere before it is evaluated. The crowd comes first:
 // what it refuses takes nobody's guesses, and gives no credit later.
-func (t *try) count(ctx context.Context, now time.Time) (err error) {
+func (t try) count(ctx context.Context, now time.Time) error {
 	if t.crowd != nil {
 		if err := t.crowd.count(ctx, now); err != nil {
 			return err
 		}
 	}
-	t.tries, err = t.guesses.count(ctx, now)
-	return err
+	return t.guesses.count(ctx, now)
 }
 
 // forgive takes the try back everywhere: it was no guess.
-func (t *try) forgive(ctx context.Context) error {
-	if t.crowd != nil {
-		if err := t.crowd.forgive(ctx, t.tries); err != nil {
-			return err
-		}
+func (t try) forgive(ctx context.Context) error {
+	tries, err := t.guesses.forget(ctx)
+	if err != nil || t.crowd == nil {
+		return err
 	}
-	return t.guesses.forget(ctx)
+	return t.crowd.forgive(ctx, tries)
 }
 
 // again is what of a malformed number is shown again.

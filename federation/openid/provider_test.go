@@ -193,6 +193,16 @@ func TestEndpointsBroken(t *testing.T) {
 	}
 }
 
+// Some providers answer 500 to a code that a browser made up. That is not the
+// provider being away, or one browser could cut it off for everybody.
+func TestStumblingOverACodeIsNotBeingAway(t *testing.T) {
+	b := newBench(t, jose.ES256)
+	b.provider.Break(fedtest.PathToken, fedtest.Failing)
+	if _, err := b.signIn(t, federation.Request{}); err == nil || errors.Is(err, federation.ErrDown) {
+		t.Errorf("Finish() = %v, want an error other than %v", err, federation.ErrDown)
+	}
+}
+
 func TestSlowProviderIsLeft(t *testing.T) {
 	b := newBench(t, jose.ES256)
 	b.provider.Break(fedtest.PathDiscovery, fedtest.Slow)

@@ -214,8 +214,9 @@ func (s *Source) exchange(ctx context.Context, provider metadata, m memory, code
 	switch {
 	case err == nil:
 		return token, nil
-	case errors.As(err, &refused) && refused.Response.StatusCode < http.StatusInternalServerError && refused.Response.StatusCode >= http.StatusBadRequest:
-		// The code may be one that a browser made up.
+	case errors.As(err, &refused) && refused.Response.StatusCode <= http.StatusInternalServerError && refused.Response.StatusCode >= http.StatusBadRequest:
+		// The code may be one that a browser made up, and some providers stumble
+		// over it: 500 tells of the request, 502 to 504 tell of the provider.
 		return nil, fmt.Errorf("redeeming the code: status %d", refused.Response.StatusCode)
 	case errors.As(err, &refused):
 		return nil, down(fmt.Errorf("redeeming the code: status %d", refused.Response.StatusCode))

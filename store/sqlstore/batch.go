@@ -41,31 +41,32 @@ func newBatch[R row](db *DB) *batch[R] {
 	return &batch[R]{db: db, waiting: make(chan *pending[R], maxBatch), writing: make(chan struct{}, 1)}
 }
 
+// errUnwritten is the outcome of rows whose transaction somebody's panic ended.
+var errUnwritten = errors.New("the transaction was not ended")
+
 // do writes one row. Its error is the row's own refusal, or says that the
 // transaction failed for all. A caller who gives up may find its row written.
 func (b *batch[R]) do(ctx context.Context, r R) error {
 	p := &pending[R]{row: r, done: make(chan error, 1)}
-	select {
-	case b.waiting <- p:
-	case <-ctx.Done():
-		return fmt.Errorf("waiting to write: %w: %w", store.ErrUnavailable, ctx.Err())
-	}
+	waiting := b.waiting
 	for {
 		select {
+		case waiting <- p:
+			waiting = nil // once
 		case err := <-p.done:
 			return err
-		case b.writing <- struct{}{}:
+		case b.writing <- struct{}{}: // before p waits, too: those who did may have left all
 			b.writeAll(ctx)
-			<-b.writing
 		case <-ctx.Done():
 			return fmt.Errorf("waiting for a commit: %w: %w", store.ErrUnavailable, ctx.Err())
 		}
 	}
 }
 
-// writeAll writes what waits now. It goes on when its caller has left: others
-// wait for it.
+// writeAll writes what waits now, and lets the next caller write. It goes on when
+// its caller has left: others wait for it.
 func (b *batch[R]) writeAll(ctx context.Context) {
+	defer func() { <-b.writing }()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), batchTime)
 	defer cancel()
 	var list []*pending[R]
@@ -81,7 +82,13 @@ func (b *batch[R]) writeAll(ctx context.Context) {
 	if len(list) == 0 {
 		return
 	}
-	err := b.db.writeAs(ctx, kindAudit, func(q *sqlcgen.Queries) error {
+	err := errUnwritten
+	defer func() {
+		for _, p := range list {
+			p.done <- errors.Join(p.refused, err)
+		}
+	}()
+	err = b.db.writeAs(ctx, kindAudit, func(q *sqlcgen.Queries) error {
 		for _, p := range list {
 			var err error
 			if p.refused, err = p.row.write(ctx, q); err != nil {
@@ -90,7 +97,4 @@ func (b *batch[R]) writeAll(ctx context.Context) {
 		}
 		return nil
 	})
-	for _, p := range list {
-		p.done <- errors.Join(p.refused, err)
-	}
 }

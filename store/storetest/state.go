@@ -75,6 +75,8 @@ func (s stateSuite) operations(t *testing.T) {
 		{"uncount more than there is", []store.Op{store.Uncount("n", 9)}, []store.Result{{OK: true, Left: minute}}},
 		{"count from zero", []store.Op{store.Count("n", 2, minute)}, []store.Result{{OK: true, N: 1, Left: minute}}},
 		{"uncount absent goes on", []store.Op{store.Uncount("x", 1), store.Get("x")}, []store.Result{{}, {}}},
+		{"take a counter", []store.Op{store.Take("n")}, []store.Result{{OK: true, Value: []byte("1")}}},
+		{"count once more", []store.Op{store.Count("n", 1, minute)}, []store.Result{{OK: true, N: 1, Left: minute}}},
 		{"delete a counter", []store.Op{store.Delete("n")}, []store.Result{{OK: true}}},
 		{"count anew", []store.Op{store.Count("n", 1, minute)}, []store.Result{{OK: true, N: 1, Left: minute}}},
 		{
