@@ -215,7 +215,9 @@ func addAccount(ctx context.Context, cfg *config.Config, account accounts.NewAcc
 		return err
 	}
 	defer func() { err = errors.Join(err, d.db.Close()) }()
-	_, err = accounts.New(d.db, time.Now).Create(ctx, account, "operator:"+operator())
+	if _, err = accounts.New(d.db, time.Now).Create(ctx, account, "operator:"+operator()); errors.Is(err, eid.ErrExists) {
+		return errors.New("there is an account with this number already; nothing was changed")
+	}
 	return err
 }
 
