@@ -216,7 +216,7 @@ func addAccount(ctx context.Context, cfg *config.Config, account accounts.NewAcc
 	}
 	defer func() { err = errors.Join(err, d.db.Close()) }()
 	if _, err = accounts.New(d.db, time.Now).Create(ctx, account, "operator:"+operator()); errors.Is(err, eid.ErrExists) {
-		return errors.New("there is an account with this number already; nothing was changed")
+		return errors.New("an account with this number exists already; nothing was changed")
 	}
 	return err
 }

@@ -111,7 +111,7 @@ func TestNewSecrets(t *testing.T) {
 		t.Errorf("accounts add: exit %d, %q, %q, want secrets and no number", exit, out, errs)
 	}
 	exit, out, errs = run(t, "accounts", "add", "--config", file, "--file", person, "--new-secrets")
-	if exit != 1 || out != "" || !strings.Contains(errs, "an account with this number already") {
+	if exit != 1 || out != "" || !strings.Contains(errs, "an account with this number exists already") {
 		t.Errorf("the same person again: exit %d, %q, %q, want a refusal and no secrets", exit, out, errs)
 	}
 }

@@ -49,7 +49,7 @@ func newInit() *cobra.Command {
 the built-in account system as the only source, and a portal to try it with. It
 writes eidgate.yaml, portal.secret and person.json, a synthetic person, and
 replaces nothing that is there.`,
-		Args: func(c *cobra.Command, words []string) error {
+		Args: func(_ *cobra.Command, words []string) error {
 			if len(words) != 1 || words[0] == "" {
 				return usageError{errors.New("name the directory to make, such as: eidgate init eidgate-try")}
 			}
