@@ -2,6 +2,10 @@ package provider
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,6 +26,47 @@ type accessRecord struct {
 	Audience []string `json:"aud,omitempty"` // of a JWT
 }
 
+// accessName is what an access token says of itself: its own record, and its
+// family's, so that both are read in one step.
+type accessName struct {
+	handle
+	family string // key
+}
+
+// accessText writes the name as tokens carry it. The family's part is hidden: whoever
+// knew it could make up a refresh token, and end the family with that.
+func (p *Provider) accessText(n accessName) string {
+	raw, err := base64.RawURLEncoding.DecodeString(familyName(n.family))
+	if err != nil {
+		panic("provider: a family whose name is no hash") // we made it
+	}
+	return n.handle.String() + "~" + base64.RawURLEncoding.EncodeToString(p.masked(n.secret, raw))
+}
+
+// parseAccess reads what accessText wrote; anything else is none.
+func (p *Provider) parseAccess(text string) (accessName, bool) {
+	own, hidden, ok := strings.Cut(text, "~")
+	h, fits := parseHandle(own)
+	if !ok || !fits || !isRandomText(hidden, secretBytes) {
+		return accessName{}, false
+	}
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(hidden) // one token has one spelling
+	if err != nil {
+		return accessName{}, false
+	}
+	return accessName{h, kindFamily + ":" + base64.RawURLEncoding.EncodeToString(p.masked(h.secret, raw))}, true
+}
+
+// masked hides a name under the secret of one token and the gateway's key, or
+// shows it again. Nothing is decided by it: both records are looked up.
+func (p *Provider) masked(secret string, name []byte) []byte {
+	mac := hmac.New(sha256.New, p.deps.TokenKey)
+	mac.Write([]byte("eidgate access 1\x00" + secret))
+	mask := mac.Sum(nil)
+	subtle.XORBytes(mask, mask, name)
+	return mask
+}
+
 // accessToken is an access token about to be given, with what keeps it.
 type accessToken struct {
 	text     string
@@ -31,12 +76,12 @@ type accessToken struct {
 
 // opaqueToken makes an access token that only this gateway can read.
 func (p *Provider) opaqueToken(slot, family string, now time.Time, scopes ...string) (accessToken, error) {
-	h, ttl := handleIn(slot), p.cfg.Lifetimes.AccessToken
+	n, ttl := accessName{handleIn(slot), family}, p.cfg.Lifetimes.AccessToken
 	record, err := json.Marshal(accessRecord{Family: family, IssuedAt: now, ExpiresAt: now.Add(ttl), Scopes: scopes})
 	if err != nil {
 		return accessToken{}, fmt.Errorf("writing access token: %w", err)
 	}
-	return accessToken{text: h.String(), lifetime: ttl, op: store.PutIfAbsent(h.key(kindAccess), record, ttl)}, nil
+	return accessToken{text: p.accessText(n), lifetime: ttl, op: store.PutIfAbsent(n.key(kindAccess), record, ttl)}, nil
 }
 
 // newFamilyTTL is how long the family of a code is kept that is being redeemed,
@@ -149,33 +194,33 @@ func (p *Provider) findToken(ctx context.Context, text string) (*foundToken, err
 		return p.findRefreshToken(ctx, t)
 	}
 	kind := kindAccess
-	h, ok := parseHandle(text)
+	n, ok := p.parseAccess(text)
 	if !ok {
 		kind = kindJWT
-		if h, ok = p.handleOfJWT(text); !ok {
+		if n, ok = p.nameOfJWT(text); !ok {
 			return nil, errBadToken
 		}
 	}
-	results, err := p.deps.State.Apply(ctx, h.slot, store.Get(h.key(kind)))
+	results, err := p.deps.State.Apply(ctx, n.slot, store.Get(n.key(kind)), store.Get(n.family))
 	if err != nil {
 		return nil, fmt.Errorf("finding access token: %w", err)
 	}
-	if !results[0].OK {
+	if !results[0].OK || !results[1].OK {
 		return nil, errBadToken
 	}
 	var access accessRecord
 	if err := json.Unmarshal(results[0].Value, &access); err != nil {
 		return nil, fmt.Errorf("reading access token: %w", err)
 	}
-	if !p.deps.Now().Before(access.ExpiresAt) {
+	if access.Family != n.family || !p.deps.Now().Before(access.ExpiresAt) {
 		return nil, errBadToken
 	}
 	t := &foundToken{
-		kind: kind, slot: h.slot, family: access.Family, scopes: access.Scopes, audience: access.Audience,
+		kind: kind, slot: n.slot, family: access.Family, scopes: access.Scopes, audience: access.Audience,
 		issued: access.IssuedAt, expires: access.ExpiresAt,
 	}
-	if _, err := p.loadFamily(ctx, t); err != nil {
-		return nil, err
+	if err := json.Unmarshal(results[1].Value, &t.record); err != nil {
+		return nil, fmt.Errorf("reading grant: %w", err)
 	}
 	if len(t.scopes) == 0 {
 		t.scopes = t.record.Scopes
@@ -183,25 +228,25 @@ func (p *Provider) findToken(ctx context.Context, text string) (*foundToken, err
 	return t, nil
 }
 
-// loadFamily reads the family of a token; it gives the record as stored.
-func (p *Provider) loadFamily(ctx context.Context, t *foundToken) ([]byte, error) {
+// loadFamily reads the family of a token.
+func (p *Provider) loadFamily(ctx context.Context, t *foundToken) error {
 	results, err := p.deps.State.Apply(ctx, t.slot, store.Get(t.family))
 	if err != nil {
-		return nil, fmt.Errorf("finding grant: %w", err)
+		return fmt.Errorf("finding grant: %w", err)
 	}
 	if !results[0].OK {
-		return nil, errBadToken
+		return errBadToken
 	}
 	if err := json.Unmarshal(results[0].Value, &t.record); err != nil {
-		return nil, fmt.Errorf("reading grant: %w", err)
+		return fmt.Errorf("reading grant: %w", err)
 	}
-	return results[0].Value, nil
+	return nil
 }
 
 // findRefreshToken finds the family that a refresh token names.
 func (p *Provider) findRefreshToken(ctx context.Context, rt refreshToken) (*foundToken, error) {
 	t := &foundToken{kind: kindFamily, slot: rt.slot, family: rt.familyKey()}
-	if _, err := p.loadFamily(ctx, t); err != nil {
+	if err := p.loadFamily(ctx, t); err != nil {
 		return nil, err
 	}
 	state := t.record.Refresh

@@ -57,16 +57,16 @@ type jwtFor struct {
 }
 
 // jwtToken makes an access token that resource servers can read. Its jti is a
-// handle of a kind of its own: it names the token here and opens nothing.
+// name of a kind of its own: it names the token here and opens nothing.
 func (p *Provider) jwtToken(rp *eid.RelyingParty, g *grantRecord, f jwtFor, now time.Time) (accessToken, error) {
-	h, ttl := handleIn(f.slot), p.cfg.Lifetimes.JWTAccess
+	n, ttl := accessName{handleIn(f.slot), f.family}, p.cfg.Lifetimes.JWTAccess
 	record, err := json.Marshal(accessRecord{Family: f.family, IssuedAt: now, ExpiresAt: now.Add(ttl), Scopes: f.scopes, Audience: f.audience})
 	if err != nil {
 		return accessToken{}, fmt.Errorf("writing access token: %w", err)
 	}
 	payload, err := json.Marshal(jwtAccessClaims{
 		Issuer: p.cfg.Issuer, ExpiresAt: now.Add(ttl).Unix(), Audience: f.audience, Subject: g.Subject, Client: rp.ID,
-		IssuedAt: now.Unix(), ID: h.String(), AuthTime: g.Grant.AuthTime.Unix(), ACR: g.Grant.ACR.Name, Scope: strings.Join(f.scopes, " "),
+		IssuedAt: now.Unix(), ID: p.accessText(n), AuthTime: g.Grant.AuthTime.Unix(), ACR: g.Grant.ACR.Name, Scope: strings.Join(f.scopes, " "),
 	})
 	if err != nil {
 		return accessToken{}, fmt.Errorf("writing access token: %w", err)
@@ -75,23 +75,23 @@ func (p *Provider) jwtToken(rp *eid.RelyingParty, g *grantRecord, f jwtFor, now 
 	if err != nil {
 		return accessToken{}, fmt.Errorf("signing access token: %w", err)
 	}
-	return accessToken{text: text, lifetime: ttl, op: store.PutIfAbsent(h.key(kindJWT), record, ttl)}, nil
+	return accessToken{text: text, lifetime: ttl, op: store.PutIfAbsent(n.key(kindJWT), record, ttl)}, nil
 }
 
-// handleOfJWT reads the jti of an access token in JWT form that we signed.
-func (p *Provider) handleOfJWT(text string) (handle, bool) {
+// nameOfJWT reads the jti of an access token in JWT form that we signed.
+func (p *Provider) nameOfJWT(text string) (accessName, bool) {
 	payload, err := p.deps.Keys.Snapshot().Verify(text, typJWTAccess)
 	if err != nil {
-		return handle{}, false
+		return accessName{}, false
 	}
 	var claims struct {
 		Issuer string `json:"iss"`
 		ID     string `json:"jti"`
 	}
 	if err := json.Unmarshal(payload, &claims); err != nil || claims.Issuer != p.cfg.Issuer {
-		return handle{}, false
+		return accessName{}, false
 	}
-	return parseHandle(claims.ID)
+	return p.parseAccess(claims.ID)
 }
 
 // targets are the audiences of a token (RFC 8707 §2): those asked for, else those

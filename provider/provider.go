@@ -114,6 +114,8 @@ type Deps struct {
 	Pages    *web.Pages
 	Log      *slog.Logger
 	Now      func() time.Time
+	// TokenKey hides what access tokens say of their families: 32 bytes at least.
+	TokenKey []byte
 	// Outbound calls parties: it reaches public addresses only.
 	Outbound *http.Client
 	// Ready reports what keeps this process from serving sign-ins, nil if
@@ -167,6 +169,9 @@ func New(cfg Config, d Deps) (*Provider, error) {
 	}
 	if d.Meter == nil {
 		d.Meter = silent{}
+	}
+	if len(d.TokenKey) < 32 {
+		return nil, errors.New("token key: 32 bytes at least")
 	}
 	p := &Provider{cfg: cfg, deps: d, origin: u.Scheme + "://" + u.Host, secure: u.Scheme == "https"}
 	gin.SetMode(gin.ReleaseMode) // before any engine: it would print otherwise

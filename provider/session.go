@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -45,11 +47,33 @@ type idleSession struct {
 // sessionGrant is a grant that was made from a session: where its tokens are, so
 // that they end with it, and whom to tell.
 type sessionGrant struct {
-	Client string `json:"client"`
-	SID    string `json:"sid"`
-	Slot   string `json:"slot"`
-	Family string `json:"family"`
-	Until  int64  `json:"until"` // seconds since 1970: when its last token ends at the latest
+	Client string
+	SID    string
+	Slot   string
+	Family string
+	Until  int64 // seconds since 1970: when its last token ends at the latest
+}
+
+// MarshalText writes a grant as one short text: a session may hold many.
+func (g sessionGrant) MarshalText() ([]byte, error) {
+	text := strconv.AppendInt(nil, g.Until, 10)
+	for _, part := range []string{g.Slot, g.Family, g.SID, g.Client} {
+		text = append(append(text, ' '), part...)
+	}
+	return text, nil
+}
+
+// UnmarshalText reads what MarshalText wrote.
+func (g *sessionGrant) UnmarshalText(text []byte) (err error) {
+	parts := strings.SplitN(string(text), " ", 5)
+	if len(parts) != 5 {
+		return errors.New("not a grant of a session")
+	}
+	g.Slot, g.Family, g.SID, g.Client = parts[1], parts[2], parts[3], parts[4]
+	if g.Until, err = strconv.ParseInt(parts[0], 10, 64); err != nil {
+		return errors.New("not a grant of a session: its end is no number")
+	}
+	return nil
 }
 
 // sid names the session to one party (OpenID Connect Back-Channel Logout §2.1).

@@ -275,6 +275,30 @@ func TestTokenEndpointTakesAFormInABody(t *testing.T) {
 	}
 }
 
+// Whoever holds an access token, such as a server that it was shown to, cannot make
+// up a refresh token from it that would end the family as used twice.
+func TestAccessTokenEndsNoFamily(t *testing.T) {
+	w := newWorld(t)
+	w.registerWith(func(portal *eid.RelyingParty) { portal.Refresh = true })
+	got := w.redeem(w.codeFor(numberLevel1))
+	own, hidden, ok := strings.Cut(got.AccessToken, "~")
+	slot, secret, _ := strings.Cut(own, ".")
+	if !ok || len(hidden) != len(secret) || strings.Contains(got.RefreshToken, hidden) {
+		t.Fatalf("access token %d characters, hidden part %d, want one apart from the refresh token", len(own), len(hidden))
+	}
+	for _, made := range []string{slot + "." + hidden + secret, slot + "." + secret + hidden, slot + "." + hidden + hidden} {
+		if again := w.refresh(made); again.Error != "invalid_grant" {
+			t.Errorf("made up: %d %s, want invalid_grant", again.status, again.Error)
+		}
+	}
+	if status, _, _ := w.userinfo("Bearer " + got.AccessToken); status != http.StatusOK {
+		t.Errorf("userinfo = %d afterwards, want 200", status)
+	}
+	if next := w.refresh(got.RefreshToken); next.status != http.StatusOK {
+		t.Errorf("refresh = %d afterwards, want 200", next.status)
+	}
+}
+
 // Whatever is wrong with a token, the answer is the same.
 func TestUserinfoIsUniform(t *testing.T) {
 	w := newWorld(t)
@@ -293,6 +317,10 @@ func TestUserinfoIsUniform(t *testing.T) {
 		"long":             strings.Repeat("a", 8000),
 		"with a path":      "../../etc/passwd.x",
 		"not quite base64": strings.Replace(got.AccessToken, ".", "!", 1),
+		"no family":        got.AccessToken[:strings.Index(got.AccessToken, "~")],
+		"empty family":     got.AccessToken[:strings.Index(got.AccessToken, "~")+1],
+		"other family":     got.AccessToken[:strings.Index(got.AccessToken, "~")+1] + randomHandle()[17:],
+		"family twice":     got.AccessToken + got.AccessToken[strings.Index(got.AccessToken, "~"):],
 	} {
 		status, header, claims := w.userinfo("Bearer " + token)
 		if status != http.StatusUnauthorized || !strings.Contains(header.Get("WWW-Authenticate"), `error="invalid_token"`) {

@@ -99,6 +99,7 @@ type gateway struct {
 	*durable
 	state    passingState
 	measured store.State // state, with the operator looking on
+	tokenKey []byte
 	outbound *federation.Outbound
 	calls    *http.Client // over outbound, measured
 	account  account.Deps
@@ -152,6 +153,9 @@ func (g *gateway) wire(ctx context.Context, cfg *config.Config) error {
 	passwords, err := credential.NewPasswords(cfg.Limits.PasswordEvaluations)
 	if err != nil {
 		return fmt.Errorf("preparing passwords: %w", err)
+	}
+	if g.tokenKey, err = g.db.Secret(ctx, "access-tokens"); err != nil {
+		return err
 	}
 	g.measured = g.metrics.State(g.state)
 	guessKey, err := g.db.Secret(ctx, "guess-counters")
@@ -217,7 +221,7 @@ func (g *gateway) newFront(cfg *config.Config, old *front) (_ *front, err error)
 			Clients: g.db, Accounts: g.db, Grants: g.db, Consents: g.db, State: g.measured, Keys: g.ring, Pages: g.pages, Log: g.log, Now: g.now,
 			Sources: next.sources,
 			Outbox:  g.db, Events: g.db, Outbound: g.calls, Sealer: g.sealer,
-			Ready: g.ready, Meter: g.metrics,
+			Ready: g.ready, Meter: g.metrics, TokenKey: g.tokenKey,
 		})
 	}
 	if err != nil {

@@ -137,7 +137,9 @@ func dsn(path, synchronous, txlock, mode string) string {
 		"_inttotime":           {"1"},
 		"_txlock":              {txlock},
 		"_pragma": {
-			"busy_timeout(" + strconv.FormatInt(busyWait.Milliseconds(), 10) + ")", "journal_mode(WAL)", "synchronous(" + synchronous + ")", "foreign_keys(1)", mode,
+			"busy_timeout(" + strconv.FormatInt(busyWait.Milliseconds(), 10) + ")", "journal_mode(WAL)", "synchronous(" + synchronous + ")", "foreign_keys(1)",
+			"wal_autocheckpoint(4000)", // pages; the same ones are written often
+			mode,
 		},
 	}
 	return (&url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: q.Encode()}).String()

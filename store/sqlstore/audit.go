@@ -47,7 +47,7 @@ var vietnam = time.FixedZone("Asia/Ho_Chi_Minh", 7*3600)
 // Count adds one to a counter of today: what strangers do is counted and leaves
 // no audit row.
 func (db *DB) Count(ctx context.Context, name string) error {
-	return db.write(ctx, func(q *sqlcgen.Queries) error { return db.count(ctx, q, name, 1) })
+	return db.writeAs(ctx, kindAudit, func(q *sqlcgen.Queries) error { return db.count(ctx, q, name, 1) })
 }
 
 func (db *DB) count(ctx context.Context, q *sqlcgen.Queries, name string, n int64) error {

@@ -67,7 +67,7 @@ func TestTransactionsAreTold(t *testing.T) {
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"audit true false", "audit false false", "write true false", "audit false true"}
+	want := []string{"audit true false", "audit false false", "audit true false", "audit false true"}
 	if !slices.Equal(told, want) {
 		t.Errorf("told %q, want %q", told, want)
 	}

@@ -81,7 +81,7 @@ func (b *batch[R]) writeAll(ctx context.Context) {
 	if len(list) == 0 {
 		return
 	}
-	err := b.db.write(ctx, func(q *sqlcgen.Queries) error {
+	err := b.db.writeAs(ctx, kindAudit, func(q *sqlcgen.Queries) error {
 		for _, p := range list {
 			var err error
 			if p.refused, err = p.row.write(ctx, q); err != nil {

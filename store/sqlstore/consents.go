@@ -19,7 +19,9 @@ func (db *DB) Consent(ctx context.Context, account eid.AccountID, client string)
 	ctx, err := sqlitefile.Short(ctx)
 	var c eid.ConsentGiven
 	if err == nil {
-		c, err = consent(ctx, db.reader, account, client)
+		c, err = db.consents.get(string(account)+"\x00"+client, db.now(), func() (eid.ConsentGiven, error) {
+			return consent(ctx, db.reader, account, client)
+		})
 	}
 	if err != nil {
 		return eid.ConsentGiven{}, fmt.Errorf("finding consent: %w", err)

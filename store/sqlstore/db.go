@@ -62,10 +62,12 @@ type DB struct {
 	now    func() time.Time
 	meter  Meter
 
-	grants  *batch[*grantRow]
-	known   atomic.Pointer[registrations]
-	reading sync.Mutex // of registrations
-	sectors sync.Map   // sector → secret: they never change
+	grants   *batch[*grantRow]
+	holders  recent[eid.Account]
+	consents recent[eid.ConsentGiven]
+	known    atomic.Pointer[registrations]
+	reading  sync.Mutex // of registrations
+	sectors  sync.Map   // sector → secret: they never change
 }
 
 // Open opens a database that Migrate made, else it returns ErrNotMigrated. A
@@ -119,7 +121,14 @@ func (db *DB) Close() error {
 
 // write runs change in one transaction that holds the write lock from its begin.
 func (db *DB) write(ctx context.Context, change func(q *sqlcgen.Queries) error) error {
+	defer db.forgetHolders() // after the commit; also after one whose answer was lost
 	return db.writeAs(ctx, kindWrite, change)
+}
+
+// forgetHolders makes the next callers read holders and their consents anew.
+func (db *DB) forgetHolders() {
+	db.holders.forget()
+	db.consents.forget()
 }
 
 func (db *DB) writeAs(ctx context.Context, kind string, change func(q *sqlcgen.Queries) error) (err error) {

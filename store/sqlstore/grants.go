@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"eidgate/eid"
+	"eidgate/store"
 	"eidgate/store/sqlstore/sqlcgen"
 )
 
@@ -40,7 +41,8 @@ func (db *DB) SectorSecret(ctx context.Context, sector string) ([]byte, error) {
 // RecordGrant puts a grant and the subject it is issued under on record. entry
 // gets the grant's account, client and JSON. The account is looked at once more
 // in the same transaction: an error that wraps eid.ErrLocked or
-// eid.ErrNotActivated means that a lock came between. ErrSubject when another
+// eid.ErrNotActivated means that a lock came between, store.ErrUnavailable that
+// the account's level fell. ErrSubject when another
 // subject was issued before. SubjectsOf tells of the grant from then on.
 func (db *DB) RecordGrant(ctx context.Context, sector, subject string, g eid.Grant, entry eid.AuditEntry) error {
 	detail, err := json.Marshal(g)
@@ -49,7 +51,10 @@ func (db *DB) RecordGrant(ctx context.Context, sector, subject string, g eid.Gra
 	}
 	if err == nil {
 		entry.Account, entry.Client, entry.Detail = g.Account, g.Client, detail
-		err = db.grants.do(ctx, &grantRow{sector: sector, subject: subject, entry: entry})
+		err = db.grants.do(ctx, &grantRow{sector: sector, subject: subject, level: g.Terms.Account, entry: entry})
+	}
+	if errors.Is(err, errLevelFell) {
+		db.forgetHolders()
 	}
 	if err != nil {
 		return fmt.Errorf("recording grant: %w", err)
@@ -64,8 +69,13 @@ const listedFor = time.Hour
 // grantRow is one grant to put on record.
 type grantRow struct {
 	sector, subject string
+	level           eid.Level // the account's, as the grant takes it
 	entry           eid.AuditEntry
 }
+
+// errLevelFell reports that the account is at a lower level than the grant says.
+// Trying again reads it anew.
+var errLevelFell = fmt.Errorf("the account's level fell meanwhile: %w", store.ErrUnavailable)
 
 // write puts the grant on record. It writes nothing where refused is not nil:
 // the grant may not be, though the database is well.
@@ -90,6 +100,9 @@ func (r *grantRow) write(ctx context.Context, q *sqlcgen.Queries) (refused, err 
 	}
 	if refused = a.Usable(); refused != nil {
 		return refused, nil
+	}
+	if eid.Level(have.Level) < r.level {
+		return errLevelFell, nil
 	}
 	if have.Subject == "" {
 		n, err := q.InsertSubject(ctx, sqlcgen.InsertSubjectParams{Sector: r.sector, Account: account, Sub: r.subject, CreatedAt: at})

@@ -10,12 +10,12 @@ import (
 )
 
 // Account returns an account with its factors and the locks in force, or
-// eid.ErrNotFound.
+// eid.ErrNotFound. The caller does not write to its lists.
 func (db *DB) Account(ctx context.Context, id eid.AccountID) (eid.Account, error) {
 	ctx, err := sqlitefile.Short(ctx)
 	var a eid.Account
 	if err == nil {
-		a, err = db.account(ctx, db.reader, string(id))
+		a, err = db.holders.get(string(id), db.now(), func() (eid.Account, error) { return db.account(ctx, db.reader, string(id)) })
 	}
 	if err != nil {
 		return eid.Account{}, fmt.Errorf("finding account: %w", err)

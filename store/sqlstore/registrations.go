@@ -11,11 +11,6 @@ import (
 	"eidgate/store/sqlstore/sqlcgen"
 )
 
-// knownFor is how long registrations are believed before SQL is asked whether they
-// changed: a change by another process is in force after that time, one by this
-// process at once.
-const knownFor = time.Second
-
 // registrations are all of them as SQL had them. They are shared: nobody writes
 // to them.
 type registrations struct {

@@ -16,6 +16,7 @@ import (
 // has expired at the time given is absent to all of them.
 type statements struct {
 	get         *sql.Stmt // slot, key, now → value, expires
+	getTwo      *sql.Stmt // slot, key, key, now → key, value
 	put         *sql.Stmt // slot, key, value, expires
 	putIfAbsent *sql.Stmt // slot, key, value, expires, now → rows
 	remove      *sql.Stmt // slot, key, now → rows
@@ -29,6 +30,7 @@ func prepare(ctx context.Context, db *sql.DB) (statements, error) {
 		text string
 	}{
 		{&s.get, `SELECT value, expires FROM entries WHERE slot = ? AND key = ? AND expires > ?`},
+		{&s.getTwo, `SELECT key, value FROM entries WHERE slot = ? AND key IN (?, ?) AND expires > ?`},
 		{&s.put, `INSERT INTO entries (slot, key, value, expires) VALUES (?, ?, ?, ?)
 			ON CONFLICT (slot, key) DO UPDATE SET value = excluded.value, expires = excluded.expires`},
 		{&s.putIfAbsent, `INSERT INTO entries (slot, key, value, expires) VALUES (?, ?, ?, ?)
@@ -58,7 +60,30 @@ func (s statements) within(ctx context.Context, tx *sql.Tx) statements {
 }
 
 func (s statements) close() error {
-	return errors.Join(s.get.Close(), s.put.Close(), s.putIfAbsent.Close(), s.remove.Close(), s.sweep.Close())
+	return errors.Join(s.get.Close(), s.getTwo.Close(), s.put.Close(), s.putIfAbsent.Close(), s.remove.Close(), s.sweep.Close())
+}
+
+// getTwo reads two keys of one moment: one statement needs no transaction.
+func getTwo(ctx context.Context, s statements, slot string, now time.Time, first, second string) (results []store.Result, err error) {
+	rows, err := s.getTwo.QueryContext(ctx, slot, first, second, now.UnixNano())
+	if err != nil {
+		return nil, fmt.Errorf("getting two: %w", err)
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	results = make([]store.Result, 2)
+	for rows.Next() {
+		var key string
+		var value []byte
+		if err := rows.Scan(&key, &value); err != nil {
+			return nil, fmt.Errorf("getting two: %w", err)
+		}
+		for i, wanted := range []string{first, second} {
+			if key == wanted {
+				results[i] = store.Result{OK: true, Value: value}
+			}
+		}
+	}
+	return results, rows.Err()
 }
 
 // slotRun runs operations on one slot at one time.

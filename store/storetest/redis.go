@@ -119,19 +119,25 @@ func (r *Redis) signal(s syscall.Signal) {
 // CLI runs one command by redis-cli and gives its answer.
 func (r *Redis) CLI(args ...string) string {
 	r.t.Helper()
+	out, err := r.TryCLI(args...)
+	if err != nil {
+		r.t.Fatalf("redis-cli %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return out
+}
+
+// TryCLI is CLI for a server that may refuse, such as one that changes its role.
+func (r *Redis) TryCLI(args ...string) (string, error) {
 	host, port, err := net.SplitHostPort(r.Addr)
 	if err != nil {
-		r.t.Fatal(err)
+		return "", err
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.t.Context()), 20*time.Second)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "redis-cli", append([]string{"-e", "-h", host, "-p", port}, args...)...) //nolint:gosec // the test's own words
 	cmd.Env = append(os.Environ(), "NO_COLOR=1")
 	out, err := cmd.CombinedOutput()
-	if err != nil {
-		r.t.Fatalf("redis-cli %s: %v\n%s", strings.Join(args, " "), err, out)
-	}
-	return strings.TrimSpace(string(out))
+	return strings.TrimSpace(string(out)), err
 }
 
 // age makes everything that the server holds older.

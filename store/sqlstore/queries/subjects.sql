@@ -15,7 +15,7 @@ INSERT INTO secrets (name, sealed, created_at) VALUES (@name, @sealed, @created_
 SELECT sealed FROM secrets WHERE name = @name;
 
 -- name: GrantFacts :one
-SELECT a.status,
+SELECT a.status, a.level,
     EXISTS (SELECT 1 FROM locks l WHERE l.account = a.id AND l.lifted_at IS NULL) AS locked,
     CAST(COALESCE((SELECT s.sub FROM subjects s WHERE s.sector = @sector AND s.account = a.id), '') AS TEXT) AS subject,
     EXISTS (

@@ -11,7 +11,7 @@ import (
 )
 
 const grantFacts = `-- name: GrantFacts :one
-SELECT a.status,
+SELECT a.status, a.level,
     EXISTS (SELECT 1 FROM locks l WHERE l.account = a.id AND l.lifted_at IS NULL) AS locked,
     CAST(COALESCE((SELECT s.sub FROM subjects s WHERE s.sector = ?1 AND s.account = a.id), '') AS TEXT) AS subject,
     EXISTS (
@@ -32,6 +32,7 @@ type GrantFactsParams struct {
 
 type GrantFactsRow struct {
 	Status  string
+	Level   int64
 	Locked  bool
 	Subject string
 	Listed  bool
@@ -48,6 +49,7 @@ func (q *Queries) GrantFacts(ctx context.Context, arg GrantFactsParams) (GrantFa
 	var i GrantFactsRow
 	err := row.Scan(
 		&i.Status,
+		&i.Level,
 		&i.Locked,
 		&i.Subject,
 		&i.Listed,
