@@ -45,7 +45,11 @@ func Load(path string, environ []string) (*Config, error) {
 			return nil, &Fault{Path: path, Problem: err.Error()}
 		}
 	}
-	return parse(path, raw, environ)
+	c, err := parse(path, raw, environ)
+	if err != nil && path == "" {
+		err = errors.Join(err, &Fault{Path: EnvFile, Problem: "no configuration file was named", Remedy: "--config FILE, or this variable"})
+	}
+	return c, err
 }
 
 func parse(path string, raw []byte, environ []string) (*Config, error) {

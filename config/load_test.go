@@ -266,3 +266,23 @@ func FuzzLoad(f *testing.F) {
 		}
 	})
 }
+
+// TestLoadWithoutAFile says that none was named, where the environment does not
+// speak for itself.
+func TestLoadWithoutAFile(t *testing.T) {
+	for name, tt := range map[string]struct {
+		path    string
+		environ []string
+		said    bool
+	}{
+		"nothing":                  {said: true},
+		"a variable with a fault":  {environ: []string{"EIDGATE_ISSUER=http://portal.example.test"}, said: true},
+		"the environment is whole": {environ: []string{"EIDGATE_ISSUER=http://localhost:8400"}},
+		"a file with a fault":      {path: "testdata/acr.yaml"},
+	} {
+		_, err := Load(tt.path, tt.environ)
+		if got := err != nil && strings.Contains(err.Error(), "no configuration file was named"); got != tt.said {
+			t.Errorf("%s: Load() = %v, want a word about the missing file: %v", name, err, tt.said)
+		}
+	}
+}

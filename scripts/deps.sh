@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Sees to what the tests need beyond Go: a C compiler for the race detector, a
-# browser and fonts for the end-to-end tests, Redis, which the tests start
-# themselves, npm where axe-core is still to be fetched. Installs what is missing
+# browser, fonts and curl for the end-to-end tests, Redis, nginx and HAProxy, which
+# the tests start themselves, npm where axe-core is still to be fetched. Installs what is missing
 # when run by root on Debian; else names it and how to install it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -13,6 +13,9 @@ has_browser() {
   done
   return 1
 }
+
+# Servers stand where the path of a user may not lead.
+has_command() { PATH="$PATH:/usr/sbin" command -v "$1" >/dev/null; }
 
 has_fonts() {
   local file
@@ -35,6 +38,9 @@ has_browser || missing+=(chromium)
 has_fonts || missing+=(fonts-noto-core)
 has_axe || missing+=(npm)
 command -v redis-server >/dev/null && command -v redis-cli >/dev/null || missing+=(redis-server)
+command -v curl >/dev/null || missing+=(curl)
+has_command nginx || missing+=(nginx)
+has_command haproxy || missing+=(haproxy)
 
 ((${#missing[@]})) || exit 0
 
@@ -46,7 +52,7 @@ fi
 
 # Nothing that is installed here becomes a service that runs.
 policy=/usr/sbin/policy-rc.d
-if [[ " ${missing[*]} " == *" redis-server "* && ! -e $policy ]]; then
+if [[ " ${missing[*]} " =~ \ (redis-server|nginx|haproxy)\  && ! -e $policy ]]; then
   printf '#!/bin/sh\nexit 101\n' >"$policy"
   chmod 755 "$policy"
 else

@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
+	"encoding/base32"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -32,7 +34,10 @@ func newAccounts() *cobra.Command {
 
 // accountFiles are where an account to be made is read from. Secrets have no
 // flag of their own: command lines are seen by everybody on the machine.
-type accountFiles struct{ person, password, totp string }
+type accountFiles struct {
+	person, password, totp string
+	fresh                  bool // secrets are made, not read
+}
 
 func newAccountsAdd() *cobra.Command {
 	c := &cobra.Command{
@@ -55,9 +60,13 @@ A foreigner has "passport_number" and "passport_country" in place of "personal_n
 	c.Flags().StringVar(&files.person, "file", "", "file of the person (required)")
 	c.Flags().StringVar(&files.password, "password-file", "", "file of the password, - for standard input; none makes an account that cannot sign in here")
 	c.Flags().StringVar(&files.totp, "totp-file", "", "file of the secret of one-time codes, base32")
+	c.Flags().BoolVar(&files.fresh, "new-secrets", false, "make a password and a secret of one-time codes, and print them once")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if files.person == "" {
 			return usageError{errors.New("--file: name the file of the person")}
+		}
+		if files.fresh && files.password+files.totp != "" {
+			return usageError{errors.New("--new-secrets: stands alone, without --password-file and --totp-file")}
 		}
 		account, password, err := files.read(c.InOrStdin())
 		if err != nil {
@@ -71,6 +80,10 @@ A foreigner has "passport_number" and "passport_country" in place of "personal_n
 			return err
 		}
 		fmt.Fprintf(c.OutOrStdout(), "made: %s, level %s\n", account.Person.Identifier, account.Level)
+		if files.fresh {
+			fmt.Fprintf(c.OutOrStdout(), "password: %s\nsecret of one-time codes: %s\nThese are shown once. A code: any authenticator app, or oathtool -b --totp SECRET\n",
+				password.Reveal(), account.TOTPSecret.Reveal())
+		}
 		return nil
 	}
 	return c
@@ -108,6 +121,11 @@ func (f accountFiles) read(stdin io.Reader) (accounts.NewAccount, eid.Secret, er
 	if err != nil {
 		return accounts.NewAccount{}, eid.Secret{}, fmt.Errorf("--file %s: %w", f.person, err)
 	}
+	if f.fresh {
+		var password eid.Secret
+		password, account.TOTPSecret = newSecrets()
+		return account, password, nil
+	}
 	var password eid.Secret
 	if f.password != "" {
 		if raw, err = readSmall(f.password, stdin); err != nil {
@@ -128,6 +146,16 @@ func (f accountFiles) read(stdin io.Reader) (accounts.NewAccount, eid.Secret, er
 		}
 	}
 	return account, password, nil
+}
+
+// newSecrets makes a password of 80 bits, in groups that can be read out, and a
+// secret of 160 for one-time codes (RFC 4226 §4).
+func newSecrets() (password, totp eid.Secret) {
+	var raw [20]byte
+	_, _ = rand.Read(raw[:]) // never fails
+	p := strings.ToLower(rand.Text())
+	return eid.NewSecret(strings.Join([]string{p[:4], p[4:8], p[8:12], p[12:16]}, "-")),
+		eid.NewSecret(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(raw[:]))
 }
 
 // parsePerson reads the document. Its errors repeat no value: all is about a person.
@@ -187,7 +215,9 @@ func addAccount(ctx context.Context, cfg *config.Config, account accounts.NewAcc
 		return err
 	}
 	defer func() { err = errors.Join(err, d.db.Close()) }()
-	_, err = accounts.New(d.db, time.Now).Create(ctx, account, "operator:"+operator())
+	if _, err = accounts.New(d.db, time.Now).Create(ctx, account, "operator:"+operator()); errors.Is(err, eid.ErrExists) {
+		return errors.New("an account with this number exists already; nothing was changed")
+	}
 	return err
 }
 

@@ -129,14 +129,9 @@ func runDemo(ctx context.Context, o demoOptions, stdout, stderr io.Writer) (err 
 func demoServers(cfg *config.Config, ports demoPorts, files *demoFiles, now func() time.Time) (map[string]http.Handler, error) {
 	servers := map[string]http.Handler{}
 	for i, addr := range []string{ports.portal1, ports.portal2} {
-		client := cfg.Clients[i]
-		portal, err := demo.New(demo.Config{
-			Name: client.ID, Title: client.Name, TitleEN: client.NameEN, BaseURL: client.URL, Issuer: cfg.Issuer,
-			ClientID: client.ID, ClientSecret: client.Secrets[0], Scopes: client.Scopes,
-			MinLevel: client.MinLevel, ACR: cfg.Vocabulary(), Now: now,
-		})
+		portal, err := newDemoPortal(cfg, &cfg.Clients[i], "http://"+addr, now)
 		if err != nil {
-			return nil, fmt.Errorf("making portal %s: %w", client.ID, err)
+			return nil, err
 		}
 		servers[addr] = portal.Handler()
 	}

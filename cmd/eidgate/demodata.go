@@ -96,7 +96,7 @@ func demoConfig(p demoPorts, f *demoFiles, state string, today time.Time) (*conf
 	portal := func(id, name, nameEN, addr, alg string, level eid.Level) config.Client {
 		return config.Client{
 			ID: id, Name: name, NameEN: nameEN, URL: "http://" + addr, Tier: "province", AuthMethod: string(eid.AuthSecretBasic),
-			Secrets: []eid.Secret{eid.NewSecret(f.Secrets[id])}, RedirectURIs: []string{"http://" + addr + "/callback"},
+			Secrets: []eid.Secret{eid.NewSecret(f.Secrets[id])}, RedirectURIs: []string{"http://" + addr + demo.CallbackPath},
 			Scopes: []string{"openid", "profile", "email", "phone", "eid"}, Sector: id, IDTokenAlg: alg, MinLevel: level,
 			Logout: config.Logout{
 				PostLogoutRedirectURIs: []string{"http://" + addr + demo.LoggedOutPath},

@@ -15,6 +15,9 @@ import (
 	"eidgate/eid"
 )
 
+// CallbackPath is where a portal takes codes.
+const CallbackPath = "/callback"
+
 const (
 	loginTTL   = 10 * time.Minute
 	sessionTTL = 30 * time.Minute
@@ -114,14 +117,14 @@ func New(cfg Config) (*Portal, error) {
 }
 
 // RedirectURI is the address to register at the gateway.
-func (p *Portal) RedirectURI() string { return p.base.JoinPath("callback").String() }
+func (p *Portal) RedirectURI() string { return p.base.JoinPath(CallbackPath).String() }
 
 // Handler serves the portal.
 func (p *Portal) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", p.home)
 	mux.HandleFunc("GET /login", p.login)
-	mux.HandleFunc("GET /callback", p.callback)
+	mux.HandleFunc("GET "+CallbackPath, p.callback)
 	mux.HandleFunc("POST /language", p.switchLanguage)
 	mux.HandleFunc("POST /logout", p.logout)
 	mux.HandleFunc("POST /logout/all", p.logoutAll)
