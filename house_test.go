@@ -36,6 +36,7 @@ var arrows = map[string][]string{
 	"store/sqlstore/...": {},
 	"store/sqlitefile":   {},
 	"store/statestore":   {"store", "store/sqlitefile"},
+	"store/redisstore":   {"store", "eid"},
 	"store/storetest":    {"store", "store/sqlstore", "eid", "eid/accounts", "keys"},
 	"federation":         {"eid"},
 	"federation/account": {"federation", "eid", "eid/credential", "store"},
@@ -50,7 +51,7 @@ var arrows = map[string][]string{
 }
 
 // forTests lists what the tests of any package may import besides.
-var forTests = []string{"federation/fedtest", "federation/account", "federation/openid", "store/statestore", "store/sqlstore", "store/storetest", "web/browsertest"}
+var forTests = []string{"federation/fedtest", "federation/account", "federation/openid", "store/statestore", "store/redisstore", "store/sqlstore", "store/storetest", "web/browsertest"}
 
 // outside lists the third-party modules of packages that may not have any other.
 var outside = map[string][]string{"eid": {"golang.org/x/text"}}

@@ -80,6 +80,8 @@ func (c *Config) times() []timeBound {
 		{"lifetimes.jwks_max_age", l.JWKSMaxAge, time.Second, day},
 		{"lifetimes.consent", l.Consent, time.Second, 366 * day},
 		{"keys.rotate_every", c.Keys.RotateEvery, time.Second, 366 * day},
+		{"redis.timeout", c.Redis.Timeout, 50 * time.Millisecond, 900 * time.Millisecond},
+		{"redis.wait_timeout", c.Redis.WaitTimeout, time.Millisecond, 450 * time.Millisecond},
 		{"limits.guess_window", c.Limits.GuessWindow, time.Minute, day},
 	}
 }
@@ -94,6 +96,8 @@ type countBound struct {
 func (c *Config) counts() []countBound {
 	l := c.Limits
 	return []countBound{
+		{"redis.pool_size", c.Redis.PoolSize, 2, 1000},
+		{"redis.wait_replicas", c.Redis.WaitReplicas, 0, 5},
 		{"limits.guesses", l.Guesses, 1, 10},
 		{"limits.password_failures", l.PasswordFailures, 5, 1000},
 		{"limits.address_failures", l.AddressFailures, 10, 100_000},

@@ -14,6 +14,7 @@ import (
 // check reports every fault of the whole configuration.
 func (c *Config) check(f *faults) {
 	c.checkServer(f)
+	c.checkState(f)
 	c.checkACR(f)
 	c.checkTimes(f)
 	c.checkSources(f)

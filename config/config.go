@@ -28,6 +28,12 @@ type Config struct {
 	Proxies []string `koanf:"proxies"`
 	// The directory of the SQLite files.
 	Data string `koanf:"data"`
+	// Where passing state lives (sessions, codes, counters): the URL of a Redis, such
+	// as redis://host:6379, rediss:// with TLS, redis+sentinel://host:26379/master or
+	// redis+cluster://host:6379; without it, a file in data. It may hold a password.
+	State eid.Secret `koanf:"state"`
+	// How that Redis is spoken to.
+	Redis Redis `koanf:"redis"`
 	// The file of the key that seals what is secret in data, or credential:NAME.
 	// Without it, master.key in data.
 	MasterKeyFile string `koanf:"master_key_file"`
@@ -145,7 +151,8 @@ func Default() *Config {
 			JWKSMaxAge:      10 * time.Minute,
 			Consent:         365 * 24 * time.Hour,
 		},
-		Keys: Keys{RotateEvery: 90 * 24 * time.Hour, RSABits: 2048},
+		Redis: Redis{Timeout: 700 * time.Millisecond, PoolSize: 32, WaitTimeout: 200 * time.Millisecond},
+		Keys:  Keys{RotateEvery: 90 * 24 * time.Hour, RSABits: 2048},
 		Limits: Limits{
 			Guesses: 5, GuessWindow: 15 * time.Minute,
 			PasswordFailures: 20, AddressFailures: 300, NetworkFailures: 3000,

@@ -14,7 +14,7 @@ import (
 // declared are the files that declare the keys. The comments in them are the
 // only description of a key that there is.
 //
-//go:embed config.go client.go source.go registration.go monitoring.go
+//go:embed config.go client.go source.go registration.go monitoring.go state.go
 var declared embed.FS
 
 // descriptions reads the comments of the fields of every block, by the names of

@@ -15,6 +15,8 @@ import (
 
 	"github.com/knadh/koanf/providers/env/v2"
 	"github.com/knadh/koanf/v2"
+
+	"eidgate/eid"
 )
 
 const (
@@ -118,7 +120,7 @@ func variables(path string, t reflect.Type) []string {
 	for i, key := range keysOf(t) {
 		field := t.Field(i).Type
 		switch {
-		case field.Kind() == reflect.Struct:
+		case field.Kind() == reflect.Struct && field != reflect.TypeFor[eid.Secret]():
 			names = append(names, variables(member(path, key), field)...)
 		case field.Kind() == reflect.Slice && field.Elem().Kind() == reflect.Struct:
 			// Clients and sources are not for the environment.

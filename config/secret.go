@@ -81,6 +81,10 @@ func (c *Config) files(each func(at string, path *string)) {
 	each("master_key_file", &c.MasterKeyFile)
 	each("tls.cert_file", &c.TLS.CertFile)
 	each("tls.key_file", &c.TLS.KeyFile)
+	each("redis.password_file", &c.Redis.PasswordFile)
+	each("redis.ca_file", &c.Redis.CAFile)
+	each("redis.cert_file", &c.Redis.CertFile)
+	each("redis.key_file", &c.Redis.KeyFile)
 	for i := range c.Clients {
 		at, cl := item("clients", i), &c.Clients[i]
 		for j := range cl.SecretFiles {
@@ -112,7 +116,7 @@ func (c *Config) Files() []string {
 func (c *Config) Exposed() []*Fault {
 	var exposed []*Fault
 	c.files(func(at string, path *string) {
-		if strings.HasSuffix(at, "jwks_file") || strings.HasSuffix(at, "cert_file") || *path == "" {
+		if strings.HasSuffix(at, "jwks_file") || strings.HasSuffix(at, "cert_file") || strings.HasSuffix(at, "ca_file") || *path == "" {
 			return // public
 		}
 		if info, err := os.Stat(*path); err == nil && info.Mode().Perm()&0o007 != 0 {
@@ -138,6 +142,15 @@ func (c *Config) readSecrets(where surroundings) {
 		for j, file := range cl.SecretFiles {
 			cl.Secrets = append(cl.Secrets, readSecret(f, item(member(at, "client_secret_files"), j), file))
 		}
+	}
+	where.fromVariable("state", &c.State)
+	switch r := &c.Redis; {
+	case r.PasswordFile == "":
+		where.fromVariable("redis.password", &r.Password)
+	case !r.Password.IsZero():
+		f.unreadable("redis.password", "given beside redis.password_file", "keep one of the two")
+	default:
+		r.Password = readSecret(f, "redis.password_file", r.PasswordFile)
 	}
 	for i := range c.Sources {
 		at, o := member(item("sources", i), "openid"), c.Sources[i].OpenID

@@ -39,6 +39,9 @@ func Show(path string, environ []string) ([]byte, error) {
 			c.Clients[i].JWKS = ""
 		}
 	}
+	if c.Redis.PasswordFile != "" {
+		c.Redis.Password = eid.Secret{}
+	}
 	for i := range c.Sources {
 		if o := c.Sources[i].OpenID; o != nil && o.ClientSecretFile != "" {
 			o.ClientSecret = eid.Secret{}
@@ -94,6 +97,9 @@ func shown(path string, v reflect.Value, given any) *yaml.Node {
 func shownText(v reflect.Value) (*yaml.Node, bool) {
 	switch t := v.Interface().(type) {
 	case eid.Secret:
+		if t.IsZero() {
+			return plainNode(""), true
+		}
 		return plainNode(t.String()), true
 	case time.Duration:
 		return plainNode(short(t)), true

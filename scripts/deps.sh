@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Sees to what the tests need beyond Go: a C compiler for the race detector, a
-# browser and fonts for the end-to-end tests, npm where axe-core is still to be
-# fetched. Installs what is missing when run by root on Debian; else names it and
-# how to install it.
+# browser and fonts for the end-to-end tests, Redis, which the tests start
+# themselves, npm where axe-core is still to be fetched. Installs what is missing
+# when run by root on Debian; else names it and how to install it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -34,6 +34,7 @@ command -v "${CC:-gcc}" >/dev/null || missing+=(gcc)
 has_browser || missing+=(chromium)
 has_fonts || missing+=(fonts-noto-core)
 has_axe || missing+=(npm)
+command -v redis-server >/dev/null && command -v redis-cli >/dev/null || missing+=(redis-server)
 
 ((${#missing[@]})) || exit 0
 
@@ -43,9 +44,18 @@ if [[ $(id -u) -ne 0 ]] || ! command -v apt-get >/dev/null; then
   exit 1
 fi
 
+# Nothing that is installed here becomes a service that runs.
+policy=/usr/sbin/policy-rc.d
+if [[ " ${missing[*]} " == *" redis-server "* && ! -e $policy ]]; then
+  printf '#!/bin/sh\nexit 101\n' >"$policy"
+  chmod 755 "$policy"
+else
+  policy=
+fi
+
 echo "installing for the tests: ${missing[*]}"
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+trap 'rm -f "$log" ${policy:+"$policy"}' EXIT
 if ! { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}"; } >"$log" 2>&1; then
   tail -n 20 "$log" >&2
   exit 1

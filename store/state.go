@@ -54,6 +54,11 @@ type Op struct {
 	Limit int64         // OpCount; for OpUncount how many
 }
 
+// Conditional reports whether the operation has a condition that may fail.
+func (o Op) Conditional() bool {
+	return o.Kind != OpGet && o.Kind != OpDelete && o.Kind != OpUncount
+}
+
 // Result is what one operation gave.
 type Result struct {
 	OK    bool

@@ -23,6 +23,7 @@ import (
 type demoOptions struct {
 	addr  string
 	data  string
+	state string
 	at    string
 	reset bool
 	open  bool
@@ -40,6 +41,7 @@ legacy OpenID provider on the third. All people are synthetic.`,
 	}
 	c.Flags().StringVar(&o.addr, "addr", "127.0.0.1:8400", "address of the gateway; the next three ports are used too")
 	c.Flags().StringVar(&o.data, "data", "demo-data", "directory that keeps everything")
+	c.Flags().StringVar(&o.state, "state", "", "Redis that keeps passing state, such as redis://127.0.0.1:6379; a file if empty")
 	c.Flags().StringVar(&o.at, "at", "", "time on the gateway's clock at the start, such as 2027-01-01T00:00:00+07:00")
 	c.Flags().BoolVar(&o.reset, "reset", false, "begin with fresh data")
 	c.Flags().BoolVar(&o.open, "open", false, "open the first portal in a browser")
@@ -83,7 +85,7 @@ func runDemo(ctx context.Context, o demoOptions, stdout, stderr io.Writer) (err 
 	if err != nil {
 		return err
 	}
-	cfg, err := demoConfig(ports, files, time.Now())
+	cfg, err := demoConfig(ports, files, o.state, time.Now())
 	if err != nil {
 		return err
 	}

@@ -85,12 +85,13 @@ func openDemoFiles(dir string, reset bool) (*demoFiles, error) {
 // demoConfig is the configuration that a demo runs with, checked like any other.
 // The open window is around today by the machine's clock, so that --at can move
 // the gateway past its end.
-func demoConfig(p demoPorts, f *demoFiles, today time.Time) (*config.Config, error) {
+func demoConfig(p demoPorts, f *demoFiles, state string, today time.Time) (*config.Config, error) {
 	c := config.Default()
 	c.Issuer, c.Listen = "http://"+p.gateway, p.gateway
 	// The ports of the block are spoken for: the metrics take any other.
 	c.Metrics.Listen, c.Log.Format = metricsAnywhere, config.FormatText
 	c.Data, c.MasterKeyFile = f.dir, masterKeyPath(f.dir)
+	c.State = eid.NewSecret(state)
 	c.Outbound.Allow = []string{p.legacy, p.portal1, p.portal2}
 	portal := func(id, name, nameEN, addr, alg string, level eid.Level) config.Client {
 		return config.Client{

@@ -15,7 +15,11 @@ import (
 // RoundTrip notes the reference of each answer of the gateway, so that the log
 // can be held against them.
 func (d *demoRun) RoundTrip(r *http.Request) (*http.Response, error) {
-	res, err := http.DefaultTransport.RoundTrip(r)
+	via := d.via
+	if via == nil {
+		via = http.DefaultTransport
+	}
+	res, err := via.RoundTrip(r)
 	if err == nil && r.URL.Host == d.Addr {
 		d.mu.Lock()
 		d.refs = append(d.refs, res.Header.Get("X-Request-Reference"))

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -103,6 +104,7 @@ type demoRun struct {
 	exited chan struct{}
 	err    error // of the process, once exited is closed
 	stop   func() []string
+	via    http.RoundTripper // how the gateway is reached; nil: as any server
 
 	mu      sync.Mutex
 	steps   map[string]bool     // one-time codes used: secret and step

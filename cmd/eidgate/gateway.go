@@ -25,7 +25,6 @@ import (
 	"eidgate/provider"
 	"eidgate/store"
 	"eidgate/store/sqlstore"
-	"eidgate/store/statestore"
 	"eidgate/telemetry"
 	"eidgate/web"
 )
@@ -98,7 +97,7 @@ func keysConfig(cfg *config.Config) keys.Config {
 // long as the process; what follows the configuration stands in a front.
 type gateway struct {
 	*durable
-	state    *statestore.Store
+	state    passingState
 	measured store.State // state, with the operator looking on
 	outbound *federation.Outbound
 	calls    *http.Client // over outbound, measured
@@ -139,7 +138,7 @@ func openGateway(ctx context.Context, cfg *config.Config, log *slog.Logger, now 
 		return nil, err
 	}
 	g := &gateway{durable: d, log: log, now: now, connections: cfg.Limits.Connections, metrics: metrics, tracing: tracing}
-	if g.state, err = statestore.Open(ctx, statestore.Config{Path: statePath(cfg)}, now); err != nil {
+	if g.state, err = openState(ctx, cfg, d.db, log, now); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening passing state: %w", err), d.db.Close())
 	}
 	if err := g.wire(ctx, cfg); err != nil {

@@ -10,10 +10,15 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
+	"time"
 
 	"modernc.org/sqlite" // also registers the driver named "sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 )
+
+// busyWait is how long a lock of somebody else is waited for.
+const busyWait = 2 * time.Second
 
 // readers is how many connections read beside the writer.
 const readers = 4
@@ -61,10 +66,29 @@ func Open(ctx context.Context, path, synchronous string) (*File, error) {
 	reader.SetMaxOpenConns(readers)
 	reader.SetMaxIdleConns(readers)
 	f := &File{Writer: writer, Reader: reader}
-	if err := f.Ping(ctx); err != nil {
+	if err := f.await(ctx); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
+}
+
+// await is Ping, again and again while another process that opens the file at the
+// same time turns it to write-ahead logging: SQLite's own waiting excludes that.
+func (f *File) await(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, busyWait)
+	defer cancel()
+	for {
+		err := f.Ping(ctx)
+		var e *sqlite.Error
+		if err == nil || !errors.As(err, &e) || e.Code()&0xff != sqlite3.SQLITE_BUSY {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
 }
 
 // Ping reports whether the file can be reached by writer and readers.
@@ -113,7 +137,7 @@ func dsn(path, synchronous, txlock, mode string) string {
 		"_inttotime":           {"1"},
 		"_txlock":              {txlock},
 		"_pragma": {
-			"busy_timeout(2000)", "journal_mode(WAL)", "synchronous(" + synchronous + ")", "foreign_keys(1)", mode,
+			"busy_timeout(" + strconv.FormatInt(busyWait.Milliseconds(), 10) + ")", "journal_mode(WAL)", "synchronous(" + synchronous + ")", "foreign_keys(1)", mode,
 		},
 	}
 	return (&url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: q.Encode()}).String()

@@ -78,8 +78,7 @@ func run(ctx context.Context, s statements, slot string, now time.Time, ops []st
 			return nil, fmt.Errorf("operation %d: %w", i, err)
 		}
 		results = append(results, result)
-		neverFails := op.Kind == store.OpGet || op.Kind == store.OpDelete || op.Kind == store.OpUncount
-		if !result.OK && !neverFails {
+		if !result.OK && op.Conditional() {
 			break
 		}
 	}

@@ -98,13 +98,13 @@ func (s *Store) Close() error {
 // any is done; any other error leaves nothing done and wraps
 // store.ErrUnavailable. Reads take no write lock.
 func (s *Store) Apply(ctx context.Context, slot string, ops ...store.Op) ([]store.Result, error) {
-	if err := check(slot, ops); err != nil {
+	if err := store.Check(slot, ops); err != nil {
 		return nil, fmt.Errorf("applying to passing state: %w", err)
 	}
 	var results []store.Result
 	var err error
 	switch {
-	case !readsOnly(ops):
+	case !store.ReadsOnly(ops):
 		results, err = s.inTransaction(ctx, s.file.Writer, s.writer, nil, slot, ops)
 	case len(ops) == 1: // one statement is atomic as it is
 		if ctx, err = sqlitefile.Short(ctx); err == nil {

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,26 +16,17 @@ import (
 )
 
 func TestState(t *testing.T) {
-	storetest.State(t, func(t *testing.T, now func() time.Time) store.State {
-		return open(t, filepath.Join(t.TempDir(), "state.db"), now)
+	storetest.State(t, time.Millisecond, func(t *testing.T, clock *storetest.Clock) store.State {
+		return open(t, filepath.Join(t.TempDir(), "state.db"), clock.Now)
 	})
 }
 
 // TestStateOfTwoProcesses gives each call to the other of two stores on one file.
 func TestStateOfTwoProcesses(t *testing.T) {
-	storetest.State(t, func(t *testing.T, now func() time.Time) store.State {
+	storetest.State(t, time.Millisecond, func(t *testing.T, clock *storetest.Clock) store.State {
 		path := filepath.Join(t.TempDir(), "state.db")
-		return &inTurn{stores: [2]*Store{open(t, path, now), open(t, path, now)}}
+		return storetest.InTurn(open(t, path, clock.Now), open(t, path, clock.Now))
 	})
-}
-
-type inTurn struct {
-	stores [2]*Store
-	calls  atomic.Uint64
-}
-
-func (s *inTurn) Apply(ctx context.Context, slot string, ops ...store.Op) ([]store.Result, error) {
-	return s.stores[s.calls.Add(1)%2].Apply(ctx, slot, ops...)
 }
 
 func TestRestartKeepsState(t *testing.T) {

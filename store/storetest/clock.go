@@ -9,8 +9,9 @@ import (
 
 // Clock is a clock that moves when told. It is safe for concurrent use.
 type Clock struct {
-	mu sync.Mutex
-	t  time.Time
+	mu      sync.Mutex
+	t       time.Time
+	follows []func(time.Duration)
 }
 
 // NewClock starts a clock at a fixed time.
@@ -25,11 +26,22 @@ func (c *Clock) Now() time.Time {
 	return c.t
 }
 
-// Advance moves the clock.
+// Advance moves the clock, and whatever follows it.
 func (c *Clock) Advance(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.t = c.t.Add(d)
+	for _, follow := range c.follows {
+		follow(d)
+	}
+}
+
+// Follow has f called with every move of the clock: a backend that keeps a clock
+// of its own ages what it holds instead.
+func (c *Clock) Follow(f func(d time.Duration)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.follows = append(c.follows, f)
 }
 
 // race runs f in n goroutines that start together and returns when all are done.

@@ -16,7 +16,7 @@ const (
 
 // races sees that what counts once is had once, whoever asks at the same time.
 func (s stateSuite) races(t *testing.T) {
-	state := s.open(t, NewClock().Now)
+	state := s.open(t, NewClock())
 	start := []byte("start")
 	for _, tt := range []struct {
 		name  string

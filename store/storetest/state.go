@@ -13,9 +13,10 @@ import (
 const minute = time.Minute
 
 // State tests a backend of passing state. open gives one that is empty, keeps
-// time by now, and is closed when the test ends.
-func State(t *testing.T, open func(t *testing.T, now func() time.Time) store.State) {
-	s := stateSuite{open: open}
+// time by the clock, and is closed when the test ends. grain is how exactly the
+// backend follows the clock: 1 ms, or more where real time passes beside it.
+func State(t *testing.T, grain time.Duration, open func(t *testing.T, clock *Clock) store.State) {
+	s := stateSuite{open: open, grain: grain}
 	t.Run("operations", s.operations)
 	t.Run("stops at the first failure", s.stops)
 	t.Run("expiry at the instant", s.expiry)
@@ -27,7 +28,8 @@ func State(t *testing.T, open func(t *testing.T, now func() time.Time) store.Sta
 }
 
 type stateSuite struct {
-	open func(t *testing.T, now func() time.Time) store.State
+	open  func(t *testing.T, clock *Clock) store.State
+	grain time.Duration
 }
 
 // step is one Apply and what it must give.
@@ -39,7 +41,7 @@ type step struct {
 
 func (s stateSuite) operations(t *testing.T) {
 	a, b := []byte("a"), []byte{0, 0xff, '\''}
-	runSteps(t, s.open(t, NewClock().Now), []step{
+	s.runSteps(t, s.open(t, NewClock()), []step{
 		{"nothing", nil, nil},
 		{"get absent", []store.Op{store.Get("k")}, []store.Result{{}}},
 		{"take absent", []store.Op{store.Take("k")}, []store.Result{{}}},
@@ -102,7 +104,7 @@ func (s stateSuite) stops(t *testing.T) {
 		{"count", store.Count("counter", 1, minute), store.Result{N: 1, Left: minute}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			runSteps(t, s.open(t, NewClock().Now), []step{
+			s.runSteps(t, s.open(t, NewClock()), []step{
 				{
 					"prepare",
 					[]store.Op{
@@ -121,7 +123,7 @@ func (s stateSuite) stops(t *testing.T) {
 		})
 	}
 	t.Run("get and delete never stop", func(t *testing.T) {
-		runSteps(t, s.open(t, NewClock().Now), []step{{
+		s.runSteps(t, s.open(t, NewClock()), []step{{
 			"go on", []store.Op{store.Get("x"), store.Delete("x"), before}, []store.Result{{}, {}, {OK: true}},
 		}})
 	})
@@ -139,12 +141,12 @@ func (s stateSuite) expiry(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			clock := NewClock()
-			state := s.open(t, clock.Now)
+			state := s.open(t, clock)
 			apply(t, state, "s", tt.make...)
-			clock.Advance(minute - time.Millisecond)
-			runSteps(t, state, []step{{"just before", []store.Op{store.Get("k")}, []store.Result{{OK: true, Value: a}}}})
-			clock.Advance(time.Millisecond)
-			runSteps(t, state, []step{
+			clock.Advance(minute - s.grain)
+			s.runSteps(t, state, []step{{"just before", []store.Op{store.Get("k")}, []store.Result{{OK: true, Value: a}}}})
+			clock.Advance(s.grain)
+			s.runSteps(t, state, []step{
 				{"get", []store.Op{store.Get("k")}, []store.Result{{}}},
 				{"take", []store.Op{store.Take("k")}, []store.Result{{}}},
 				{"compare", []store.Op{store.CompareAndSet("k", a, b, minute)}, []store.Result{{}}},
@@ -157,7 +159,7 @@ func (s stateSuite) expiry(t *testing.T) {
 				},
 			})
 			clock.Advance(minute)
-			runSteps(t, state, []step{
+			s.runSteps(t, state, []step{
 				{"put over it", []store.Op{store.PutIfAbsent("k", a, minute)}, []store.Result{{OK: true}}},
 			})
 		})
@@ -166,26 +168,26 @@ func (s stateSuite) expiry(t *testing.T) {
 
 func (s stateSuite) window(t *testing.T) {
 	clock := NewClock()
-	state := s.open(t, clock.Now)
+	state := s.open(t, clock)
 	count := []store.Op{store.Count("n", 2, minute)}
-	runSteps(t, state, []step{{"first", count, []store.Result{{OK: true, N: 1, Left: minute}}}})
+	s.runSteps(t, state, []step{{"first", count, []store.Result{{OK: true, N: 1, Left: minute}}}})
 	clock.Advance(40 * time.Second)
-	runSteps(t, state, []step{
+	s.runSteps(t, state, []step{
 		{"the window is fixed", count, []store.Result{{OK: true, N: 2, Left: 20 * time.Second}}},
 		{"full", count, []store.Result{{N: 2, Left: 20 * time.Second}}},
 	})
-	clock.Advance(20*time.Second - time.Millisecond)
-	runSteps(t, state, []step{
-		{"full to the end", count, []store.Result{{N: 2, Left: time.Millisecond}}},
-		{"uncounting keeps the end", []store.Op{store.Uncount("n", 1)}, []store.Result{{OK: true, N: 1, Left: time.Millisecond}}},
+	clock.Advance(20*time.Second - s.grain)
+	s.runSteps(t, state, []step{
+		{"full to the end", count, []store.Result{{N: 2, Left: s.grain}}},
+		{"uncounting keeps the end", []store.Op{store.Uncount("n", 1)}, []store.Result{{OK: true, N: 1, Left: s.grain}}},
 	})
-	clock.Advance(time.Millisecond)
-	runSteps(t, state, []step{{"nothing to give back", []store.Op{store.Uncount("n", 1)}, []store.Result{{}}}})
-	runSteps(t, state, []step{{"a new window", count, []store.Result{{OK: true, N: 1, Left: minute}}}})
+	clock.Advance(s.grain)
+	s.runSteps(t, state, []step{{"nothing to give back", []store.Op{store.Uncount("n", 1)}, []store.Result{{}}}})
+	s.runSteps(t, state, []step{{"a new window", count, []store.Result{{OK: true, N: 1, Left: minute}}}})
 }
 
 func (s stateSuite) slots(t *testing.T) {
-	state := s.open(t, NewClock().Now)
+	state := s.open(t, NewClock())
 	// Joined without care, these pairs of slot and key are one text.
 	apply(t, state, "a", store.PutIfAbsent("bc", []byte("1"), minute))
 	if got := apply(t, state, "ab", store.Get("c"), store.Take("c")); got[0].OK || got[1].OK {
@@ -203,7 +205,7 @@ func (s stateSuite) slots(t *testing.T) {
 }
 
 func (s stateSuite) limits(t *testing.T) {
-	state := s.open(t, NewClock().Now)
+	state := s.open(t, NewClock())
 	long, big := strings.Repeat("k", store.MaxKey), make([]byte, store.MaxValue)
 	good := store.PutIfAbsent(long, big, store.MaxTTL)
 	if got := apply(t, state, long, good, store.Get(long)); !got[0].OK || !bytes.Equal(got[1].Value, big) {
@@ -244,7 +246,7 @@ func (s stateSuite) limits(t *testing.T) {
 }
 
 func (s stateSuite) ended(t *testing.T) {
-	state := s.open(t, NewClock().Now)
+	state := s.open(t, NewClock())
 	apply(t, state, "s", store.PutIfAbsent("k", []byte("a"), minute))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -259,7 +261,7 @@ func (s stateSuite) ended(t *testing.T) {
 }
 
 // runSteps applies each step to one slot in order.
-func runSteps(t *testing.T, state store.State, steps []step) {
+func (s stateSuite) runSteps(t *testing.T, state store.State, steps []step) {
 	t.Helper()
 	for _, st := range steps {
 		got := apply(t, state, "s", st.ops...)
@@ -268,7 +270,8 @@ func runSteps(t *testing.T, state store.State, steps []step) {
 		}
 		for i, w := range st.want {
 			g := got[i]
-			if g.OK != w.OK || !bytes.Equal(g.Value, w.Value) || g.N != w.N || g.Left != w.Left {
+			late := w.Left - g.Left
+			if g.OK != w.OK || !bytes.Equal(g.Value, w.Value) || g.N != w.N || late < 0 || late >= s.grain {
 				t.Errorf("%s: result %d = %+v, want %+v", st.name, i, g, w)
 			}
 		}
