@@ -62,7 +62,7 @@ func newRoot(stdout, stderr io.Writer) *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; see '%s --help'", err, c.CommandPath())}
 	})
-	root.AddCommand(newServe(), newDemo(), newMigrate(), newCheck(), newConfig(), newKeys(), newConsents(), newAccounts(), newState())
+	root.AddCommand(newServe(), newDemo(), newMigrate(), newCheck(), newDoctor(), newConfig(), newKeys(), newConsents(), newAccounts(), newState())
 	return root
 }
 
