@@ -136,7 +136,7 @@ func exposed(cfg *config.Config) []doctor.Finding {
 		list = append(list, doctor.Finding{Status: doctor.Warning, Found: f.Path + ": " + f.Problem, Mend: f.Remedy})
 	}
 	if len(list) == 0 {
-		list = append(list, doctor.Finding{Status: doctor.OK, Found: fmt.Sprintf("version %s, %d clients, %d sources, and no secret that everybody may read",
+		list = append(list, doctor.Finding{Status: doctor.OK, Found: fmt.Sprintf("version %s; clients: %d, sources: %d; no secret that everybody may read",
 			cfg.Version(), len(cfg.Clients), len(cfg.Sources))})
 	}
 	return list

@@ -67,7 +67,7 @@ func judgeMemory(evaluations int, free uint64, known bool) []Finding {
 		return []Finding{warning("see that "+size(need)+" are free", "how much memory is free is not known here")}
 	case free < need:
 		return []Finding{warning("lower limits.password_evaluations, or give the machine more",
-			"%s free, and %d passwords at a time take %s", size(free), evaluations, size(need))}
+			"%s free, and the gateway wants %s with %s at a time", size(free), size(need), counted(evaluations, "password"))}
 	}
-	return []Finding{ok("%s free; %d passwords at a time take %s", size(free), evaluations, size(need))}
+	return []Finding{ok("%s free; the gateway wants %s with %s at a time", size(free), size(need), counted(evaluations, "password"))}
 }

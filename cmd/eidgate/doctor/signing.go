@@ -102,4 +102,7 @@ func latest(k keys.Info) time.Time {
 	return last
 }
 
-func day(t time.Time) string { return t.UTC().Format("2006-01-02 15:04Z") }
+// day writes a time as the configuration has it: in Việt Nam.
+func day(t time.Time) string {
+	return t.In(time.FixedZone("+07", 7*60*60)).Format("2006-01-02 15:04 -07")
+}
