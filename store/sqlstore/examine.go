@@ -77,7 +77,9 @@ func (e *Examination) Opened(ctx context.Context, sealer Sealer) error {
 }
 
 // Keys fills keys.Store.
-func (e *Examination) Keys(ctx context.Context) ([]keys.Record, error) { return records(ctx, e.queries) }
+func (e *Examination) Keys(ctx context.Context) ([]keys.Record, error) {
+	return records(ctx, e.queries)
+}
 
 // UpdateKeys fills keys.Store with ErrReadOnly.
 func (e *Examination) UpdateKeys(context.Context, func([]keys.Record) (keys.Update, error)) error {
