@@ -88,7 +88,7 @@ func diagnose(ctx context.Context, path, via string, told func(all int) func(end
 // nothing else to look at.
 func configFaults(err error) []doctor.Finding {
 	faults := []error{err}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // what errors.Join made, and nothing that it wraps
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		faults = joined.Unwrap()
 	}
 	var list []doctor.Finding

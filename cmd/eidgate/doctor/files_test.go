@@ -27,10 +27,10 @@ func TestDirectory(t *testing.T) {
 	must(t, os.Mkdir(dir, 0o700))
 	wants(t, "well", Directory(dir), "mode 0700", OK)
 	for mode, want := range map[os.FileMode]Status{0o755: Warning, 0o770: Fault, 0o777: Fault} {
-		must(t, os.Chmod(dir, mode)) //nolint:gosec // wrong on purpose
+		must(t, os.Chmod(dir, mode))
 		wants(t, mode.String(), Directory(dir), "chmod 700", want)
 	}
-	must(t, os.Chmod(dir, 0o700)) //nolint:gosec // a directory
+	must(t, os.Chmod(dir, 0o700))
 	file := filepath.Join(dir, "eidgate.db")
 	must(t, os.WriteFile(file, nil, 0o600))
 	wants(t, "not a directory", Directory(file), "no directory", Fault)
@@ -89,7 +89,7 @@ func TestInstallation(t *testing.T) {
 			_, err := keys.LoadSealer(i.key, true, slog.New(slog.DiscardHandler))
 			must(t, err)
 		}, time.Now, "another key", statuses{OK}, statuses{Fault}, statuses{Fault}, statuses{OK}},
-		{"an exposed master key", func(i installation) { must(t, os.Chmod(i.key, 0o644)) }, time.Now, "chmod 600", //nolint:gosec // wrong on purpose
+		{"an exposed master key", func(i installation) { must(t, os.Chmod(i.key, 0o644)) }, time.Now, "chmod 600",
 			statuses{OK}, statuses{Fault}, statuses{Fault}, statuses{OK}},
 		{"no schema", func(i installation) { must(t, os.WriteFile(i.database, nil, 0o600)) }, time.Now, "eidgate migrate",
 			statuses{Fault}, statuses{Fault}, statuses{Fault}, statuses{OK}},

@@ -311,7 +311,9 @@ func TestListeners(t *testing.T) {
 	defer server.Close()
 	stranger := httptest.NewServer(http.NotFoundHandler())
 	defer stranger.Close()
-	metrics := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, "eidgate_x 1\nprocess_max_fds 100\n") }))
+	metrics := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = fmt.Fprint(w, "eidgate_x 1\nprocess_max_fds 100\n")
+	}))
 	defer metrics.Close()
 	at := func(s *httptest.Server) string { return strings.TrimPrefix(s.URL, "http://") }
 	own := func(cidr ...string) func() ([]net.Addr, error) {
