@@ -111,7 +111,7 @@ func (l Listener) assigned() []Finding {
 			return nil
 		}
 	}
-	return []Finding{fault("set "+l.Key+" to an address of this machine, or 0.0.0.0", "%s is no address of this machine", host)}
+	return []Finding{fault("set "+l.Key+" to an address of this machine, such as 127.0.0.1 behind a proxy on it", "%s is no address of this machine", host)}
 }
 
 // exposed reports whether the Internet may reach the address.
