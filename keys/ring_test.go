@@ -356,3 +356,40 @@ func TestRunAdoptsAnotherProcess(t *testing.T) {
 		}
 	})
 }
+
+// TestExamine: every key is opened, and nothing is written, due or not.
+func TestExamine(t *testing.T) {
+	c, store := newClock(), &memStore{}
+	box := newSealer(t)
+	cfg := DefaultConfig()
+	ring, err := New(cfg, Deps{Store: store, Sealer: box, Now: c.now, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if infos, err := ring.Examine(t.Context()); err != nil || len(infos) != 0 {
+		t.Errorf("Examine() of an empty store = %v, %v, want nothing", infos, err)
+	}
+	if err := ring.Load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	c.advance(200 * 24 * time.Hour) // long due
+	before, err := store.Keys(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	infos, err := ring.Examine(t.Context())
+	if err != nil || len(infos) != 4 {
+		t.Errorf("Examine() = %d keys, %v, want 4", len(infos), err)
+	}
+	after, err := store.Keys(t.Context())
+	if err != nil || !slices.EqualFunc(before, after, func(a, b Record) bool { return a.ID == b.ID && a.State == b.State }) {
+		t.Errorf("the store changed: %v, %v", after, err)
+	}
+	other, err := New(cfg, Deps{Store: store, Sealer: newSealer(t), Now: c.now, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := other.Examine(t.Context()); !errors.Is(err, ErrSealed) {
+		t.Errorf("Examine() with another master key = %v, want ErrSealed", err)
+	}
+}

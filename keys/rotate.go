@@ -84,6 +84,19 @@ func (r *Ring) List(ctx context.Context) ([]Info, error) {
 	return r.infos(records), nil
 }
 
+// Examine lists as List does, and opens every key that is not retired: the error
+// wraps ErrSealed where the master key is another one. It writes nothing.
+func (r *Ring) Examine(ctx context.Context) ([]Info, error) {
+	records, err := r.read(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("examining: %w", err)
+	}
+	if _, err := newKeySet(records, r.box, nil); err != nil {
+		return nil, fmt.Errorf("examining: %w", err)
+	}
+	return r.infos(records), nil
+}
+
 // Known tells of the keys of this moment's snapshot, as List does, without any
 // I/O. Retired keys are not among them.
 func (r *Ring) Known() []Info { return r.infos(r.Snapshot().set.records) }

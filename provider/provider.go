@@ -228,6 +228,7 @@ func (p *Provider) Handler() http.Handler {
 	get("/", p.home)
 	get(pathHealth, p.health)
 	get(pathReady, p.ready)
+	r.GET(PathSeen, p.seen)
 	get("/assets/:name", gin.WrapH(p.deps.Pages.Assets()))
 	for path, h := range map[string]gin.HandlerFunc{
 		pathDiscovery: p.discovery.serve, pathMetadata: p.discovery.serve, pathKeys: p.jwks,

@@ -62,7 +62,7 @@ func newRoot(stdout, stderr io.Writer) *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; see '%s --help'", err, c.CommandPath())}
 	})
-	root.AddCommand(newInit(), newServe(), newPortal(), newDemo(), newMigrate(), newCheck(), newConfig(), newKeys(), newBackup(), newState(),
+	root.AddCommand(newInit(), newServe(), newPortal(), newDemo(), newMigrate(), newCheck(), newDoctor(), newConfig(), newKeys(), newBackup(), newState(),
 		newConsents(), newAccounts())
 	return root
 }

@@ -1,0 +1,108 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"os"
+	"time"
+
+	"eidgate/keys"
+	"eidgate/store/sqlstore"
+)
+
+// late is how long a step of the keys may be overdue: a gateway that runs takes it
+// within seconds.
+const late = time.Minute
+
+// SigningKeys opens every signing key and looks at where each stands in its life.
+func SigningKeys(ctx context.Context, database, masterKey string, cfg keys.Config, now func() time.Time) []Finding {
+	const noKeys = "no keys yet: the first start makes them"
+	if _, err := os.Stat(database); errors.Is(err, fs.ErrNotExist) {
+		return []Finding{warning("eidgate serve makes them", noKeys)}
+	}
+	const others = "mend what the checks of the database and the master key say"
+	sealer, err := keys.LoadSealer(masterKey, false, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return []Finding{fault(others, "the keys cannot be opened without the master key")}
+	}
+	e, err := sqlstore.Examine(ctx, sqlstore.Config{Path: database})
+	if err != nil {
+		return []Finding{fault(others, "the keys cannot be read: %v", err)}
+	}
+	defer func() { _ = e.Close() }()
+	ring, err := keys.New(cfg, keys.Deps{Store: e, Sealer: sealer, Now: now, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return []Finding{fault("mend keys and lifetimes.jwks_max_age", "%v", err)}
+	}
+	infos, err := ring.Examine(ctx)
+	switch {
+	case errors.Is(err, keys.ErrSealed):
+		return []Finding{fault("put the master key back that sealed them, or restore the table of keys from a backup", "%v", err)}
+	case err != nil:
+		return []Finding{fault(others, "%v", err)}
+	case len(infos) == 0:
+		return []Finding{warning("eidgate serve makes them", noKeys)}
+	}
+	var list []Finding
+	for _, policy := range cfg.Algorithms {
+		list = append(list, judgeKeys(policy.Algorithm, infos, cfg.Skew, now())...)
+	}
+	return list
+}
+
+func judgeKeys(alg keys.Algorithm, infos []keys.Info, skew time.Duration, now time.Time) []Finding {
+	const started = "start the gateway; if it runs, its log says why it does not keep its keys"
+	var list []Finding
+	count := make(map[keys.State]int)
+	var signs keys.Info
+	for _, k := range infos {
+		if k.Algorithm != alg {
+			continue
+		}
+		count[k.State]++
+		if k.State == keys.Signing {
+			signs = k
+		}
+		if latest(k).After(now.Add(skew)) {
+			list = append(list, fault("set this machine's clock", "%s key %s has steps ahead of this machine's clock", alg, k.ID))
+		}
+		if k.Next != "" && k.State != keys.Published && now.After(k.NextAt.Add(late)) {
+			list = append(list, warning(started, "%s key %s should be %s since %s", alg, k.ID, k.Next, day(k.NextAt)))
+		}
+	}
+	switch n := count[keys.Signing]; {
+	case n == 0:
+		list = append(list, fault(started+"; else restore the table of keys from a backup", "no %s key signs", alg))
+	case n > 1:
+		list = append(list, fault("restore the table of keys from a backup", "%d %s keys sign at once", n, alg))
+	}
+	if count[keys.Published] == 0 {
+		list = append(list, fault(started, "no %s key is published as standby: an emergency would have to wait for caches", alg))
+	}
+	if len(list) > 0 {
+		return list
+	}
+	planned := "rotated by hand only"
+	if signs.Next != "" {
+		planned = "until " + day(signs.NextAt)
+	}
+	return []Finding{ok("%s: one signs, %s; a standby is published", alg, planned)}
+}
+
+// latest is the last step that a key has taken.
+func latest(k keys.Info) time.Time {
+	last := k.PublishedAt
+	for _, at := range []time.Time{k.SigningAt, k.VerifyingAt, k.RetiredAt} {
+		if at.After(last) {
+			last = at
+		}
+	}
+	return last
+}
+
+// day writes a time as the configuration has it: in Việt Nam.
+func day(t time.Time) string {
+	return t.In(time.FixedZone("+07", 7*60*60)).Format("2006-01-02 15:04 -07")
+}

@@ -1,0 +1,127 @@
+package doctor
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"eidgate/eid"
+	"eidgate/federation"
+	"eidgate/federation/openid"
+)
+
+// Sources looks at sources as the gateway reaches them.
+type Sources struct {
+	// HTTP makes the calls, to where the gateway may call.
+	HTTP   *http.Client
+	Clocks *Clocks
+	Now    func() time.Time
+}
+
+// Look asks one source for what it publishes, where that is anything.
+func (s Sources) Look(ctx context.Context, src eid.Source) []Finding {
+	now := s.Now()
+	list := judgeWindow(src.Window, now)
+	if !src.Window.Until.IsZero() && !now.Before(src.Window.Until) || src.Kind != federation.KindOpenID {
+		return list
+	}
+	settings, err := openid.ParseSettings(src.Settings)
+	if err != nil {
+		return append(list, fault("mend its block openid", "%v", err))
+	}
+	var answer *http.Response
+	client := *s.HTTP
+	client.Transport = keeping{noting{s.HTTP.Transport, s.Clocks, "source " + src.ID, s.Now}, func(res *http.Response) { answer = res }}
+	if err := openid.Examine(ctx, &client, settings); err != nil {
+		return append(list, unreached(err))
+	}
+	if answer != nil && answer.TLS != nil && len(answer.TLS.PeerCertificates) > 0 {
+		if leaf := answer.TLS.PeerCertificates[0]; leaf.NotAfter.Sub(now) < expiresNow {
+			list = append(list, warning("tell its owner", "its certificate expires on %s", day(leaf.NotAfter)))
+		}
+	}
+	if !slices.ContainsFunc(list, func(f Finding) bool { return f.Status != OK }) {
+		list[0].Found = "answers with its issuer and usable keys; " + list[0].Found
+	}
+	return list
+}
+
+// keeping hands on every answer.
+type keeping struct {
+	http.RoundTripper
+	keep func(*http.Response)
+}
+
+// RoundTrip implements http.RoundTripper.
+func (k keeping) RoundTrip(r *http.Request) (*http.Response, error) {
+	res, err := k.RoundTripper.RoundTrip(r)
+	if err == nil {
+		k.keep(res)
+	}
+	return res, err
+}
+
+func judgeWindow(w eid.Window, now time.Time) []Finding {
+	switch {
+	case !w.Until.IsZero() && !now.Before(w.Until):
+		return []Finding{ok("its window ended on %s; holders are told so", day(w.Until))}
+	case now.Before(w.From):
+		return []Finding{ok("its window opens on %s", day(w.From))}
+	case !w.Until.IsZero() && w.Until.Sub(now) <= ahead:
+		return []Finding{warning("tell its portals and holders, or set a later window.until", "its window ends on %s", day(w.Until))}
+	case w.Until.IsZero():
+		return []Finding{ok("its window is open, without an end")}
+	}
+	return []Finding{ok("its window is open until %s", day(w.Until))}
+}
+
+// unreached is what keeps a source from being used.
+func unreached(err error) Finding {
+	var call *url.Error
+	var name *net.DNSError
+	var unknown x509.UnknownAuthorityError
+	var host x509.HostnameError
+	var invalid x509.CertificateInvalidError
+	why := err
+	if errors.As(err, &call) {
+		why = call.Err // the address stands in the configuration
+	}
+	switch {
+	case errors.Is(err, federation.ErrForbiddenAddress):
+		return fault("add its host:port to outbound.allow, if it is meant to lie in your own network", "its name leads to an address that is not public")
+	case errors.As(err, &name):
+		return fault("check openid.issuer, and the name servers of this machine", "its name does not resolve")
+	case errors.As(err, &unknown):
+		return fault("have its owner send the intermediates; for an authority of their own, SSL_CERT_FILE names it to the gateway", "its certificate leads to no authority that this machine knows")
+	case errors.As(err, &host), errors.As(err, &invalid):
+		return fault("tell its owner", "its certificate does not fit: %v", why)
+	case errors.Is(err, context.DeadlineExceeded), call != nil && call.Timeout():
+		return fault("look for a firewall between here and there, and tell its owner", "it does not answer in time")
+	case call != nil:
+		return fault("look for a firewall between here and there, and tell its owner", "it cannot be reached: %v", why)
+	}
+	return fault("compare openid.issuer with what its owner says, and tell them", "it answers, but not as an OpenID provider that sign-ins could use: %v", err)
+}
+
+// Allowed looks whether the destinations of outbound.allow can be found.
+func Allowed(ctx context.Context, list []string, lookup func(ctx context.Context, host string) ([]string, error)) []Finding {
+	var found []Finding
+	for _, destination := range list {
+		host, _, err := net.SplitHostPort(destination)
+		if err == nil {
+			_, err = lookup(ctx, host)
+		}
+		if err != nil {
+			found = append(found, warning("check the name, and the name servers of this machine", "%s does not resolve", destination))
+		}
+	}
+	if len(found) == 0 {
+		found = append(found, ok("%s, found", counted(len(list), "destination")))
+	}
+	return found
+}
