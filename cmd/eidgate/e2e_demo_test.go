@@ -178,17 +178,18 @@ func TestGracefulStop(t *testing.T) {
 		"\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: " + itoa(len(body)) + "\r\nConnection: close\r\n\r\n"
 	_, err = conn.Write([]byte(head + body[:10]))
 	must(t, err)
-	waitUntil(t, "the request to arrive", func() bool { return a.get(d.Issuer+"/healthz").status == 200 })
-	must(t, d.cmd.Process.Signal(syscall.SIGTERM))
-	waitUntil(t, "new requests to be refused", func() bool {
+	ready := func() bool { // asked on a connection of its own: they are accepted in turn
 		c := http.Client{Timeout: time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 		res, err := c.Get(d.Issuer + "/readyz")
 		if err != nil {
-			return true
+			return false
 		}
 		_ = res.Body.Close()
-		return res.StatusCode == http.StatusServiceUnavailable
-	})
+		return res.StatusCode == http.StatusOK
+	}
+	waitUntil(t, "the request to arrive", ready)
+	must(t, d.cmd.Process.Signal(syscall.SIGTERM))
+	waitUntil(t, "new requests to be refused", func() bool { return !ready() })
 	_, err = conn.Write([]byte(body[10:]))
 	must(t, err)
 	answer := make([]byte, 4096)

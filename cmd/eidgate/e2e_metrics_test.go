@@ -42,8 +42,14 @@ func (d *demoRun) scrape() ([]byte, error) {
 	return io.ReadAll(res.Body)
 }
 
-// searchMetrics looks through all metrics at the end of a run.
+// searchMetrics looks through all metrics at the end of a run, unless the test
+// itself stopped the process.
 func (d *demoRun) searchMetrics() []string {
+	select {
+	case <-d.exited:
+		return nil
+	default:
+	}
 	raw, err := d.scrape()
 	if err != nil {
 		return []string{"reading the metrics: " + err.Error()}
