@@ -102,8 +102,8 @@ func isBackChannel(path string) bool {
 	return false
 }
 
-// bringsLogin reports whether a request carries what looks like a cookie of ours.
-// Whether it is one would cost a look into the store.
+// bringsLogin reports whether a request carries a cookie that was made here.
+// Whether its session lives would cost a look into the store.
 func (p *Provider) bringsLogin(c *gin.Context) bool {
 	_, ok := p.cookieHandle(c)
 	return ok

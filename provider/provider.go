@@ -114,7 +114,8 @@ type Deps struct {
 	Pages    *web.Pages
 	Log      *slog.Logger
 	Now      func() time.Time
-	// TokenKey hides what access tokens say of their families: 32 bytes at least.
+	// TokenKey hides what access tokens say of their families, and marks the
+	// cookies that were made here: 32 bytes at least.
 	TokenKey []byte
 	// Outbound calls parties: it reaches public addresses only.
 	Outbound *http.Client

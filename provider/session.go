@@ -2,6 +2,9 @@ package provider
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -178,18 +181,32 @@ func (p *Provider) cookieName() string {
 
 func (p *Provider) setCookie(c *gin.Context, h handle) {
 	http.SetCookie(c.Writer, &http.Cookie{
-		Name: p.cookieName(), Value: h.String(), Path: "/",
+		Name: p.cookieName(), Value: h.String() + "~" + p.cookieMark(h), Path: "/",
 		Secure: p.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	})
 }
 
-// cookieHandle reads the handle that this browser holds, if any.
+// cookieHandle reads the handle that this browser holds, if any. One that we did
+// not make is none: it costs no look at the store, and no place of those that
+// browsers have which began here.
 func (p *Provider) cookieHandle(c *gin.Context) (handle, bool) {
 	cookie, err := c.Request.Cookie(p.cookieName())
 	if err != nil {
 		return handle{}, false
 	}
-	return parseHandle(cookie.Value)
+	own, mark, _ := strings.Cut(cookie.Value, "~")
+	h, ok := parseHandle(own)
+	if !ok || !equalText(mark, p.cookieMark(h)) {
+		return handle{}, false
+	}
+	return h, true
+}
+
+// cookieMark shows that a handle in a cookie was made here.
+func (p *Provider) cookieMark(h handle) string {
+	mac := hmac.New(sha256.New, p.deps.TokenKey)
+	mac.Write([]byte("eidgate cookie 1\x00" + h.String()))
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:16])
 }
 
 // newBrowser is a browser without a past; its cookie is set with the answer.
