@@ -75,7 +75,7 @@ func effects() map[string]takesEffect {
 		"outbound.allow":              atReload,
 		"metrics.listen":              atRestart,
 		"metrics.pprof":               atRestart,
-		"log.level":                   atRestart,
+		"log.level":                   atReload,
 		"log.format":                  atRestart,
 		"clients":                     atReload,
 		"sources":                     atReload,

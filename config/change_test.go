@@ -53,6 +53,7 @@ func TestChanges(t *testing.T) {
 		{"a new order", func(c *Config) { slices.Reverse(c.Clients) }, nil, nil},
 		{"blocks", func(c *Config) { c.Lifetimes.Code, c.Limits.Guesses, c.Proxies = time.Second, 1, []string{"10.0.0.1"} },
 			[]string{"proxies", "lifetimes.code", "limits.guesses"}, nil},
+		{"log", func(c *Config) { c.Log.Level, c.Log.Format = "debug", "text" }, []string{"log.level", "log.format"}, []string{"log.format"}},
 		{"restart", func(c *Config) { c.Issuer, c.Keys.RSABits, c.ACR.Level1 = "https://other.example.vn", 3072, "x" },
 			[]string{"issuer", "acr.level1", "keys.rsa_bits"}, []string{"issuer", "keys.rsa_bits"}},
 		{"clients", func(c *Config) {
@@ -78,6 +79,9 @@ func TestChanges(t *testing.T) {
 			err := NeedsRestart(changes)
 			if (err != nil) != (tt.restart != nil) {
 				t.Errorf("NeedsRestart() = %v, want %v", err, tt.restart)
+			}
+			if err != nil && len(strings.Split(err.Error(), "\n")) != len(tt.restart) {
+				t.Errorf("NeedsRestart() = %v, want it to name %v alone", err, tt.restart)
 			}
 			for _, path := range tt.restart {
 				if !strings.Contains(err.Error(), path+": changed, and takes effect at a start only") {

@@ -77,6 +77,9 @@ type Request struct {
 	Fresh bool
 	// Hint is what the portal or the holder gave as a login name, if anything.
 	Hint eid.Secret
+	// Language is that of the pages so far, as a BCP 47 tag; empty where nothing is
+	// known of it.
+	Language string
 	// Address is where the browser is; the zero value where that is unknown.
 	Address netip.Addr
 	// Device is what an earlier Step.Device left in this browser, or what somebody

@@ -11,14 +11,17 @@ import (
 
 // In a surge whoever finds no room is asked to send the same form again: the
 // number stays, nothing was counted, evaluated or kept, and nothing tells a known
-// number from an unknown one.
+// number from an unknown one. Who signed in from this browser before is let in.
 func TestSurgeAsksAgain(t *testing.T) {
 	w := newWorld(t)
 	a := w.browser()
 	form := a.get(w.authorizeURL("portal"))
+	home := w.browser()
+	home.signIn(w.authorizeURL("portal"), numberLevel1)
+	again := home.get(w.authorizeURL("portal", "prompt", "login"))
 	var leave []func()
 	for i := range 100_000 {
-		l, err := w.passwords.Admit(fmt.Sprint("somebody ", i))
+		l, err := w.passwords.Admit(fmt.Sprint("somebody ", i), false)
 		if err != nil {
 			break
 		}
@@ -44,6 +47,9 @@ func TestSurgeAsksAgain(t *testing.T) {
 	}
 	if n := w.stateEntries(); n != before || w.passwords.Evaluations() != evaluated {
 		t.Errorf("%d entries kept, %d evaluations, want none", n-before, w.passwords.Evaluations()-evaluated)
+	}
+	if p := home.share(home.submit(again, "personal_number", numberLevel1, "password", password)); p.back == nil || p.back.Query().Get("code") == "" {
+		t.Errorf("a device that was signed in with gets %d, want a code", p.status)
 	}
 	for _, l := range leave {
 		l()

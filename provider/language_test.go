@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -252,6 +253,43 @@ func TestNamesOfRegistrationsSpeak(t *testing.T) {
 	wantPage(t, p, http.StatusOK, "Trial portal", "Trial law", `<span lang="vi">Mục đích thử</span>`)
 	if strings.Contains(p.body, "Cổng thử") {
 		t.Error("the page shows the Vietnamese name of a portal that has an English one")
+	}
+}
+
+// A source goes on in the language of the pages before it: the portal's wish, or
+// what the reader switched to. Nothing else of a portal's text gets there.
+func TestSourceGoesOnInTheLanguage(t *testing.T) {
+	tests := []struct {
+		name, locales, switched, want string
+	}{
+		{"nothing said", "", "", "vi"},
+		{"the portal asked", "fr en-GB", "", "en"},
+		{"of no use", "x&prompt=none", "", "vi"},
+		{"switched", "vi", "en", "en"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.registerWith(func(rp *eid.RelyingParty) { rp.Sources = []string{"national", "upstream"} })
+			a := w.browser()
+			a.client.CheckRedirect = func(r *http.Request, _ []*http.Request) error {
+				if strings.HasPrefix(r.URL.String(), w.upstream.Issuer()) {
+					return http.ErrUseLastResponse
+				}
+				return nil
+			}
+			p := a.get(w.authorizeURL("portal", "ui_locales", tt.locales))
+			if tt.switched != "" {
+				p = a.submit(p, "language", tt.switched)
+			}
+			p = a.submit(p, "source", "upstream")
+			if p.back == nil || !strings.HasPrefix(p.back.String(), w.upstream.Issuer()) {
+				t.Fatalf("went to %v (%d), want the source", p.back, p.status)
+			}
+			if got := p.back.Query()["ui_locales"]; !slices.Equal(got, []string{tt.want}) || p.back.Query().Has("prompt") {
+				t.Errorf("ui_locales = %q in %v, want %s alone", got, p.back.Query(), tt.want)
+			}
+		})
 	}
 }
 

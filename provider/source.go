@@ -66,7 +66,7 @@ func (p *Provider) sourceRequest(c *gin.Context, f *flow, src eid.Source, state 
 	req := federation.Request{
 		State: state, Callback: p.cfg.Issuer + pathCallback + src.ID,
 		Level: f.login.Level, Memory: memory, Now: p.deps.Now(),
-		Address: clientAddress(c), Device: p.device(c),
+		Address: clientAddress(c), Device: p.device(c), Language: p.language(c),
 		Hint: p.openHint(&f.login.Request), Fresh: f.login.fresh() || f.login.SteppingUp && src.Kind != federation.KindAccount,
 	}
 	// The missing factor alone is enough where this source was given the others,

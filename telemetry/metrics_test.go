@@ -30,7 +30,7 @@ func (p passing) Apply(context.Context, string, ...store.Op) ([]store.Result, er
 // hashes answers every evaluation alike.
 type hashes struct{ err error }
 
-func (h hashes) Admit(string) (func(), error)                               { return func() {}, h.err }
+func (h hashes) Admit(string, bool) (func(), error)                         { return func() {}, h.err }
 func (h hashes) Verify(context.Context, string, eid.Secret) (string, error) { return "", h.err }
 func (h hashes) Dummy(context.Context, eid.Secret) error                    { return h.err }
 
@@ -79,7 +79,7 @@ func use(t testing.TB, m *Metrics) Probes {
 	done("failed")
 	m.Signed("ES256", "JWT", time.Millisecond, nil)
 	m.Signed("RS256", "JWT", time.Millisecond, errors.New("no key"))
-	_, _ = m.Passwords(hashes{errors.New("busy")}, func(error) string { return "shed" }).Admit("synthetic")
+	_, _ = m.Passwords(hashes{errors.New("busy")}, func(error) string { return "shed" }).Admit("synthetic", false)
 	for _, s := range []passing{{results: []store.Result{{OK: true}}}, {results: []store.Result{{}}}, {err: store.ErrUnavailable}, {err: errors.New("too long")}} {
 		_, _ = m.State(s).Apply(ctx, "slot", store.Take("key"))
 	}

@@ -29,7 +29,7 @@ func newPasswords(f factory) passwords {
 // Evaluator verifies passwords. Admit takes a place beforehand, or says that there
 // is none; Dummy does the work of Verify and never matches.
 type Evaluator interface {
-	Admit(who string) (leave func(), err error)
+	Admit(who string, familiar bool) (leave func(), err error)
 	Verify(ctx context.Context, hash string, password eid.Secret) (updated string, err error)
 	Dummy(ctx context.Context, password eid.Secret) error
 }
@@ -47,8 +47,8 @@ type evaluator struct {
 }
 
 // Admit fills Evaluator. Who is turned away counts, though nothing was evaluated.
-func (e *evaluator) Admit(who string) (leave func(), err error) {
-	if leave, err = e.next.Admit(who); err != nil {
+func (e *evaluator) Admit(who string, familiar bool) (leave func(), err error) {
+	if leave, err = e.next.Admit(who, familiar); err != nil {
 		e.m.passwords.evaluated.of(e.outcome(err)).Inc()
 	}
 	return leave, err

@@ -380,21 +380,6 @@ func TestPagesSayWhatIsNeeded(t *testing.T) {
 	}
 }
 
-func TestPagesAreLight(t *testing.T) {
-	const goal = 14 << 10 // bytes: one first TCP flight
-	p := newPages(t)
-	shared := 0
-	for _, file := range p.assets.files {
-		shared += len(file.gzip)
-	}
-	for _, s := range inEveryLanguage(samples()) {
-		w := render(p, s.page, "Accept-Encoding", "gzip")
-		if got := w.Body.Len() + shared; got > goal {
-			t.Errorf("%s: page, style sheet and icon = %d bytes, want at most %d", s.name, got, goal)
-		}
-	}
-}
-
 func TestCompressedPageIsThePage(t *testing.T) {
 	p := newPages(t)
 	page := samples()[0].page

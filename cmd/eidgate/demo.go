@@ -89,7 +89,7 @@ func runDemo(ctx context.Context, o demoOptions, stdout, stderr io.Writer) (err 
 	if err != nil {
 		return err
 	}
-	log := newLog(stderr, cfg.Log)
+	log := newLog(stderr, cfg.Log.Format, cfg.Log.Severity())
 	g, err := openGateway(ctx, cfg, log, now)
 	if err != nil {
 		return err

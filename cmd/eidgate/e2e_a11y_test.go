@@ -8,9 +8,9 @@ import (
 	"eidgate/web/browsertest"
 )
 
-// TestAccessible holds the pages of a sign-in and of its end to the same as
-// package web holds their samples: here with the data, headers and redirects of
-// a running gateway.
+// TestAccessible holds the pages of a sign-in, of its end and of the portal in
+// between to the same as packages web and demo hold theirs: here with the data,
+// headers and redirects of a running gateway.
 func TestAccessible(t *testing.T) {
 	t.Parallel()
 	axe, err := browsertest.AxeSource(t.Context())
@@ -35,6 +35,7 @@ func TestAccessible(t *testing.T) {
 	v.at(headConsent)
 	v.accessible(axe)
 	v.arrived("portal-2", 2, "Nguyễn Thị Thử")
+	v.accessible(axe)
 	v.start("portal-1")
 	v.accessible(axe)
 	v.agree()

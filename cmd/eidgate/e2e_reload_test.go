@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -223,6 +224,49 @@ func TestReloadActsOnWhatLives(t *testing.T) {
 		t.Errorf("token for a removed client = %v, want invalid_client", err)
 	}
 	one.silent(signedIn)
+}
+
+// TestReloadOfTheLogLevel: the log of a running gateway says more, then less. The
+// line of a reload shows where either level shows it.
+func TestReloadOfTheLogLevel(t *testing.T) {
+	s := startServed(t)
+	level := func(name string) {
+		t.Helper()
+		s.reload(t, "lifetimes:", "log: {level: "+name+"}\nlifetimes:")
+	}
+	// On one connection the second answer comes when the first request is over.
+	client := &http.Client{Transport: &http.Transport{MaxConnsPerHost: 1}}
+	defer client.CloseIdleConnections()
+	// asked counts the lines of a page that is not there and of a health check, up
+	// to the refusal of a level that there is not. It changes nothing.
+	asked := func() (debug, info int) {
+		t.Helper()
+		before := s.log.String()
+		s.after(t, refused, func() {
+			for _, path := range []string{"/nowhere", "/healthz"} {
+				res, err := client.Get(s.Issuer + path)
+				must(t, err)
+				_, err = io.Copy(io.Discard, res.Body)
+				must(t, err)
+				must(t, res.Body.Close())
+			}
+			s.write(t, s.text("lifetimes:", "log: {level: loud}\nlifetimes:"))
+			s.hangup(t)
+		})
+		lines := strings.TrimPrefix(s.log.String(), before)
+		return strings.Count(lines, `"level":"DEBUG"`), strings.Count(lines, `"level":"INFO"`)
+	}
+	for _, tt := range []struct {
+		name        string
+		debug, info int
+	}{{"debug", 1, 1}, {"error", 0, 0}, {"debug", 1, 1}, {"info", 0, 1}, {"warn", 0, 0}, {"info", 0, 1}} {
+		level(tt.name)
+		for range 2 {
+			if debug, info := asked(); debug != tt.debug || info != tt.info {
+				t.Errorf("at %s: %d lines at debug, %d at info, want %d, %d", tt.name, debug, info, tt.debug, tt.info)
+			}
+		}
+	}
 }
 
 // TestReloadThroughLinks swaps the directory that Kubernetes' ..data points to,

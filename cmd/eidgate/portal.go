@@ -73,7 +73,7 @@ func runPortal(ctx context.Context, cfg *config.Config, cl *config.Client, addr 
 		return fmt.Errorf("listening: %w", err)
 	}
 	fmt.Fprintf(stdout, "open http://%s: a portal to try %s with. Ctrl-C stops it.\n", addr, cfg.Issuer)
-	return serveHTTP(ctx, l, portal.Handler(), config.Default().Limits.Connections, newLog(stderr, cfg.Log), func() {})
+	return serveHTTP(ctx, l, portal.Handler(), config.Default().Limits.Connections, newLog(stderr, cfg.Log.Format, cfg.Log.Severity()), func() {})
 }
 
 // newDemoPortal makes a portal that is a client of the configuration.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"eidgate/config"
@@ -29,6 +30,7 @@ type reloader struct {
 	environ []string
 	report  configReport
 	gateway *gateway // from the first reload on
+	level   slog.LevelVar
 
 	refused string // why the last one was; empty: it was not
 }
@@ -63,7 +65,10 @@ func (r *reloader) reload(ctx context.Context, asked bool) bool {
 		return false
 	case len(changes) > 0 || asked || r.refused != "":
 		r.refused = ""
+		least := g.front.Load().cfg.Log.Severity()
+		r.level.Set(min(r.level.Level(), least)) // the line shows where either configuration shows it
 		g.log.InfoContext(ctx, "configuration live", "version", live, "changed", config.Paths(changes, mostListed))
+		r.level.Set(least)
 		r.report.ConfigLive(live, g.now())
 	}
 	return true

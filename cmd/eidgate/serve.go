@@ -29,7 +29,8 @@ func newServe() *cobra.Command {
 		if err != nil {
 			return fmt.Errorf("the configuration cannot be used:\n%w", err)
 		}
-		log := newLog(c.ErrOrStderr(), cfg.Log)
+		r.level.Set(cfg.Log.Severity())
+		log := newLog(c.ErrOrStderr(), cfg.Log.Format, &r.level)
 		var cert *certificate
 		if cfg.TLS.On() {
 			if cert, err = openCertificate(cfg.TLS, time.Now, log); err != nil {

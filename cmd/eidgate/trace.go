@@ -13,11 +13,12 @@ import (
 	"eidgate/telemetry"
 )
 
-// newLog makes the log. Lines that belong to a trace name it.
-func newLog(w io.Writer, cfg config.Log) *slog.Logger {
-	options := &slog.HandlerOptions{Level: cfg.Severity()}
+// newLog makes the log in a format of config.Log. Lines that belong to a trace name
+// it. A slog.LevelVar may change the least that is logged later.
+func newLog(w io.Writer, format string, least slog.Leveler) *slog.Logger {
+	options := &slog.HandlerOptions{Level: least}
 	var handler slog.Handler = slog.NewJSONHandler(w, options)
-	if cfg.Format == config.FormatText {
+	if format == config.FormatText {
 		handler = slog.NewTextHandler(w, options)
 	}
 	return slog.New(telemetry.TracedLog(handler))

@@ -11,7 +11,8 @@ import (
 // answer comes within a second.
 const admittedWait = 700 * time.Millisecond
 
-// shares is into how many parts the queue is divided: nobody has more than one.
+// shares is into how many parts the queue is divided: nobody has more than one,
+// and one is kept free of strangers.
 const shares = 4
 
 // admission bounds how many evaluations run or wait. Whoever finds no room is
@@ -20,12 +21,13 @@ const shares = 4
 type admission struct {
 	evaluations int // that run at a time
 
-	mu       sync.Mutex
-	inside   int
-	of       map[string]int // how many of each name are inside
-	cost     time.Duration  // of one evaluation, a moving average
-	shed     uint64
-	admitted uint64
+	mu        sync.Mutex
+	inside    int
+	strangers int            // of those inside
+	of        map[string]int // how many of each name are inside
+	cost      time.Duration  // of one evaluation, a moving average
+	shed      uint64
+	admitted  uint64
 }
 
 func newAdmission(evaluations int, cost time.Duration) *admission {
@@ -33,21 +35,31 @@ func newAdmission(evaluations int, cost time.Duration) *admission {
 }
 
 // enter takes a place for who, or returns ErrBusy. The place is given back once.
-func (a *admission) enter(who string) (leave func(), err error) {
+// Whoever is not familiar is a stranger: however many of them come, and under
+// whatever names, people who signed in here before find a place.
+func (a *admission) enter(who string, familiar bool) (leave func(), err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	room := a.room()
-	if a.inside >= room || who != "" && a.of[who] >= max(room/shares, 1) {
+	share := max(room/shares, 1)
+	full := a.inside >= room || !familiar && a.strangers >= room-share
+	if full || who != "" && a.of[who] >= share {
 		a.shed++
 		return nil, fmt.Errorf("queueing to evaluate a password: %w", ErrBusy)
 	}
 	a.inside++
+	if !familiar {
+		a.strangers++
+	}
 	a.admitted++
 	a.of[who]++
 	return sync.OnceFunc(func() {
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		a.inside--
+		if !familiar {
+			a.strangers--
+		}
 		if a.of[who]--; a.of[who] == 0 {
 			delete(a.of, who)
 		}

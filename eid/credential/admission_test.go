@@ -3,6 +3,7 @@ package credential_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -12,11 +13,11 @@ import (
 	"eidgate/eid/credential"
 )
 
-// fill admits names of their own until there is no room.
-func fill(t *testing.T, p *credential.Passwords) (leave []func()) {
+// fill admits names of their own until there is no room for more of the kind.
+func fill(t *testing.T, p *credential.Passwords, familiar bool) (leave []func()) {
 	t.Helper()
 	for i := range 100_000 {
-		l, err := p.Admit("filler " + strconv.Itoa(i))
+		l, err := p.Admit("filler "+strconv.Itoa(i), familiar)
 		if errors.Is(err, credential.ErrBusy) {
 			return leave
 		}
@@ -31,17 +32,17 @@ func fill(t *testing.T, p *credential.Passwords) (leave []func()) {
 
 func TestAdmissionIsBounded(t *testing.T) {
 	p := newPasswords(t, 1)
-	leave := fill(t, p)
+	leave := slices.Concat(fill(t, p, false), fill(t, p, true))
 	load := p.Load()
-	if len(leave) < 2 || len(leave) != load.Room || load.Waiting != load.Room || load.Shed != 1 || load.Admitted != uint64(load.Room) {
-		t.Errorf("admitted %d, load %+v, want as many as there is room, and one shed", len(leave), load)
+	if len(leave) < 2 || len(leave) != load.Room || load.Waiting != load.Room || load.Shed != 2 || load.Admitted != uint64(load.Room) {
+		t.Errorf("admitted %d, load %+v, want as many as there is room, and two shed", len(leave), load)
 	}
 	leave[0]()
 	leave[0]() // gives back one place, not two
-	if _, err := p.Admit("next"); err != nil {
+	if _, err := p.Admit("next", false); err != nil {
 		t.Errorf("Admit() = %v after one left, want nil", err)
 	}
-	if _, err := p.Admit("one more"); !errors.Is(err, credential.ErrBusy) {
+	if _, err := p.Admit("one more", true); !errors.Is(err, credential.ErrBusy) {
 		t.Errorf("Admit() = %v, want %v", err, credential.ErrBusy)
 	}
 }
@@ -52,15 +53,60 @@ func TestAdmissionIsShared(t *testing.T) {
 	room := p.Load().Room
 	mine := 0
 	for range room {
-		if _, err := p.Admit("greedy"); err == nil {
+		if _, err := p.Admit("greedy", false); err == nil {
 			mine++
 		}
 	}
 	if mine != max(room/4, 1) {
 		t.Errorf("one name has %d of %d places, want a quarter", mine, room)
 	}
-	if _, err := p.Admit("another"); err != nil {
+	if _, err := p.Admit("another", false); err != nil {
 		t.Errorf("Admit(another) = %v, want nil", err)
+	}
+}
+
+// Strangers under however many names fill three quarters. Whoever signed in here
+// before finds a place then, and one name among them no more than its share.
+func TestAdmissionKeepsPlacesForTheFamiliar(t *testing.T) {
+	p := newPasswords(t, 4)
+	room := p.Load().Room
+	leave := fill(t, p, false)
+	if len(leave) != room-room/4 {
+		t.Errorf("strangers have %d of %d places, want three quarters", len(leave), room)
+	}
+	var mine []func()
+	for range room {
+		if l, err := p.Admit("holder", true); err == nil {
+			mine = append(mine, l)
+		}
+	}
+	if len(mine) != room/4 {
+		t.Errorf("one who is familiar has %d of %d places, want a quarter", len(mine), room)
+	}
+	mine[0]()
+	mine[0]()
+	if _, err := p.Admit("stranger", false); !errors.Is(err, credential.ErrBusy) {
+		t.Errorf("Admit(stranger) = %v after a familiar one left, want %v", err, credential.ErrBusy)
+	}
+	if _, err := p.Admit("another holder", true); err != nil {
+		t.Errorf("Admit(another holder) = %v, want nil", err)
+	}
+	leave[0]()
+	leave[0]()
+	if _, err := p.Admit("stranger", false); err != nil {
+		t.Errorf("Admit(stranger) = %v after a stranger left, want nil", err)
+	}
+	if _, err := p.Admit("one more", false); !errors.Is(err, credential.ErrBusy) {
+		t.Errorf("Admit(one more) = %v, want %v", err, credential.ErrBusy)
+	}
+}
+
+// A pool of one keeps a place as well.
+func TestSmallestQueue(t *testing.T) {
+	a := newPasswords(t, 1)
+	strangers := len(fill(t, a, false))
+	if familiar := len(fill(t, a, true)); strangers < 1 || familiar < 1 || strangers+familiar != a.Load().Room {
+		t.Errorf("%d strangers and %d familiar in a room for %d, want some of each", strangers, familiar, a.Load().Room)
 	}
 }
 
@@ -74,7 +120,7 @@ func TestSurge(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range 10 * p.Load().Room {
 		wg.Go(func() {
-			leave, err := p.Admit(strconv.Itoa(i))
+			leave, err := p.Admit(strconv.Itoa(i), false)
 			if errors.Is(err, credential.ErrBusy) {
 				shed.Add(1)
 				return

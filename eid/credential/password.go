@@ -86,9 +86,12 @@ func newDecoy() string {
 
 // Admit takes a place in the queue for one evaluation by Verify or Dummy, before
 // the guess is counted. It returns ErrBusy at once where there is no room, or
-// where who has its share of it already: a name such as a counter's, hidden.
+// where who has its share of it already: a name such as a counter's, hidden. A
+// part of the queue is for the familiar, who showed that they signed in before.
 // leave gives the place back and may be called again.
-func (p *Passwords) Admit(who string) (leave func(), err error) { return p.admission.enter(who) }
+func (p *Passwords) Admit(who string, familiar bool) (leave func(), err error) {
+	return p.admission.enter(who, familiar)
+}
 
 // Hash makes the hash to store for a password. It returns ErrUnusable for a
 // text that no password may be, and ErrBusy or the context's error when the pool

@@ -24,7 +24,7 @@ type plainPasswords struct {
 	during      func() // what happens while a password is evaluated
 }
 
-func (p *plainPasswords) Admit(string) (func(), error) {
+func (p *plainPasswords) Admit(string, bool) (func(), error) {
 	if p.full.Load() {
 		return nil, credential.ErrBusy
 	}
@@ -296,6 +296,94 @@ func TestMarks(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Strangers at many numbers fill what they may of the queue. The holder's own
+// device is let in then; a device without a mark, with one of another person or
+// with a forged one is a stranger, and so is every device at an unknown number.
+func TestQueueFullOfStrangers(t *testing.T) {
+	b := newBench(t)
+	queue, err := credential.NewPasswords(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	deps := b.deps()
+	deps.Passwords = queue
+	if b.Source, err = account.New(account.Config{}, deps); err != nil {
+		t.Fatal(err)
+	}
+	home := b.from("192.0.2.1")
+	an := b.finish(t, home, credentials(anNumber, password)).Device
+	binh := b.finish(t, home, credentials(binhNumber, password)).Device
+	forged := []byte(binh)
+	forged[len(forged)-1] ^= 4 // the last letter carries bits of the MAC
+	strangers := 0
+	flood := func() { // the room grows as evaluations turn out to be cheap
+		for busy := error(nil); busy == nil; strangers++ {
+			_, busy = queue.Admit(fmt.Sprint("stranger ", strangers), false)
+		}
+	}
+	before, writes := queue.Evaluations(), b.audit.writes()
+	for name, tt := range map[string]struct {
+		number, marks string
+		want          bool
+	}{
+		"own device":                  {binhNumber, binh, true},
+		"own device of two people":    {binhNumber, an + "." + binh, true},
+		"no mark":                     {binhNumber, "", false},
+		"mark of another person":      {binhNumber, an, false},
+		"forged mark":                 {binhNumber, string(forged), false},
+		"unknown number":              {nobodyNumber, "", false},
+		"unknown number, some mark":   {nobodyNumber, binh, false},
+		"unknown number, forged mark": {nobodyNumber, string(forged), false},
+	} {
+		flood()
+		home.Device = tt.marks
+		step, err := b.Finish(t.Context(), home, credentials(tt.number, password))
+		if got := step.Assertion != nil; got != tt.want || !got && !errors.Is(err, federation.ErrBusy) {
+			t.Errorf("%s: signed in %v (%v), want %v", name, got, err, tt.want)
+		}
+	}
+	if n := queue.Evaluations() - before; n != 2 || b.audit.writes() != writes {
+		t.Errorf("%d evaluations, %d writes, want 2, 0", n, b.audit.writes()-writes)
+	}
+}
+
+// However many marks of one number somebody gathered, one share of the queue is
+// what they give.
+func TestManyMarksHaveOneShare(t *testing.T) {
+	b, _ := crowded(t, 1)
+	passwords := &namedPasswords{names: map[string]bool{}}
+	deps := b.deps()
+	deps.Passwords = passwords
+	var err error
+	if b.Source, err = account.New(account.Config{}, deps); err != nil {
+		t.Fatal(err)
+	}
+	for range 10 {
+		req := b.from("192.0.2.1")
+		req.Device = b.finish(t, req, credentials(number(0), password)).Device
+		b.finish(t, req, credentials(number(0), password))
+	}
+	if len(passwords.names) != 2 {
+		t.Errorf("%d names in the queue, want one for marked devices and one for strangers", len(passwords.names))
+	}
+	for who, familiar := range passwords.names {
+		if strings.Contains(who, number(0)) || familiar != strings.HasSuffix(who, "marked") {
+			t.Errorf("queued as %q, familiar %v", who, familiar)
+		}
+	}
+}
+
+// namedPasswords keeps who was admitted.
+type namedPasswords struct {
+	plainPasswords
+	names map[string]bool
+}
+
+func (p *namedPasswords) Admit(who string, familiar bool) (func(), error) {
+	p.names[who] = familiar
+	return func() {}, nil
 }
 
 // Where there is no room nothing is counted, evaluated or recorded, and the same

@@ -43,6 +43,16 @@ func (s *Source) guessesAtPassword(number string, from device) guesses {
 	return guesses{s: s, slot: number, key: "password." + from.name, marked: true}
 }
 
+// queued names whoever is behind the guesses in the queue for an evaluation. All
+// devices with a mark of a number have one share there, however many marks
+// somebody gathered, and strangers cannot take it.
+func (g guesses) queued() (who string, familiar bool) {
+	if g.marked {
+		return g.slot + keyMarked, true
+	}
+	return g.slot + g.key, false
+}
+
 // guessesAtCode counts apart for a step-up: who knows a password and guesses at
 // codes does not keep the holder's living session from rising.
 func (s *Source) guessesAtCode(m memory) guesses {

@@ -33,7 +33,7 @@ func (s *Source) finishPassword(ctx context.Context, req federation.Request, val
 
 	id := eid.IdentifierOf(number)
 	try := s.tryAt(id, password, req)
-	leave, err := s.d.Passwords.Admit(try.guesses.slot + try.guesses.key)
+	leave, err := s.d.Passwords.Admit(try.guesses.queued())
 	if err != nil {
 		return federation.Step{}, busy(passwordForm(number.Reveal(), federation.ProblemBusy), err)
 	}

@@ -27,8 +27,9 @@ type Accounts interface {
 // Passwords verifies passwords. Dummy does the same work and never matches.
 type Passwords interface {
 	// Admit takes a place for one of them before the guess is counted. It returns
-	// credential.ErrBusy at once where there is none for who.
-	Admit(who string) (leave func(), err error)
+	// credential.ErrBusy at once where there is none for who. For the familiar,
+	// who signed in from this browser before, some places are kept.
+	Admit(who string, familiar bool) (leave func(), err error)
 	Verify(ctx context.Context, hash string, password eid.Secret) (updated string, err error)
 	Dummy(ctx context.Context, password eid.Secret) error
 }

@@ -116,6 +116,9 @@ func (s *Source) Begin(ctx context.Context, req federation.Request) (federation.
 	if acr := s.settings.RequestACR[req.Level]; acr != "" {
 		options = append(options, oauth2.SetAuthURLParam("acr_values", acr))
 	}
+	if req.Language != "" { // a wish: who does not know it goes on (OpenID Connect Core §3.1.2.1)
+		options = append(options, oauth2.SetAuthURLParam("ui_locales", req.Language))
+	}
 	if req.Fresh {
 		options = append(options, oauth2.SetAuthURLParam("prompt", "login"), oauth2.SetAuthURLParam("max_age", "0"))
 	}

@@ -44,6 +44,7 @@ func TestAuthorizationRequest(t *testing.T) {
 		"level 2, fresh, hint kept back": {
 			federation.Request{Level: eid.Level2, Fresh: true, Hint: eid.NewSecret("001203000001")},
 			url.Values{"acr_values": {loa2}, "prompt": {"login"}, "max_age": {"0"}}},
+		"language": {federation.Request{Language: "en"}, url.Values{"ui_locales": {"en"}}},
 		"no level": {federation.Request{}, url.Values{}},
 	}
 	for name, tt := range tests {

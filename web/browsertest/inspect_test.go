@@ -42,6 +42,8 @@ func TestFaultsAreFound(t *testing.T) {
 		{"sound", sheet("", good), nil},
 		{"no label", sheet("", `<form><input id="so"><button>Gửi</button></form>`), []string{"axe label:", "input#so has no label"}},
 		{"name other than the label", sheet("", `<form><button aria-label="Xóa">Gửi</button></form>`), []string{"accessible names", "button Xóa"}},
+		{"more to read", sheet(`summary { margin-top: 8px; padding: 12px 0; border: 2px solid }`, good+`<details><summary>Xem thêm</summary><p>Chữ</p></details>`), nil},
+		{"more to read under another name", sheet("", good+`<details><summary aria-label="Xóa">Xem thêm</summary><p>Chữ</p></details>`), []string{"DisclosureTriangle Xóa", "summary \"Xem thêm\" has no border"}},
 		{"low contrast", sheet("", good+`<p style="color:#aaa">Chữ mờ</p>`), []string{"axe color-contrast:", "has attribute style"}},
 		{"low contrast in the dark", sheet(`@media (prefers-color-scheme: dark) { p { color: #333; background: #000 } }`, good+`<p>Chữ mờ</p>`), []string{"360 px, dark: axe color-contrast:", "1280 px, dark: axe color-contrast:"}},
 		{"tiny targets", sheet(`button { min-height: 0; height: 16px; width: 16px; padding: 0; font-size: 12px } form { display: block }`,
