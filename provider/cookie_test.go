@@ -32,19 +32,19 @@ func TestForgedCookieIsNone(t *testing.T) {
 	login := hiddenField.FindStringSubmatch(page.body)
 	here, err := url.Parse(w.server.URL)
 	must(t, err)
-	real := ""
+	issued := ""
 	for _, c := range a.client.Jar.Cookies(here) {
 		if c.Name == "eidgate" {
-			real = c.Value
+			issued = c.Value
 		}
 	}
-	own, mark, ok := strings.Cut(real, "~")
+	own, mark, ok := strings.Cut(issued, "~")
 	if !ok || len(login) == 0 {
-		t.Fatalf("cookie %q, login field %q", real, login)
+		t.Fatalf("cookie %q, login field %q", issued, login)
 	}
 	for name, value := range map[string]string{
 		"no mark": own, "empty mark": own + "~", "cut mark": own + "~" + mark[:len(mark)-1], "another's mark": randomHandle() + "~" + mark,
-		"made up": randomHandle() + "~" + randomHandle()[:22], "twice": real + "~" + mark,
+		"made up": randomHandle() + "~" + randomHandle()[:22], "twice": issued + "~" + mark,
 	} {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.server.URL+"/login?login="+login[2], nil)
 		must(t, err)
