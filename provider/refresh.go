@@ -18,8 +18,8 @@ import (
 )
 
 // refreshToken is what a client presents: where the family is, which one it is,
-// and the secret that changes with each use. The family's name is random and in
-// no other token, so that nobody but the client can end a family by guessing.
+// and the secret that changes with each use. The family's name is random and no
+// other token shows it, so that nobody but the client can end a family by guessing.
 type refreshToken struct{ slot, family, secret string }
 
 // refreshState is the refreshing of a family.

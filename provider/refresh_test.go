@@ -460,3 +460,18 @@ func TestNoTokenIsInTheStore(t *testing.T) {
 		}
 	}
 }
+
+// What is registered when a code is redeemed decides whether a refresh token is
+// given, and a code that was given before has none to give.
+func TestRefreshRegisteredMeanwhile(t *testing.T) {
+	for name, before := range map[string]bool{"registered since": false, "no longer registered": true} {
+		w := newWorld(t)
+		w.registerWith(func(portal *eid.RelyingParty) { portal.Refresh = before })
+		code := w.codeFor(numberLevel1)
+		w.registerWith(func(portal *eid.RelyingParty) { portal.Refresh = !before })
+		got := w.redeem(code)
+		if got.status != http.StatusOK || got.RefreshToken != "" || !w.active(got.AccessToken) {
+			t.Errorf("%s: %d with refresh token %t, want tokens without one", name, got.status, got.RefreshToken != "")
+		}
+	}
+}
