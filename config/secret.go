@@ -93,8 +93,10 @@ func (c *Config) files(each func(at string, path *string)) {
 		each(member(at, "jwks_file"), &cl.JWKSFile)
 	}
 	for i := range c.Sources {
-		if o := c.Sources[i].OpenID; o != nil {
-			each(member(member(item("sources", i), "openid"), "client_secret_file"), &o.ClientSecretFile)
+		for _, b := range c.Sources[i].blocks() {
+			if b.given {
+				b.block.files(member(item("sources", i), b.kind), each)
+			}
 		}
 	}
 }
@@ -144,25 +146,26 @@ func (c *Config) readSecrets(where surroundings) {
 		}
 	}
 	where.fromVariable("state", &c.State)
-	switch r := &c.Redis; {
-	case r.PasswordFile == "":
-		where.fromVariable("redis.password", &r.Password)
-	case !r.Password.IsZero():
-		f.unreadable("redis.password", "given beside redis.password_file", "keep one of the two")
-	default:
-		r.Password = readSecret(f, "redis.password_file", r.PasswordFile)
-	}
+	where.secret("redis", "password", &c.Redis.Password, c.Redis.PasswordFile)
 	for i := range c.Sources {
-		at, o := member(item("sources", i), "openid"), c.Sources[i].OpenID
-		switch {
-		case o == nil:
-		case o.ClientSecretFile == "":
-			where.fromVariable(member(at, "client_secret"), &o.ClientSecret)
-		case !o.ClientSecret.IsZero():
-			f.unreadable(member(at, "client_secret"), "given beside client_secret_file", "keep one of the two")
-		default:
-			o.ClientSecret = readSecret(f, member(at, "client_secret_file"), o.ClientSecretFile)
+		for _, b := range c.Sources[i].blocks() {
+			if b.given {
+				b.block.readSecrets(member(item("sources", i), b.kind), where)
+			}
 		}
+	}
+}
+
+// secret fetches a secret that the block at a path gives in one of two ways: by
+// itself, or in the file that the key with _file behind it names.
+func (s surroundings) secret(at, key string, secret *eid.Secret, file string) {
+	switch path := member(at, key); {
+	case file == "":
+		s.fromVariable(path, secret)
+	case !secret.IsZero():
+		s.faults.unreadable(path, "given beside "+key+"_file", "keep one of the two")
+	default:
+		*secret = readSecret(s.faults, path+"_file", file)
 	}
 }
 

@@ -43,8 +43,10 @@ func Show(path string, environ []string) ([]byte, error) {
 		c.Redis.Password = eid.Secret{}
 	}
 	for i := range c.Sources {
-		if o := c.Sources[i].OpenID; o != nil && o.ClientSecretFile != "" {
-			o.ClientSecret = eid.Secret{}
+		for _, b := range c.Sources[i].blocks() {
+			if b.given {
+				b.block.forget()
+			}
 		}
 	}
 	var text bytes.Buffer

@@ -3,11 +3,11 @@ package config
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"net"
 	"net/url"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"eidgate/eid"
@@ -16,11 +16,14 @@ import (
 // Source is a way of proving who someone is, as the file declares it.
 type Source struct {
 	ID       string `koanf:"id"`       // names it in clients and in callback addresses; it never changes
-	Kind     string `koanf:"kind"`     // the built-in account system (one at most), or an OpenID Connect provider
+	Kind     string `koanf:"kind"`     // the protocol it speaks: account is the built-in account system, of which there is one at most
 	Name     string `koanf:"name"`     // its name as holders read it
 	NameEN   string `koanf:"name_en"`  // its name on pages in English; without it, name
 	Provider string `koanf:"provider"` // who states the identity; labels every assertion
-	Window   Window `koanf:"window"`   // when it may be used
+	// Whether it states the national identity of the Ministry of Public Security; the
+	// built-in account system always does. Every other source is a legacy provider.
+	National bool   `koanf:"national"`
+	Window   Window `koanf:"window"` // when it may be used
 	// The levels it is trusted to state; others are refused.
 	MayAssert []eid.Level `koanf:"may_assert"`
 	// What is above is lowered: one level, or several with the dates they begin at.
@@ -48,35 +51,39 @@ type Ceiling struct {
 	Level eid.Level `koanf:"level"` // the highest level that a grant may reach
 }
 
-// OpenID is an upstream OpenID Connect provider.
-type OpenID struct {
-	Issuer   string `koanf:"issuer"`    // the provider's issuer identifier
-	ClientID string `koanf:"client_id"` // what the provider calls this gateway
-	// The secret that the provider gave, or env:NAME for the value of a variable.
-	ClientSecret eid.Secret `koanf:"client_secret"`
-	// A file that holds the secret, instead of client_secret, or credential:NAME.
-	ClientSecretFile string   `koanf:"client_secret_file"`
-	Scopes           []string `koanf:"scopes"` // the scopes asked beside openid
-	// The provider's acr values and the level of each. Others name no level.
-	ACR map[string]eid.Level `koanf:"acr"`
-	// The acr value to ask for when a level is wanted.
-	RequestACR map[eid.Level]string `koanf:"request_acr"`
-	// What may stand in aud beside client_id (OpenID Connect Core §3.1.3.7).
-	TrustedAudiences []string `koanf:"trusted_audiences"`
-}
-
 // decision34 is when Decision 34/2021/QĐ-TTg came into force (Art. 15).
 func decision34() time.Time { return time.Date(2021, 11, 9, 0, 0, 0, 0, vietnam()) }
 
-// openidSettings is what package federation/openid reads.
-type openidSettings struct {
-	Issuer           string               `json:"issuer"`
-	ClientID         string               `json:"client_id"`
-	ClientSecret     string               `json:"client_secret"`
-	Scopes           []string             `json:"scopes,omitempty"`
-	ACR              map[string]eid.Level `json:"acr"`
-	RequestACR       map[eid.Level]string `json:"request_acr,omitempty"`
-	TrustedAudiences []string             `json:"trusted_audiences,omitempty"`
+// kindAccount is the built-in account system, which has no settings of its own.
+const kindAccount = "account"
+
+// block is what the file says of one protocol: the settings of a source.
+type block interface {
+	// check reports every fault of the block, which lies at a path of c.
+	check(f *faults, at string, c *Config)
+	// settings is what the package of the protocol reads, once as JSON.
+	settings() any
+	// files goes over every path of a file in the block.
+	files(at string, each func(at string, path *string))
+	// readSecrets fetches the secrets that the block only names.
+	readSecrets(at string, where surroundings)
+	// forget drops what readSecrets read from files.
+	forget()
+}
+
+// sourceBlock is the block of a kind, and whether the file has it.
+type sourceBlock struct {
+	kind  string
+	given bool
+	block block
+}
+
+// blocks lists what a source may say of its protocol. The key of each block is
+// the kind that it belongs to.
+func (s *Source) blocks() []sourceBlock {
+	return []sourceBlock{
+		{"openid", s.OpenID != nil, s.OpenID},
+	}
 }
 
 // FederationSources gives the sources as the federation knows them. The
@@ -91,6 +98,7 @@ func (c *Config) FederationSources() ([]eid.Source, error) {
 			Name:         s.Name,
 			NameEN:       s.NameEN,
 			Provider:     s.Provider,
+			National:     s.National || s.Kind == kindAccount,
 			Window:       s.window(),
 			MayAssert:    slices.Clone(s.MayAssert),
 			GrantsAtMost: make([]eid.Ceiling, len(s.GrantsAtMost)),
@@ -98,28 +106,18 @@ func (c *Config) FederationSources() ([]eid.Source, error) {
 		for j, ceiling := range s.GrantsAtMost {
 			sources[i].GrantsAtMost[j] = eid.Ceiling(ceiling)
 		}
-		if s.OpenID == nil {
-			continue
+		for _, b := range s.blocks() {
+			if !b.given {
+				continue
+			}
+			settings, err := json.Marshal(b.block.settings())
+			if err != nil {
+				return nil, fmt.Errorf("settings of source %s: %w", s.ID, err)
+			}
+			sources[i].Settings = settings
 		}
-		settings, err := json.Marshal(s.OpenID.settings())
-		if err != nil {
-			return nil, fmt.Errorf("settings of source %s: %w", s.ID, err)
-		}
-		sources[i].Settings = settings
 	}
 	return sources, nil
-}
-
-func (o *OpenID) settings() openidSettings {
-	return openidSettings{
-		Issuer:           o.Issuer,
-		ClientID:         o.ClientID,
-		ClientSecret:     o.ClientSecret.Reveal(),
-		Scopes:           slices.DeleteFunc(slices.Clone(o.Scopes), func(s string) bool { return s == "openid" }),
-		ACR:              o.ACR,
-		RequestACR:       o.RequestACR,
-		TrustedAudiences: o.TrustedAudiences,
-	}
 }
 
 func (s *Source) window() eid.Window {
@@ -159,20 +157,20 @@ func (c *Config) checkSources(f *faults) {
 			f.add(member(member(at, "window"), "until"), "not after window.from", "a later date; the window is half-open")
 		}
 		s.checkLevels(f, at)
-		switch s.Kind {
-		case "account":
+		if s.Kind == kindAccount {
 			if accounts++; accounts > 1 {
 				f.add(member(at, "kind"), "a second built-in account system", "keep one")
 			}
-			if s.OpenID != nil {
-				f.add(member(at, "openid"), "not for kind account", "remove it")
+		}
+		for _, b := range s.blocks() {
+			switch {
+			case b.kind != s.Kind && b.given:
+				f.add(member(at, b.kind), "not for kind "+s.Kind, "remove it")
+			case b.kind == s.Kind && !b.given:
+				f.add(member(at, b.kind), "missing", "a block with "+strings.Join(required("sources[]."+b.kind), ", "))
+			case b.given:
+				b.block.check(f, member(at, b.kind), c)
 			}
-		case "openid":
-			if s.OpenID == nil {
-				f.add(member(at, "openid"), "missing", "issuer, client_id, its secret and acr")
-				continue
-			}
-			s.OpenID.check(f, member(at, "openid"), c.Outbound.Allow)
 		}
 	}
 }
@@ -200,42 +198,6 @@ func (s *Source) checkLevels(f *faults, at string) {
 		if j > 0 && !ceiling.From.After(s.GrantsAtMost[j-1].From) {
 			f.add(member(item(most, j), "from"), "not after the date before it", "dates in ascending order")
 		}
-	}
-}
-
-func (o *OpenID) check(f *faults, at string, allow []string) {
-	if o.Issuer == "" {
-		f.add(member(at, "issuer"), "missing", "the provider's issuer, exactly as its tokens name it")
-	} else {
-		checkAddress(f, member(at, "issuer"), o.Issuer, address{})
-		checkReachable(f, member(at, "issuer"), o.Issuer, allow)
-	}
-	if o.ClientID == "" {
-		f.add(member(at, "client_id"), "missing", "what the provider calls this gateway")
-	}
-	if o.ClientSecret.IsZero() && o.ClientSecretFile == "" {
-		f.add(member(at, "client_secret"), "missing", "client_secret or client_secret_file")
-	}
-	for j, scope := range o.Scopes {
-		if scope == "" || unfit(scope) {
-			f.add(item(member(at, "scopes"), j), "not a scope", "visible ASCII without spaces")
-		}
-	}
-	if len(o.ACR) == 0 {
-		f.add(member(at, "acr"), "missing", "the provider's acr values and the level of each")
-	}
-	for _, value := range slices.Sorted(maps.Keys(o.ACR)) {
-		if value == "" || !o.ACR[value].Valid() {
-			f.add(member(member(at, "acr"), value), "no value, or not a level", "a value and 1 or 2")
-		}
-	}
-	for j, audience := range o.TrustedAudiences {
-		if audience == "" {
-			f.add(item(member(at, "trusted_audiences"), j), "empty", "a client_id at this provider")
-		}
-	}
-	for _, level := range slices.Sorted(maps.Keys(o.RequestACR)) {
-		checkValue(f, member(member(at, "request_acr"), level.String()), o.RequestACR[level])
 	}
 }
 

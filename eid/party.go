@@ -113,10 +113,13 @@ type Ceiling struct {
 // protocol's own settings in Settings.
 type Source struct {
 	ID       string `json:"id"`
-	Kind     string `json:"kind"`              // the protocol: account, openid, …
+	Kind     string `json:"kind"`              // the protocol: account, openid, saml, …
 	Name     string `json:"name"`              // shown to holders
 	NameEN   string `json:"name_en,omitempty"` // in English; empty shows Name
 	Provider string `json:"provider"`          // labels every assertion (Decision 34/2021, transition)
+	// National marks the identity of the Ministry of Public Security (Decision
+	// 34/2021, Art. 9); every other source is a legacy provider.
+	National bool   `json:"national,omitempty"`
 	Window   Window `json:"window"`
 	// MayAssert are the levels the source is trusted to state. An assertion
 	// outside them is refused.

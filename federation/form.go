@@ -3,6 +3,7 @@ package federation
 // Pages that a source may ask for.
 const (
 	PagePassword = "password" // personal number and password
+	PageLogin    = "login"    // a login name of the source's own, and its password
 	PageCode     = "code"     // a one-time code
 )
 
@@ -10,6 +11,7 @@ const (
 const (
 	FieldPersonalNumber = "personal_number"
 	FieldPassword       = "password"
+	FieldLoginName      = "login_name"
 	FieldCode           = "code"
 )
 
@@ -17,6 +19,7 @@ const (
 // for each.
 const (
 	ProblemNumberInvalid    = "personal_number_invalid"
+	ProblemLoginMissing     = "login_name_missing"
 	ProblemPasswordMissing  = "password_missing"
 	ProblemWrongCredentials = "wrong_credentials" // never which of the two
 	ProblemBusy             = "busy"              // see BusyError
@@ -26,7 +29,7 @@ const (
 
 // Form is a page of fields that the gateway shows for a source.
 type Form struct {
-	Page string // PagePassword or PageCode
+	Page string // PagePassword, PageLogin or PageCode
 	// Problem is one of the problems, empty at the first try.
 	Problem string
 	// Fields are values to show again. Secrets are never among them.

@@ -1,6 +1,10 @@
 package federation
 
-import "context"
+import (
+	"context"
+	"net/url"
+	"time"
+)
 
 // LogoutSource is a Source whose own session can be ended as well.
 type LogoutSource interface {
@@ -17,4 +21,56 @@ type LogoutRequest struct {
 	Return string
 	// State is opaque and random; it comes back as the parameter state.
 	State string
+	// Memory is Assertion.Logout of the sign-in that ends.
+	Memory []byte
+	// Address is the absolute address where answers and notices of this source
+	// arrive: see Listener.
+	Address string
+	Now     time.Time
+}
+
+// Listener is a Source that says when a session there ended: by a call of its own
+// (OpenID Connect Back-Channel Logout, CAS single logout), or by way of the
+// holder's browser (SAML Profiles §4.4).
+type Listener interface {
+	// Hear reads what arrived. It returns ErrUntrusted for what is not a notice of
+	// this source to this gateway.
+	Hear(ctx context.Context, in Incoming) (Notice, error)
+}
+
+// Incoming is a request at the source's own address of the gateway.
+type Incoming struct {
+	// Address is that address, absolute, without a query.
+	Address string
+	// RawQuery is the query as sent, for bindings that sign its bytes.
+	RawQuery string
+	// Form are the fields of a post, nil for a GET.
+	Form url.Values
+	Now  time.Time
+}
+
+// Notice is what a source says of ended sessions, and what it wants for answer.
+type Notice struct {
+	// Sessions are those that ended, as Assertion.Session named them.
+	Sessions []string
+	// Subject, where Sessions is empty, is a person all of whose sessions ended.
+	Subject string
+	// Once names this notice where it counts once (jti, ID of a request), until
+	// Until; empty where the same notice may come again.
+	Once  string
+	Until time.Time
+	// Answer takes the browser back to the source, once the sessions are over; nil
+	// where the source itself called.
+	Answer *Step
+	// Return, in the answer to a logout that the gateway asked for, is the
+	// LogoutRequest.State to go on with. Nothing else is set then.
+	Return string
+}
+
+// Publisher is a Source that needs a document of the gateway's own, such as SAML
+// metadata (SAML Metadata §2).
+type Publisher interface {
+	// Publish makes the document. callback takes sign-ins back, address takes
+	// notices, entity is where the document itself lies.
+	Publish(entity, callback, address string) (contentType string, body []byte, err error)
 }

@@ -5,6 +5,7 @@ package federation
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/netip"
 	"net/url"
 	"time"
@@ -47,6 +48,10 @@ func (e *BusyError) Unwrap() error { return ErrBusy }
 const (
 	KindAccount = "account" // the built-in account system
 	KindOpenID  = "openid"  // a standard OpenID provider
+	KindVNeID   = "vneid"   // the national platform's own dialects of OAuth 2.0
+	KindSAML    = "saml"    // a SAML 2.0 identity provider
+	KindCAS     = "cas"     // a CAS 3 server
+	KindLDAP    = "ldap"    // a directory, bound to as the person who signs in
 )
 
 // Source speaks one protocol to one provider. Implementations are safe for
@@ -91,14 +96,23 @@ type Request struct {
 	Now time.Time
 }
 
-// Reply is what came back from the browser.
+// Reply is what came back from the browser: the parameters of a redirect, or the
+// fields of a form that the source or the holder posted.
 type Reply struct {
 	Values url.Values
 }
 
-// Step is what happens next: exactly one of Redirect, Form and Assertion is set.
+// Post is a form that the browser sends on to a source (SAML Bindings §3.5).
+type Post struct {
+	Address string
+	Fields  map[string]string
+}
+
+// Step is what happens next: exactly one of Redirect, Post, Form and Assertion is
+// set.
 type Step struct {
 	Redirect  string
+	Post      *Post
 	Form      *Form
 	Assertion *Assertion
 	Memory    []byte
@@ -119,7 +133,36 @@ type Assertion struct {
 	Methods []string
 	// At is when the person authenticated.
 	At time.Time
+	// Person is what the source says of the person, as far as it says anything.
+	Person Person
+	// Session is what the source calls the session that the person has there, such
+	// as a sid, a SessionIndex or a service ticket: a Notice of its end names it.
+	// Empty where there is none.
+	Session string
+	// Logout is what LogoutSource.Logout wants again of this sign-in. It is kept
+	// sealed, beside the proof.
+	Logout []byte
 }
+
+// Person is what a source says of a person, for comparison with a civil registry
+// and with the account that a link leads to. Nothing of it goes to a portal.
+type Person struct {
+	// Number is the personal number as the source wrote it, spaces and dots apart.
+	Number string
+	// Name is the full name, family name first.
+	Name string
+	// BirthDate is dd/MM/yyyy, yyyy-MM-dd, or a year alone, as the source wrote it.
+	BirthDate string
+}
+
+// String tells nothing of the person.
+func (Person) String() string { return "[person]" }
+
+// GoString tells nothing of the person.
+func (Person) GoString() string { return "[person]" }
+
+// LogValue tells nothing of the person.
+func (Person) LogValue() slog.Value { return slog.StringValue("[person]") }
 
 // Proof is an assertion that was believed: what a session keeps of it.
 type Proof struct {

@@ -9,8 +9,6 @@ import (
 
 	"eidgate/config"
 	"eidgate/eid"
-	"eidgate/federation"
-	"eidgate/federation/openid"
 )
 
 // newCheck makes `eidgate check`: every fault of a configuration, named by its
@@ -46,24 +44,6 @@ func newCheck() *cobra.Command {
 		return nil
 	}
 	return c
-}
-
-// federationSources are the sources of a configuration, whose settings the code
-// that speaks to them can read.
-func federationSources(cfg *config.Config) ([]eid.Source, error) {
-	sources, err := cfg.FederationSources()
-	if err != nil {
-		return nil, fmt.Errorf("reading sources: %w", err)
-	}
-	for _, src := range sources {
-		if src.Kind != federation.KindOpenID {
-			continue
-		}
-		if _, err := openid.ParseSettings(src.Settings); err != nil {
-			return nil, fmt.Errorf("source %s: %w", src.ID, err)
-		}
-	}
-	return sources, nil
 }
 
 func levels(list []eid.Level) []string {

@@ -20,7 +20,6 @@ import (
 	"eidgate/eid/credential"
 	"eidgate/federation"
 	"eidgate/federation/account"
-	"eidgate/federation/openid"
 	"eidgate/keys"
 	"eidgate/provider"
 	"eidgate/store"
@@ -248,24 +247,6 @@ func providerConfig(cfg *config.Config) provider.Config {
 // ServeHTTP answers a request under the configuration of its beginning.
 func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g.front.Load().handler.ServeHTTP(w, r)
-}
-
-// buildSource makes the code that speaks to a registered source.
-func (g *gateway) buildSource(src eid.Source, limits config.Limits) (federation.Source, error) {
-	switch src.Kind {
-	case federation.KindAccount:
-		return account.New(account.Config{
-			Guesses: int64(limits.Guesses), Window: limits.GuessWindow, SecretFailures: int64(limits.PasswordFailures),
-			AddressFailures: int64(limits.AddressFailures), NetworkFailures: int64(limits.NetworkFailures),
-		}, g.account)
-	case federation.KindOpenID:
-		settings, err := openid.ParseSettings(src.Settings)
-		if err != nil {
-			return nil, fmt.Errorf("reading settings: %w", err)
-		}
-		return openid.New(settings, openid.Deps{HTTP: g.calls, Now: g.now})
-	}
-	return nil, fmt.Errorf("kind %q is not known", src.Kind)
 }
 
 var errDraining = errors.New("stopping")
