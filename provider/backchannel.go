@@ -95,7 +95,7 @@ func (p *Provider) Run(ctx context.Context) error {
 	defer ticker.Stop()
 	defer p.courier.inHand.Wait()
 	for {
-		if err := p.dispatchEvents(ctx); err != nil && ctx.Err() == nil {
+		if err := errors.Join(p.dispatchEvents(ctx), p.dispatchSwitches(ctx)); err != nil && ctx.Err() == nil {
 			p.deps.Log.Error("telling of events", "err", err)
 		}
 		for {

@@ -28,7 +28,7 @@ func scene() *view {
 		},
 	}
 	v.login.ID, v.login.StartedAt = "this", noon
-	v.login.Request.rp = eid.RelyingParty{ID: "portal", Sources: []string{"national", "legacy"}}
+	v.login.Request.rp = eid.RelyingParty{ID: "portal", Category: eid.OtherCategory, Sources: []string{"national", "legacy"}}
 	v.need(eid.LevelPolicy{Minimum: eid.Level1})
 	return v
 }
