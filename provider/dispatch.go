@@ -102,15 +102,26 @@ func (p *Provider) endBarred(ctx context.Context, f *flow, why, ref string) (dec
 }
 
 // toLogin sends the browser to the page of its login.
-func (p *Provider) toLogin(c *gin.Context, f *flow) {
+func (p *Provider) toLogin(c *gin.Context, f *flow) { p.toSearch(c, f, "") }
+
+// toSearch does so, and to what was searched for there.
+func (p *Provider) toSearch(c *gin.Context, f *flow, query string) {
+	at := url.Values{"login": {f.login.ID}}
+	if query != "" && len(query) <= maxSearch {
+		at.Set(web.FieldQuery, query)
+	}
 	c.Header("Cache-Control", "no-store")
-	c.Redirect(http.StatusSeeOther, pathLogin+"?"+url.Values{"login": {f.login.ID}}.Encode())
+	c.Redirect(http.StatusSeeOther, pathLogin+"?"+at.Encode())
 }
 
 // showLogin shows the page of the stage that the login is in.
 func (p *Provider) showLogin(c *gin.Context) {
 	f, ok := p.flowOf(c, c.Query("login"))
 	if !ok {
+		return
+	}
+	if id := c.Query(web.FieldWhy); id != "" {
+		p.showWhy(c, f, id)
 		return
 	}
 	p.advance(c, f)
@@ -252,6 +263,10 @@ func (p *Provider) act(c *gin.Context, f *flow, form url.Values) {
 	switch {
 	case action == web.ActionCancel:
 		p.cancel(c, f, d)
+		return
+	case action == web.ActionForgetSource:
+		p.forgetLast(c)
+		p.toLogin(c, f)
 		return
 	case action == web.ActionNotMe:
 		p.forget(c, f)

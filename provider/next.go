@@ -190,8 +190,8 @@ func (v *view) choices(level eid.Level) []federation.Choice {
 		return choices
 	}
 	for i, c := range choices {
-		if c.Usable && v.reachThrough(&c.Source) < level {
-			choices[i].Usable, choices[i].Why = false, federation.ReasonLevelTooLow
+		if reach := v.reachThrough(&c.Source); c.Usable && reach < level {
+			choices[i].Usable, choices[i].Why, choices[i].Reach = false, federation.ReasonLevelTooLow, reach
 		}
 	}
 	return choices

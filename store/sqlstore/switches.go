@@ -92,6 +92,15 @@ func (db *DB) SubjectsThrough(ctx context.Context, event eid.SwitchEvent, since 
 	return list, nil
 }
 
+// PeopleThrough counts the subjects given through a source at since or later.
+func (db *DB) PeopleThrough(ctx context.Context, source string, since time.Time) (int, error) {
+	n, err := db.reader.CountThrough(ctx, source, stamp(since))
+	if err != nil {
+		return 0, fmt.Errorf("counting subjects through %s: %w", source, away(err))
+	}
+	return int(n), nil
+}
+
 // DispatchSwitch puts notices into the outbox, as AddLogouts does, and moves the
 // event on to the subject next, or ends it where next is empty. An event that
 // somebody else moved meanwhile adds nothing.
