@@ -36,9 +36,10 @@ func masterKeyPath(data string) string       { return filepath.Join(data, "maste
 
 // durable is what outlives everything: the database and the keys in it.
 type durable struct {
-	db     *sqlstore.DB
-	ring   *keys.Ring
-	sealer *keys.Sealer
+	db         *sqlstore.DB
+	ring       *keys.Ring
+	sealer     *keys.Sealer
+	vocabulary eid.Vocabulary
 }
 
 // makeDurable makes the data directory if it is not there and brings the database
@@ -80,7 +81,7 @@ func openDurable(ctx context.Context, cfg *config.Config, log *slog.Logger, now 
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("loading the signing keys: %w", err), db.Close())
 	}
-	return &durable{db: db, ring: ring, sealer: sealer}, nil
+	return &durable{db: db, ring: ring, sealer: sealer, vocabulary: cfg.Vocabulary()}, nil
 }
 
 func keysConfig(cfg *config.Config) keys.Config {

@@ -39,6 +39,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.auditStmt, err = db.PrepareContext(ctx, audit); err != nil {
 		return nil, fmt.Errorf("error preparing query Audit: %w", err)
 	}
+	if q.auditFromStmt, err = db.PrepareContext(ctx, auditFrom); err != nil {
+		return nil, fmt.Errorf("error preparing query AuditFrom: %w", err)
+	}
 	if q.consentStmt, err = db.PrepareContext(ctx, consent); err != nil {
 		return nil, fmt.Errorf("error preparing query Consent: %w", err)
 	}
@@ -256,6 +259,11 @@ func (q *Queries) Close() error {
 	if q.auditStmt != nil {
 		if cerr := q.auditStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing auditStmt: %w", cerr)
+		}
+	}
+	if q.auditFromStmt != nil {
+		if cerr := q.auditFromStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing auditFromStmt: %w", cerr)
 		}
 	}
 	if q.consentStmt != nil {
@@ -617,6 +625,7 @@ type Queries struct {
 	accountStatusStmt       *sql.Stmt
 	addCountStmt            *sql.Stmt
 	auditStmt               *sql.Stmt
+	auditFromStmt           *sql.Stmt
 	consentStmt             *sql.Stmt
 	consentsOfStmt          *sql.Stmt
 	countAllLogoutsStmt     *sql.Stmt
@@ -691,6 +700,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		accountStatusStmt:       q.accountStatusStmt,
 		addCountStmt:            q.addCountStmt,
 		auditStmt:               q.auditStmt,
+		auditFromStmt:           q.auditFromStmt,
 		consentStmt:             q.consentStmt,
 		consentsOfStmt:          q.consentsOfStmt,
 		countAllLogoutsStmt:     q.countAllLogoutsStmt,
