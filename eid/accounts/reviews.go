@@ -11,7 +11,7 @@ import (
 	"eidgate/eid/civil"
 )
 
-// ErrDecided: the review has been decided, and a decision stands.
+// ErrDecided reports that the review has been decided: a decision stands.
 var ErrDecided = errors.New("review has been decided")
 
 // ReviewStore keeps reviews. Each change is one transaction with its audit entry.

@@ -83,7 +83,7 @@ func TestExchange(t *testing.T) {
 // The certificate is the gateway's word towards the exchange: without it nothing
 // is answered, and a server that nobody vouches for is not asked.
 func TestExchangeSpeaksMutualTLS(t *testing.T) {
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprint(w, envelope(`{"CongDan":`+anWhole+`}`))
 	}))
 	server.TLS = &tls.Config{ClientAuth: tls.RequireAnyClientCert}
