@@ -30,7 +30,11 @@ type Source struct {
 	MayAssert []eid.Level `koanf:"may_assert"`
 	// What is above is lowered: one level, or several with the dates they begin at.
 	GrantsAtMost Ceilings `koanf:"grants_at_most"`
-	OpenID       *OpenID  `koanf:"openid"` // the provider, for kind openid
+	// What agrees with it on who somebody is: registry, the population registry at
+	// each sign-in, for a legacy provider that does not say otherwise; or link, the
+	// proof that was given when the account was linked.
+	Reconcile string  `koanf:"reconcile"`
+	OpenID    *OpenID `koanf:"openid"` // the provider, for kind openid
 }
 
 // Window is when a source may be used: From ≤ t < Until. A day begins at
@@ -104,6 +108,7 @@ func (c *Config) FederationSources() ([]eid.Source, error) {
 			Window:       s.window(),
 			Maintenance:  s.maintenance(),
 			MayAssert:    slices.Clone(s.MayAssert),
+			Reconcile:    s.reconciled(),
 			GrantsAtMost: make([]eid.Ceiling, len(s.GrantsAtMost)),
 		}
 		for j, ceiling := range s.GrantsAtMost {
@@ -153,6 +158,7 @@ func (c *Config) checkSources(f *faults) {
 		}
 		checkID(f, member(at, "id"), s.ID, sourceID, seen)
 		checkChoice(f, member(at, "kind"), s.Kind, true)
+		checkChoice(f, member(at, "reconcile"), s.Reconcile, false)
 		checkLabel(f, member(at, "name"), s.Name)
 		checkLine(f, member(at, "name_en"), s.NameEN, maxLabel)
 		checkLabel(f, member(at, "provider"), s.Provider)

@@ -34,6 +34,8 @@ const (
 	ActionSourceDistrust  = "source.distrusted"
 	ActionSourceOff       = "source.switched_off"
 	ActionSourceOn        = "source.switched_on"
+	ActionReviewOpened    = "review.opened"
+	ActionReviewDecided   = "review.decided"
 	ActionRegistration    = "registration.applied"
 	ActionTokensRevoked   = "tokens.revoked"
 )

@@ -74,6 +74,8 @@ const (
 	reasonSourceEnded  reason = "source_ended"
 	reasonSourceOff    reason = "source_off"
 	reasonUntrusted    reason = "source_untrusted"
+	reasonMismatch     reason = "details_mismatch"
+	reasonReview       reason = "under_review"
 	reasonTryLater     reason = "try_later"
 )
 
@@ -91,7 +93,12 @@ func (r reason) code() string {
 // ofSource reports whether the refusal is about one source, so that another may
 // be tried.
 func (r reason) ofSource() bool {
-	return r == reasonNotLinked || r == reasonSourceEnded || r == reasonSourceOff || r == reasonUntrusted
+	switch r {
+	case reasonNotLinked, reasonSourceEnded, reasonSourceOff, reasonUntrusted, reasonMismatch, reasonReview:
+		return true
+	default:
+		return false
+	}
 }
 
 // mayChangePerson reports whether somebody else than the session's holder may

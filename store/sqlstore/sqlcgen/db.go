@@ -39,6 +39,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.auditStmt, err = db.PrepareContext(ctx, audit); err != nil {
 		return nil, fmt.Errorf("error preparing query Audit: %w", err)
 	}
+	if q.auditFromStmt, err = db.PrepareContext(ctx, auditFrom); err != nil {
+		return nil, fmt.Errorf("error preparing query AuditFrom: %w", err)
+	}
 	if q.consentStmt, err = db.PrepareContext(ctx, consent); err != nil {
 		return nil, fmt.Errorf("error preparing query Consent: %w", err)
 	}
@@ -57,8 +60,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.countThroughStmt, err = db.PrepareContext(ctx, countThrough); err != nil {
 		return nil, fmt.Errorf("error preparing query CountThrough: %w", err)
 	}
+	if q.countWaitingReviewsStmt, err = db.PrepareContext(ctx, countWaitingReviews); err != nil {
+		return nil, fmt.Errorf("error preparing query CountWaitingReviews: %w", err)
+	}
 	if q.credentialStmt, err = db.PrepareContext(ctx, credential); err != nil {
 		return nil, fmt.Errorf("error preparing query Credential: %w", err)
+	}
+	if q.decideReviewStmt, err = db.PrepareContext(ctx, decideReview); err != nil {
+		return nil, fmt.Errorf("error preparing query DecideReview: %w", err)
 	}
 	if q.deferLogoutStmt, err = db.PrepareContext(ctx, deferLogout); err != nil {
 		return nil, fmt.Errorf("error preparing query DeferLogout: %w", err)
@@ -116,6 +125,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.insertLogoutQueueStmt, err = db.PrepareContext(ctx, insertLogoutQueue); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertLogoutQueue: %w", err)
+	}
+	if q.insertReviewStmt, err = db.PrepareContext(ctx, insertReview); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertReview: %w", err)
 	}
 	if q.insertSecretStmt, err = db.PrepareContext(ctx, insertSecret); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertSecret: %w", err)
@@ -207,6 +219,15 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.removeSourceStmt, err = db.PrepareContext(ctx, removeSource); err != nil {
 		return nil, fmt.Errorf("error preparing query RemoveSource: %w", err)
 	}
+	if q.reviewStmt, err = db.PrepareContext(ctx, review); err != nil {
+		return nil, fmt.Errorf("error preparing query Review: %w", err)
+	}
+	if q.reviewByCanonicalStmt, err = db.PrepareContext(ctx, reviewByCanonical); err != nil {
+		return nil, fmt.Errorf("error preparing query ReviewByCanonical: %w", err)
+	}
+	if q.reviewsStmt, err = db.PrepareContext(ctx, reviews); err != nil {
+		return nil, fmt.Errorf("error preparing query Reviews: %w", err)
+	}
 	if q.secretStmt, err = db.PrepareContext(ctx, secret); err != nil {
 		return nil, fmt.Errorf("error preparing query Secret: %w", err)
 	}
@@ -237,6 +258,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.touchAccountStmt, err = db.PrepareContext(ctx, touchAccount); err != nil {
 		return nil, fmt.Errorf("error preparing query TouchAccount: %w", err)
 	}
+	if q.waitingReviewsStmt, err = db.PrepareContext(ctx, waitingReviews); err != nil {
+		return nil, fmt.Errorf("error preparing query WaitingReviews: %w", err)
+	}
 	return &q, nil
 }
 
@@ -265,6 +289,11 @@ func (q *Queries) Close() error {
 	if q.auditStmt != nil {
 		if cerr := q.auditStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing auditStmt: %w", cerr)
+		}
+	}
+	if q.auditFromStmt != nil {
+		if cerr := q.auditFromStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing auditFromStmt: %w", cerr)
 		}
 	}
 	if q.consentStmt != nil {
@@ -297,9 +326,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing countThroughStmt: %w", cerr)
 		}
 	}
+	if q.countWaitingReviewsStmt != nil {
+		if cerr := q.countWaitingReviewsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countWaitingReviewsStmt: %w", cerr)
+		}
+	}
 	if q.credentialStmt != nil {
 		if cerr := q.credentialStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing credentialStmt: %w", cerr)
+		}
+	}
+	if q.decideReviewStmt != nil {
+		if cerr := q.decideReviewStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing decideReviewStmt: %w", cerr)
 		}
 	}
 	if q.deferLogoutStmt != nil {
@@ -395,6 +434,11 @@ func (q *Queries) Close() error {
 	if q.insertLogoutQueueStmt != nil {
 		if cerr := q.insertLogoutQueueStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertLogoutQueueStmt: %w", cerr)
+		}
+	}
+	if q.insertReviewStmt != nil {
+		if cerr := q.insertReviewStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertReviewStmt: %w", cerr)
 		}
 	}
 	if q.insertSecretStmt != nil {
@@ -547,6 +591,21 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing removeSourceStmt: %w", cerr)
 		}
 	}
+	if q.reviewStmt != nil {
+		if cerr := q.reviewStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing reviewStmt: %w", cerr)
+		}
+	}
+	if q.reviewByCanonicalStmt != nil {
+		if cerr := q.reviewByCanonicalStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing reviewByCanonicalStmt: %w", cerr)
+		}
+	}
+	if q.reviewsStmt != nil {
+		if cerr := q.reviewsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing reviewsStmt: %w", cerr)
+		}
+	}
 	if q.secretStmt != nil {
 		if cerr := q.secretStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing secretStmt: %w", cerr)
@@ -597,6 +656,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing touchAccountStmt: %w", cerr)
 		}
 	}
+	if q.waitingReviewsStmt != nil {
+		if cerr := q.waitingReviewsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing waitingReviewsStmt: %w", cerr)
+		}
+	}
 	return err
 }
 
@@ -641,13 +705,16 @@ type Queries struct {
 	accountStatusStmt       *sql.Stmt
 	addCountStmt            *sql.Stmt
 	auditStmt               *sql.Stmt
+	auditFromStmt           *sql.Stmt
 	consentStmt             *sql.Stmt
 	consentsOfStmt          *sql.Stmt
 	countAllLogoutsStmt     *sql.Stmt
 	countLogoutsStmt        *sql.Stmt
 	countOfStmt             *sql.Stmt
 	countThroughStmt        *sql.Stmt
+	countWaitingReviewsStmt *sql.Stmt
 	credentialStmt          *sql.Stmt
+	decideReviewStmt        *sql.Stmt
 	deferLogoutStmt         *sql.Stmt
 	deleteConsentStmt       *sql.Stmt
 	deleteEventStmt         *sql.Stmt
@@ -667,6 +734,7 @@ type Queries struct {
 	insertLockStmt          *sql.Stmt
 	insertLogoutStmt        *sql.Stmt
 	insertLogoutQueueStmt   *sql.Stmt
+	insertReviewStmt        *sql.Stmt
 	insertSecretStmt        *sql.Stmt
 	insertSectorStmt        *sql.Stmt
 	insertSubjectStmt       *sql.Stmt
@@ -697,6 +765,9 @@ type Queries struct {
 	relyingPartiesStmt      *sql.Stmt
 	removeRelyingPartyStmt  *sql.Stmt
 	removeSourceStmt        *sql.Stmt
+	reviewStmt              *sql.Stmt
+	reviewByCanonicalStmt   *sql.Stmt
+	reviewsStmt             *sql.Stmt
 	secretStmt              *sql.Stmt
 	sectorStmt              *sql.Stmt
 	signingKeysStmt         *sql.Stmt
@@ -707,6 +778,7 @@ type Queries struct {
 	switchesStmt            *sql.Stmt
 	takeTurnStmt            *sql.Stmt
 	touchAccountStmt        *sql.Stmt
+	waitingReviewsStmt      *sql.Stmt
 }
 
 func (q *Queries) WithTx(tx *sql.Tx) *Queries {
@@ -718,13 +790,16 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		accountStatusStmt:       q.accountStatusStmt,
 		addCountStmt:            q.addCountStmt,
 		auditStmt:               q.auditStmt,
+		auditFromStmt:           q.auditFromStmt,
 		consentStmt:             q.consentStmt,
 		consentsOfStmt:          q.consentsOfStmt,
 		countAllLogoutsStmt:     q.countAllLogoutsStmt,
 		countLogoutsStmt:        q.countLogoutsStmt,
 		countOfStmt:             q.countOfStmt,
 		countThroughStmt:        q.countThroughStmt,
+		countWaitingReviewsStmt: q.countWaitingReviewsStmt,
 		credentialStmt:          q.credentialStmt,
+		decideReviewStmt:        q.decideReviewStmt,
 		deferLogoutStmt:         q.deferLogoutStmt,
 		deleteConsentStmt:       q.deleteConsentStmt,
 		deleteEventStmt:         q.deleteEventStmt,
@@ -744,6 +819,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		insertLockStmt:          q.insertLockStmt,
 		insertLogoutStmt:        q.insertLogoutStmt,
 		insertLogoutQueueStmt:   q.insertLogoutQueueStmt,
+		insertReviewStmt:        q.insertReviewStmt,
 		insertSecretStmt:        q.insertSecretStmt,
 		insertSectorStmt:        q.insertSectorStmt,
 		insertSubjectStmt:       q.insertSubjectStmt,
@@ -774,6 +850,9 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		relyingPartiesStmt:      q.relyingPartiesStmt,
 		removeRelyingPartyStmt:  q.removeRelyingPartyStmt,
 		removeSourceStmt:        q.removeSourceStmt,
+		reviewStmt:              q.reviewStmt,
+		reviewByCanonicalStmt:   q.reviewByCanonicalStmt,
+		reviewsStmt:             q.reviewsStmt,
 		secretStmt:              q.secretStmt,
 		sectorStmt:              q.sectorStmt,
 		signingKeysStmt:         q.signingKeysStmt,
@@ -784,5 +863,6 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		switchesStmt:            q.switchesStmt,
 		takeTurnStmt:            q.takeTurnStmt,
 		touchAccountStmt:        q.touchAccountStmt,
+		waitingReviewsStmt:      q.waitingReviewsStmt,
 	}
 }
