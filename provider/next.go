@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"eidgate/eid"
-	"eidgate/eid/credential"
 	"eidgate/federation"
 )
 
@@ -264,29 +263,9 @@ func (v *view) attainable() eid.Level {
 	return best
 }
 
-// reachThrough is what this account could reach at one source. That it does not
-// answer for the moment is no reason to say that there is no way.
+// reachThrough is what this account could reach at one source.
 func (v *view) reachThrough(src *eid.Source) eid.Level {
-	reach := min(v.consider(src).Reach, v.account.Level)
-	if src.Kind == federation.KindAccount {
-		return min(reach, carried(v.account.Factors))
-	}
-	best := eid.LevelNone
-	for _, link := range v.links {
-		if link.Source == src.ID && link.Alive(v.now) {
-			best = max(best, min(reach, link.Cap))
-		}
-	}
-	return best
-}
-
-// carried is what all enrolled factors together can carry.
-func carried(factors []eid.Factor) eid.Level {
-	methods := make([]string, len(factors))
-	for i, f := range factors {
-		methods[i] = string(f)
-	}
-	return credential.Carries(methods)
+	return federation.ReachThrough(src, &v.login.Request.rp, v.account, v.links, v.now)
 }
 
 // whyTooLow says what stands between this account and the floor.

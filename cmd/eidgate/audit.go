@@ -37,12 +37,17 @@ func parseSince(text string) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
+	return parseMoment("--since", text)
+}
+
+// parseMoment reads the value of a flag: a day in Việt Nam, or a time.
+func parseMoment(flag, text string) (time.Time, error) {
 	if day, err := time.ParseInLocation(time.DateOnly, text, vietnam); err == nil {
 		return day, nil
 	}
 	t, err := time.Parse(time.RFC3339, text)
 	if err != nil {
-		return time.Time{}, usageError{fmt.Errorf("--since %s: want a day such as 2026-01-31, or a time such as 2026-01-31T08:00:00+07:00", text)}
+		return time.Time{}, usageError{fmt.Errorf("%s %s: want a day such as 2026-01-31, or a time such as 2026-01-31T08:00:00+07:00", flag, text)}
 	}
 	return t, nil
 }

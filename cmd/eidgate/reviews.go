@@ -129,7 +129,7 @@ type reviewView struct {
 	OpenedAt  time.Time     `json:"opened_at"`
 	Source    string        `json:"source"`
 	Account   eid.AccountID `json:"account"`
-	Decision  eid.Ruling  `json:"decision"`
+	Decision  eid.Ruling    `json:"decision"`
 	DecidedAt time.Time     `json:"decided_at,omitzero"`
 	DecidedBy string        `json:"decided_by,omitempty"`
 	Why       string        `json:"reason,omitempty"`

@@ -102,6 +102,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.grantedSinceStmt, err = db.PrepareContext(ctx, grantedSince); err != nil {
 		return nil, fmt.Errorf("error preparing query GrantedSince: %w", err)
 	}
+	if q.holdersAfterStmt, err = db.PrepareContext(ctx, holdersAfter); err != nil {
+		return nil, fmt.Errorf("error preparing query HoldersAfter: %w", err)
+	}
 	if q.insertAccountStmt, err = db.PrepareContext(ctx, insertAccount); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertAccount: %w", err)
 	}
@@ -155,6 +158,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.linkBySubjectStmt, err = db.PrepareContext(ctx, linkBySubject); err != nil {
 		return nil, fmt.Errorf("error preparing query LinkBySubject: %w", err)
+	}
+	if q.linksBetweenStmt, err = db.PrepareContext(ctx, linksBetween); err != nil {
+		return nil, fmt.Errorf("error preparing query LinksBetween: %w", err)
 	}
 	if q.linksOfStmt, err = db.PrepareContext(ctx, linksOf); err != nil {
 		return nil, fmt.Errorf("error preparing query LinksOf: %w", err)
@@ -396,6 +402,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing grantedSinceStmt: %w", cerr)
 		}
 	}
+	if q.holdersAfterStmt != nil {
+		if cerr := q.holdersAfterStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing holdersAfterStmt: %w", cerr)
+		}
+	}
 	if q.insertAccountStmt != nil {
 		if cerr := q.insertAccountStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertAccountStmt: %w", cerr)
@@ -484,6 +495,11 @@ func (q *Queries) Close() error {
 	if q.linkBySubjectStmt != nil {
 		if cerr := q.linkBySubjectStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing linkBySubjectStmt: %w", cerr)
+		}
+	}
+	if q.linksBetweenStmt != nil {
+		if cerr := q.linksBetweenStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing linksBetweenStmt: %w", cerr)
 		}
 	}
 	if q.linksOfStmt != nil {
@@ -726,6 +742,7 @@ type Queries struct {
 	eventsStmt              *sql.Stmt
 	grantFactsStmt          *sql.Stmt
 	grantedSinceStmt        *sql.Stmt
+	holdersAfterStmt        *sql.Stmt
 	insertAccountStmt       *sql.Stmt
 	insertAuditStmt         *sql.Stmt
 	insertEventStmt         *sql.Stmt
@@ -744,6 +761,7 @@ type Queries struct {
 	liftLockStmt            *sql.Stmt
 	linkStmt                *sql.Stmt
 	linkBySubjectStmt       *sql.Stmt
+	linksBetweenStmt        *sql.Stmt
 	linksOfStmt             *sql.Stmt
 	lockInForceStmt         *sql.Stmt
 	locksInForceStmt        *sql.Stmt
@@ -811,6 +829,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		eventsStmt:              q.eventsStmt,
 		grantFactsStmt:          q.grantFactsStmt,
 		grantedSinceStmt:        q.grantedSinceStmt,
+		holdersAfterStmt:        q.holdersAfterStmt,
 		insertAccountStmt:       q.insertAccountStmt,
 		insertAuditStmt:         q.insertAuditStmt,
 		insertEventStmt:         q.insertEventStmt,
@@ -829,6 +848,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		liftLockStmt:            q.liftLockStmt,
 		linkStmt:                q.linkStmt,
 		linkBySubjectStmt:       q.linkBySubjectStmt,
+		linksBetweenStmt:        q.linksBetweenStmt,
 		linksOfStmt:             q.linksOfStmt,
 		lockInForceStmt:         q.lockInForceStmt,
 		locksInForceStmt:        q.locksInForceStmt,
