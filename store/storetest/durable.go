@@ -39,6 +39,9 @@ func Durable(t *testing.T, open func(t *testing.T, now func() time.Time) *sqlsto
 	t.Run("events", s.events)
 	t.Run("dispatched events", s.dispatchedEvents)
 	t.Run("parties of an account", s.subjectsOf)
+	t.Run("switches of sources", s.switches)
+	t.Run("events of switches", s.switchEvents)
+	t.Run("switches wait for room", s.switchRoom)
 	t.Run("epoch of passing state", s.stateEpoch)
 	t.Run("races", s.races)
 }
