@@ -3,6 +3,7 @@ package config
 import (
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"eidgate/eid"
@@ -73,7 +74,7 @@ func (cl *Client) checkPolicy(f *faults, at string, sources []Source) {
 		if !slices.Contains(cl.Sources, id) {
 			f.add(member(decisions, id), "no source of this client", meant(id, cl.Sources))
 		}
-		checkLabel(f, member(member(decisions, id), "reference"), cl.SourceDecisions[id].Reference)
+		checkReference(f, member(member(decisions, id), "reference"), cl.SourceDecisions[id].Reference)
 	}
 	if cl.NotReady == nil {
 		return
@@ -82,11 +83,20 @@ func (cl *Client) checkPolicy(f *faults, at string, sources []Source) {
 	if !administrative {
 		f.add(path, "given to a portal whose owner decides", "remove it, or category: administrative")
 	}
-	checkLabel(f, member(path, "decision"), cl.NotReady.Decision)
+	checkReference(f, member(path, "decision"), cl.NotReady.Decision)
 	checkChoice(f, member(path, "covers"), cl.NotReady.Covers, false)
 	if from, until := cl.NotReady.From, cl.NotReady.Until; !until.IsZero() && !until.After(from) {
 		f.add(member(path, "until"), "not after not_ready.from", "a later date; the exception is half-open")
 	}
+}
+
+// checkReference accepts the number of a document.
+func checkReference(f *faults, path, number string) {
+	if strings.TrimSpace(number) == "" {
+		f.add(path, "missing", "the number of the document, such as 12/QĐ-UBND")
+		return
+	}
+	checkLine(f, path, number, maxLabel)
 }
 
 // maxMaintenance is how many announced times one source may have.

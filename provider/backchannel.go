@@ -250,6 +250,7 @@ func (p *Provider) deliver(ctx context.Context, n eid.LogoutNotice) {
 	p.courier.note(n.Client, now, err)
 	if err == nil {
 		p.settle(ctx, n, p.deps.Outbox.LogoutDelivered(ctx, n.ID))
+		p.poke() // only so many of one party are claimed at a time: more of them may wait
 		return
 	}
 	next := now.Add(backOff(n.Attempts))
