@@ -120,6 +120,11 @@ func (s *Source) call(req *http.Request) (members, error) {
 	case len(body) > federation.MaxBody:
 		return nil, down(federation.ErrBodyTooLarge)
 	}
+	return s.read(body)
+}
+
+// read reads the body of an answer.
+func (s *Source) read(body []byte) (members, error) {
 	var said members
 	if err := json.Unmarshal(body, &said); err != nil {
 		return nil, down(errors.New("unreadable answer"))

@@ -93,8 +93,7 @@ func (s *Source) Begin(_ context.Context, req federation.Request) (federation.St
 		// remembers would pass for a sign-in now.
 		return federation.Step{}, errors.New("a fresh sign-in is wanted, and this source is not known to ask each time (asks_each_time)")
 	}
-	state := sha256.Sum256([]byte(req.State))
-	m := memory{Source: s.identity(), Callback: req.Callback, State: state[:], Started: req.Now}
+	m := memory{Source: s.identity(), Callback: req.Callback, State: hashOf(req.State), Started: req.Now}
 	target, err := url.Parse(s.settings.Authorize)
 	if err != nil {
 		return federation.Step{}, errors.New("authorization endpoint is no URL")
@@ -169,8 +168,7 @@ func (s *Source) answer(values url.Values, m memory) (string, error) {
 			return "", distrust("a parameter of the answer is given twice")
 		}
 	}
-	state := sha256.Sum256([]byte(values.Get("state")))
-	if subtle.ConstantTimeCompare(state[:], m.State) != 1 {
+	if subtle.ConstantTimeCompare(hashOf(values.Get("state")), m.State) != 1 {
 		return "", distrust("state is another one")
 	}
 	if values.Has("error") {
@@ -190,6 +188,11 @@ func (s *Source) answer(values url.Values, m memory) (string, error) {
 		return rand.Text(), nil
 	}
 	return string(opened), nil
+}
+
+func hashOf(text string) []byte {
+	sum := sha256.Sum256([]byte(text))
+	return sum[:]
 }
 
 // refusal turns the platform's error into one of ours. Its texts are not passed
