@@ -28,7 +28,13 @@ func words(pattern string) []string {
 	case "log.format":
 		return []string{FormatJSON, FormatText}
 	case "sources[].kind":
-		return []string{"account", "openid"}
+		return []string{"account", "openid", "vneid"}
+	case "sources[].vneid.dialect":
+		return []string{"wso2", "sso", "encrypted"}
+	case "sources[].vneid.client_auth":
+		return []string{"post", "basic"}
+	case "sources[].vneid.cipher":
+		return []string{"ecb", "cbc"}
 	}
 	return nil
 }
@@ -43,6 +49,8 @@ func required(pattern string) []string {
 		return []string{"id", "kind", "name", "provider", "may_assert", "grants_at_most"}
 	case "sources[].openid":
 		return []string{"issuer", "client_id", "acr"}
+	case "sources[].vneid":
+		return []string{"dialect", "authorize", "token", "userinfo", "client_id", "levels"}
 	}
 	return nil
 }

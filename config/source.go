@@ -29,6 +29,7 @@ type Source struct {
 	// What is above is lowered: one level, or several with the dates they begin at.
 	GrantsAtMost Ceilings `koanf:"grants_at_most"`
 	OpenID       *OpenID  `koanf:"openid"` // the provider, for kind openid
+	VNeID        *VNeID   `koanf:"vneid"`  // the national platform, for kind vneid
 }
 
 // Window is when a source may be used: From ≤ t < Until. A day begins at
@@ -83,6 +84,7 @@ type sourceBlock struct {
 func (s *Source) blocks() []sourceBlock {
 	return []sourceBlock{
 		{"openid", s.OpenID != nil, s.OpenID},
+		{"vneid", s.VNeID != nil, s.VNeID},
 	}
 }
 
