@@ -69,26 +69,27 @@ func (s Settings) checkLevels(fault func(string, ...any)) {
 // is the personal number would say it to whoever sees a link, and change with it.
 func (s Settings) checkNames(fault func(string, ...any)) {
 	c, p := s.Claims, s.Parameters
-	if twice(c.Subject, c.Level, c.AccountType, c.Number, c.Name, c.BirthDate, c.Methods, c.Logout) {
-		fault("claims: one name for two of them")
+	if c.Subject == c.Number {
+		fault("claims: the subject %q is the personal number; name one that stays and says nothing", c.Subject)
+	} else if name := twice(c.Subject, c.Level, c.AccountType, c.Number, c.Name, c.BirthDate, c.Methods, c.Logout); name != "" {
+		fault("claims: %q is the name of two", name)
 	}
-	if twice(p.Code, p.CodeKey, "state", "error") || twice(p.Data, p.DataKey) || twice(p.Return, "state", "client_id") {
-		fault("parameters: one name for two of them")
+	for _, beside := range [][]string{
+		{p.Code, p.CodeKey, "state", "error"}, {p.Data, p.DataKey}, {p.Return, "state", "client_id"},
+	} {
+		if name := twice(beside...); name != "" {
+			fault("parameters: %q is the name of two", name)
+		}
 	}
-	own := append(s.ownParameters(), "code_challenge", "code_challenge_method")
+	own := []string{"response_type", "client_id", "redirect_uri", "scope", "state", "code_challenge", "code_challenge_method"}
+	if slices.Contains(own, p.Level) {
+		fault("parameters: level %q is the gateway's own", p.Level)
+	}
 	for name := range s.AuthorizeParameters {
-		if name == "" || slices.Contains(own, name) {
+		if name == "" || name == p.Level || slices.Contains(own, name) {
 			fault("authorize_parameters %q: the gateway's own", name)
 		}
 	}
-	if slices.Contains(own[:len(own)-3], p.Level) {
-		fault("parameters: level has a name of the gateway's own")
-	}
-}
-
-// ownParameters are those of every authorization request.
-func (s Settings) ownParameters() []string {
-	return []string{"response_type", "client_id", "redirect_uri", "scope", "state", s.Parameters.Level}
 }
 
 func (s Settings) checkCipher(fault func(string, ...any)) {
@@ -114,14 +115,14 @@ func (s Settings) checkCipher(fault func(string, ...any)) {
 	}
 }
 
-// twice reports whether a name is there twice; the empty one is none.
-func twice(names ...string) bool {
+// twice gives the first name that is there twice; the empty one is none.
+func twice(names ...string) string {
 	for i, name := range names {
-		if name != "" && slices.Contains(names[:i], name) {
-			return true
+		if slices.Contains(names[:i], name) && name != "" {
+			return name
 		}
 	}
-	return false
+	return ""
 }
 
 // checkURL accepts an absolute https URL, or an http one of this machine.
