@@ -36,14 +36,14 @@ func (v *VNeID) seal(text []byte) (data, key string, err error) {
 	v.mu.Unlock()
 	cbc, aesKey := v.cfg.CBC != (how == SealOtherMode), make([]byte, v.cfg.AESBits/8)
 	_, _ = rand.Read(aesKey) // never fails
-	switch how {
-	case SealForeignKey:
+	if how == SealForeignKey {
 		foreign, err := rsa.GenerateKey(rand.Reader, 2048)
 		if err != nil {
 			return "", "", fmt.Errorf("making a foreign key: %w", err)
 		}
 		to = &foreign.PublicKey
-	case SealNoJSON:
+	}
+	if how == SealNoJSON {
 		text = []byte("\x01" + LeakedText)
 	}
 	wrapped, err := wrap(to, aesKey, how)
@@ -54,30 +54,30 @@ func (v *VNeID) seal(text []byte) (data, key string, err error) {
 	if err != nil {
 		return "", "", err
 	}
-	switch how {
-	case SealCutBlock:
+	if how == SealCutBlock {
 		sealed = sealed[:len(sealed)-1]
-	case SealNothing:
+	}
+	if how == SealNothing {
 		sealed = nil
 	}
 	data, key = base64.StdEncoding.EncodeToString(sealed), base64.StdEncoding.EncodeToString(wrapped)
-	switch how {
-	case SealBadDataBase64:
+	if how == SealBadDataBase64 {
 		data = "%" + data[1:]
-	case SealBadKeyBase64:
+	}
+	if how == SealBadKeyBase64 {
 		key = "%" + key[1:]
 	}
 	return data, key, nil
 }
 
 func wrap(to *rsa.PublicKey, key []byte, how Sealing) ([]byte, error) {
-	switch how {
-	case SealBadKeyPadding:
+	if how == SealBadKeyPadding {
 		wrapped := make([]byte, to.Size())
 		_, _ = rand.Read(wrapped)
 		wrapped[0] = 0 // below the modulus
 		return wrapped, nil
-	case SealShortKey:
+	}
+	if how == SealShortKey {
 		key = key[:len(key)-1]
 	}
 	wrapped, err := rsa.EncryptPKCS1v15(rand.Reader, to, key) //nolint:staticcheck // deprecated, and what the real one does
@@ -102,7 +102,7 @@ func encrypt(key, text []byte, cbc, unpadded bool) ([]byte, error) {
 	if cbc {
 		sealed := make([]byte, aes.BlockSize+len(text))
 		_, _ = rand.Read(sealed[:aes.BlockSize])
-		cipher.NewCBCEncrypter(block, sealed[:aes.BlockSize]).CryptBlocks(sealed[aes.BlockSize:], text)
+		cipher.NewCBCEncrypter(block, sealed[:aes.BlockSize]).CryptBlocks(sealed[aes.BlockSize:], text) //nolint:gosec // the IV is the random bytes above
 		return sealed, nil
 	}
 	sealed := make([]byte, len(text))

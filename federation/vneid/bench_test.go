@@ -187,7 +187,7 @@ func refused(t *testing.T, step federation.Step, err, want error, secrets ...str
 		t.Fatal("Finish() = nil, want an error")
 	}
 	for _, one := range []error{federation.ErrUntrusted, federation.ErrDenied, federation.ErrDown} {
-		if got := errors.Is(err, one); got != (want == one) {
+		if errors.Is(err, one) != errors.Is(want, one) {
 			t.Errorf("Finish() = %v, want %v", err, want)
 		}
 	}

@@ -181,7 +181,7 @@ func TestChanceOpensNothing(t *testing.T) {
 
 func TestParseKey(t *testing.T) {
 	private, sound := testKey(t)
-	small, err := rsa.GenerateKey(rand.Reader, 1024) //nolint:gosec // too small on purpose
+	small, err := rsa.GenerateKey(rand.Reader, 1024)
 	if err != nil {
 		t.Fatal(err)
 	}
