@@ -85,6 +85,13 @@ clients:`, dialect, at.Authorize, at.Token, at.UserInfo, vneidSecret, more))
 				t.Errorf("sub = %s, want %s: one person", low.Subject, got.Subject)
 			}
 
+			// Nothing says how old a sign-in there is: who wants a fresh one is told that it
+			// cannot be had here, and sent nowhere.
+			r = portal.request("prompt", "login")
+			if p := a.get(r.address); p.back != nil || p.offers("username", "") || !p.offers("source", "vneid") {
+				t.Errorf("a fresh sign-in leads to %d %q, %v, want the choice of sources", p.status, p.title(), p.back)
+			}
+
 			// A level that nobody registered gives none, and no code to the portal.
 			platform.Tamper(fedtest.Set("loAs", "3"), fedtest.Set("accountLevel", 3))
 			a = s.browser(t)

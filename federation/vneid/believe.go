@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"regexp"
 	"slices"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 
@@ -31,7 +32,7 @@ func (s *Source) believe(said members) (federation.Assertion, error) {
 		return federation.Assertion{}, distrust("level missing or unknown")
 	}
 	subject, ok := said.text(names.Subject)
-	if !ok || subject == "" || !printable(subject, maxSubject) {
+	if !ok || subject == "" || !printable(subject) {
 		return federation.Assertion{}, distrust("subject missing or malformed")
 	}
 	person, err := s.person(said)
@@ -58,7 +59,7 @@ func (s *Source) person(said members) (federation.Person, error) {
 	} {
 		text, ok := said.text(claim.name)
 		bare := claim.to == &p.Number && text != "" && said.raw(claim.name)[0] != '"'
-		if !ok || bare || !printable(text, maxPerson) {
+		if !ok || bare || strings.ContainsFunc(text, unicode.IsControl) || utf8.RuneCountInString(text) > maxPerson {
 			return federation.Person{}, distrust("number, name or birth date malformed")
 		}
 		*claim.to = text
@@ -79,14 +80,8 @@ func methods(raw []byte) []string {
 	return amr
 }
 
-func printable(text string, most int) bool {
-	if !utf8.ValidString(text) || utf8.RuneCountInString(text) > most {
-		return false
-	}
-	for _, r := range text {
-		if !unicode.IsPrint(r) {
-			return false
-		}
-	}
-	return true
+// printable reports whether a subject can be kept and shown to operators.
+func printable(subject string) bool {
+	return utf8.ValidString(subject) && utf8.RuneCountInString(subject) <= maxSubject &&
+		!strings.ContainsFunc(subject, func(r rune) bool { return !unicode.IsPrint(r) })
 }

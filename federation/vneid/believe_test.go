@@ -76,6 +76,7 @@ func TestClaims(t *testing.T) {
 			"number with a break":     {set(is.number, number1+"\n"), 0},
 			"no number":               {without(is.number), eid.Level1},
 			"name, a list":            {set(is.name, []string{"a"}), 0},
+			"name with odd blanks":    {set(is.name, " Nguyễn\u00a0Thị\u200b Một "), eid.Level1},
 			"name of 100 kB":          {set(is.name, strings.Repeat("a", 100_000)), 0},
 			"name with a line break":  {set(is.name, "a\r\nSet-Cookie: b"), 0},
 			"nothing but the level":   {fedtest.Only(is.level, "2"), 0},
