@@ -74,7 +74,10 @@ func (p *Provider) hear(c *gin.Context) {
 		p.pageError(c, http.StatusNotFound, web.ErrorNotFound, "")
 		return
 	}
-	in := federation.Incoming{Address: p.cfg.Issuer + c.Request.URL.EscapedPath(), RawQuery: c.Request.URL.RawQuery, Now: p.deps.Now()}
+	in := federation.Incoming{Address: p.noticeAddress(src.ID), RawQuery: c.Request.URL.RawQuery, Now: p.deps.Now()}
+	if isPosted(c) {
+		in.Address = p.cfg.Issuer + pathCallback + src.ID
+	}
 	if err := c.Request.ParseForm(); err != nil {
 		p.refuseNotice(c, http.StatusBadRequest, fmt.Errorf("reading its form: %w", federation.ErrUntrusted))
 		return

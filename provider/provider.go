@@ -209,7 +209,7 @@ func (p *Provider) Reconfigured(cfg Config, sources Sources) (*Provider, error) 
 	if err != nil {
 		return nil, err
 	}
-	next.courier, next.clientKeys = p.courier, p.clientKeys
+	next.courier, next.clientKeys, next.large = p.courier, p.clientKeys, p.large
 	if cfg.Limits == p.cfg.Limits && cfg.Lifetimes.Login == p.cfg.Lifetimes.Login {
 		next.admission, next.beginnings = p.admission, p.beginnings
 	}
