@@ -51,7 +51,7 @@ type Incoming struct {
 
 // Notice is what a source says of ended sessions, and what it wants for answer.
 type Notice struct {
-	// Sessions are those that ended, as Assertion.Session named them; 8 at most.
+	// Sessions are those that ended, as Assertion.Session named them; 32 at most.
 	Sessions []string
 	// Subject, where Sessions is empty, is a person all of whose sessions ended.
 	Subject string

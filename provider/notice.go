@@ -147,9 +147,16 @@ func (p *Provider) heed(c *gin.Context, src *eid.Source, n federation.Notice) {
 	switch {
 	case n.Answer != nil && n.Answer.Redirect != "", n.Answer != nil && n.Answer.Post != nil:
 		p.leadOn(c, src, *n.Answer)
+	case fromBrowser(c):
+		p.showLoggedOut(c, farewell{})
 	default:
 		c.Status(http.StatusOK)
 	}
+}
+
+// fromBrowser reports whether a notice came by way of a browser.
+func fromBrowser(c *gin.Context) bool {
+	return c.Request.Method == http.MethodGet || strings.Contains(c.GetHeader("Accept"), "text/html")
 }
 
 // refuseNotice answers as OpenID Connect Back-Channel Logout §2.8 says; a browser
@@ -159,7 +166,7 @@ func (p *Provider) refuseNotice(c *gin.Context, status int, err error) {
 	if status == http.StatusServiceUnavailable {
 		c.Header("Retry-After", retryAfter)
 	}
-	if c.Request.Method == http.MethodGet || strings.Contains(c.GetHeader("Accept"), "text/html") {
+	if fromBrowser(c) {
 		kind := web.ErrorInvalidRequest
 		if status == http.StatusServiceUnavailable {
 			kind = web.ErrorUnavailable

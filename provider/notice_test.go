@@ -28,7 +28,12 @@ func (w *world) notice(how fedtest.Signing, with ...fedtest.Tampering) page {
 // noticed posts a form to the address of a source's notices.
 func (w *world) noticed(source string, form url.Values) page {
 	w.t.Helper()
-	r, err := http.NewRequestWithContext(w.t.Context(), http.MethodPost, w.server.URL+"/source/"+source+"/logout", strings.NewReader(form.Encode()))
+	return w.noticedAt(w.server.URL+"/source/"+source+"/logout", form)
+}
+
+func (w *world) noticedAt(address string, form url.Values) page {
+	w.t.Helper()
+	r, err := http.NewRequestWithContext(w.t.Context(), http.MethodPost, address, strings.NewReader(form.Encode()))
 	must(w.t, err)
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	return (&agent{w: w, client: &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}).do(r)
@@ -352,7 +357,7 @@ func TestNoticeWithinBounds(t *testing.T) {
 	for name, n := range map[string]federation.Notice{
 		"nothing":           {},
 		"an empty session":  {Sessions: []string{""}},
-		"too many sessions": {Sessions: strings.Split("session-1 a b c d e f g h", " ")},
+		"too many sessions": {Sessions: append(strings.Split(strings.Repeat("s ", 32), " ")[:32], "session-1")},
 		"once, no end":      {Subject: "synthetic", Once: "o"},
 		"once, past":        {Subject: "synthetic", Once: "o", Until: w.clock()},
 		"once, for ever":    {Subject: "synthetic", Once: "o", Until: w.clock().AddDate(1, 0, 0)},
@@ -385,9 +390,12 @@ func TestNoticeAtTheCallback(t *testing.T) {
 		return federation.Notice{Sessions: []string{"session-1"}}, nil
 	}
 	a, got := w.viaSpoken()
-	p := w.crossSite(w.server.URL+"/callback/spoken?state=x", url.Values{"logoutRequest": {"<ST-1>"}})
-	w.heeded(p)
+	w.heeded(w.noticedAt(w.server.URL+"/callback/spoken?state=x", url.Values{"logoutRequest": {"<ST-1>"}}))
 	a.dead(got)
+	// A browser that carries one, and is to go nowhere, is told so.
+	if p := w.crossSite(w.server.URL+"/callback/spoken", url.Values{"logoutRequest": {"<ST-1>"}}); !signedOut(p) {
+		t.Errorf("a browser's notice = %d, want the signed-out page", p.status)
+	}
 }
 
 // What a source wants again at its logout is kept sealed, and given back with the

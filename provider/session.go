@@ -273,6 +273,12 @@ func (p *Provider) touch(ctx context.Context, b *browser) error {
 	return nil
 }
 
+// watched notes whether a source may say that the session is over.
+func (s session) watched(listens bool) session {
+	s.Watched = s.Watched || listens
+	return s
+}
+
 // prove gives the session a proof. It adds to the proofs, unless the sign-in was
 // to be a fresh one: then it replaces them, for a level once reached must not
 // outlive a weaker sign-in. Another person's proof replaces the session.

@@ -223,6 +223,86 @@ func (p *Provider) flowIn(ctx context.Context, b browser, id string) (*flow, err
 	return p.readFlow(ctx, b, results[0])
 }
 
+// believe decides whether an assertion counts and of whom it speaks, and gives
+// the session its proof.
+func (p *Provider) believe(c *gin.Context, f *flow, w way, step federation.Step) {
+	a, src := *step.Assertion, w.src
+	ctx, now := c.Request.Context(), p.deps.Now()
+	if err := p.takeOnce(ctx, &src, a); err != nil {
+		p.sourceFailed(c, f, src.ID, err)
+		return
+	}
+	if err := federation.Believe(&src, a, now); err != nil {
+		p.sourceFailed(c, f, src.ID, err)
+		return
+	}
+	account, link, err := p.holderOf(ctx, src, a)
+	if errors.Is(err, eid.ErrNotFound) {
+		p.endWith(c, f, refusal{Reason: reasonNotLinked, Source: src.ID})
+		return
+	}
+	if err != nil {
+		p.fail(c, f, err)
+		return
+	}
+	f.login.Step, f.login.Source = nil, ""
+	if held := f.browser.session.Account; held != "" && held != account.ID && !f.login.mayChangePerson() {
+		f.login.OtherPerson = true
+		if err := p.save(ctx, f); err != nil {
+			p.fail(c, f, err)
+			return
+		}
+		p.toLogin(c, f)
+		return
+	}
+	entry := eid.AuditEntry{
+		At: now, Actor: "holder", Account: account.ID, Client: f.login.Request.Client, Ref: ref(c),
+		Action: eid.ActionSignedIn, Detail: detail(map[string]any{"source": src.ID, "level": a.Level, "amr": a.Methods}),
+	}
+	if f.login.SteppingUp {
+		entry.Action = eid.ActionSteppedUp
+	}
+	if unusable := account.Usable(); unusable != nil {
+		entry.Action = eid.ActionSignInRefused
+		if err := p.deps.Grants.Record(ctx, entry); err != nil {
+			p.fail(c, f, err)
+			return
+		}
+		p.endWith(c, f, refusalOf(unusable))
+		return
+	}
+	// If the audit cannot be written, nobody signs in.
+	if err := p.deps.Grants.Record(ctx, entry); err != nil {
+		p.fail(c, f, err)
+		return
+	}
+	fresh := f.login.fresh() && !f.login.SteppingUp
+	// Each try is agreed to anew: a source that gives no more is not asked in circles.
+	f.login.SteppingUp = false
+	proof := f.login.proofBy(src, a, account.ID, link)
+	if proof.Logout, err = p.sealLogout(proof, a.Logout); err != nil {
+		p.fail(c, f, err)
+		return
+	}
+	_, listens := federation.As[federation.Listener](w.speaker)
+	err = p.replaceSession(ctx, f, func(s session) session { return s.prove(proof, fresh, now).watched(listens) }, ref(c))
+	if err == nil && listens {
+		err = p.watch(ctx, f, w, a, ref(c))
+	}
+	if errors.Is(err, errOver) {
+		p.clearCookie(c)
+		p.pageError(c, http.StatusBadRequest, web.ErrorExpired, endedUpstream)
+		return
+	}
+	if err != nil {
+		p.fail(c, f, err)
+		return
+	}
+	p.setCookie(c, f.browser.handle)
+	p.keepDevice(c, step.Device)
+	p.toLogin(c, f)
+}
+
 // endWith ends the login with a refusal that the next page explains.
 func (p *Provider) endWith(c *gin.Context, f *flow, r refusal) {
 	f.login.Step, f.login.Refusal = nil, &r

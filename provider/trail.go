@@ -28,9 +28,9 @@ const (
 	trailWidth = 16
 	// maxMarks is how many marks a source leaves in one login's life. What it says
 	// may be unsigned (CAS), so strangers can make it up.
-	maxMarks = 20_000
+	maxMarks = 100_000
 	// maxNamed is how many sessions one notice names.
-	maxNamed = 8
+	maxNamed = 32
 )
 
 func trailSlot(source string) string { return "trail:" + source }
