@@ -136,6 +136,13 @@ func (p *OpenID) breakable(serve http.HandlerFunc) http.HandlerFunc {
 		p.mu.Lock()
 		how, to := p.faults.broken[r.URL.Path], p.faults.redirectTo
 		p.mu.Unlock()
+		failing(how, to, serve)(w, r)
+	}
+}
+
+// failing serves an endpoint, or fails in its place.
+func failing(how Breakage, redirectTo string, serve http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
 		switch how {
 		case Slow:
 			_, _ = io.Copy(io.Discard, r.Body) // only then does the server see the caller leave
@@ -159,7 +166,7 @@ func (p *OpenID) breakable(serve http.HandlerFunc) http.HandlerFunc {
 		case Refusing:
 			writeJSON(w, http.StatusBadRequest, map[string]any{"error": "invalid_grant", "error_description": LeakedText})
 		case Redirects:
-			http.Redirect(w, r, to, http.StatusFound)
+			http.Redirect(w, r, redirectTo, http.StatusFound)
 		default:
 			serve(w, r)
 		}
