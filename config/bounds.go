@@ -28,7 +28,7 @@ func words(pattern string) []string {
 	case "log.format":
 		return []string{FormatJSON, FormatText}
 	case "sources[].kind":
-		return []string{"account", "openid"}
+		return []string{"account", "openid", "cas", "ldap"}
 	}
 	return nil
 }
@@ -43,6 +43,10 @@ func required(pattern string) []string {
 		return []string{"id", "kind", "name", "provider", "may_assert", "grants_at_most"}
 	case "sources[].openid":
 		return []string{"issuer", "client_id", "acr"}
+	case "sources[].cas":
+		return []string{"server"}
+	case "sources[].ldap":
+		return []string{"url", "base_dn", "subject"}
 	}
 	return nil
 }

@@ -29,6 +29,8 @@ type Source struct {
 	// What is above is lowered: one level, or several with the dates they begin at.
 	GrantsAtMost Ceilings `koanf:"grants_at_most"`
 	OpenID       *OpenID  `koanf:"openid"` // the provider, for kind openid
+	CAS          *CAS     `koanf:"cas"`    // the server, for kind cas
+	LDAP         *LDAP    `koanf:"ldap"`   // the directory, for kind ldap
 }
 
 // Window is when a source may be used: From ≤ t < Until. A day begins at
@@ -83,6 +85,8 @@ type sourceBlock struct {
 func (s *Source) blocks() []sourceBlock {
 	return []sourceBlock{
 		{"openid", s.OpenID != nil, s.OpenID},
+		{"cas", s.CAS != nil, s.CAS},
+		{"ldap", s.LDAP != nil, s.LDAP},
 	}
 }
 
