@@ -101,6 +101,11 @@ func TestCASAndLDAP(t *testing.T) {
 	}
 	portal.redeem(r, a.submit(p, "login_name", directoryUser, "password", directoryPass)).wants(t, acr2, "pwd")
 
+	_, found, _ := run(t, "doctor", "--config", s.file)
+	if !strings.Contains(found, "answers, and refuses who does not exist") {
+		t.Errorf("doctor says of the directory:\n%s", found)
+	}
+
 	// A source that is away suffers alone.
 	cas.Break(fedtest.PathCASValidate, fedtest.Garbage)
 	dir.Break(fedtest.OpBind, fedtest.LDAPGarbage)

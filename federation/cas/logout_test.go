@@ -95,7 +95,7 @@ func TestHearRefuses(t *testing.T) {
 }
 
 func FuzzHear(f *testing.F) {
-	source, err := cas.New(settings("https://cas.example.vn"), cas.Deps{HTTP: http.DefaultClient}) //nolint:forbidigo // calls nobody
+	source, err := cas.New(settings("https://cas.example.vn"), cas.Deps{HTTP: http.DefaultClient})
 	if err != nil {
 		f.Fatal(err)
 	}

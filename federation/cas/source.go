@@ -94,6 +94,7 @@ func serviceOf(callback, state string) string {
 }
 
 // Finish takes the browser's ticket and has it validated. It returns
+// federation.ErrDenied where the browser comes back without one,
 // federation.ErrUntrusted for a ticket that is none of a person's own, was used or
 // is for another service, and for an answer that must not be believed;
 // federation.ErrDown where the server does not answer as the protocol wants.
@@ -103,12 +104,15 @@ func (s *Source) Finish(ctx context.Context, req federation.Request, reply feder
 		return federation.Step{}, errors.New("no sign-in at this CAS server was begun")
 	}
 	state, ticket := reply.Values["state"], reply.Values["ticket"]
-	if len(state) != 1 || len(ticket) != 1 {
-		return federation.Step{}, distrust("state or ticket missing, or given twice")
+	if len(state) != 1 || len(ticket) > 1 {
+		return federation.Step{}, distrust("state missing, or a parameter given twice")
 	}
 	sum := sha256.Sum256([]byte(state[0]))
 	if subtle.ConstantTimeCompare(sum[:], m.State) != 1 {
 		return federation.Step{}, distrust("state is another one")
+	}
+	if len(ticket) == 0 {
+		return federation.Step{}, fmt.Errorf("no ticket: %w", federation.ErrDenied)
 	}
 	if !serviceTicket.MatchString(ticket[0]) {
 		return federation.Step{}, distrust("not a service ticket")

@@ -66,7 +66,6 @@ func TestTicketRefused(t *testing.T) {
 		"used before":  {func(w *world, b *begun) { _, _ = w.finish(*b) }, 2},
 		"made up":      {func(_ *world, b *begun) { b.values.Set("ticket", "ST-made-up") }, 1},
 		"proxy ticket": {func(_ *world, b *begun) { b.values.Set("ticket", "PT-1-abc") }, 0},
-		"no ticket":    {func(_ *world, b *begun) { b.values.Del("ticket") }, 0},
 		"empty":        {func(_ *world, b *begun) { b.values.Set("ticket", "") }, 0},
 		"two tickets":  {func(_ *world, b *begun) { b.values.Add("ticket", "ST-1") }, 0},
 		"too long":     {func(_ *world, b *begun) { b.values.Set("ticket", "ST-"+strings.Repeat("a", 254)) }, 0},
@@ -106,6 +105,20 @@ func TestTicketRefused(t *testing.T) {
 			}
 			silent(t, err, ticket, b.req.State)
 		})
+	}
+}
+
+// TestDeclined: servers that let people turn back send them without a ticket.
+func TestDeclined(t *testing.T) {
+	w := start(t)
+	b := w.signIn("mot", "mat khau 1")
+	b.values.Del("ticket")
+	if _, err := w.finish(b); !errors.Is(err, federation.ErrDenied) {
+		t.Errorf("no ticket: %v, want ErrDenied", err)
+	}
+	b.values.Set("state", "another")
+	if _, err := w.finish(b); !errors.Is(err, federation.ErrUntrusted) {
+		t.Errorf("no ticket and another state: %v, want ErrUntrusted", err)
 	}
 }
 

@@ -222,10 +222,10 @@ func (s *LDAP) bind(c *ldapConn, id int64, op *ber.Packet) error {
 	if len(s.binds) > maxShelf {
 		s.binds = s.binds[1:]
 	}
-	refused, mustChange := s.faults.refused, s.faults.mustChange
+	refused, mustChange, anything := s.faults.refused, s.faults.mustChange, s.faults.anything
 	s.mu.Unlock()
 	c.bound = ""
-	if password == "" {
+	if password == "" || anything && !strings.EqualFold(name, s.cfg.ServiceDN) {
 		return c.send(id, result(opBind+1, resultOK, ""))
 	}
 	if s.cfg.ServiceDN != "" && strings.EqualFold(name, s.cfg.ServiceDN) {

@@ -23,6 +23,8 @@ type ldapFaults struct {
 	elsewhere  string
 	refused    map[string]ldapRefusal
 	mustChange string
+	anything   bool
+	answers    int64 // of every search, if not 0
 	broken     map[ber.Tag]LDAPBreakage
 }
 
@@ -74,6 +76,12 @@ func (s *LDAP) Refuse(login string, code int64, text string) {
 		f.refused[login] = ldapRefusal{code, text}
 	})
 }
+
+// TakeAnything takes every name with every password.
+func (s *LDAP) TakeAnything() { s.set(func(f *ldapFaults) { f.anything = true }) }
+
+// AnswerSearch ends every search with a result of RFC 4511, Appendix A.
+func (s *LDAP) AnswerSearch(code int64) { s.set(func(f *ldapFaults) { f.answers = code }) }
 
 // MustChange takes a person's password for changing it, and for nothing else.
 func (s *LDAP) MustChange(login string) { s.set(func(f *ldapFaults) { f.mustChange = login }) }

@@ -24,8 +24,11 @@ func (s *LDAP) search(c *ldapConn, id int64, op *ber.Packet) error {
 	filter, wanted := op.Children[6], op.Children[7]
 	s.mu.Lock()
 	s.found++
-	tamper, two, elsewhere := s.faults.attributes, s.faults.twoMatches, s.faults.elsewhere
+	tamper, two, elsewhere, code := s.faults.attributes, s.faults.twoMatches, s.faults.elsewhere, s.faults.answers
 	s.mu.Unlock()
+	if code != 0 && c.bound != "" {
+		return c.send(id, result(opSearch+2, code, LeakedText))
+	}
 	if c.bound == "" {
 		return c.send(id, result(opSearch+2, resultDenied, LeakedText))
 	}
@@ -79,7 +82,7 @@ func within(dn, base string) bool {
 
 // matches evaluates a filter, without regard to case.
 func matches(filter *ber.Packet, attributes map[string][]string) bool {
-	switch filter.Tag {
+	switch int(filter.Tag) {
 	case filterAnd:
 		return !slices.ContainsFunc(filter.Children, func(f *ber.Packet) bool { return !matches(f, attributes) })
 	case filterOr:

@@ -10,8 +10,6 @@ import (
 	"net/url"
 
 	"github.com/go-ldap/ldap/v3"
-
-	"eidgate/federation"
 )
 
 // Limits of what one directory may cost.
@@ -132,10 +130,7 @@ func (d *directory) bind(ctx context.Context, dn, password string) (s *session, 
 func (d *directory) open(ctx context.Context) (*session, error) {
 	raw, err := d.dial(ctx, "tcp", d.address)
 	if err != nil {
-		if errors.Is(err, federation.ErrForbiddenAddress) {
-			return nil, down(fmt.Errorf("connecting: %w", federation.ErrForbiddenAddress))
-		}
-		return nil, down(errors.New("connecting failed"))
+		return nil, down(fmt.Errorf("connecting: %w", err))
 	}
 	s := &session{wire: &wire{Conn: raw}, base: d.base}
 	err = s.during(ctx, func() error { return s.start(ctx, d) })

@@ -51,7 +51,7 @@ func (s *session) start(ctx context.Context, d *directory) error {
 	case d.settings.encrypted():
 		encrypted := tls.Client(s.wire, d.tls)
 		if err := encrypted.HandshakeContext(ctx); err != nil {
-			return down(errors.New("TLS failed"))
+			return down(fmt.Errorf("beginning TLS: %w", err))
 		}
 		s.conn = ldap.NewConn(encrypted, true)
 		s.conn.Start()
@@ -59,7 +59,7 @@ func (s *session) start(ctx context.Context, d *directory) error {
 		s.conn = ldap.NewConn(s.wire, false)
 		s.conn.Start()
 		if err := s.conn.StartTLS(d.tls); err != nil {
-			return down(errors.New("StartTLS failed"))
+			return down(fmt.Errorf("StartTLS: %s", code(err)))
 		}
 	default:
 		s.conn = ldap.NewConn(s.wire, false)
@@ -146,7 +146,7 @@ func mustChange(controls []ldap.Control) bool {
 func (s *session) find(ctx context.Context, request *ldap.SearchRequest) (found *ldap.Entry, err error) {
 	err = s.during(ctx, func() error {
 		result, err := s.conn.Search(request)
-		if ldap.IsErrorWithCode(err, ldap.LDAPResultSizeLimitExceeded) {
+		if findsNobody(err) {
 			return nil
 		}
 		if err != nil {
@@ -163,6 +163,17 @@ func (s *session) find(ctx context.Context, request *ldap.SearchRequest) (found 
 		return nil
 	})
 	return found, err
+}
+
+// findsNobody lists the results that come of what was typed: too many entries, or
+// a value that no entry can have. Nobody cuts a directory off by typing.
+func findsNobody(err error) bool {
+	return ldap.IsErrorAnyOf(err,
+		ldap.LDAPResultSizeLimitExceeded,
+		ldap.LDAPResultInvalidAttributeSyntax,
+		ldap.LDAPResultInappropriateMatching,
+		ldap.LDAPResultConstraintViolation,
+	)
 }
 
 // code names a failure by its number: the text beside it is the directory's own.

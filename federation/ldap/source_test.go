@@ -299,6 +299,20 @@ func TestDirectoryFails(t *testing.T) {
 	}
 }
 
+// TestSearchResults: what comes of the name that was typed is nobody, and cuts nothing
+// off; the rest is the directory's own trouble.
+func TestSearchResults(t *testing.T) {
+	for code, want := range map[int64]string{4: wrong, 18: wrong, 19: wrong, 21: wrong, 1: "error", 3: "error", 11: "error", 32: "error", 50: "error", 52: "error", 80: "error"} {
+		w := start(t)
+		w.server.AnswerSearch(code)
+		step, err := w.try("mot", password1)
+		if got := outcome(step, err); got != want || err != nil && !errors.Is(err, federation.ErrDown) {
+			t.Errorf("result %d: %s, %v, want %s", code, got, err, want)
+		}
+		silent(t, err)
+	}
+}
+
 // wantDown tries once, not waiting long.
 func (w *world) wantDown(what, name string) error {
 	w.t.Helper()
