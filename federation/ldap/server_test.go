@@ -2,10 +2,12 @@ package ldap_test
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"net"
 	"net/netip"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -98,14 +100,31 @@ func dialer(t *testing.T, allow ...string) func(context.Context, string, string)
 	return federation.NewOutbound(d).DialContext
 }
 
+// state holds the counters of all tests; each hides them under a key of its own.
+var state *statestore.Store
+
+func TestMain(m *testing.M) { os.Exit(runTests(m)) }
+
+func runTests(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "eidgate-ldap-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	if state, err = statestore.Open(context.Background(), statestore.Config{Path: filepath.Join(dir, "state.db")}, time.Now); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer func() { _ = state.Close() }()
+	return m.Run()
+}
+
 func counter(t testing.TB) *federation.Guesses {
 	t.Helper()
-	state, err := statestore.Open(t.Context(), statestore.Config{Path: filepath.Join(t.TempDir(), "state.db")}, time.Now)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = state.Close() })
-	g, err := federation.NewGuesses(federation.GuessLimits{}, state, make([]byte, 32))
+	key := make([]byte, 32)
+	_, _ = rand.Read(key)
+	g, err := federation.NewGuesses(federation.GuessLimits{}, state, key)
 	if err != nil {
 		t.Fatal(err)
 	}
