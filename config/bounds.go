@@ -34,7 +34,7 @@ func words(pattern string) []string {
 	case "sources[].reconcile":
 		return []string{reconcileRegistry, reconcileLink}
 	case "sources[].kind":
-		return []string{"account", "openid", "vneid"}
+		return []string{"account", "openid", "vneid", "cas", "ldap"}
 	case "sources[].vneid.dialect":
 		return []string{"wso2", "sso", "encrypted"}
 	case "sources[].vneid.client_auth":
@@ -61,6 +61,10 @@ func required(pattern string) []string {
 		return []string{"issuer", "client_id", "acr"}
 	case "sources[].vneid":
 		return []string{"dialect", "authorize", "token", "userinfo", "client_id", "levels"}
+	case "sources[].cas":
+		return []string{"server"}
+	case "sources[].ldap":
+		return []string{"url", "base_dn", "subject"}
 	}
 	return nil
 }

@@ -14,11 +14,8 @@ import (
 // declared are the files that declare the keys. The comments in them are the
 // only description of a key that there is.
 //
-//go:embed config.go client.go source.go registration.go monitoring.go state.go
-//go:embed openid.go civil.go
-//go:embed policy.go
-//go:embed civil.go
-//go:embed openid.go vneid.go
+//go:embed config.go client.go source.go registration.go monitoring.go state.go civil.go policy.go
+//go:embed openid.go vneid.go cas.go ldap.go
 var declared embed.FS
 
 // descriptions reads the comments of the fields of every block, by the names of

@@ -36,6 +36,8 @@ type Source struct {
 	Reconcile string  `koanf:"reconcile"`
 	OpenID    *OpenID `koanf:"openid"` // the provider, for kind openid
 	VNeID     *VNeID  `koanf:"vneid"`  // the national platform, for kind vneid
+	CAS       *CAS    `koanf:"cas"`    // the server, for kind cas
+	LDAP      *LDAP   `koanf:"ldap"`   // the directory, for kind ldap
 }
 
 // Window is when a source may be used: From ≤ t < Until. A day begins at
@@ -91,6 +93,8 @@ func (s *Source) blocks() []sourceBlock {
 	return []sourceBlock{
 		{"openid", s.OpenID != nil, s.OpenID},
 		{"vneid", s.VNeID != nil, s.VNeID},
+		{"cas", s.CAS != nil, s.CAS},
+		{"ldap", s.LDAP != nil, s.LDAP},
 	}
 }
 

@@ -21,7 +21,8 @@ const (
 	ProblemNumberInvalid    = "personal_number_invalid"
 	ProblemLoginMissing     = "login_name_missing"
 	ProblemPasswordMissing  = "password_missing"
-	ProblemWrongCredentials = "wrong_credentials" // never which of the two
+	ProblemWrongCredentials = "wrong_credentials" // personal number or password, never which of the two
+	ProblemWrongLogin       = "wrong_login"       // login name or password, never which of the two
 	ProblemBusy             = "busy"              // see BusyError
 	ProblemCodeMissing      = "code_missing"
 	ProblemCodeWrong        = "code_wrong" // wrong, too old or used

@@ -104,6 +104,12 @@ func (o *Outbound) Allow(d Destinations) {
 	}
 }
 
+// DialContext opens a connection for protocols other than HTTP, such as LDAP, to
+// the same addresses. The name is looked up and the address checked within 2 s.
+func (o *Outbound) DialContext(ctx context.Context, network, addr string) (net.Conn, error) {
+	return o.transport.Load().DialContext(ctx, network, addr)
+}
+
 // RoundTrip makes one call and bounds the body of its answer.
 func (o *Outbound) RoundTrip(req *http.Request) (*http.Response, error) {
 	res, err := o.transport.Load().RoundTrip(req)

@@ -322,6 +322,8 @@ func sentFrom(page string, form url.Values) bool {
 	switch page {
 	case federation.PagePassword:
 		return form.Has(web.FieldPersonalNumber)
+	case federation.PageLogin:
+		return form.Has(web.FieldLoginName)
 	case federation.PageCode:
 		return form.Has(web.FieldCode)
 	}

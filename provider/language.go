@@ -88,6 +88,7 @@ func (p *Provider) switchLogin(c *gin.Context, f *flow, form url.Values, tag str
 	}
 	again := federation.Form{Page: f.login.Step.Page, Fields: map[string]string{
 		federation.FieldPersonalNumber: form.Get(web.FieldPersonalNumber),
+		federation.FieldLoginName:      form.Get(web.FieldLoginName),
 	}}
 	for problem, message := range problems {
 		if message == form.Get(web.FieldWrong) {

@@ -121,6 +121,8 @@ var reasons = map[federation.Reason]string{
 // problems are the messages for what a source found wrong with a form.
 var problems = map[string]string{
 	federation.ProblemWrongCredentials: web.ProblemCredentials,
+	federation.ProblemWrongLogin:       web.ProblemLogin,
+	federation.ProblemLoginMissing:     web.ProblemLoginMissing,
 	federation.ProblemNumberInvalid:    web.ProblemNumberMissing,
 	federation.ProblemPasswordMissing:  web.ProblemPassword,
 	federation.ProblemBusy:             web.ProblemBusy,
@@ -140,6 +142,11 @@ func (p *Provider) showForm(c *gin.Context, f *flow, status int, form federation
 		p.renderLogin(c, f, status, "password", web.PasswordData{
 			Common: p.common(c, f), Level: f.login.Level, Problem: problem,
 			PersonalNumber: form.Fields[federation.FieldPersonalNumber], OtherSources: f.others,
+		})
+	case federation.PageLogin:
+		p.renderLogin(c, f, status, "login", web.LoginData{
+			Common: p.common(c, f), Level: f.login.Level, Problem: problem, Source: p.nameOf(c.Request.Context(), f.login.Source),
+			LoginName: form.Fields[federation.FieldLoginName], OtherSources: f.others,
 		})
 	case federation.PageCode:
 		data := web.CodeData{Common: p.common(c, f), Problem: problem}

@@ -95,7 +95,7 @@ func used(t *testing.T) (required, optional []string) {
 		required = append(required, "value."+coded)
 	}
 	required = append(required, "shell.language", "format.clock", "format.date", "format.when")
-	return append(required, ProblemCredentials, ProblemNumberMissing, ProblemPassword, ProblemBusy, ProblemCode,
+	return append(required, ProblemCredentials, ProblemLogin, ProblemLoginMissing, ProblemNumberMissing, ProblemPassword, ProblemBusy, ProblemCode,
 		ProblemCodeMissing, ProblemSourceFailed), optional
 }
 

@@ -37,6 +37,7 @@ type content interface {
 
 func (ChooseData) page() string      { return "choose" }
 func (PasswordData) page() string    { return "password" }
+func (LoginData) page() string       { return "login" }
 func (CodeData) page() string        { return "code" }
 func (StepUpData) page() string      { return "stepup" }
 func (OtherPersonData) page() string { return "other_person" }
@@ -82,6 +83,30 @@ func (d PasswordData) Problems() []FieldProblem {
 		return []FieldProblem{{FieldPassword, d.Problem}}
 	}
 	return []FieldProblem{{FieldPersonalNumber, d.Problem}}
+}
+
+// LoginData is page "login": a login name of a source's own, and its password.
+type LoginData struct {
+	Common
+	Level        eid.Level // needed
+	Source       Label     // whose account it is
+	LoginName    string    // what was typed, given back after a failure
+	Problem      string    // message id; empty at first
+	OtherSources bool      // there are other ways to sign in
+}
+
+// Typed is true.
+func (d LoginData) Typed() bool { return true }
+
+// Problems ties the page's problem to its fields.
+func (d LoginData) Problems() []FieldProblem {
+	switch d.Problem {
+	case "":
+		return nil
+	case ProblemPassword, ProblemBusy:
+		return []FieldProblem{{FieldPassword, d.Problem}}
+	}
+	return []FieldProblem{{FieldLoginName, d.Problem}}
 }
 
 // CodeData is page "code": the one-time code.

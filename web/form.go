@@ -21,6 +21,7 @@ const (
 	FieldSource         = "source"
 	FieldPersonalNumber = "personal_number"
 	FieldPassword       = "password"
+	FieldLoginName      = "login_name"
 	FieldCode           = "code"
 	FieldLanguage       = "language" // the switch: one of Languages
 	FieldWrong          = "problem"  // of the switch: what the page said was wrong
@@ -44,6 +45,8 @@ const (
 // Problems of a form: message ids. The wording is in the catalogue.
 const (
 	ProblemCredentials   = "problem.credentials"    // number or password wrong; never which
+	ProblemLogin         = "problem.login"          // login name or password wrong; never which
+	ProblemLoginMissing  = "problem.login_missing"  // no login name
 	ProblemNumberMissing = "problem.number_missing" // no personal number, or none that could be one
 	ProblemPassword      = "problem.password_missing"
 	ProblemBusy          = "problem.busy" // nothing was looked at; the same may be sent again

@@ -153,6 +153,7 @@ func samplesNaming(l Label) []sample {
 		{"choose", Page{Name: "choose", Data: ChooseData{Common: common, Level: 1, Notice: ProblemSourceFailed, NoticeSource: l,
 			Tiles: []Tile{{ID: "a", Name: l, Level: 1, Usable: true}, {ID: "b", Name: l, Why: Why{Reason: WhyOwnFloor}}}}}},
 		{"password", Page{Name: "password", Data: PasswordData{Common: common, Level: 1}}},
+		{"login", Page{Name: "login", Data: LoginData{Common: common, Level: 1, Source: l}}},
 		{"code", Page{Name: "code", Data: CodeData{Common: common, Level: 1}}},
 		{"stepup", Page{Name: "stepup", Data: StepUpData{Common: common, Needed: 2, Have: 1}}},
 		{"other_person", Page{Name: "other_person", Data: OtherPersonData{Common: common}}},

@@ -185,7 +185,7 @@ func checkForms(t *testing.T, all []*element) {
 		if _, limited := in.attrs["maxlength"]; limited {
 			t.Errorf("field %q has a maxlength", in.attrs["id"])
 		}
-		if _, echoed := in.attrs["value"]; echoed && in.attrs["name"] != FieldPersonalNumber && in.attrs["name"] != FieldQuery {
+		if _, echoed := in.attrs["value"]; echoed && in.attrs["name"] != FieldPersonalNumber && in.attrs["name"] != FieldLoginName && in.attrs["name"] != FieldQuery {
 			t.Errorf("field %q echoes a value", in.attrs["name"])
 		}
 		if in.attrs["autocomplete"] == "" {
@@ -280,6 +280,8 @@ func TestButtons(t *testing.T) {
 		// The first button of a form is the one that Enter presses.
 		{"password", Page{Name: "password", Data: PasswordData{Common: form}}, []string{"=", "action=cancel"}},
 		{"password of several", Page{Name: "password", Data: PasswordData{Common: form, OtherSources: true}}, []string{"=", "action=other_sources", "action=cancel"}},
+		{"login", Page{Name: "login", Data: LoginData{Common: form}}, []string{"=", "action=cancel"}},
+		{"login of several", Page{Name: "login", Data: LoginData{Common: form, OtherSources: true}}, []string{"=", "action=other_sources", "action=cancel"}},
 		{"code", Page{Name: "code", Data: CodeData{Common: form}}, []string{"=", "action=cancel"}},
 		{"code, named", Page{Name: "code", Data: CodeData{Common: form, Name: "••• 789", NotMe: true}}, []string{"action=not_me", "=", "action=cancel"}},
 		{"step-up", Page{Name: "stepup", Data: StepUpData{Common: form, HolderName: "Mẫu"}}, []string{"action=not_me", "action=step_up", "action=cancel"}},
@@ -319,6 +321,25 @@ func TestHostileTextIsInert(t *testing.T) {
 	}
 	if got := named(all, "h1")[0].text; !strings.HasSuffix(got, hostile) {
 		t.Errorf("h1 = %q, want it to end in %q", got, hostile)
+	}
+}
+
+func TestProblemsOfLogin(t *testing.T) {
+	p := newPages(t)
+	for problem, want := range map[string][]string{
+		"": nil, ProblemLogin: {FieldLoginName, FieldPassword}, ProblemLoginMissing: {FieldLoginName},
+		ProblemPassword: {FieldPassword}, ProblemBusy: {FieldPassword},
+	} {
+		body := render(p, Page{Name: "login", Data: LoginData{Common: Common{Form: Hidden{Action: "/login"}}, Level: 1, Source: Label{Text: "Thư viện"}, LoginName: "mot", Problem: problem}}).Body.String()
+		var got []string
+		for _, in := range named(parse(t, body), "input") {
+			if in.attrs["aria-invalid"] == "true" {
+				got = append(got, in.attrs["name"])
+			}
+		}
+		if !slices.Equal(got, want) || !strings.Contains(body, `value="mot"`) || !strings.Contains(body, "<h1>Đăng nhập bằng Thư viện</h1>") {
+			t.Errorf("%q: invalid fields = %v, want %v, with the name again and the source:\n%s", problem, got, want, body)
+		}
 	}
 }
 

@@ -100,12 +100,14 @@ func publicOf(cfg *config.Config, via string, clocks *doctor.Clocks, now func() 
 
 // sourceChecks look at each source through the guard that the gateway's calls pass.
 func sourceChecks(cfg *config.Config, sources []eid.Source, clocks *doctor.Clocks, now func() time.Time) ([]doctor.Check, error) {
-	calls, err := federation.HTTPClient(cfg.Outbound.Allow)
+	allowed, err := federation.ParseDestinations(cfg.Outbound.Allow)
 	if err != nil {
 		return nil, fmt.Errorf("outbound.allow: %w", err)
 	}
+	outbound := federation.NewOutbound(allowed)
+	calls := outbound.Client()
 	calls.Timeout = lookTime
-	asks := doctor.Sources{HTTP: calls, Clocks: clocks, Now: now}
+	asks := doctor.Sources{HTTP: calls, Dial: outbound.DialContext, Clocks: clocks, Now: now}
 	var checks []doctor.Check
 	for _, src := range sources {
 		checks = append(checks, doctor.Check{Name: "source " + src.ID, Look: func(ctx context.Context) []doctor.Finding { return asks.Look(ctx, src) }})

@@ -7,6 +7,8 @@ import (
 	"eidgate/eid"
 	"eidgate/federation"
 	"eidgate/federation/account"
+	"eidgate/federation/cas"
+	"eidgate/federation/ldap"
 	"eidgate/federation/openid"
 	"eidgate/federation/vneid"
 )
@@ -15,10 +17,7 @@ import (
 func (g *gateway) buildSource(src eid.Source, limits config.Limits) (federation.Source, error) {
 	switch src.Kind {
 	case federation.KindAccount:
-		return account.New(account.Config{
-			Guesses: int64(limits.Guesses), Window: limits.GuessWindow, SecretFailures: int64(limits.PasswordFailures),
-			AddressFailures: int64(limits.AddressFailures), NetworkFailures: int64(limits.NetworkFailures),
-		}, g.account)
+		return account.New(guessLimits(limits), g.account)
 	case federation.KindOpenID:
 		settings, err := openid.ParseSettings(src.Settings)
 		if err != nil {
@@ -31,8 +30,32 @@ func (g *gateway) buildSource(src eid.Source, limits config.Limits) (federation.
 			return nil, fmt.Errorf("reading settings: %w", err)
 		}
 		return vneid.New(settings, vneid.Deps{HTTP: g.calls})
+	case federation.KindCAS:
+		settings, err := cas.ParseSettings(src.Settings)
+		if err != nil {
+			return nil, fmt.Errorf("reading settings: %w", err)
+		}
+		return cas.New(settings, cas.Deps{HTTP: g.calls})
+	case federation.KindLDAP:
+		settings, err := ldap.ParseSettings(src.Settings)
+		if err != nil {
+			return nil, fmt.Errorf("reading settings: %w", err)
+		}
+		guesses, err := federation.NewGuesses(guessLimits(limits), g.account.State, g.account.Key)
+		if err != nil {
+			return nil, fmt.Errorf("counting guesses: %w", err)
+		}
+		return ldap.New(src.ID, settings, ldap.Deps{Dial: g.outbound.DialContext, Guesses: guesses})
 	}
 	return nil, unknownKind(src.Kind)
+}
+
+// guessLimits hold for every source that checks passwords here.
+func guessLimits(limits config.Limits) federation.GuessLimits {
+	return federation.GuessLimits{
+		Guesses: int64(limits.Guesses), Window: limits.GuessWindow, SecretFailures: int64(limits.PasswordFailures),
+		AddressFailures: int64(limits.AddressFailures), NetworkFailures: int64(limits.NetworkFailures),
+	}
 }
 
 // federationSources are the sources of a configuration, whose settings the code
@@ -58,6 +81,10 @@ func readable(src eid.Source) (err error) {
 		_, err = openid.ParseSettings(src.Settings)
 	case federation.KindVNeID:
 		_, err = vneid.ParseSettings(src.Settings)
+	case federation.KindCAS:
+		_, err = cas.ParseSettings(src.Settings)
+	case federation.KindLDAP:
+		_, err = ldap.ParseSettings(src.Settings)
 	default:
 		err = unknownKind(src.Kind)
 	}

@@ -2,10 +2,7 @@ package account
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -66,42 +63,20 @@ func (s *Source) guessesAtCode(m memory) guesses {
 // count takes one guess out of the window before it is evaluated. It returns
 // federation.ThrottledError when none is left.
 func (g guesses) count(ctx context.Context, now time.Time) error {
-	ops := []store.Op{store.Count(g.key, g.s.cfg.Guesses, g.s.cfg.Window)}
+	counters := []federation.Counter{{Key: g.key}}
 	if g.marked {
-		ops = append(ops, store.Count(keyMarked, markedShare*g.s.cfg.Guesses, g.s.cfg.Window))
+		counters = append(counters, federation.Counter{Key: keyMarked, Share: markedShare})
 	}
-	results, err := g.s.d.State.Apply(ctx, g.slot, ops...)
-	if err != nil {
-		return fmt.Errorf("counting a guess: %w", err)
-	}
-	if len(results) == 0 {
-		return fmt.Errorf("counting a guess: no results: %w", store.ErrUnavailable)
-	}
-	if last := results[len(results)-1]; !last.OK || len(results) != len(ops) {
-		return g.s.throttled(last, now)
-	}
-	return nil
+	return g.s.limits.Count(ctx, g.slot, now, counters...)
 }
 
 // forget ends the window after a right secret. It returns how many guesses the
 // window had; of several right secrets at a time one gets them.
 func (g guesses) forget(ctx context.Context) (tries int64, err error) {
-	var ops []store.Op
 	if g.marked {
-		ops = append(ops, store.Delete(keyMarked))
+		return g.s.limits.Forget(ctx, g.slot, g.key, keyMarked)
 	}
-	results, err := g.s.d.State.Apply(ctx, g.slot, append(ops, store.Take(g.key))...)
-	if err != nil {
-		return 0, fmt.Errorf("resetting guesses: %w", err)
-	}
-	last := len(results) - 1
-	if last != len(ops) || !results[last].OK {
-		return 0, nil
-	}
-	if tries, err = strconv.ParseInt(string(results[last].Value), 10, 64); err != nil {
-		return 0, errors.New("resetting guesses: no counter")
-	}
-	return tries, nil
+	return g.s.limits.Forget(ctx, g.slot, g.key)
 }
 
 // useStep marks a time step of an account as used; ok is false when it was used
@@ -117,14 +92,7 @@ func (s *Source) useStep(ctx context.Context, id eid.AccountID, step int64) (ok 
 }
 
 // slot names the state of one number or account without telling which.
-func (s *Source) slot(kind, name string) string { return "signin." + encode(s.name(kind, name)) }
-
-// name hides what a counter is of.
-func (s *Source) name(kind, name string) []byte {
-	mac := hmac.New(sha256.New, s.d.Key)
-	mac.Write([]byte("eidgate account slot\x00" + kind + "\x00" + name))
-	return mac.Sum(nil)
-}
+func (s *Source) slot(kind, name string) string { return s.limits.Slot(kind, name) }
 
 // countUnknown counts evaluated guesses at numbers that nobody has.
 const countUnknown = "signin.failed.unknown"

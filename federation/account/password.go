@@ -111,7 +111,7 @@ func busy(again federation.Step, err error) error {
 // try is one password from one browser, with what it counts against.
 type try struct {
 	guesses guesses
-	crowd   *crowd // nil for a device that its holder signed in with before
+	crowd   *federation.Crowd // nil for a device that its holder signed in with before
 }
 
 func (s *Source) tryAt(id eid.Identifier, password eid.Secret, req federation.Request) try {
@@ -119,7 +119,7 @@ func (s *Source) tryAt(id eid.Identifier, password eid.Secret, req federation.Re
 	from := s.deviceOf(req.Device, number, req.Now)
 	t := try{guesses: s.guessesAtPassword(number, from)}
 	if from.name == "" {
-		c := s.crowdOf(req.Address, password)
+		c := s.limits.Crowd(req.Address, password)
 		t.crowd = &c
 	}
 	return t
@@ -129,7 +129,7 @@ func (s *Source) tryAt(id eid.Identifier, password eid.Secret, req federation.Re
 // what it refuses takes nobody's guesses, and gives no credit later.
 func (t try) count(ctx context.Context, now time.Time) error {
 	if t.crowd != nil {
-		if err := t.crowd.count(ctx, now); err != nil {
+		if err := t.crowd.Count(ctx, now); err != nil {
 			return err
 		}
 	}
@@ -142,7 +142,7 @@ func (t try) forgive(ctx context.Context) error {
 	if err != nil || t.crowd == nil {
 		return err
 	}
-	return t.crowd.forgive(ctx, tries)
+	return t.crowd.Forgive(ctx, tries)
 }
 
 // again is what of a malformed number is shown again.

@@ -47,24 +47,8 @@ type Recorder interface {
 	Count(ctx context.Context, name string) error
 }
 
-// Config bounds guessing. The zero value of a field means its default.
-type Config struct {
-	// Guesses is how many passwords, and apart from them how many codes, are
-	// evaluated for one account in a Window. Default 5, at most 20.
-	Guesses int64
-	// Window is the time that guesses are counted over. Default 15 min, from 1
-	// min to 24 h.
-	Window time.Duration
-	// SecretFailures is how often one password may fail in a Window, whatever the
-	// numbers. Default 20.
-	SecretFailures int64
-	// AddressFailures and NetworkFailures are how many passwords may fail in a
-	// Window from one address (a /64 of IPv6) and from the network around it (a
-	// /24, or a /48). They count browsers only that were not signed in with
-	// before, and what succeeds is taken back, so that a village behind one
-	// address may sign in together. Default 300 and 3000.
-	AddressFailures, NetworkFailures int64
-}
+// Config bounds guessing.
+type Config = federation.GuessLimits
 
 // Deps are what a Source works with. All are needed but Rehasher.
 type Deps struct {
@@ -81,49 +65,23 @@ type Deps struct {
 
 // Source is the account system as a source of identity.
 type Source struct {
-	cfg Config
-	d   Deps
+	d      Deps
+	limits *federation.Guesses
 }
 
 var _ federation.Source = (*Source)(nil)
 
 // New checks the configuration and makes the source.
 func New(cfg Config, d Deps) (*Source, error) {
-	if cfg.Guesses == 0 {
-		cfg.Guesses = 5
-	}
-	if cfg.Window == 0 {
-		cfg.Window = 15 * time.Minute
-	}
-	if cfg.SecretFailures == 0 {
-		cfg.SecretFailures = 20
-	}
-	if cfg.AddressFailures == 0 {
-		cfg.AddressFailures = 300
-	}
-	if cfg.NetworkFailures == 0 {
-		cfg.NetworkFailures = 3000
-	}
-	var errs []error
-	if cfg.Guesses < 1 || cfg.Guesses > 20 {
-		errs = append(errs, fmt.Errorf("guesses %d: want 1 to 20", cfg.Guesses))
-	}
-	if cfg.Window < time.Minute || cfg.Window > 24*time.Hour {
-		errs = append(errs, fmt.Errorf("window %v: want 1 min to 24 h", cfg.Window))
-	}
-	if min(cfg.SecretFailures, cfg.AddressFailures, cfg.NetworkFailures) < 1 {
-		errs = append(errs, errors.New("failures of a password, an address and a network: each must be at least 1"))
-	}
-	if len(d.Key) != 32 {
-		errs = append(errs, fmt.Errorf("key: %d bytes, want 32", len(d.Key)))
-	}
-	if d.Accounts == nil || d.Passwords == nil || d.State == nil || d.Audit == nil {
-		errs = append(errs, errors.New("accounts, passwords, state and audit are all needed"))
+	guesses, guessErr := federation.NewGuesses(cfg, d.State, d.Key)
+	errs := []error{guessErr}
+	if d.Accounts == nil || d.Passwords == nil || d.Audit == nil {
+		errs = append(errs, errors.New("accounts, passwords and audit are all needed"))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, fmt.Errorf("account system: %w", err)
 	}
-	return &Source{cfg: cfg, d: d}, nil
+	return &Source{d: d, limits: guesses}, nil
 }
 
 // memory is what one step leaves to the next. It lies in the login record, on

@@ -2,6 +2,7 @@ package fedtest
 
 import (
 	"crypto/rand"
+	"html/template"
 	"net/http"
 	"net/url"
 	"slices"
@@ -94,6 +95,14 @@ func (p *OpenID) showLogin(w http.ResponseWriter, req authRequest, username stri
 	p.mu.Lock()
 	handle := p.pending.put(req, p.cfg.Now())
 	p.mu.Unlock()
+	showLoginPage(w, p.page, map[string]any{
+		"Title": p.cfg.Title, "Style": pathStyle, "Action": PathLogin,
+		"Request": handle, "Username": username, "Wrong": wrong,
+	}, wrong)
+}
+
+// showLoginPage shows the page where a synthetic person signs in.
+func showLoginPage(w http.ResponseWriter, page *template.Template, data map[string]any, wrong bool) {
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Cache-Control", "no-store")
@@ -105,10 +114,7 @@ func (p *OpenID) showLogin(w http.ResponseWriter, req authRequest, username stri
 	if wrong {
 		w.WriteHeader(http.StatusUnprocessableEntity)
 	}
-	_ = p.page.Execute(w, map[string]any{
-		"Title": p.cfg.Title, "Style": pathStyle, "Action": PathLogin,
-		"Request": handle, "Username": username, "Wrong": wrong,
-	})
+	_ = page.Execute(w, data)
 }
 
 func (p *OpenID) login(w http.ResponseWriter, r *http.Request) {

@@ -53,6 +53,8 @@ type Person struct {
 	Name     string
 	Email    string
 	Claims   map[string]any // further claims of userinfo
+	// Attributes are what a CAS server and a directory know beside, by name.
+	Attributes map[string][]string
 }
 
 // Config is what an OpenID provider is made of.
@@ -183,17 +185,30 @@ type TB interface {
 // It fills Config.Issuer.
 func StartOpenID(t TB, cfg Config) *OpenID {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // binding a free port waits for nothing
-	if err != nil {
-		t.Fatal(err)
-	}
+	listener := listen(t)
 	cfg.Issuer = "http://" + listener.Addr().String()
 	p, err := NewOpenID(cfg)
 	if err != nil {
 		_ = listener.Close()
 		t.Fatal(err)
 	}
-	server := &http.Server{Handler: p.Handler(), ReadHeaderTimeout: 5 * time.Second}
+	serveUntilEnd(t, listener, p.Handler())
+	return p
+}
+
+// listen takes a free port of 127.0.0.1.
+func listen(t TB) net.Listener {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // binding a free port waits for nothing
+	if err != nil {
+		t.Fatal(err)
+	}
+	return listener
+}
+
+// serveUntilEnd serves until the test ends.
+func serveUntilEnd(t TB, listener net.Listener, h http.Handler) {
+	server := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -203,7 +218,6 @@ func StartOpenID(t TB, cfg Config) *OpenID {
 		_ = server.Close()
 		<-done
 	})
-	return p
 }
 
 func (p *OpenID) client(id string) (Client, bool) {
@@ -216,7 +230,11 @@ func (p *OpenID) client(id string) (Client, bool) {
 }
 
 func (p *OpenID) person(login, password string) (Person, bool) {
-	for _, one := range p.cfg.People {
+	return findPerson(p.cfg.People, login, password)
+}
+
+func findPerson(people []Person, login, password string) (Person, bool) {
+	for _, one := range people {
 		if strings.EqualFold(one.Login, strings.TrimSpace(login)) &&
 			subtle.ConstantTimeCompare([]byte(one.Password), []byte(password)) == 1 {
 			return one, true

@@ -12,13 +12,16 @@ import (
 
 	"eidgate/eid"
 	"eidgate/federation"
+	"eidgate/federation/ldap"
 	"eidgate/federation/openid"
 )
 
 // Sources looks at sources as the gateway reaches them.
 type Sources struct {
 	// HTTP makes the calls, to where the gateway may call.
-	HTTP   *http.Client
+	HTTP *http.Client
+	// Dial opens connections to directories, under the same guard.
+	Dial   func(ctx context.Context, network, address string) (net.Conn, error)
 	Clocks *Clocks
 	Now    func() time.Time
 }
@@ -27,9 +30,50 @@ type Sources struct {
 func (s Sources) Look(ctx context.Context, src eid.Source) []Finding {
 	now := s.Now()
 	list := judgeWindow(src.Window, now)
-	if !src.Window.Until.IsZero() && !now.Before(src.Window.Until) || src.Kind != federation.KindOpenID {
+	if !src.Window.Until.IsZero() && !now.Before(src.Window.Until) {
 		return list
 	}
+	switch src.Kind {
+	case federation.KindOpenID:
+		return s.lookOpenID(ctx, src, list)
+	case federation.KindLDAP:
+		return s.lookLDAP(ctx, src, list)
+	}
+	return list
+}
+
+// lookLDAP signs nobody in at a directory.
+func (s Sources) lookLDAP(ctx context.Context, src eid.Source, list []Finding) []Finding {
+	settings, err := ldap.ParseSettings(src.Settings)
+	if err != nil {
+		return append(list, fault("mend its block ldap", "%v", err))
+	}
+	switch err := ldap.Examine(ctx, settings, s.Dial); {
+	case errors.Is(err, federation.ErrUntrusted):
+		return append(list, fault("tell its owner at once, and switch the source off", "it takes any password for anybody"))
+	case err != nil:
+		return append(list, unreachedDirectory(err))
+	}
+	list[0].Found = "answers, and refuses who does not exist; " + list[0].Found
+	return list
+}
+
+// unreachedDirectory is what keeps a directory from being used.
+func unreachedDirectory(err error) Finding {
+	var unknown x509.UnknownAuthorityError
+	var host x509.HostnameError
+	switch {
+	case errors.Is(err, federation.ErrForbiddenAddress):
+		return fault("add its host:port to outbound.allow, if it is meant to lie in your own network", "its name leads to an address that is not public")
+	case errors.As(err, &unknown):
+		return fault("name its authority in ldap.ca_file", "its certificate leads to no authority that is named")
+	case errors.As(err, &host):
+		return fault("name it in ldap.url as its certificate does, or tell its owner", "its certificate does not fit: %v", err)
+	}
+	return fault("compare its block ldap with what its owner says", "it cannot be used: %v", err)
+}
+
+func (s Sources) lookOpenID(ctx context.Context, src eid.Source, list []Finding) []Finding {
 	settings, err := openid.ParseSettings(src.Settings)
 	if err != nil {
 		return append(list, fault("mend its block openid", "%v", err))
@@ -41,7 +85,7 @@ func (s Sources) Look(ctx context.Context, src eid.Source) []Finding {
 		return append(list, unreached(err))
 	}
 	if answer != nil && answer.TLS != nil && len(answer.TLS.PeerCertificates) > 0 {
-		if leaf := answer.TLS.PeerCertificates[0]; leaf.NotAfter.Sub(now) < expiresNow {
+		if leaf := answer.TLS.PeerCertificates[0]; leaf.NotAfter.Sub(s.Now()) < expiresNow {
 			list = append(list, warning("tell its owner", "its certificate expires on %s", day(leaf.NotAfter)))
 		}
 	}
