@@ -17,6 +17,7 @@ const (
 	freshFor   = 10 * time.Minute
 	usableFor  = time.Hour       // while the publisher cannot be reached
 	retryAfter = 5 * time.Second // between calls to a publisher that fails
+	renewEvery = time.Minute     // between calls for what was missed in the document
 )
 
 // Cached keeps one document that a provider or a relying party publishes.
@@ -32,6 +33,9 @@ type Cached[T any] struct {
 	at     time.Time // when value was fetched; zero: never
 	failed time.Time
 	err    error
+
+	renewed time.Time     // when somebody last missed something
+	renewal chan struct{} // closed when the fetch of then is over
 }
 
 // NewCached makes a cache that is filled by fetch when it is first asked.
@@ -57,6 +61,41 @@ func (c *Cached[T]) Get(ctx context.Context) (T, error) {
 		return value, nil
 	}
 	return latest, err
+}
+
+// Renew fetches the document anew for somebody who misses something in it, such as
+// a key: at most once a minute, and whoever misses something meanwhile waits for
+// that fetch only. If it fails, what was there remains.
+func (c *Cached[T]) Renew(ctx context.Context) (T, error) {
+	var none T
+	select {
+	case <-c.renewing(ctx):
+	case <-ctx.Done():
+		return none, fmt.Errorf("waiting for the publisher: %w", ctx.Err())
+	}
+	if value, _, ok := c.Peek(); ok {
+		return value, nil
+	}
+	return none, errors.New("nothing was published")
+}
+
+// renewing starts a fetch unless one was started within the minute, and returns
+// the end of the last one.
+func (c *Cached[T]) renewing(ctx context.Context) <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := c.now()
+	if c.renewal != nil && now.Sub(c.renewed) < renewEvery {
+		return c.renewal
+	}
+	over := make(chan struct{})
+	c.renewal, c.renewed = over, now
+	go func() {
+		defer close(over)
+		// The fetch has its own deadline and leaves its result in the cache.
+		_, _ = c.refresh(context.WithoutCancel(ctx))
+	}()
+	return over
 }
 
 // refresh fetches the document anew, or joins who is fetching it.
@@ -114,13 +153,18 @@ func (c *Cached[T]) recentFailure() error {
 	return c.err
 }
 
-// FetchJSON reads a document of at most MaxBody bytes.
+// FetchJSON reads a JSON document of at most MaxBody bytes.
 func FetchJSON(ctx context.Context, client *http.Client, url string) ([]byte, error) {
+	return Fetch(ctx, client, url, "application/json")
+}
+
+// Fetch reads a document of at most MaxBody bytes, in one of these media types.
+func Fetch(ctx context.Context, client *http.Client, url, accept string) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return nil, err
 	}
-	req.Header.Set("Accept", "application/json")
+	req.Header.Set("Accept", accept)
 	res, err := client.Do(req)
 	if err != nil {
 		return nil, err

@@ -142,6 +142,10 @@ type Assertion struct {
 	// Logout is what LogoutSource.Logout wants again of this sign-in. It is kept
 	// sealed, beside the proof.
 	Logout []byte
+	// Once names this assertion where it counts once, until OnceUntil (SAML Profiles
+	// §4.1.4.5); empty where nothing of it could come a second time.
+	Once      string
+	OnceUntil time.Time
 }
 
 // Person is what a source says of a person, for comparison with a civil registry
