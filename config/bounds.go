@@ -28,7 +28,13 @@ func words(pattern string) []string {
 	case "log.format":
 		return []string{FormatJSON, FormatText}
 	case "sources[].kind":
-		return []string{"account", "openid"}
+		return []string{"account", "openid", "saml"}
+	case "sources[].saml.binding":
+		return []string{"redirect", "post"}
+	case "sources[].saml.signed":
+		return []string{"assertion", "response"}
+	case "sources[].saml.comparison":
+		return []string{"exact", "minimum"}
 	}
 	return nil
 }
@@ -43,6 +49,8 @@ func required(pattern string) []string {
 		return []string{"id", "kind", "name", "provider", "may_assert", "grants_at_most"}
 	case "sources[].openid":
 		return []string{"issuer", "client_id", "acr"}
+	case "sources[].saml":
+		return []string{"issuer"}
 	}
 	return nil
 }

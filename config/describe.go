@@ -16,6 +16,7 @@ import (
 //
 //go:embed config.go client.go source.go registration.go monitoring.go state.go
 //go:embed openid.go
+//go:embed saml.go
 var declared embed.FS
 
 // descriptions reads the comments of the fields of every block, by the names of

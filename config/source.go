@@ -29,6 +29,7 @@ type Source struct {
 	// What is above is lowered: one level, or several with the dates they begin at.
 	GrantsAtMost Ceilings `koanf:"grants_at_most"`
 	OpenID       *OpenID  `koanf:"openid"` // the provider, for kind openid
+	SAML         *SAML    `koanf:"saml"`   // the provider, for kind saml
 }
 
 // Window is when a source may be used: From ≤ t < Until. A day begins at
@@ -83,11 +84,12 @@ type sourceBlock struct {
 func (s *Source) blocks() []sourceBlock {
 	return []sourceBlock{
 		{"openid", s.OpenID != nil, s.OpenID},
+		{"saml", s.SAML != nil, s.SAML},
 	}
 }
 
 // FederationSources gives the sources as the federation knows them. The
-// settings of an openid source hold its client secret in the clear.
+// settings of a source hold its secrets in the clear.
 func (c *Config) FederationSources() ([]eid.Source, error) {
 	sources := make([]eid.Source, len(c.Sources))
 	for i := range c.Sources {

@@ -8,10 +8,12 @@ import (
 	"eidgate/federation"
 	"eidgate/federation/account"
 	"eidgate/federation/openid"
+	"eidgate/federation/saml"
 )
 
-// buildSource makes the code that speaks to a registered source.
-func (g *gateway) buildSource(src eid.Source, limits config.Limits) (federation.Source, error) {
+// buildSource makes the code that speaks to a registered source. issuer is the
+// gateway's own address.
+func (g *gateway) buildSource(src eid.Source, issuer string, limits config.Limits) (federation.Source, error) {
 	switch src.Kind {
 	case federation.KindAccount:
 		return account.New(account.Config{
@@ -24,6 +26,12 @@ func (g *gateway) buildSource(src eid.Source, limits config.Limits) (federation.
 			return nil, fmt.Errorf("reading settings: %w", err)
 		}
 		return openid.New(settings, openid.Deps{HTTP: g.calls, Now: g.now})
+	case federation.KindSAML:
+		settings, err := saml.ParseSettings(src.Settings)
+		if err != nil {
+			return nil, fmt.Errorf("reading settings: %w", err)
+		}
+		return saml.New(settings, saml.Deps{HTTP: g.calls, Now: g.now, Entity: issuer + "/source/" + src.ID + "/metadata"})
 	}
 	return nil, unknownKind(src.Kind)
 }
@@ -49,6 +57,8 @@ func readable(src eid.Source) (err error) {
 	case federation.KindAccount:
 	case federation.KindOpenID:
 		_, err = openid.ParseSettings(src.Settings)
+	case federation.KindSAML:
+		_, err = saml.ParseSettings(src.Settings)
 	default:
 		err = unknownKind(src.Kind)
 	}
