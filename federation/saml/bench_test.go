@@ -79,7 +79,7 @@ func (c *clock) advance(d time.Duration) {
 }
 
 // newBench starts a provider with synthetic people: one at level 1, two at 2.
-func newBench(t *testing.T, change ...func(*saml.Settings)) *bench {
+func newBench(t testing.TB, change ...func(*saml.Settings)) *bench {
 	t.Helper()
 	start := time.Now().UTC().Truncate(time.Second)
 	b := &bench{clock: &clock{now: start}, theirs: &clock{now: start}}
@@ -114,7 +114,7 @@ func newBench(t *testing.T, change ...func(*saml.Settings)) *bench {
 }
 
 // renew makes the source anew and has the provider read its metadata.
-func (b *bench) renew(t *testing.T) {
+func (b *bench) renew(t testing.TB) {
 	t.Helper()
 	source, err := saml.New(b.settings, saml.Deps{HTTP: b.http, Now: b.clock.Now, Entity: entity})
 	if err != nil {
@@ -131,7 +131,7 @@ func (b *bench) renew(t *testing.T) {
 }
 
 // begin starts a sign-in and gives the request to finish it with.
-func (b *bench) begin(t *testing.T, req federation.Request) (federation.Request, federation.Step) {
+func (b *bench) begin(t testing.TB, req federation.Request) (federation.Request, federation.Step) {
 	t.Helper()
 	req.State, req.Callback, req.Now = "slot.state+/ =", callback, b.clock.Now()
 	step, err := b.Begin(t.Context(), req)
@@ -148,7 +148,7 @@ var (
 )
 
 // browser keeps the provider's cookies.
-func browser(t *testing.T) *http.Client {
+func browser(t testing.TB) *http.Client {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
 	if err != nil {
@@ -159,7 +159,7 @@ func browser(t *testing.T) *http.Client {
 
 // visit goes where a step leads, signs in there, and gives the form that the
 // provider sends back.
-func (b *bench) visit(t *testing.T, client *http.Client, step federation.Step, login, password string) url.Values {
+func (b *bench) visit(t testing.TB, client *http.Client, step federation.Step, login, password string) url.Values {
 	t.Helper()
 	var res *http.Response
 	var err error
@@ -196,7 +196,7 @@ func (b *bench) visit(t *testing.T, client *http.Client, step federation.Step, l
 	return values
 }
 
-func read(t *testing.T, res *http.Response, err error) string {
+func read(t testing.TB, res *http.Response, err error) string {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -215,7 +215,7 @@ func (b *bench) end(ctx context.Context, req federation.Request, values url.Valu
 }
 
 // signIn signs person two in, in a new browser.
-func (b *bench) signIn(t *testing.T, req federation.Request) (federation.Step, error) {
+func (b *bench) signIn(t testing.TB, req federation.Request) (federation.Step, error) {
 	t.Helper()
 	req, step := b.begin(t, req)
 	return b.end(t.Context(), req, b.visit(t, browser(t), step, "two", "pw-2"))
@@ -223,7 +223,7 @@ func (b *bench) signIn(t *testing.T, req federation.Request) (federation.Step, e
 
 // refused checks that nothing came of a sign-in, for this reason, and that the
 // error tells nothing of the answer.
-func refused(t *testing.T, step federation.Step, err, want error) {
+func refused(t testing.TB, step federation.Step, err, want error) {
 	t.Helper()
 	if err == nil || step.Assertion != nil || want != nil && !errors.Is(err, want) {
 		t.Errorf("Finish() = %+v, %v, want %v", step, err, want)

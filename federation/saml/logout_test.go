@@ -21,7 +21,7 @@ import (
 )
 
 // arrive hands what a browser brings to the source's address to Hear.
-func (b *bench) arrive(t *testing.T, address string) (federation.Notice, error) {
+func (b *bench) arrive(t testing.TB, address string) (federation.Notice, error) {
 	t.Helper()
 	at, query, _ := strings.Cut(address, "?")
 	if at != slo {
