@@ -78,7 +78,7 @@ func Wrap(variant int, forged string) func(*etree.Element) {
 		case 1, 2:
 			wrapResponse(root, signed, variant)
 		case 3: // beside the forgery, before it
-			root.InsertChildAt(assertion.Index(), forgery(assertion))
+			root.InsertChildAt(assertion.Index(), assertion.Copy())
 			replace(root, assertion, signed)
 		case 4: // the signed one inside the forgery
 			assertion.AddChild(signed)
@@ -135,8 +135,6 @@ func forge(assertion *etree.Element, subject string) {
 		name.SetText(subject)
 	}
 }
-
-func forgery(assertion *etree.Element) *etree.Element { return assertion.Copy() }
 
 func replace(parent, old, with *etree.Element) {
 	at := old.Index()

@@ -23,7 +23,7 @@ func (p *SAML) signOn(w http.ResponseWriter, r *http.Request) {
 	}
 	idp := &saml.IdentityProvider{
 		MetadataURL: *address.JoinPath(PathSAMLMetadata), SSOURL: *address.JoinPath(PathSAMLSignOn),
-		Certificate: p.keys[0].cert, ServiceProviderProvider: p,
+		Certificate: p.key().cert, ServiceProviderProvider: p,
 	}
 	req, err := saml.NewIdpAuthnRequest(idp, r)
 	if err == nil {
@@ -60,11 +60,11 @@ func (p *SAML) showLogin(w http.ResponseWriter, req *saml.IdpAuthnRequest, usern
 	p.mu.Lock()
 	handle := p.pending.put(req, p.cfg.Now())
 	p.mu.Unlock()
+	status := http.StatusOK
 	if wrong {
-		p.page(w, http.StatusUnprocessableEntity, "login.html", "", map[string]any{"Action": PathSAMLLogin, "Request": handle, "Username": username, "Wrong": true})
-		return
+		status = http.StatusUnprocessableEntity
 	}
-	p.page(w, http.StatusOK, "login.html", "", map[string]any{"Action": PathSAMLLogin, "Request": handle, "Username": username, "Wrong": false})
+	p.page(w, status, "login.html", "", map[string]any{"Action": PathSAMLLogin, "Request": handle, "Username": username, "Wrong": wrong})
 }
 
 // page writes a page. No form-action: the answer goes to a portal's gateway, and

@@ -149,6 +149,18 @@ func TestLogoutFromThere(t *testing.T) {
 	}
 }
 
+// The holder signs out at the provider's own page.
+func TestLogoutByTheHolderThere(t *testing.T) {
+	b := newBench(t)
+	assertion, client := b.signedIn(t)
+	res, err := client.Get(strings.TrimSuffix(b.idp.EntityID(), fedtest.PathSAMLMetadata) + fedtest.PathSAMLLogout)
+	read(t, res, err)
+	notice, err := b.arrive(t, res.Header.Get("Location"))
+	if diff := cmp.Diff(notice.Sessions, []string{assertion.Session}); err != nil || diff != "" {
+		t.Errorf("Hear() (-got +want):\n%s%v", diff, err)
+	}
+}
+
 // Where an attribute is the subject, the name alone tells sessions.
 func TestLogoutWithAnotherSubject(t *testing.T) {
 	b := newBench(t, func(s *saml.Settings) { s.SubjectAttribute, s.NameIDFormat = "uid", "" })

@@ -211,16 +211,16 @@ var durationShape = regexp.MustCompile(`^P(?:(\d{1,4})Y)?(?:(\d{1,4})M)?(?:(\d{1
 // duration reads an xs:duration, whose months count for 28 days here: what is
 // cached for less than it may be is right as well. What is malformed says nothing.
 func duration(text string) time.Duration {
-	const day = 24 * time.Hour
+	const day = 24 * 60 * 60
 	parts := durationShape.FindStringSubmatch(text)
 	if parts == nil {
 		return 0
 	}
-	var sum time.Duration
-	for i, unit := range []time.Duration{365 * day, 28 * day, day, time.Hour, time.Minute, time.Second} {
+	seconds := 0
+	for i, unit := range []int{365 * day, 28 * day, day, 60 * 60, 60, 1} {
 		if n, err := strconv.Atoi(parts[i+1]); err == nil {
-			sum += min(time.Duration(n), 100*365*day/unit) * unit
+			seconds += n * unit
 		}
 	}
-	return min(sum, 100*365*day)
+	return time.Duration(min(seconds, 100*365*day)) * time.Second
 }
