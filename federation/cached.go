@@ -31,6 +31,7 @@ type Cached[T any] struct {
 	mu     sync.Mutex
 	value  T
 	at     time.Time // when value was fetched; zero: never
+	times  int       // how often it was
 	failed time.Time
 	err    error
 
@@ -45,6 +46,7 @@ func NewCached[T any](fetch func(ctx context.Context) (T, error), now func() tim
 
 // Get returns a fresh document, or a usable one while no fresh one can be had.
 func (c *Cached[T]) Get(ctx context.Context) (T, error) {
+	times := c.fetches()
 	value, age, ok := c.Peek()
 	if ok && age < freshFor {
 		return value, nil
@@ -56,7 +58,7 @@ func (c *Cached[T]) Get(ctx context.Context) (T, error) {
 		var none T
 		return none, err
 	}
-	latest, err := c.refresh(ctx)
+	latest, err := c.refresh(ctx, times)
 	if err != nil && ok && age < usableFor && ctx.Err() == nil {
 		return value, nil
 	}
@@ -88,19 +90,25 @@ func (c *Cached[T]) renewing(ctx context.Context) <-chan struct{} {
 	if c.renewal != nil && now.Sub(c.renewed) < renewEvery {
 		return c.renewal
 	}
-	over := make(chan struct{})
+	over, times := make(chan struct{}), c.times
 	c.renewal, c.renewed = over, now
 	go func() {
 		defer close(over)
 		// The fetch has its own deadline and leaves its result in the cache.
-		_, _ = c.refresh(context.WithoutCancel(ctx))
+		_, _ = c.refresh(context.WithoutCancel(ctx), times)
 	}()
 	return over
 }
 
-// refresh fetches the document anew, or joins who is fetching it.
-func (c *Cached[T]) refresh(ctx context.Context) (T, error) {
+// refresh fetches the document anew, or joins who is fetching it. Who comes when
+// that just ended, having looked before it did, takes its result: times is how
+// many fetches there were then.
+func (c *Cached[T]) refresh(ctx context.Context, times int) (T, error) {
 	call := c.flight.DoChan("", func() (any, error) {
+		if c.fetches() != times {
+			latest, _, _ := c.Peek()
+			return latest, nil
+		}
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), CallTimeout)
 		defer cancel()
 		value, err := c.guarded(ctx)
@@ -111,6 +119,7 @@ func (c *Cached[T]) refresh(ctx context.Context) (T, error) {
 			return nil, err
 		}
 		c.value, c.at, c.err = value, c.now(), nil
+		c.times++
 		return value, nil
 	})
 	var none T
@@ -142,6 +151,12 @@ func (c *Cached[T]) Peek() (value T, age time.Duration, ok bool) {
 	defer c.mu.Unlock()
 	age = c.now().Sub(c.at)
 	return c.value, age, !c.at.IsZero() && age >= 0
+}
+
+func (c *Cached[T]) fetches() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.times
 }
 
 func (c *Cached[T]) recentFailure() error {
