@@ -79,7 +79,7 @@ func (s *Source) name(in nameXML) (nameID, error) {
 	switch {
 	case !proper(n.Value):
 		return nameID{}, errors.New("name of the person missing or malformed")
-	case s.settings.SubjectAttribute == "" && (n.Format != s.settings.NameIDFormat || n.Format == formatTransient):
+	case s.settings.SubjectAttribute == "" && (or(n.Format, formatUnspecified) != s.settings.NameIDFormat):
 		return nameID{}, errors.New("name of the person is of another format than is wanted")
 	case n.Format == formatPersistent && (n.Qualifier != "" && n.Qualifier != s.settings.Issuer || n.SPQualifier != "" && n.SPQualifier != s.entity):
 		return nameID{}, errors.New("name of the person is one for somebody else") // SAML Core §8.3.7

@@ -38,6 +38,8 @@ const (
 const (
 	formatPersistent = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"
 	formatTransient  = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient"
+	// formatUnspecified is what a name without a format has (SAML Core §2.2.2).
+	formatUnspecified = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"
 )
 
 const maxKeyPairs = 4
@@ -50,7 +52,8 @@ type Settings struct {
 	// its metadata.
 	EntityID string
 	// MetadataURL is where the provider's metadata are; Metadata are they
-	// themselves. One of the two is set.
+	// themselves. One of the two is set. A certificate in them that has expired is
+	// not believed any more.
 	MetadataURL string
 	Metadata    string
 	// MetadataCert is whose key has to have signed the metadata; nil for TLS alone.
@@ -74,6 +77,8 @@ type Settings struct {
 	// Methods are the amr values of an AuthnContextClassRef.
 	Methods map[string][]string
 	// NameIDFormat is the format asked for and, where NameIDs are subjects, wanted.
+	// Choose another than persistent only where the provider never gives a name to
+	// somebody else: links are found by it.
 	NameIDFormat string
 	// SubjectAttribute names the attribute that is the subject; empty for the
 	// NameID.

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	crewjam "github.com/crewjam/saml"
 	"github.com/crewjam/saml/xmlenc"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -170,6 +171,18 @@ func TestSubjectAndLevelFromAttributes(t *testing.T) {
 	step, err := b.signIn(t, federation.Request{})
 	if err != nil || step.Assertion.Subject != "legacy-2" || step.Assertion.Level != eid.Level1 {
 		t.Errorf("Finish() = %+v, %v, want legacy-2 at the lower of the two levels", step.Assertion, err)
+	}
+}
+
+// A name without a format is one of no particular format.
+func TestUnspecifiedName(t *testing.T) {
+	unspecified := "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"
+	b := newBench(t, func(s *saml.Settings) { s.NameIDFormat = unspecified })
+	for _, format := range []string{"", unspecified} {
+		b.idp.Misbehave(fedtest.SAMLFaults{Assertion: func(a *crewjam.Assertion) { a.Subject.NameID.Format = format }})
+		if step, err := b.signIn(t, federation.Request{}); err != nil || step.Assertion.Subject != "p-2" {
+			t.Errorf("format %q: Finish() = %+v, %v, want p-2", format, step.Assertion, err)
+		}
 	}
 }
 
