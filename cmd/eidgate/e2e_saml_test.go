@@ -2,10 +2,19 @@ package main_test
 
 import (
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"eidgate/eid"
+	"eidgate/federation/fedtest"
+	"eidgate/federation/saml"
 )
 
 // samlSource is a source in the configuration, with the file of its key.
@@ -27,6 +36,55 @@ sources:
       amr: {"urn:vn:synthetic:loa:1": [pwd]}
       person: {number: soDinhDanh, name: hoTen, birth_date: ngaySinh}
 `, keyFile)
+}
+
+// A sign-in through a SAML source goes to the provider with a request that the
+// provider takes for the gateway's: its metadata, as the gateway publishes them at
+// its entityID, name the key and the address to answer at.
+func TestSAMLRequest(t *testing.T) {
+	dir := t.TempDir()
+	key := filepath.Join(dir, "saml.pem")
+	if exit, _, errs := run(t, "sources", "keypair", "--out", key); exit != 0 {
+		t.Fatalf("keypair: %s", errs)
+	}
+	idp := fedtest.StartSAML(t, fedtest.SAMLConfig{People: []fedtest.SAMLPerson{{Person: fedtest.Person{Subject: "p-1", Login: "one", Password: "pw"}}}})
+	at, err := url.Parse(idp.EntityID())
+	must(t, err)
+	_, source, _ := strings.Cut(strings.ReplaceAll(samlSource(key), "https://idp.example.vn/metadata", idp.EntityID()), "sources:\n")
+	s := startServed(t, "clients:\n", source+"outbound: {allow: ["+at.Host+"]}\nclients:\n", "sources: [national]", "sources: [saml-cu]")
+
+	text, err := os.ReadFile(key)
+	must(t, err)
+	pair, err := saml.ParseKeyPair(text)
+	must(t, err)
+	entity := s.Issuer + "/source/saml-cu/metadata"
+	same, err := saml.New(saml.Settings{
+		Issuer: idp.EntityID(), MetadataURL: idp.EntityID(), Keys: []saml.KeyPair{pair}, Binding: saml.BindingRedirect, Signed: saml.SignedAssertion,
+		Comparison: saml.ComparisonExact, ACR: map[string]eid.Level{"urn:vn:synthetic:loa:1": eid.Level1}, NameIDFormat: "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent",
+	}, saml.Deps{HTTP: http.DefaultClient, Now: time.Now, Entity: entity})
+	must(t, err)
+	_, metadata, err := same.Publish(entity, s.Issuer+"/callback/saml-cu", s.Issuer+"/source/saml-cu/logout")
+	must(t, err)
+	must(t, idp.Trust(metadata))
+
+	jar, err := cookiejar.New(nil)
+	must(t, err)
+	browser := &http.Client{Jar: jar}
+	p := s.Portals[0]
+	res, err := browser.Get(s.Issuer + "/authorize?" + url.Values{
+		"response_type": {"code"}, "client_id": {p.ClientID}, "redirect_uri": {p.RedirectURI}, "scope": {"openid"}, "state": {"s"}, "nonce": {"n"},
+		"code_challenge": {"E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"}, "code_challenge_method": {"S256"},
+	}.Encode())
+	must(t, err)
+	defer res.Body.Close()
+	page, err := io.ReadAll(res.Body)
+	must(t, err)
+	if res.StatusCode != http.StatusOK || res.Request.URL.Host != at.Host || !strings.Contains(string(page), fedtest.PathSAMLLogin) {
+		t.Errorf("the browser is at %s with %d %s, want the provider's sign-in page", res.Request.URL.Host, res.StatusCode, page)
+	}
+	if log := s.log.String(); strings.Contains(log, "SAMLRequest") || strings.Contains(log, "PRIVATE") {
+		t.Errorf("the log holds a request or a key:\n%s", log)
+	}
 }
 
 func TestSourceKeypair(t *testing.T) {
