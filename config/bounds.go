@@ -34,13 +34,19 @@ func words(pattern string) []string {
 	case "sources[].reconcile":
 		return []string{reconcileRegistry, reconcileLink}
 	case "sources[].kind":
-		return []string{"account", "openid", "vneid", "cas", "ldap"}
+		return []string{"account", "openid", "vneid", "saml", "cas", "ldap"}
 	case "sources[].vneid.dialect":
 		return []string{"wso2", "sso", "encrypted"}
 	case "sources[].vneid.client_auth":
 		return []string{"post", "basic"}
 	case "sources[].vneid.cipher":
 		return []string{"ecb", "cbc"}
+	case "sources[].saml.binding":
+		return []string{"redirect", "post"}
+	case "sources[].saml.signed":
+		return []string{"assertion", "response"}
+	case "sources[].saml.comparison":
+		return []string{"exact", "minimum"}
 	}
 	return nil
 }
@@ -65,6 +71,8 @@ func required(pattern string) []string {
 		return []string{"server"}
 	case "sources[].ldap":
 		return []string{"url", "base_dn", "subject"}
+	case "sources[].saml":
+		return []string{"issuer"}
 	}
 	return nil
 }

@@ -124,7 +124,7 @@ func (c *Config) Files() []string {
 func (c *Config) Exposed() []*Fault {
 	var exposed []*Fault
 	c.files(func(at string, path *string) {
-		if strings.HasSuffix(at, "jwks_file") || strings.HasSuffix(at, "cert_file") || strings.HasSuffix(at, "ca_file") || strings.HasSuffix(at, "people_file") || *path == "" {
+		if strings.HasSuffix(at, "jwks_file") || strings.HasSuffix(at, "cert_file") || strings.HasSuffix(at, "ca_file") || strings.HasSuffix(at, "people_file") || strings.HasSuffix(at, "metadata_file") || *path == "" {
 			return // public
 		}
 		if info, err := os.Stat(*path); err == nil && info.Mode().Perm()&0o007 != 0 {

@@ -38,6 +38,7 @@ type Source struct {
 	VNeID     *VNeID  `koanf:"vneid"`  // the national platform, for kind vneid
 	CAS       *CAS    `koanf:"cas"`    // the server, for kind cas
 	LDAP      *LDAP   `koanf:"ldap"`   // the directory, for kind ldap
+	SAML      *SAML   `koanf:"saml"`   // the provider, for kind saml
 }
 
 // Window is when a source may be used: From ≤ t < Until. A day begins at
@@ -95,11 +96,12 @@ func (s *Source) blocks() []sourceBlock {
 		{"vneid", s.VNeID != nil, s.VNeID},
 		{"cas", s.CAS != nil, s.CAS},
 		{"ldap", s.LDAP != nil, s.LDAP},
+		{"saml", s.SAML != nil, s.SAML},
 	}
 }
 
 // FederationSources gives the sources as the federation knows them. The
-// settings of an openid source hold its client secret in the clear.
+// settings of a source hold its secrets in the clear.
 func (c *Config) FederationSources() ([]eid.Source, error) {
 	sources := make([]eid.Source, len(c.Sources))
 	for i := range c.Sources {

@@ -17,6 +17,7 @@ const (
 	freshFor   = 10 * time.Minute
 	usableFor  = time.Hour       // while the publisher cannot be reached
 	retryAfter = 5 * time.Second // between calls to a publisher that fails
+	renewEvery = time.Minute     // between calls for what was missed in the document
 )
 
 // Cached keeps one document that a provider or a relying party publishes.
@@ -30,8 +31,12 @@ type Cached[T any] struct {
 	mu     sync.Mutex
 	value  T
 	at     time.Time // when value was fetched; zero: never
+	times  int       // how often it was
 	failed time.Time
 	err    error
+
+	renewed time.Time     // when somebody last missed something
+	renewal chan struct{} // closed when the fetch of then is over
 }
 
 // NewCached makes a cache that is filled by fetch when it is first asked.
@@ -41,6 +46,7 @@ func NewCached[T any](fetch func(ctx context.Context) (T, error), now func() tim
 
 // Get returns a fresh document, or a usable one while no fresh one can be had.
 func (c *Cached[T]) Get(ctx context.Context) (T, error) {
+	times := c.fetches()
 	value, age, ok := c.Peek()
 	if ok && age < freshFor {
 		return value, nil
@@ -52,16 +58,57 @@ func (c *Cached[T]) Get(ctx context.Context) (T, error) {
 		var none T
 		return none, err
 	}
-	latest, err := c.refresh(ctx)
+	latest, err := c.refresh(ctx, times)
 	if err != nil && ok && age < usableFor && ctx.Err() == nil {
 		return value, nil
 	}
 	return latest, err
 }
 
-// refresh fetches the document anew, or joins who is fetching it.
-func (c *Cached[T]) refresh(ctx context.Context) (T, error) {
+// Renew fetches the document anew for somebody who misses something in it, such as
+// a key: at most once a minute, and whoever misses something meanwhile waits for
+// that fetch only. If it fails, what was there remains.
+func (c *Cached[T]) Renew(ctx context.Context) (T, error) {
+	var none T
+	select {
+	case <-c.renewing(ctx):
+	case <-ctx.Done():
+		return none, fmt.Errorf("waiting for the publisher: %w", ctx.Err())
+	}
+	if value, _, ok := c.Peek(); ok {
+		return value, nil
+	}
+	return none, errors.New("nothing was published")
+}
+
+// renewing starts a fetch unless one was started within the minute, and returns
+// the end of the last one.
+func (c *Cached[T]) renewing(ctx context.Context) <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := c.now()
+	if c.renewal != nil && now.Sub(c.renewed) < renewEvery {
+		return c.renewal
+	}
+	over, times := make(chan struct{}), c.times
+	c.renewal, c.renewed = over, now
+	go func() {
+		defer close(over)
+		// The fetch has its own deadline and leaves its result in the cache.
+		_, _ = c.refresh(context.WithoutCancel(ctx), times)
+	}()
+	return over
+}
+
+// refresh fetches the document anew, or joins who is fetching it. Who comes when
+// that just ended, having looked before it did, takes its result: times is how
+// many fetches there were then.
+func (c *Cached[T]) refresh(ctx context.Context, times int) (T, error) {
 	call := c.flight.DoChan("", func() (any, error) {
+		if c.fetches() != times {
+			latest, _, _ := c.Peek()
+			return latest, nil
+		}
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), CallTimeout)
 		defer cancel()
 		value, err := c.guarded(ctx)
@@ -72,6 +119,7 @@ func (c *Cached[T]) refresh(ctx context.Context) (T, error) {
 			return nil, err
 		}
 		c.value, c.at, c.err = value, c.now(), nil
+		c.times++
 		return value, nil
 	})
 	var none T
@@ -105,6 +153,12 @@ func (c *Cached[T]) Peek() (value T, age time.Duration, ok bool) {
 	return c.value, age, !c.at.IsZero() && age >= 0
 }
 
+func (c *Cached[T]) fetches() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.times
+}
+
 func (c *Cached[T]) recentFailure() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -114,13 +168,18 @@ func (c *Cached[T]) recentFailure() error {
 	return c.err
 }
 
-// FetchJSON reads a document of at most MaxBody bytes.
+// FetchJSON reads a JSON document of at most MaxBody bytes.
 func FetchJSON(ctx context.Context, client *http.Client, url string) ([]byte, error) {
+	return Fetch(ctx, client, url, "application/json")
+}
+
+// Fetch reads a document of at most MaxBody bytes, in one of these media types.
+func Fetch(ctx context.Context, client *http.Client, url, accept string) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return nil, err
 	}
-	req.Header.Set("Accept", "application/json")
+	req.Header.Set("Accept", accept)
 	res, err := client.Do(req)
 	if err != nil {
 		return nil, err

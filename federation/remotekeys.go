@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -18,10 +17,9 @@ import (
 
 // Bounds of a published key set.
 const (
-	maxKeys      = 100
-	minRSABits   = 2048
-	maxRSABits   = 8192
-	unknownEvery = time.Minute // between fetches that an unknown kid causes
+	maxKeys    = 100
+	minRSABits = 2048
+	maxRSABits = 8192
 )
 
 // SigningAlgs are the algorithms that others may sign with, whatever they offer:
@@ -35,10 +33,6 @@ func SigningAlgs() []jose.SignatureAlgorithm {
 // signs with. It is safe for concurrent use.
 type RemoteKeys struct {
 	cache *Cached[[]jose.JSONWebKey]
-
-	mu       sync.Mutex
-	searched time.Time     // when an unknown kid last caused a fetch
-	search   chan struct{} // closed when that fetch is over
 }
 
 // NewRemoteKeys makes the finder of the key set at the address that locate gives.
@@ -68,33 +62,10 @@ func (k *RemoteKeys) Find(ctx context.Context, kid string, alg jose.SignatureAlg
 	if found := MatchKeys(keys, kid, alg); len(found) > 0 {
 		return found, nil
 	}
-	select {
-	case <-k.searching(ctx):
-	case <-ctx.Done():
-		return nil, fmt.Errorf("waiting for keys: %w", ctx.Err())
+	if keys, err = k.cache.Renew(ctx); err != nil {
+		return nil, err
 	}
-	keys, _, _ = k.cache.Peek()
 	return MatchKeys(keys, kid, alg), nil
-}
-
-// searching starts a fetch unless one was started within the minute, and returns
-// the end of the last one.
-func (k *RemoteKeys) searching(ctx context.Context) <-chan struct{} {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	now := k.cache.now()
-	if k.search != nil && now.Sub(k.searched) < unknownEvery {
-		return k.search
-	}
-	over := make(chan struct{})
-	k.search, k.searched = over, now
-	go func() {
-		defer close(over)
-		// The fetch has its own deadline and leaves its result in the cache; an
-		// error leaves the keys known so far.
-		_, _ = k.cache.refresh(context.WithoutCancel(ctx))
-	}()
-	return over
 }
 
 // MatchKeys filters keys by kid and algorithm. Without a kid the key must be the

@@ -144,7 +144,8 @@ type Assertion struct {
 	// most. It is kept sealed, beside the proof.
 	Logout []byte
 	// Once names this assertion where it counts once, over all replicas, until
-	// OnceUntil; empty where the protocol itself sees to it, as a code does.
+	// OnceUntil (SAML Profiles §4.1.4.5); empty where the protocol itself sees to it,
+	// as a code does.
 	Once      string
 	OnceUntil time.Time
 }

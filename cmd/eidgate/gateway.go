@@ -219,7 +219,7 @@ func (g *gateway) newFront(cfg *config.Config, old *front) (_ *front, err error)
 	if old != nil && old.cfg.Limits == cfg.Limits {
 		next.sources = old.sources
 	} else {
-		next.sources = federation.NewRegistry(g.db, func(src eid.Source) (federation.Source, error) { return g.buildSource(src, cfg.Limits) }, cfg.Limits.SourceCalls)
+		next.sources = federation.NewRegistry(g.db, func(src eid.Source) (federation.Source, error) { return g.buildSource(src, cfg.Issuer, cfg.Limits) }, cfg.Limits.SourceCalls)
 	}
 	if old != nil {
 		next.provider, err = old.provider.Reconfigured(providerConfig(cfg), next.sources)

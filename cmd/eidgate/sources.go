@@ -10,11 +10,13 @@ import (
 	"eidgate/federation/cas"
 	"eidgate/federation/ldap"
 	"eidgate/federation/openid"
+	"eidgate/federation/saml"
 	"eidgate/federation/vneid"
 )
 
-// buildSource makes the code that speaks to a registered source.
-func (g *gateway) buildSource(src eid.Source, limits config.Limits) (federation.Source, error) {
+// buildSource makes the code that speaks to a registered source. issuer is the
+// gateway's own address.
+func (g *gateway) buildSource(src eid.Source, issuer string, limits config.Limits) (federation.Source, error) {
 	switch src.Kind {
 	case federation.KindAccount:
 		return account.New(guessLimits(limits), g.account)
@@ -46,6 +48,12 @@ func (g *gateway) buildSource(src eid.Source, limits config.Limits) (federation.
 			return nil, fmt.Errorf("counting guesses: %w", err)
 		}
 		return ldap.New(src.ID, settings, ldap.Deps{Dial: g.outbound.DialContext, Guesses: guesses})
+	case federation.KindSAML:
+		settings, err := saml.ParseSettings(src.Settings)
+		if err != nil {
+			return nil, fmt.Errorf("reading settings: %w", err)
+		}
+		return saml.New(settings, saml.Deps{HTTP: g.calls, Now: g.now, Entity: issuer + "/source/" + src.ID + "/metadata"})
 	}
 	return nil, unknownKind(src.Kind)
 }
@@ -85,6 +93,8 @@ func readable(src eid.Source) (err error) {
 		_, err = cas.ParseSettings(src.Settings)
 	case federation.KindLDAP:
 		_, err = ldap.ParseSettings(src.Settings)
+	case federation.KindSAML:
+		_, err = saml.ParseSettings(src.Settings)
 	default:
 		err = unknownKind(src.Kind)
 	}

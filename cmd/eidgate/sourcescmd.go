@@ -22,7 +22,7 @@ func newSources() *cobra.Command {
 		Use: "sources", Short: "show sources, and switch one off or on", Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newSourcesList(), newSourcesShow(), newSourcesSwitch(true), newSourcesSwitch(false))
+	c.AddCommand(newSourcesList(), newSourcesShow(), newSourcesSwitch(true), newSourcesSwitch(false), newSourceKeypair())
 	return c
 }
 
