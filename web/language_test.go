@@ -97,9 +97,10 @@ func checkSwitchForm(t *testing.T, name string, all []*element, button *element)
 	if button.attrs["form"] != "bieu-mau" {
 		t.Errorf("%s: switch sends form %q, want the page's", name, button.attrs["form"])
 	}
-	fields := slices.ContainsFunc(named(all, "input"), func(e *element) bool { return e.attrs["type"] != "hidden" })
+	own := all[i].form
+	fields := slices.ContainsFunc(named(all, "input"), func(e *element) bool { return e.attrs["type"] != "hidden" && e.form == own })
 	for _, b := range named(all, "button") {
-		if b.attrs["form"] != "bieu-mau" && b.form == 0 {
+		if b.attrs["form"] != "bieu-mau" && b.form != own {
 			continue
 		}
 		if fields && (b.attrs["name"] != "" || b.attrs["aria-hidden"] != "true" || b.attrs["tabindex"] != "-1") {

@@ -86,8 +86,11 @@ func visitClosedWindow(v *visit) {
 	v.start("portal-1")
 	v.at(headChoose)
 	v.sees("Chưa dùng được cho dịch vụ này", legacyEnded, "Ngừng từ 01/01/2023")
-	if n := v.count(`//*[self::button or self::a or self::input][contains(., "2021–2022")]`); n != 0 {
+	if n := v.count(`//*[self::button or self::input][contains(., "2021–2022")]`); n != 0 {
 		v.t.Errorf("%d controls offer the closed source, want plain text", n)
+	}
+	if n := v.count(`//a[contains(., "2021–2022") and contains(@href, "why=")]`); n != 1 {
+		v.t.Errorf("%d links say what to do about it, want one", n)
 	}
 	if n := v.count(`//button[@disabled]`); n != 0 {
 		v.t.Errorf("%d disabled buttons, want none: nobody learns from them why", n)

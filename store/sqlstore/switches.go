@@ -109,12 +109,7 @@ func (db *DB) DispatchSwitch(ctx context.Context, event eid.SwitchEvent, next st
 		return errors.New("dispatching event of a source: it would go back")
 	}
 	err := db.write(ctx, func(q *sqlcgen.Queries) error {
-		n, err := int64(0), error(nil)
-		if next == "" {
-			n, err = q.DeleteSwitchEvent(ctx, event.ID, event.After)
-		} else {
-			n, err = q.MoveSwitchEvent(ctx, sqlcgen.MoveSwitchEventParams{Next: next, ID: event.ID, After: event.After})
-		}
+		n, err := moveSwitchEvent(ctx, q, event, next)
 		if err != nil || n == 0 {
 			return err
 		}
@@ -124,6 +119,14 @@ func (db *DB) DispatchSwitch(ctx context.Context, event eid.SwitchEvent, next st
 		return fmt.Errorf("dispatching event of a source: %w", err)
 	}
 	return nil
+}
+
+// moveSwitchEvent reports how many events moved: none where somebody was faster.
+func moveSwitchEvent(ctx context.Context, q *sqlcgen.Queries, event eid.SwitchEvent, next string) (int64, error) {
+	if next == "" {
+		return q.DeleteSwitchEvent(ctx, event.ID, event.After)
+	}
+	return q.MoveSwitchEvent(ctx, sqlcgen.MoveSwitchEventParams{Next: next, ID: event.ID, After: event.After})
 }
 
 // switches reads what operators did to sources, by their ids.
