@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha1" //nolint:gosec // EVALSHA names scripts so
 	_ "embed"     // the script
@@ -26,13 +27,12 @@ var applySHA = func() string {
 
 // read runs operations that are all OpGet with one MGET, which reads the count of
 // writes beside them. Reading is repeated once where the connection failed.
-func (s *Store) read(ctx context.Context, e *epoch, slot string, ops []store.Op) ([]store.Result, error) {
-	p := e.place(slot)
+func (s *Store) read(ctx context.Context, p place, slot string, ops []store.Op) ([]store.Result, error) {
 	seen := p.seen.Load()
 	args := make([]any, 0, 2+len(ops))
 	args = append(args, "MGET", p.count)
 	for _, op := range ops {
-		args = append(args, p.key(op.Key))
+		args = append(args, p.key(cmp.Or(op.Slot, slot), op.Key))
 	}
 	cmd := redis.NewSliceCmd(ctx, args...)
 	err := s.client.Process(ctx, cmd)
@@ -67,9 +67,8 @@ func broken(err error) bool {
 }
 
 // write runs the script.
-func (s *Store) write(ctx context.Context, e *epoch, slot string, ops []store.Op) ([]store.Result, error) {
-	p := e.place(slot)
-	keys, args := encode(p, ops)
+func (s *Store) write(ctx context.Context, p place, slot string, ops []store.Op) ([]store.Result, error) {
+	keys, args := encode(p, slot, ops)
 	reply, err := s.eval(ctx, "EVALSHA", applySHA, keys, args)
 	if redis.HasErrorPrefix(err, "NOSCRIPT") { // and nothing was done
 		reply, err = s.eval(ctx, "EVAL", applyScript, keys, args)
@@ -94,11 +93,12 @@ func (s *Store) write(ctx context.Context, e *epoch, slot string, ops []store.Op
 }
 
 // encode gives the script's keys and arguments.
-func encode(p place, ops []store.Op) (keys []string, args []any) {
+func encode(p place, slot string, ops []store.Op) (keys []string, args []any) {
 	keys = append(make([]string, 0, 2+len(ops)), p.count)
 	args = append(make([]any, 0, 1+4*len(ops)), p.seen.Load())
 	for _, op := range ops {
-		keys = append(keys, p.key(op.Key))
+		slot := cmp.Or(op.Slot, slot)
+		keys = append(keys, p.key(slot, op.Key))
 		switch op.Kind {
 		case store.OpGet:
 			args = append(args, "get")
@@ -109,7 +109,7 @@ func encode(p place, ops []store.Op) (keys []string, args []any) {
 		case store.OpTake:
 			args = append(args, "take")
 		case store.OpMove:
-			keys = append(keys, p.key(op.To))
+			keys = append(keys, p.key(slot, op.To))
 			args = append(args, "move", milliseconds(op.TTL))
 		case store.OpDelete:
 			args = append(args, "del")
