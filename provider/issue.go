@@ -148,7 +148,7 @@ func (p *Provider) longestToken(rp *eid.RelyingParty, level eid.Level) time.Dura
 func (p *Provider) enlist(ctx context.Context, f *flow, g sessionGrant, keepCode store.Op) error {
 	for range maxRaces {
 		listed, ousted := f.browser.session.granted(g, p.deps.Now())
-		raw, err := json.Marshal(listed)
+		raw, err := listed.record()
 		if err != nil {
 			return fmt.Errorf("writing session: %w", err)
 		}
