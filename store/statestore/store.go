@@ -131,7 +131,9 @@ func (s *Store) inTransaction(ctx context.Context, db *sql.DB, prepared statemen
 		return nil, fmt.Errorf("beginning: %w", err)
 	}
 	// The time counts from when the lock is held, not from when it was asked for.
-	results, err := run(ctx, prepared.within(ctx, tx), slot, s.now(), ops)
+	// Whoever holds it waits for nobody: watching ctx would cost more than the statements.
+	unwatched := context.WithoutCancel(ctx)
+	results, err := run(unwatched, prepared.within(unwatched, tx), slot, s.now(), ops)
 	if err != nil {
 		return nil, errors.Join(err, tx.Rollback())
 	}
