@@ -4,9 +4,13 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 )
+
+// usualGrant is about as long as a grant's line is, in bytes.
+const usualGrant = 160
 
 // record is a session as it is kept: JSON, and a line for each grant. A session may
 // hold many grants, and each flow reads and writes them all.
@@ -17,6 +21,7 @@ func (s session) record() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	raw = slices.Grow(raw, len(grants)*usualGrant)
 	for _, g := range grants {
 		raw = append(raw, '\n')
 		if raw, err = g.AppendText(raw); err != nil {
