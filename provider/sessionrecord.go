@@ -74,11 +74,13 @@ func (g *sessionGrant) UnmarshalText(text []byte) (err error) {
 
 func parseSessionGrant(text string) (sessionGrant, error) {
 	var parts [4]string
-	rest, ok := text, true
+	rest := text
 	for i := range parts {
-		if parts[i], rest, ok = strings.Cut(rest, " "); !ok {
+		part, after, more := strings.Cut(rest, " ")
+		if !more {
 			return sessionGrant{}, errors.New("not a grant of a session")
 		}
+		parts[i], rest = part, after
 	}
 	until, err := strconv.ParseInt(parts[0], 10, 64)
 	if err != nil {
