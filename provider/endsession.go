@@ -199,7 +199,7 @@ func (p *Provider) replaceSession(ctx context.Context, f *flow, prove func(sessi
 	for range maxRaces {
 		old := f.browser.session
 		proven := prove(old)
-		sessionRaw, err := json.Marshal(proven)
+		sessionRaw, err := proven.record()
 		if err != nil {
 			return fmt.Errorf("writing session: %w", err)
 		}

@@ -107,12 +107,6 @@ func (p *Provider) grant(ctx context.Context, f *flow, d decision, ref string) (
 		return handle{}, err
 	}
 	code := newHandle()
-	if err := p.enlist(ctx, f, sessionGrant{
-		Client: req.Client, SID: f.browser.session.sid(req.Client), Slot: code.slot, Family: code.key(kindFamily),
-		Until: now.Add(p.longestToken(&req.rp, acr.Level)).Unix(),
-	}); err != nil {
-		return handle{}, err
-	}
 	granted := grantRecord{
 		Grant: g, Link: d.proof.Link, Subject: sub, SID: f.browser.session.sid(req.Client), RedirectURI: req.RedirectURI, Challenge: req.Challenge,
 		Nonce: req.Nonce, Scopes: req.Scopes, Claims: req.Claims, Resources: req.Resources, AAL: aal,
@@ -126,8 +120,12 @@ func (p *Provider) grant(ctx context.Context, f *flow, d decision, ref string) (
 	if err != nil {
 		return handle{}, fmt.Errorf("writing code: %w", err)
 	}
-	if err := p.applyAll(ctx, code.slot, store.PutIfAbsent(code.key(kindCode), record, p.cfg.Lifetimes.Code)); err != nil {
-		return handle{}, fmt.Errorf("keeping code: %w", err)
+	err = p.enlist(ctx, f, sessionGrant{
+		Client: req.Client, SID: granted.SID, Slot: code.slot, Family: code.key(kindFamily),
+		Until: now.Add(p.longestToken(&req.rp, acr.Level)).Unix(),
+	}, store.In(code.slot, store.PutIfAbsent(code.key(kindCode), record, p.cfg.Lifetimes.Code)))
+	if err != nil {
+		return handle{}, err
 	}
 	return code, nil
 }
@@ -145,12 +143,12 @@ func (p *Provider) longestToken(rp *eid.RelyingParty, level eid.Level) time.Dura
 	return l.RefreshAbsolute + last
 }
 
-// enlist ends the login and puts the grant on the session's list, in one step. A
-// session that another tab changed meanwhile is read again.
-func (p *Provider) enlist(ctx context.Context, f *flow, g sessionGrant) error {
+// enlist puts the grant on the session's list, ends the login and keeps the code,
+// in this order. A session that another tab changed meanwhile is read again.
+func (p *Provider) enlist(ctx context.Context, f *flow, g sessionGrant, keepCode store.Op) error {
 	for range maxRaces {
 		listed, ousted := f.browser.session.granted(g, p.deps.Now())
-		raw, err := json.Marshal(listed)
+		raw, err := listed.record()
 		if err != nil {
 			return fmt.Errorf("writing session: %w", err)
 		}
@@ -158,12 +156,13 @@ func (p *Provider) enlist(ctx context.Context, f *flow, g sessionGrant) error {
 		if f.raw != nil {
 			ops = append(ops, store.Take(loginKey(f.login.ID)))
 		}
+		ops = append(ops, keepCode)
 		results, err := p.deps.State.Apply(ctx, f.browser.handle.slot, ops...)
 		if err != nil {
 			return fmt.Errorf("noting grant: %w", err)
 		}
 		if results[0].OK {
-			if last := results[len(results)-1]; !last.OK {
+			if len(results) < len(ops) || !results[len(results)-1].OK {
 				return errGone
 			}
 			if ousted != nil {

@@ -194,7 +194,7 @@ func (p *Provider) save(ctx context.Context, f *flow, also ...store.Op) error {
 	}
 	var ops []store.Op
 	if f.browser.raw == nil {
-		session, err := json.Marshal(f.browser.session)
+		session, err := f.browser.session.record()
 		if err != nil {
 			return fmt.Errorf("writing session: %w", err)
 		}

@@ -6,12 +6,10 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -58,28 +56,6 @@ type sessionGrant struct {
 	Slot   string
 	Family string
 	Until  int64 // seconds since 1970: when its last token ends at the latest
-}
-
-// MarshalText writes a grant as one short text: a session may hold many.
-func (g sessionGrant) MarshalText() ([]byte, error) {
-	text := strconv.AppendInt(nil, g.Until, 10)
-	for _, part := range []string{g.Slot, g.Family, g.SID, g.Client} {
-		text = append(append(text, ' '), part...)
-	}
-	return text, nil
-}
-
-// UnmarshalText reads what MarshalText wrote.
-func (g *sessionGrant) UnmarshalText(text []byte) (err error) {
-	parts := strings.SplitN(string(text), " ", 5)
-	if len(parts) != 5 {
-		return errors.New("not a grant of a session")
-	}
-	g.Slot, g.Family, g.SID, g.Client = parts[1], parts[2], parts[3], parts[4]
-	if g.Until, err = strconv.ParseInt(parts[0], 10, 64); err != nil {
-		return errors.New("not a grant of a session: its end is no number")
-	}
-	return nil
 }
 
 // sid names the session to one party (OpenID Connect Back-Channel Logout §2.1).
@@ -243,8 +219,8 @@ func (p *Provider) load(ctx context.Context, b browser, ops ...store.Op) (browse
 	if !results[0].OK {
 		return browser{}, nil, errGone
 	}
-	b.session, b.raw = session{}, results[0].Value
-	if err := json.Unmarshal(b.raw, &b.session); err != nil {
+	b.raw = results[0].Value
+	if b.session, err = readSession(b.raw); err != nil {
 		return browser{}, nil, fmt.Errorf("reading session: %w", err)
 	}
 	now := p.deps.Now()
@@ -261,7 +237,7 @@ func (p *Provider) touch(ctx context.Context, b *browser) error {
 		return nil
 	}
 	b.session.SeenAt = now
-	raw, err := json.Marshal(b.session)
+	raw, err := b.session.record()
 	if err != nil {
 		return fmt.Errorf("writing session: %w", err)
 	}

@@ -29,6 +29,48 @@ func TestSessionGrantText(t *testing.T) {
 	}
 }
 
+// A session is read as it was written, whether its grants stand beside the JSON or,
+// as the version before wrote them, in it.
+func TestSessionRecord(t *testing.T) {
+	g := sessionGrant{Client: "portal", SID: "sid", Slot: "slot", Family: "family:x", Until: 1795327116}
+	idle := &idleSession{Account: "somebody", Grants: []sessionGrant{g}}
+	for name, want := range map[string]session{
+		"nameless":       {ID: "a", StartedAt: time.Unix(1, 0).UTC(), SeenAt: time.Unix(2, 0).UTC()},
+		"with one":       {ID: "a", Account: "somebody", Grants: []sessionGrant{g}},
+		"with several":   {ID: "a", Account: "somebody", Grants: []sessionGrant{g, {Client: "b", Until: 1}, g}},
+		"beside an idle": {ID: "a", Grants: []sessionGrant{g}, Idle: idle},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before, err := json.Marshal(want)
+			if err != nil {
+				t.Fatal(err)
+			}
+			now, err := want.record()
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, raw := range [][]byte{now, before} {
+				got, err := readSession(raw)
+				if err != nil {
+					t.Fatalf("reading %s: %v", raw, err)
+				}
+				if diff := cmp.Diff(got, want); diff != "" {
+					t.Errorf("session read of %s (-got +want):\n%s", raw, diff)
+				}
+			}
+		})
+	}
+	for _, raw := range []string{"", "\n", "{}\n", "{}\n1 slot family:x sid", "{}\n1 slot family:x sid portal\n", "{}\nx slot family:x sid portal", "7\n1 slot family:x sid portal"} {
+		if got, err := readSession([]byte(raw)); err == nil {
+			t.Errorf("%q is read as a session: %+v", raw, got)
+		}
+	}
+	broken := session{Grants: []sessionGrant{{Client: "por\ntal"}}}
+	if raw, err := broken.record(); err == nil {
+		t.Errorf("a line break makes two grants of one: %q", raw)
+	}
+}
+
 // A grant leaves the list unsaid only when its tokens have ended and a later grant
 // tells the party of the same name; one that must make room is given back.
 func TestSessionDropsOnlyWhatNothingDependsOn(t *testing.T) {

@@ -13,7 +13,11 @@ func Check(slot string, ops []Op) error {
 		return err
 	}
 	for i, op := range ops {
-		if err := checkOp(op); err != nil {
+		err := checkOp(op)
+		if err == nil && op.Slot != "" {
+			err = checkKey("slot", op.Slot)
+		}
+		if err != nil {
 			return fmt.Errorf("operation %d: %w", i, err)
 		}
 	}

@@ -23,6 +23,11 @@ const (
 // trip. The first operation whose condition fails (see Op) ends the run: what
 // came before it stays done, what comes after it is not done, and results has
 // an entry for each operation up to and including the failed one.
+//
+// Operations on other slots (In) run in the same order and end in the same way,
+// but a backend that keeps slots apart (Redis Cluster) gives each slot a round
+// trip of its own and may fail between two of them. So what comes first must be
+// harmless without what comes after.
 type State interface {
 	Apply(ctx context.Context, slot string, ops ...Op) (results []Result, err error)
 }
@@ -52,6 +57,7 @@ type Op struct {
 	Old   []byte        // OpCompareAndSet
 	TTL   time.Duration // writes; the window's length for OpCount
 	Limit int64         // OpCount; for OpUncount how many
+	Slot  string        // where it is not that of Apply: see In
 }
 
 // Conditional reports whether the operation has a condition that may fail.
@@ -101,4 +107,10 @@ func Count(key string, limit int64, window time.Duration) Op {
 // outcome was known. A window that ended meanwhile has nothing to give back.
 func Uncount(key string, n int64) Op {
 	return Op{Kind: OpUncount, Key: key, Limit: n}
+}
+
+// In makes an operation one on another slot than Apply's.
+func In(slot string, op Op) Op {
+	op.Slot = slot
+	return op
 }

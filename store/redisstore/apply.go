@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha1" //nolint:gosec // EVALSHA names scripts so
 	_ "embed"     // the script
@@ -26,13 +27,12 @@ var applySHA = func() string {
 
 // read runs operations that are all OpGet with one MGET, which reads the count of
 // writes beside them. Reading is repeated once where the connection failed.
-func (s *Store) read(ctx context.Context, e *epoch, slot string, ops []store.Op) ([]store.Result, error) {
-	p := e.place(slot)
+func (s *Store) read(ctx context.Context, p place, slot string, ops []store.Op) ([]store.Result, error) {
 	seen := p.seen.Load()
 	args := make([]any, 0, 2+len(ops))
 	args = append(args, "MGET", p.count)
 	for _, op := range ops {
-		args = append(args, p.key(op.Key))
+		args = append(args, p.key(cmp.Or(op.Slot, slot), op.Key))
 	}
 	cmd := redis.NewSliceCmd(ctx, args...)
 	err := s.client.Process(ctx, cmd)
@@ -67,12 +67,12 @@ func broken(err error) bool {
 }
 
 // write runs the script.
-func (s *Store) write(ctx context.Context, e *epoch, slot string, ops []store.Op) ([]store.Result, error) {
-	p := e.place(slot)
-	keys, args := encode(p, ops)
-	reply, err := s.eval(ctx, "EVALSHA", applySHA, keys, args)
+func (s *Store) write(ctx context.Context, p place, slot string, ops []store.Op) ([]store.Result, error) {
+	words := encode(p, slot, ops)
+	reply, err := s.eval(ctx, p.count, words)
 	if redis.HasErrorPrefix(err, "NOSCRIPT") { // and nothing was done
-		reply, err = s.eval(ctx, "EVAL", applyScript, keys, args)
+		words[0], words[1] = "EVAL", applyScript
+		reply, err = s.eval(ctx, p.count, words)
 	}
 	switch {
 	case err == nil:
@@ -93,35 +93,41 @@ func (s *Store) write(ctx context.Context, e *epoch, slot string, ops []store.Op
 	return decode(list[1:])
 }
 
-// encode gives the script's keys and arguments.
-func encode(p place, ops []store.Op) (keys []string, args []any) {
-	keys = append(make([]string, 0, 2+len(ops)), p.count)
-	args = append(make([]any, 0, 1+4*len(ops)), p.seen.Load())
+// encode gives the words of the command that runs the script.
+func encode(p place, slot string, ops []store.Op) []any {
+	words := append(make([]any, 0, 5+6*len(ops)), "EVALSHA", applySHA, 0, p.count)
 	for _, op := range ops {
-		keys = append(keys, p.key(op.Key))
-		switch op.Kind {
-		case store.OpGet:
-			args = append(args, "get")
-		case store.OpPutIfAbsent:
-			args = append(args, "put", op.Value, milliseconds(op.TTL))
-		case store.OpCompareAndSet:
-			args = append(args, "set", op.Old, op.Value, milliseconds(op.TTL))
-		case store.OpTake:
-			args = append(args, "take")
-		case store.OpMove:
-			keys = append(keys, p.key(op.To))
-			args = append(args, "move", milliseconds(op.TTL))
-		case store.OpDelete:
-			args = append(args, "del")
-		case store.OpCount:
-			args = append(args, "count", op.Limit, milliseconds(op.TTL))
-		case store.OpUncount:
-			args = append(args, "uncount", op.Limit)
-		default: // store.Check knows a kind that is not written here yet
-			args = append(args, "unknown")
+		slot := cmp.Or(op.Slot, slot)
+		words = append(words, p.key(slot, op.Key))
+		if op.Kind == store.OpMove {
+			words = append(words, p.key(slot, op.To))
 		}
 	}
-	return keys, args
+	words[2] = len(words) - 3 // keys
+	words = append(words, p.seen.Load())
+	for _, op := range ops {
+		switch op.Kind {
+		case store.OpGet:
+			words = append(words, "get")
+		case store.OpPutIfAbsent:
+			words = append(words, "put", op.Value, milliseconds(op.TTL))
+		case store.OpCompareAndSet:
+			words = append(words, "set", op.Old, op.Value, milliseconds(op.TTL))
+		case store.OpTake:
+			words = append(words, "take")
+		case store.OpMove:
+			words = append(words, "move", milliseconds(op.TTL))
+		case store.OpDelete:
+			words = append(words, "del")
+		case store.OpCount:
+			words = append(words, "count", op.Limit, milliseconds(op.TTL))
+		case store.OpUncount:
+			words = append(words, "uncount", op.Limit)
+		default: // store.Check knows a kind that is not written here yet
+			words = append(words, "unknown")
+		}
+	}
+	return words
 }
 
 // milliseconds rounds up: what should live at all lives for one.
@@ -159,20 +165,15 @@ func decode(replies []any) ([]store.Result, error) {
 	return results, nil
 }
 
-// eval runs a script once, and waits for replicas where that is configured.
-func (s *Store) eval(ctx context.Context, verb, script string, keys []string, args []any) (any, error) {
-	words := make([]any, 0, 3+len(keys)+len(args))
-	words = append(words, verb, script, len(keys))
-	for _, key := range keys {
-		words = append(words, key)
-	}
-	words = append(words, args...)
+// eval runs a script once, on the node of a key, and waits for replicas where that
+// is configured.
+func (s *Store) eval(ctx context.Context, key string, words []any) (any, error) {
 	cmd := once{redis.NewCmd(ctx, words...)}
 	if s.cfg.WaitReplicas == 0 {
 		err := s.client.Process(ctx, cmd)
 		return cmd.Val(), err
 	}
-	return s.evalAndWait(ctx, keys[0], cmd)
+	return s.evalAndWait(ctx, key, cmd)
 }
 
 // evalAndWait sends WAIT behind the script, on the same connection as it must be.

@@ -23,7 +23,7 @@ func BenchmarkApply(b *testing.B) {
 	apply(b, s, store.PutIfAbsent("k", value, time.Hour))
 	bare := redis.NewClient(&redis.Options{Addr: server.Addr, Protocol: 2, PipelinePoolSize: -1})
 	b.Cleanup(func() { _ = bare.Close() })
-	key := s.epoch.Load().place("s").key("k")
+	key := s.epoch.Load().place(0).key("s", "k")
 	now, next := value, other
 	for _, bm := range []struct {
 		name string

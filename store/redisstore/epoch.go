@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,8 @@ import (
 	"sync/atomic"
 
 	"github.com/redis/go-redis/v9"
+
+	"eidgate/store"
 )
 
 // errEnded says that the epoch is over: its records must not be believed.
@@ -44,27 +47,42 @@ func newEpoch(number int64, topology Topology) *epoch {
 	return &epoch{number: number, prefix: "eidgate:" + strconv.FormatInt(number, 10) + ":{", seen: make([]atomic.Int64, n)}
 }
 
-// place is where the records of a slot are.
+// place is where the records of a part's slots are.
 type place struct {
 	count string // key of the count of writes
-	base  string // of the keys
+	tag   string // begins the keys
 	seen  *atomic.Int64
 }
 
-func (e *epoch) place(slot string) place {
-	part := 0
-	if len(e.seen) > 1 {
-		h := fnv.New32a()
-		_, _ = h.Write([]byte(slot)) // never fails
-		part = int(h.Sum32() % uint32(len(e.seen)))
-	}
+func (e *epoch) place(part int) place {
 	tag := e.tag(part)
-	return place{count: tag + "writes", base: tag + strconv.Itoa(len(slot)) + ":" + slot, seen: &e.seen[part]}
+	return place{count: tag + "writes", tag: tag, seen: &e.seen[part]}
+}
+
+// part is the one that a slot belongs to.
+func (e *epoch) part(slot string) int {
+	if len(e.seen) == 1 {
+		return 0
+	}
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(slot)) // never fails
+	return int(h.Sum32() % uint32(len(e.seen)))
+}
+
+// together is the part of the first operations, and how many they are: one step
+// can run these.
+func (e *epoch) together(slot string, ops []store.Op) (part, n int) {
+	part = e.part(cmp.Or(ops[0].Slot, slot))
+	for n = 1; n < len(ops) && e.part(cmp.Or(ops[n].Slot, slot)) == part; n++ {
+	}
+	return part, n
 }
 
 func (e *epoch) tag(part int) string { return e.prefix + strconv.Itoa(part) + "}" }
 
-func (p place) key(key string) string { return p.base + ":" + key }
+func (p place) key(slot, key string) string {
+	return p.tag + strconv.Itoa(len(slot)) + ":" + slot + ":" + key
+}
 
 // see takes a count that was read, when at least least was known to have been.
 func (p place) see(value any, least int64) error {

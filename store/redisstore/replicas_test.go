@@ -172,7 +172,8 @@ func moveSlot(t *testing.T, nodes []*storetest.Redis, s *Store) {
 	if n := count(); n != 1 {
 		t.Fatalf("first count = %d", n)
 	}
-	key := s.epoch.Load().place("moves").count
+	e := s.epoch.Load()
+	key := e.place(e.part("moves")).count
 	slot := nodes[0].CLI("CLUSTER", "KEYSLOT", key)
 	from := -1
 	for i, n := range nodes {

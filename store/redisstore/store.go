@@ -104,6 +104,8 @@ func New(cfg Config, memory Memory, log *slog.Logger) (*Store, error) {
 // Apply fills store.State. Operations that exceed the limits are refused before
 // any is done; other errors wrap store.ErrUnavailable. After one of those a write
 // may have been done all the same: nothing that writes is ever sent twice.
+// Operations on several slots are one step where one node holds everything; on a
+// Cluster each part has its own.
 func (s *Store) Apply(ctx context.Context, slot string, ops ...store.Op) ([]store.Result, error) {
 	if err := store.Check(slot, ops); err != nil {
 		return nil, fmt.Errorf("applying to passing state: %w", err)
@@ -114,7 +116,7 @@ func (s *Store) Apply(ctx context.Context, slot string, ops ...store.Op) ([]stor
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
 	defer cancel()
 	results, err := s.attempt(ctx, slot, ops)
-	if errors.Is(err, errEnded) { // and nothing was done: the next epoch may do it
+	if errors.Is(err, errEnded) { // what was done is dead with it: the next epoch may do it
 		results, err = s.attempt(ctx, slot, ops)
 	}
 	if err != nil {
@@ -130,10 +132,14 @@ func (s *Store) attempt(ctx context.Context, slot string, ops []store.Op) (resul
 	if err != nil {
 		return nil, err
 	}
-	if store.ReadsOnly(ops) {
-		results, err = s.read(ctx, e, slot, ops)
-	} else {
-		results, err = s.write(ctx, e, slot, ops)
+	for done := true; done && err == nil && len(results) < len(ops); {
+		rest := ops[len(results):]
+		part, n := e.together(slot, rest)
+		var step []store.Result
+		if step, err = s.step(ctx, e.place(part), slot, rest[:n]); err == nil {
+			results = append(results, step...)
+			done = len(step) == n && (step[n-1].OK || !rest[n-1].Conditional())
+		}
 	}
 	if errors.Is(err, errEnded) {
 		if failed := s.renew(ctx, e); failed != nil {
@@ -142,8 +148,17 @@ func (s *Store) attempt(ctx context.Context, slot string, ops []store.Op) (resul
 	}
 	if err != nil {
 		s.suspect.Store(true)
+		return nil, err
 	}
-	return results, err
+	return results, nil
+}
+
+// step runs operations of one part in one round trip.
+func (s *Store) step(ctx context.Context, p place, slot string, ops []store.Op) ([]store.Result, error) {
+	if store.ReadsOnly(ops) {
+		return s.read(ctx, p, slot, ops)
+	}
+	return s.write(ctx, p, slot, ops)
 }
 
 // current is the epoch that stands, if the server may be used.

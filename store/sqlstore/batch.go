@@ -89,9 +89,12 @@ func (b *batch[R]) writeAll(ctx context.Context) {
 		}
 	}()
 	err = b.db.writeAs(ctx, kindAudit, func(q *sqlcgen.Queries) error {
+		// Whoever holds the lock waits for nobody: watching ctx would cost more than
+		// the statements.
+		unwatched := context.WithoutCancel(ctx)
 		for _, p := range list {
 			var err error
-			if p.refused, err = p.row.write(ctx, q); err != nil {
+			if p.refused, err = p.row.write(unwatched, q); err != nil {
 				return err
 			}
 		}

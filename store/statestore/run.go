@@ -2,6 +2,7 @@ package statestore
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -86,7 +87,7 @@ func getTwo(ctx context.Context, s statements, slot string, now time.Time, first
 	return results, rows.Err()
 }
 
-// slotRun runs operations on one slot at one time.
+// slotRun runs operations at one time, each on its slot.
 type slotRun struct {
 	statements
 	slot string
@@ -95,9 +96,10 @@ type slotRun struct {
 
 // run stops after the first operation whose condition fails.
 func run(ctx context.Context, s statements, slot string, now time.Time, ops []store.Op) ([]store.Result, error) {
-	r := slotRun{statements: s, slot: slot, now: now}
+	r := slotRun{statements: s, now: now}
 	results := make([]store.Result, 0, len(ops))
 	for i, op := range ops {
+		r.slot = cmp.Or(op.Slot, slot)
 		result, err := r.do(ctx, op)
 		if err != nil {
 			return nil, fmt.Errorf("operation %d: %w", i, err)

@@ -110,11 +110,11 @@ func (s *Store) Apply(ctx context.Context, slot string, ops ...store.Op) ([]stor
 		if ctx, err = sqlitefile.Short(ctx); err == nil {
 			results, err = run(ctx, s.reader, slot, s.now(), ops)
 		}
-	case len(ops) == 2:
+	case len(ops) == 2 && ops[0].Slot == "" && ops[1].Slot == "":
 		if ctx, err = sqlitefile.Short(ctx); err == nil {
 			results, err = getTwo(ctx, s.reader, slot, s.now(), ops[0].Key, ops[1].Key)
 		}
-	case len(ops) > 2:
+	case len(ops) > 1:
 		results, err = s.inTransaction(ctx, s.file.Reader, s.reader, &sql.TxOptions{ReadOnly: true}, slot, ops)
 	}
 	if err != nil {
@@ -131,7 +131,9 @@ func (s *Store) inTransaction(ctx context.Context, db *sql.DB, prepared statemen
 		return nil, fmt.Errorf("beginning: %w", err)
 	}
 	// The time counts from when the lock is held, not from when it was asked for.
-	results, err := run(ctx, prepared.within(ctx, tx), slot, s.now(), ops)
+	// Whoever holds it waits for nobody: watching ctx would cost more than the statements.
+	unwatched := context.WithoutCancel(ctx)
+	results, err := run(unwatched, prepared.within(unwatched, tx), slot, s.now(), ops)
 	if err != nil {
 		return nil, errors.Join(err, tx.Rollback())
 	}

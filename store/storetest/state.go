@@ -22,6 +22,7 @@ func State(t *testing.T, grain time.Duration, open func(t *testing.T, clock *Clo
 	t.Run("expiry at the instant", s.expiry)
 	t.Run("counter window", s.window)
 	t.Run("slots are apart", s.slots)
+	t.Run("several slots in one call", s.elsewhere)
 	t.Run("limits", s.limits)
 	t.Run("ended context", s.ended)
 	t.Run("races", s.races)
@@ -203,6 +204,48 @@ func (s stateSuite) slots(t *testing.T) {
 	}
 	if got := apply(t, state, "a", store.Take("bc")); !got[0].OK {
 		t.Error("the key has gone from its slot")
+	}
+}
+
+func (s stateSuite) elsewhere(t *testing.T) {
+	a, b := []byte("a"), []byte("b")
+	in := func(op store.Op) store.Op { return store.In("elsewhere", op) }
+	state := s.open(t, NewClock())
+	s.runSteps(t, state, []step{
+		{
+			"each in its own",
+			[]store.Op{store.PutIfAbsent("k", a, minute), in(store.PutIfAbsent("k", b, minute)), in(store.PutIfAbsent("j", a, minute))},
+			[]store.Result{{OK: true}, {OK: true}, {OK: true}},
+		},
+		{"read one", []store.Op{in(store.Get("k"))}, []store.Result{{OK: true, Value: b}}},
+		{
+			"read both", []store.Op{store.Get("k"), in(store.Get("k"))},
+			[]store.Result{{OK: true, Value: a}, {OK: true, Value: b}},
+		},
+		{
+			"a failure here ends what is elsewhere",
+			[]store.Op{store.CompareAndSet("k", b, a, minute), in(store.Delete("k"))},
+			[]store.Result{{}},
+		},
+		{
+			"a failure elsewhere ends what is here",
+			[]store.Op{in(store.CompareAndSet("k", a, a, minute)), store.Delete("k")},
+			[]store.Result{{}},
+		},
+		{"nothing was done", []store.Op{store.Get("k"), in(store.Get("k"))}, []store.Result{{OK: true, Value: a}, {OK: true, Value: b}}},
+		{"move stays in its slot", []store.Op{in(store.Move("k", "to", minute))}, []store.Result{{OK: true, Value: b}}},
+		{
+			"and back again",
+			[]store.Op{in(store.Take("to")), store.Get("to"), in(store.Get("j")), store.Take("k")},
+			[]store.Result{{OK: true, Value: b}, {}, {OK: true, Value: a}, {OK: true, Value: a}},
+		},
+	})
+	long := store.In(strings.Repeat("s", store.MaxKey+1), store.Get("k"))
+	if got, err := state.Apply(t.Context(), "s", store.PutIfAbsent("k", a, minute), long); err == nil || got != nil {
+		t.Errorf("Apply() with a long slot = %v, %v, want an error alone", got, err)
+	}
+	if got := apply(t, state, "s", store.Get("k")); got[0].OK {
+		t.Error("an operation before the refused one was done")
 	}
 }
 
