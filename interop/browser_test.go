@@ -189,24 +189,31 @@ func (b *browser) answer(p page, who *person) (form, bool) {
 	return form{}, false
 }
 
-// onward loads the page's frames, as a browser does, and gives the link that leads
-// on, if the page has one.
+// frames loads the page's frames, as a browser does.
+func (b *browser) frames(p page) {
+	b.t.Helper()
+	for _, m := range frame.FindAllStringSubmatch(p.body, -1) {
+		b.get(b.resolve(p, html.UnescapeString(m[1])))
+	}
+}
+
+// onward gives the link that leads on, if the page has one, its frames loaded.
 func (b *browser) onward(p page) string {
 	b.t.Helper()
-	resolve := func(ref string) string {
-		u, err := p.address.Parse(html.UnescapeString(ref))
-		must(b.t, err)
-		return u.String()
-	}
-	for _, m := range frame.FindAllStringSubmatch(p.body, -1) {
-		b.get(resolve(m[1]))
-	}
+	b.frames(p)
 	for _, m := range link.FindAllStringSubmatch(p.body, -1) {
 		if a := attributes(m[1]); strings.Contains(" "+a["class"]+" ", " primary ") {
-			return resolve(a["href"])
+			return b.resolve(p, a["href"])
 		}
 	}
 	return ""
+}
+
+func (b *browser) resolve(p page, ref string) string {
+	b.t.Helper()
+	u, err := p.address.Parse(ref)
+	must(b.t, err)
+	return u.String()
 }
 
 // asksToSignIn reports whether the page is the gateway's and wants a person.
