@@ -22,7 +22,7 @@ func lemon(g *gateway) *provider { return g.lemon }
 // lemonOpenID is LemonLDAP::NG as an OpenID provider.
 func lemonOpenID(g *gateway) map[string]any {
 	return map[string]any{
-		"issuer": g.lemon.origin, "client_id": "eidgate", "client_secret": g.lemon.secret, "scopes": []string{"profile"},
+		"issuer": g.lemon.origin, "client_id": "eidgate", "client_secret": g.lemon.secret, "scopes": []string{"profile", "eid"},
 		"acr": map[string]int{"loa-1": 1, "loa-2": 2},
 	}
 }
@@ -52,7 +52,7 @@ func startLemon(t *testing.T, metadata string) {
 	raw, err := json.Marshal(people)
 	must(t, err)
 	must(t, os.WriteFile(filepath.Join(p.dir, "people.json"), raw, 0o600))
-	startParty(t, p.addr(), environment(
+	startParty(t, p.listen, environment(
 		"LLNG_DEFAULTCONFFILE="+filepath.Join(p.dir, "lemonldap-ng.ini"), "LEMONLDAP_PEOPLE="+filepath.Join(p.dir, "people.json"),
-	), "starman", "--listen", p.addr(), "--workers", "3", "--preload-app", "--disable-keepalive", filepath.Join("lemonldap", "app.psgi"))
+	), "starman", "--listen", p.listen, "--workers", "3", "--preload-app", "--disable-keepalive", filepath.Join("lemonldap", "app.psgi"))
 }

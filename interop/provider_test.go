@@ -23,19 +23,28 @@ import (
 // provider is a program that can be several sources, with the key it signs with.
 type provider struct {
 	dir, origin              string
+	listen                   string // host and port
 	secret                   string // of the gateway as a client
 	key, public, certificate string // PEM
 	keyFile, certificateFile string
 }
 
+// addr is the host and port of its origin.
 func (p *provider) addr() string { return strings.TrimPrefix(p.origin, "http://") }
+
+// renamed gives it an origin whose host is a name: some cookies are not for numbers.
+func (p *provider) renamed(host string) *provider {
+	_, port, _ := strings.Cut(p.listen, ":")
+	p.origin = "http://" + host + ":" + port
+	return p
+}
 
 func newProvider(dir, name string) (*provider, error) {
 	addr, err := freeAddr(1)
 	if err != nil {
 		return nil, err
 	}
-	p := &provider{dir: filepath.Join(dir, name), origin: "http://" + addr, secret: randomText()}
+	p := &provider{dir: filepath.Join(dir, name), origin: "http://" + addr, listen: addr, secret: randomText()}
 	if err := os.Mkdir(p.dir, 0o700); err != nil {
 		return nil, err
 	}
