@@ -39,7 +39,8 @@ type gateway struct {
 	people   []*person
 	nextTurn int
 
-	lemon *provider
+	lemon, simpleSAML *provider
+	samlKeys          string // file of the gateway's own as a SAML service provider
 }
 
 // offers is what discovery says that matters here.
@@ -226,7 +227,7 @@ func (g *gateway) register(r *registration) error {
 // config is the gateway's configuration, with the keys of what it offers.
 func (g *gateway) config(addr, data, registry string) map[string]any {
 	var clients []map[string]any
-	allow := []string{g.lemon.addr()} // addresses of parties that the gateway calls
+	allow := []string{g.lemon.addr(), g.simpleSAML.addr()} // addresses of parties that the gateway calls
 	for _, r := range registrations() {
 		if !g.offers.supports(r) {
 			continue

@@ -17,13 +17,51 @@ func TestLemonOpenID(t *testing.T) {
 	upstreamOf("lemon-oidc").proves(t)
 }
 
+func TestLemonSAML(t *testing.T) {
+	u := upstreamOf("lemon-saml")
+	startLemon(t, fetch(t, gw.issuer+"/source/"+u.id+"/metadata"))
+	u.proves(t)
+	u.told(t, lemonSignOut)
+}
+
+func TestLemonCAS(t *testing.T) {
+	startLemon(t, "")
+	u := upstreamOf("lemon-cas")
+	u.proves(t)
+	u.told(t, lemonSignOut)
+}
+
+// lemonSignOut is what its portal's own button asks for.
+func lemonSignOut(_ *testing.T, b *browser) page { return b.get(gw.lemon.origin + "/?logout=1") }
+
 func lemon(g *gateway) *provider { return g.lemon }
 
 // lemonOpenID is LemonLDAP::NG as an OpenID provider.
 func lemonOpenID(g *gateway) map[string]any {
 	return map[string]any{
 		"issuer": g.lemon.origin, "client_id": "eidgate", "client_secret": g.lemon.secret, "scopes": []string{"profile", "eid"},
-		"acr": map[string]int{"loa-1": 1, "loa-2": 2},
+		"acr": map[string]int{"loa-1": 1, "loa-2": 2}, "userinfo": true,
+		"person": map[string]string{"number": "personal_number", "name": "name", "birth_date": "birthdate"},
+	}
+}
+
+// lemonSAML is LemonLDAP::NG as a SAML identity provider.
+func lemonSAML(g *gateway) map[string]any {
+	const class = "urn:oasis:names:tc:SAML:2.0:ac:classes:"
+	entity := g.lemon.origin + "/saml/metadata"
+	return map[string]any{
+		"issuer": entity, "metadata_url": entity, "key_files": []string{g.samlKeys},
+		"acr":         map[string]int{class + "Password": 1, class + "PasswordProtectedTransport": 2},
+		"request_acr": map[int]string{1: class + "Password", 2: class + "PasswordProtectedTransport"},
+		"person":      map[string]string{"number": "personalNumber", "name": "cn", "birth_date": "birthDate"},
+	}
+}
+
+// lemonCAS is LemonLDAP::NG as a CAS server.
+func lemonCAS(g *gateway) map[string]any {
+	return map[string]any{
+		"server": g.lemon.origin + "/cas", "level_attribute": "identityLevel", "levels": map[string]int{"1": 1, "2": 2},
+		"number_attribute": "personalNumber", "name_attribute": "cn", "birth_date_attribute": "birthDate",
 	}
 }
 

@@ -132,6 +132,8 @@ func versions() [][2]string {
 		{"LemonLDAP::NG", debianVersion("liblemonldap-ng-portal-perl")},
 		{"Lasso", debianVersion("liblasso-perl")},
 		{"Starman", debianVersion("starman")},
+		{"SimpleSAMLphp", debianVersion("simplesamlphp")},
+		{"PHP", output("php", "-r", "echo PHP_VERSION;")},
 		{"Node.js", output("node", "--version")},
 		{"Python", strings.TrimPrefix(output("/usr/bin/python3", "--version"), "Python ")},
 		{"Go", strings.TrimPrefix(runtime.Version(), "go")},

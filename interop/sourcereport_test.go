@@ -40,7 +40,7 @@ func writeSources(out *strings.Builder) error {
 # Sources that were tried
 
 Each of these programs runs beside the gateway and signs synthetic people in to a relying party (openid-client) that uses no other source.
-Its pages are answered as a browser answers them.
+Its pages are answered as a browser answers them. What it says of who somebody is agrees with the account and with a population registry.
 
 | software | protocol | level from | sign-in | level | refusal | logout | told |
 | --- | --- | --- | --- | --- | --- | --- | --- |

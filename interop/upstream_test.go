@@ -4,6 +4,7 @@ package interop_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
@@ -34,6 +35,21 @@ var upstreams = func() func() []*upstream {
 			software: "LemonLDAP::NG", protocol: "OpenID Connect", level: "`acr`",
 			notes: "`acr: {loa-1: 1, loa-2: 2}`, from its levels of authentication; it tells of a logout by the front channel only, which the gateway does not hear",
 		},
+		{
+			id: "lemon-saml", kind: "saml", provider: lemon, settings: lemonSAML,
+			software: "LemonLDAP::NG", protocol: "SAML 2.0", level: "`AuthnContextClassRef`",
+			notes: "`samlAuthnContextMapPassword` and `…PasswordProtectedTransport` name its levels of authentication; persistent NameIDs; a logout there comes in a frame of another site, without cookies of the gateway",
+		},
+		{
+			id: "lemon-cas", kind: "cas", provider: lemon, settings: lemonCAS,
+			software: "LemonLDAP::NG", protocol: "CAS 3", level: "attribute",
+			notes: "`casAppMetaDataExportedVars` names the level, and `_lastAuthnUTime` as `authenticationDate`, without which the gateway believes no answer; `casBackChannelSingleLogout`",
+		},
+		{
+			id: "simplesaml", kind: "saml", provider: simpleSAML, settings: simpleSAMLSettings,
+			software: "SimpleSAMLphp", protocol: "SAML 2.0", level: "attribute",
+			notes: "`binding: post`; assertions are signed and encrypted (`assertion.encryption`); `saml:AttributeNameID` makes persistent NameIDs",
+		},
 	}
 	for _, u := range list {
 		u.rp = library("at-"+u.id, "client_secret_basic", "query", "ES256")
@@ -57,6 +73,14 @@ func (g *gateway) makeUpstreams() (err error) {
 		return err
 	}
 	g.lemon.renamed("localhost") // its cookie is for .localhost
+	if g.simpleSAML, err = newProvider(g.dir, "simplesamlphp"); err != nil {
+		return err
+	}
+	g.samlKeys = filepath.Join(g.dir, "saml.pem")
+	cmd := exec.Command(filepath.Join(root, "bin", "eidgate"), "sources", "keypair", "--out", g.samlKeys, "--name", "gateway of a test")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("making the gateway's keys for SAML: %w\n%s", err, out)
+	}
 	return nil
 }
 
@@ -234,7 +258,7 @@ func (u *upstream) describe(g *gateway) map[string]any {
 	return map[string]any{
 		"id": u.id, "kind": u.kind, "name": "Nguồn thử nghiệm " + u.id, "provider": "nhà cung cấp giả định",
 		"window": map[string]any{"from": "2021-11-09"}, "may_assert": []int{1, 2}, "grants_at_most": 2,
-		"reconcile": "link", u.kind: u.settings(g),
+		u.kind: u.settings(g),
 	}
 }
 

@@ -19,6 +19,8 @@ for module in Lasso:liblasso-perl XML::Simple:libxml-simple-perl IO::String:libi
   perl -M"${module%:*}" -e 1 2>/dev/null || missing+=("${module##*:}")
 done
 command -v starman >/dev/null || missing+=(starman)
+[[ -e /usr/share/simplesamlphp/www/module.php ]] || missing+=(simplesamlphp)
+php -r 'exit(extension_loaded("dom") && extension_loaded("mbstring") ? 0 : 1);' 2>/dev/null || missing+=(php-cli php-xml php-mbstring)
 
 if ((${#missing[@]})); then
   if [[ $(id -u) -ne 0 ]] || ! command -v apt-get >/dev/null; then
