@@ -33,6 +33,8 @@ type page struct {
 	status  int
 	address *url.URL
 	body    string
+	// where a redirect leads that was not followed
+	location string
 	// pages of the gateway gone through on the way, by their headings
 	way []string
 }
@@ -49,7 +51,11 @@ func (b *browser) do(r *http.Request) page {
 	defer func() { _ = res.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
 	must(b.t, err)
-	return page{status: res.StatusCode, address: res.Request.URL, body: string(body)}
+	p := page{status: res.StatusCode, address: res.Request.URL, body: string(body)}
+	if to, err := res.Location(); err == nil {
+		p.location = to.String()
+	}
+	return p
 }
 
 func (b *browser) get(address string) page {
@@ -123,7 +129,24 @@ func (b *browser) submit(p page, f form) page {
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	r.Header.Set("Origin", p.address.Scheme+"://"+p.address.Host)
 	r.Header.Set("Sec-Fetch-Site", site)
-	return b.do(r)
+	if to.Hostname() == p.address.Hostname() {
+		return b.do(r)
+	}
+	return b.across(r)
+}
+
+// across sends a form to another site: without cookies, as all here are Lax. They
+// are back once the answer is a redirect.
+func (b *browser) across(r *http.Request) page {
+	b.t.Helper()
+	outside := newBrowser(b.t)
+	outside.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	p := outside.do(r)
+	b.client.Jar.SetCookies(r.URL, outside.client.Jar.Cookies(r.URL))
+	if p.location == "" {
+		return p
+	}
+	return b.get(p.location)
 }
 
 // through goes through the gateway's pages as somebody who agrees to each, until
@@ -189,24 +212,46 @@ func (b *browser) answer(p page, who *person) (form, bool) {
 	return form{}, false
 }
 
-// onward loads the page's frames, as a browser does, and gives the link that leads
-// on, if the page has one.
+// frames loads the page's frames, as a browser does: one of another site without
+// cookies, since those of the gateway and of its parties are Lax.
+func (b *browser) frames(p page) {
+	b.t.Helper()
+	for _, m := range frame.FindAllStringSubmatch(p.body, -1) {
+		u, err := p.address.Parse(html.UnescapeString(m[1]))
+		must(b.t, err)
+		in := b
+		if u.Hostname() != p.address.Hostname() {
+			in = newBrowser(b.t)
+		}
+		in.get(u.String())
+	}
+}
+
+// onward gives the link that leads on, if the page has one, its frames loaded.
 func (b *browser) onward(p page) string {
 	b.t.Helper()
-	resolve := func(ref string) string {
-		u, err := p.address.Parse(html.UnescapeString(ref))
-		must(b.t, err)
-		return u.String()
-	}
-	for _, m := range frame.FindAllStringSubmatch(p.body, -1) {
-		b.get(resolve(m[1]))
-	}
+	b.frames(p)
 	for _, m := range link.FindAllStringSubmatch(p.body, -1) {
 		if a := attributes(m[1]); strings.Contains(" "+a["class"]+" ", " primary ") {
-			return resolve(a["href"])
+			return b.resolve(p, a["href"])
 		}
 	}
 	return ""
+}
+
+// forget drops a cookie.
+func (b *browser) forget(origin, name string) {
+	b.t.Helper()
+	u, err := url.Parse(origin)
+	must(b.t, err)
+	b.client.Jar.SetCookies(u, []*http.Cookie{{Name: name, MaxAge: -1, Path: "/"}})
+}
+
+func (b *browser) resolve(p page, ref string) string {
+	b.t.Helper()
+	u, err := p.address.Parse(ref)
+	must(b.t, err)
+	return u.String()
 }
 
 // asksToSignIn reports whether the page is the gateway's and wants a person.

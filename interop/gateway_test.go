@@ -38,6 +38,9 @@ type gateway struct {
 	clients  map[string]*registration
 	people   []*person
 	nextTurn int
+
+	lemon, simpleSAML *provider
+	samlKeys          string // file of the gateway's own as a SAML service provider
 }
 
 // offers is what discovery says that matters here.
@@ -63,6 +66,7 @@ type registration struct {
 	callback, signedOut      string // paths there
 	told                     string // path of its back-channel logout; empty without one
 	keyFile                  string // of its private key, for private_key_jwt
+	sources                  []string
 }
 
 func (r *registration) addr() string { return strings.TrimPrefix(r.origin, "http://") }
@@ -74,6 +78,15 @@ func (g *gateway) scope() string {
 		scopes = append(scopes, "offline_access")
 	}
 	return strings.Join(scopes, " ")
+}
+
+// registrations are all clients: those that are tried, and one for each source.
+func registrations() []*registration {
+	all := slices.Clone(parties())
+	for _, u := range upstreams() {
+		all = append(all, u.rp)
+	}
+	return all
 }
 
 // supports reports whether the gateway offers how a client wants to talk to it.
@@ -89,17 +102,24 @@ func startGateway(ctx context.Context, dir string) (*gateway, error) {
 	if err := g.seed(ctx, data); err != nil {
 		return nil, fmt.Errorf("making people: %w", err)
 	}
+	if err := g.makeUpstreams(); err != nil {
+		return nil, fmt.Errorf("making sources: %w", err)
+	}
 	addr, err := freeAddr(1)
 	if err != nil {
 		return nil, err
 	}
 	g.issuer = "http://" + addr
-	for _, r := range parties() {
+	for _, r := range registrations() {
 		if err := g.register(r); err != nil {
 			return nil, err
 		}
 	}
-	raw, err := yaml.Marshal(g.config(addr, data))
+	registry, err := g.registry()
+	if err != nil {
+		return nil, err
+	}
+	raw, err := yaml.Marshal(g.config(addr, data, registry))
 	if err != nil {
 		return nil, err
 	}
@@ -205,11 +225,10 @@ func (g *gateway) register(r *registration) error {
 }
 
 // config is the gateway's configuration, with the keys of what it offers.
-func (g *gateway) config(addr, data string) map[string]any {
+func (g *gateway) config(addr, data, registry string) map[string]any {
 	var clients []map[string]any
-	allow := []string{} // addresses of parties that the gateway calls
-	for _, r := range parties() {
-		r = g.clients[r.id]
+	allow := []string{g.lemon.addr(), g.simpleSAML.addr()} // addresses of parties that the gateway calls
+	for _, r := range registrations() {
 		if !g.offers.supports(r) {
 			continue
 		}
@@ -217,6 +236,9 @@ func (g *gateway) config(addr, data string) map[string]any {
 			"id": r.id, "name": "Cổng thử nghiệm " + r.id, "url": r.origin + "/", "tier": "province",
 			"auth_method": r.method, "redirect_uris": []string{r.origin + r.callback},
 			"scopes": strings.Fields(g.scope()), "sector": r.id, "id_token_alg": r.alg, "min_level": 2, "sources": []string{"tai-khoan"},
+		}
+		if r.sources != nil {
+			c["sources"], c["min_level"], c["category"] = r.sources, 1, "other" // which legacy providers may serve
 		}
 		switch {
 		case r.keyFile != "":
@@ -240,16 +262,21 @@ func (g *gateway) config(addr, data string) map[string]any {
 		}
 		clients = append(clients, c)
 	}
+	sources := []map[string]any{{
+		"id": "tai-khoan", "kind": "account", "name": "Tài khoản định danh điện tử", "provider": "eidgate",
+		"window":     map[string]any{"from": "2021-11-09"},
+		"may_assert": []int{1, 2}, "grants_at_most": 2,
+	}}
+	for _, u := range upstreams() {
+		sources = append(sources, u.describe(g))
+	}
 	return map[string]any{
 		"issuer": g.issuer, "listen": addr, "data": data,
-		"outbound": map[string]any{"allow": allow},
-		"limits":   map[string]any{"guesses": 10},
-		"clients":  clients,
-		"sources": []map[string]any{{
-			"id": "tai-khoan", "kind": "account", "name": "Tài khoản định danh điện tử", "provider": "eidgate",
-			"window":     map[string]any{"from": "2021-11-09"},
-			"may_assert": []int{1, 2}, "grants_at_most": 2,
-		}},
+		"outbound":   map[string]any{"allow": allow},
+		"registries": map[string]any{"population": map[string]any{"people_file": registry}},
+		"limits":     map[string]any{"guesses": 10},
+		"clients":    clients,
+		"sources":    sources,
 	}
 }
 

@@ -109,6 +109,9 @@ document does not have it. A dash: not in this software, or not tried.
 			fmt.Fprintf(&out, "- `%s`: %s.\n", rp.id, notes)
 		}
 	}
+	if err := writeSources(&out); err != nil {
+		return err
+	}
 	out.WriteString("\n## Versions\n| software | version |\n| --- | --- |\n")
 	for _, v := range versions() {
 		fmt.Fprintf(&out, "| %s | %s |\n", v[0], v[1])
@@ -126,6 +129,11 @@ func versions() [][2]string {
 		{"Apache", debianVersion("apache2-bin")},
 		{"mod_auth_openidc", debianVersion("libapache2-mod-auth-openidc")},
 		{"oauth2-proxy", proxyVersion()},
+		{"LemonLDAP::NG", debianVersion("liblemonldap-ng-portal-perl")},
+		{"Lasso", debianVersion("liblasso-perl")},
+		{"Starman", debianVersion("starman")},
+		{"SimpleSAMLphp", debianVersion("simplesamlphp")},
+		{"PHP", output("php", "-r", "echo PHP_VERSION;")},
 		{"Node.js", output("node", "--version")},
 		{"Python", strings.TrimPrefix(output("/usr/bin/python3", "--version"), "Python ")},
 		{"Go", strings.TrimPrefix(runtime.Version(), "go")},

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Sees to the relying parties of `make interop`: Debian packages (installed when
-# run by root), the Node packages of interop/node and bin/oauth2-proxy, at the
-# versions that interop/ pins.
+# Sees to the relying parties and the sources of `make interop`: Debian packages
+# (installed when run by root), the Node packages of interop/node and
+# bin/oauth2-proxy, at the versions that interop/ pins.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -12,6 +12,16 @@ missing=()
 command -v node >/dev/null || missing+=(nodejs)
 command -v npm >/dev/null || missing+=(npm)
 
+# LemonLDAP::NG: the portal, what its three issuers load, and a server to run it.
+[[ -e /usr/share/perl5/Lemonldap/NG/Portal/Main.pm ]] || missing+=(liblemonldap-ng-portal-perl)
+for module in Lasso:liblasso-perl XML::Simple:libxml-simple-perl IO::String:libio-string-perl \
+  String::Random:libstring-random-perl Glib:libglib-perl; do
+  perl -M"${module%:*}" -e 1 2>/dev/null || missing+=("${module##*:}")
+done
+command -v starman >/dev/null || missing+=(starman)
+[[ -e /usr/share/simplesamlphp/www/module.php ]] || missing+=(simplesamlphp)
+php -r 'exit(extension_loaded("dom") && extension_loaded("mbstring") ? 0 : 1);' 2>/dev/null || missing+=(php-cli php-xml php-mbstring)
+
 if ((${#missing[@]})); then
   if [[ $(id -u) -ne 0 ]] || ! command -v apt-get >/dev/null; then
     echo "missing for make interop: ${missing[*]}" >&2
@@ -21,8 +31,8 @@ if ((${#missing[@]})); then
   echo "installing for make interop: ${missing[*]}"
   log=$(mktemp)
   trap 'rm -f "$log"' EXIT
-  # Apache is run by the tests alone: no service of it is started.
-  if ! { timeout 60 apt-get update && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive timeout 180 \
+  # The tests run each program themselves: no service of it is started.
+  if ! { timeout 60 apt-get update && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive timeout 300 \
     apt-get install -y --no-install-recommends "${missing[@]}"; } >"$log" 2>&1; then
     tail -n 20 "$log" >&2
     exit 1
