@@ -38,6 +38,9 @@ type gateway struct {
 	clients  map[string]*registration
 	people   []*person
 	nextTurn int
+
+	authority       *authority // of certificates of directories
+	openLDAP, samba *directory
 }
 
 // offers is what discovery says that matters here.
@@ -88,6 +91,9 @@ func startGateway(ctx context.Context, dir string) (*gateway, error) {
 	data := filepath.Join(dir, "data")
 	if err := g.seed(ctx, data); err != nil {
 		return nil, fmt.Errorf("making people: %w", err)
+	}
+	if err := g.makeSources(); err != nil {
+		return nil, fmt.Errorf("making sources: %w", err)
 	}
 	addr, err := freeAddr(1)
 	if err != nil {
@@ -166,6 +172,18 @@ func (g *gateway) seed(ctx context.Context, data string) error {
 		return fmt.Errorf("the demo has %d people at Level 2, want 2", len(g.people))
 	}
 	return nil
+}
+
+// makeSources gives the sources of other makers their addresses and secrets.
+func (g *gateway) makeSources() (err error) {
+	if g.authority, err = newAuthority(g.dir); err != nil {
+		return err
+	}
+	if g.openLDAP, err = openLDAP(); err != nil {
+		return err
+	}
+	g.samba, err = samba()
+	return err
 }
 
 func discover(ctx context.Context, issuer string) (offers, error) {

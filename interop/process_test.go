@@ -38,7 +38,10 @@ func start(ctx context.Context, addr string, cmd *exec.Cmd) (*process, error) {
 		cmd.Stdout = p.log
 	}
 	cmd.Stderr = p.log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	cmd.SysProcAttr.Setpgid = true
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = time.Second // for children that hold the log open
 	if err := cmd.Start(); err != nil {
@@ -92,12 +95,18 @@ func (p *process) stop() error {
 	return err
 }
 
-// startParty runs a relying party for one test and prints its log if that fails.
-// It ends with the test, or with the whole run's time.
+// startParty runs a program of another maker for one test.
 func startParty(t *testing.T, addr string, env []string, command ...string) {
 	t.Helper()
 	cmd := exec.CommandContext(gw.ctx, command[0], command[1:]...)
 	cmd.Env = env
+	startCommand(t, addr, cmd)
+}
+
+// startCommand runs a command for one test and prints its log if that fails. It
+// ends with the test, or with the whole run's time.
+func startCommand(t *testing.T, addr string, cmd *exec.Cmd) {
+	t.Helper()
 	p, err := start(gw.ctx, addr, cmd)
 	must(t, err)
 	t.Cleanup(func() {

@@ -1,0 +1,31 @@
+//go:build interop
+
+package interop_test
+
+import "strings"
+
+// resident is a synthetic person as the sources of other makers know them.
+type resident struct {
+	Login    string `json:"login"`
+	Password string `json:"password"`
+	Number   string `json:"number"`
+	Name     string `json:"name"`  // family name first
+	Born     string `json:"born"`  // yyyy-MM-dd
+	Level    int    `json:"level"` // 0: the source says none
+}
+
+// Surname is the family name.
+func (r *resident) Surname() string { return strings.Fields(r.Name)[0] }
+
+// residents are people of the demo, each of whom has an account at the gateway.
+var residents = func() func() []*resident {
+	list := []*resident{
+		{"thu.nguyen", password(), "001188000001", "Nguyễn Thị Thử", "1988-03-08", 2},
+		{"thi.pham", password(), "048085000004", "Phạm Văn Thí", "1985-06-21", 1},
+		{"mau.tran", password(), "001090000002", "Trần Văn Mẫu", "1990-01-15", 0},
+	}
+	return func() []*resident { return list }
+}()
+
+// password is one that directories with rules accept.
+func password() string { return "aA1-" + randomText() }

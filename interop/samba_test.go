@@ -1,0 +1,63 @@
+//go:build interop
+
+package interop_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+)
+
+func TestSambaAD(t *testing.T) {
+	d := gw.samba
+	startSamba(t, d)
+	d.proves(t)
+}
+
+// samba is the domain controller that samba/dc.py makes.
+func samba() (*directory, error) {
+	addr, err := freeAddr(1)
+	return &directory{
+		addr: addr, base: "CN=Users,DC=vidu,DC=example", service: "svc-eidgate@vidu.example", servicePassword: password(),
+		login: "sAMAccountName", subject: "objectGUID", number: "employeeNumber", name: "displayName",
+		born: "extensionName", level: "employeeType",
+		levels: map[string]int{"1": 1, "2": 2},
+	}, err
+}
+
+// startSamba makes a domain and serves it from namespaces of its own. A listening
+// socket stays in the network namespace that it was made in: given to the
+// controller's script, it is the door to the controller.
+func startSamba(t *testing.T, d *directory) {
+	t.Helper()
+	dir := filepath.Join(gw.dir, "samba")
+	must(t, os.Mkdir(dir, 0o700))
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", d.addr)
+	must(t, err)
+	door, err := l.(*net.TCPListener).File()
+	must(t, err)
+	settings, err := json.Marshal(map[string]any{
+		"dir": dir, "certificate": gw.authority.certificate, "key": gw.authority.key, "ca": gw.authority.ca,
+		"service_password": d.servicePassword, "residents": residents(),
+	})
+	must(t, err)
+
+	cmd := exec.CommandContext(gw.ctx, "/usr/bin/python3", filepath.Join("samba", "dc.py"))
+	cmd.Env = environment("PYTHONDONTWRITEBYTECODE=1")
+	cmd.Stdin = bytes.NewReader(settings)
+	cmd.ExtraFiles = []*os.File{door}
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNET,
+		UidMappings: []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}},
+		GidMappings: []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}},
+	}
+	startCommand(t, d.addr, cmd)
+	// From here on the controller alone holds the door: if it ends, so do connections.
+	must(t, l.Close())
+	must(t, door.Close())
+}
