@@ -19,6 +19,7 @@ import (
 type browser struct {
 	t      *testing.T
 	client *http.Client
+	source string // origin of another maker's source, whose pages are gone through too
 }
 
 func newBrowser(t *testing.T) *browser {
@@ -126,13 +127,13 @@ func (b *browser) submit(p page, f form) page {
 	return b.do(r)
 }
 
-// through goes through the gateway's pages as somebody who agrees to each, until
-// a page of another origin or one that asks nothing more.
+// through goes through the gateway's pages, and a source's, as somebody who agrees
+// to each, until a page of another origin or one that asks nothing more.
 func (b *browser) through(p page, who *person) page {
 	b.t.Helper()
 	var way []string
 	for range 12 {
-		if !p.at(gw.issuer) {
+		if !p.at(gw.issuer) && !p.at(b.source) {
 			break
 		}
 		if m := heading.FindStringSubmatch(p.body); m != nil {
@@ -174,8 +175,15 @@ func (b *browser) answer(p page, who *person) (form, bool) {
 			must(b.t, err)
 			f.fields.Set("code", code)
 			return f, true
-		case f.inputs["personal_number"], f.inputs["code"]:
+		case f.inputs["login_name"] && who != nil:
+			f.fields.Set("login_name", who.Login)
+			f.fields.Set("password", who.Password)
+			return f, true
+		case f.inputs["personal_number"], f.inputs["login_name"], f.inputs["code"]:
 			return form{}, false
+		case f.fields.Has("xsrf"): // oidc-provider's question whether to sign out
+			f.fields.Set("logout", "yes")
+			return f, true
 		}
 		for _, button := range f.buttons {
 			if button.primary || button.name == "source" {
@@ -187,6 +195,21 @@ func (b *browser) answer(p page, who *person) (form, bool) {
 		}
 	}
 	return form{}, false
+}
+
+// cancel gives up at a page of the gateway.
+func (b *browser) cancel(p page) page {
+	b.t.Helper()
+	for _, f := range p.forms() {
+		for _, button := range f.buttons {
+			if button.value == "cancel" {
+				f.fields.Set(button.name, button.value)
+				return b.submit(p, f)
+			}
+		}
+	}
+	b.t.Fatalf("%d at %s has nothing to cancel\n%.600s", p.status, p.address.Redacted(), p.body)
+	return p
 }
 
 // onward loads the page's frames, as a browser does, and gives the link that leads
@@ -210,12 +233,12 @@ func (b *browser) onward(p page) string {
 }
 
 // asksToSignIn reports whether the page is the gateway's and wants a person.
-func (p page) asksToSignIn() bool {
-	if !p.at(gw.issuer) {
-		return false
-	}
+func (p page) asksToSignIn() bool { return p.at(gw.issuer) && p.wantsPerson() }
+
+// wantsPerson reports whether the page, of whomever, asks who somebody is.
+func (p page) wantsPerson() bool {
 	for _, f := range p.forms() {
-		if f.inputs["personal_number"] {
+		if f.inputs["personal_number"] || f.inputs["login_name"] {
 			return true
 		}
 		for _, b := range f.buttons {

@@ -39,8 +39,11 @@ type gateway struct {
 	people   []*person
 	nextTurn int
 
-	authority       *authority // of certificates of directories
-	openLDAP, samba *directory
+	authority    *authority // of certificates of directories
+	openLDAP     *directory
+	samba        *directory
+	oidcProvider *openIDProvider
+	upstreams    []*upstream
 }
 
 // offers is what discovery says that matters here.
@@ -66,6 +69,7 @@ type registration struct {
 	callback, signedOut      string // paths there
 	told                     string // path of its back-channel logout; empty without one
 	keyFile                  string // of its private key, for private_key_jwt
+	source                   string // where its people come from; empty for the account system
 }
 
 func (r *registration) addr() string { return strings.TrimPrefix(r.origin, "http://") }
@@ -92,15 +96,15 @@ func startGateway(ctx context.Context, dir string) (*gateway, error) {
 	if err := g.seed(ctx, data); err != nil {
 		return nil, fmt.Errorf("making people: %w", err)
 	}
-	if err := g.makeSources(); err != nil {
-		return nil, fmt.Errorf("making sources: %w", err)
-	}
 	addr, err := freeAddr(1)
 	if err != nil {
 		return nil, err
 	}
 	g.issuer = "http://" + addr
-	for _, r := range parties() {
+	if err := g.makeUpstreams(); err != nil {
+		return nil, fmt.Errorf("making sources: %w", err)
+	}
+	for _, r := range g.registrations() {
 		if err := g.register(r); err != nil {
 			return nil, err
 		}
@@ -131,6 +135,7 @@ type person struct {
 	Password       string `json:"password"`
 	TOTPSecret     string `json:"totp_secret"`
 	Level          int    `json:"level"`
+	Login          string `json:"-"` // at a source of another maker
 
 	mu   sync.Mutex
 	last int64 // step of the last code given
@@ -174,18 +179,6 @@ func (g *gateway) seed(ctx context.Context, data string) error {
 	return nil
 }
 
-// makeSources gives the sources of other makers their addresses and secrets.
-func (g *gateway) makeSources() (err error) {
-	if g.authority, err = newAuthority(g.dir); err != nil {
-		return err
-	}
-	if g.openLDAP, err = openLDAP(); err != nil {
-		return err
-	}
-	g.samba, err = samba()
-	return err
-}
-
 func discover(ctx context.Context, issuer string) (offers, error) {
 	var o offers
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, issuer+"/.well-known/openid-configuration", nil)
@@ -226,7 +219,7 @@ func (g *gateway) register(r *registration) error {
 func (g *gateway) config(addr, data string) map[string]any {
 	var clients []map[string]any
 	allow := []string{} // addresses of parties that the gateway calls
-	for _, r := range parties() {
+	for _, r := range g.registrations() {
 		r = g.clients[r.id]
 		if !g.offers.supports(r) {
 			continue
@@ -235,6 +228,9 @@ func (g *gateway) config(addr, data string) map[string]any {
 			"id": r.id, "name": "Cổng thử nghiệm " + r.id, "url": r.origin + "/", "tier": "province",
 			"auth_method": r.method, "redirect_uris": []string{r.origin + r.callback},
 			"scopes": strings.Fields(g.scope()), "sector": r.id, "id_token_alg": r.alg, "min_level": 2, "sources": []string{"tai-khoan"},
+		}
+		if r.source != "" {
+			c["min_level"], c["sources"] = 1, []string{r.source}
 		}
 		switch {
 		case r.keyFile != "":
@@ -258,16 +254,24 @@ func (g *gateway) config(addr, data string) map[string]any {
 		}
 		clients = append(clients, c)
 	}
+	sources := []map[string]any{{
+		"id": "tai-khoan", "kind": "account", "name": "Tài khoản định danh điện tử", "provider": "eidgate",
+		"window":     map[string]any{"from": "2021-11-09"},
+		"may_assert": []int{1, 2}, "grants_at_most": 2,
+	}}
+	for _, u := range g.upstreams {
+		allow = append(allow, u.calls)
+		sources = append(sources, map[string]any{
+			"id": u.id, "kind": u.kind, "name": u.name, "provider": u.id, u.kind: u.settings,
+			"may_assert": []int{1, 2}, "grants_at_most": 2,
+		})
+	}
 	return map[string]any{
 		"issuer": g.issuer, "listen": addr, "data": data,
 		"outbound": map[string]any{"allow": allow},
 		"limits":   map[string]any{"guesses": 10},
 		"clients":  clients,
-		"sources": []map[string]any{{
-			"id": "tai-khoan", "kind": "account", "name": "Tài khoản định danh điện tử", "provider": "eidgate",
-			"window":     map[string]any{"from": "2021-11-09"},
-			"may_assert": []int{1, 2}, "grants_at_most": 2,
-		}},
+		"sources":  sources,
 	}
 }
 

@@ -43,9 +43,16 @@ func (r *row) step(t *testing.T, cell *string, offered bool, run func(*testing.T
 	name := map[*string]string{
 		&r.signIn: "sign-in", &r.userinfo: "userinfo", &r.refresh: "refresh", &r.again: "again", &r.logout: "logout", &r.told: "told",
 	}[cell]
-	switch {
-	case !offered:
+	if !offered {
 		*cell = "not offered"
+		return
+	}
+	runStep(t, name, cell, run)
+}
+
+func runStep(t *testing.T, name string, cell *string, run func(*testing.T)) {
+	t.Helper()
+	switch {
 	case t.Failed():
 		*cell = "not reached"
 	case t.Run(name, run):
@@ -53,6 +60,16 @@ func (r *row) step(t *testing.T, cell *string, offered bool, run func(*testing.T
 	default:
 		*cell = "**failed**"
 	}
+}
+
+// sourceRow is a line of the report: what came of one source.
+type sourceRow struct {
+	signIn, level, refusal, logout, told string
+}
+
+func (r *sourceRow) step(t *testing.T, name string, cell *string, run func(*testing.T)) {
+	t.Helper()
+	runStep(t, name, cell, run)
 }
 
 // about says what a relying party is and what its configuration needs.

@@ -29,3 +29,6 @@ var residents = func() func() []*resident {
 
 // password is one that directories with rules accept.
 func password() string { return "aA1-" + randomText() }
+
+// person is who signs in.
+func (r *resident) person() *person { return &person{Login: r.Login, Password: r.Password} }
