@@ -48,7 +48,6 @@ var arrows = map[string][]string{
 	"cmd/...":            {"..."},
 	"bench":              {"eid/...", "keys", "store/sqlstore", "federation/fedtest"},
 	"bench/floor":        {},
-	"interop":            {"eid", "eid/accounts", "keys"},
 }
 
 // forTests lists what the tests of any package may import besides.

@@ -19,7 +19,6 @@ import (
 type browser struct {
 	t      *testing.T
 	client *http.Client
-	source string // origin of another maker's source, whose pages are gone through too
 }
 
 func newBrowser(t *testing.T) *browser {
@@ -127,13 +126,13 @@ func (b *browser) submit(p page, f form) page {
 	return b.do(r)
 }
 
-// through goes through the gateway's pages, and a source's, as somebody who agrees
-// to each, until a page of another origin or one that asks nothing more.
+// through goes through the gateway's pages as somebody who agrees to each, until
+// a page of another origin or one that asks nothing more.
 func (b *browser) through(p page, who *person) page {
 	b.t.Helper()
 	var way []string
 	for range 12 {
-		if !p.at(gw.issuer) && !p.at(b.source) {
+		if !p.at(gw.issuer) {
 			break
 		}
 		if m := heading.FindStringSubmatch(p.body); m != nil {
@@ -175,15 +174,8 @@ func (b *browser) answer(p page, who *person) (form, bool) {
 			must(b.t, err)
 			f.fields.Set("code", code)
 			return f, true
-		case f.inputs["login_name"] && who != nil:
-			f.fields.Set("login_name", who.Login)
-			f.fields.Set("password", who.Password)
-			return f, true
 		case f.inputs["personal_number"], f.inputs["login_name"], f.inputs["code"]:
 			return form{}, false
-		case f.fields.Has("xsrf"): // oidc-provider's question whether to sign out
-			f.fields.Set("logout", "yes")
-			return f, true
 		}
 		for _, button := range f.buttons {
 			if button.primary || button.name == "source" {
@@ -197,48 +189,40 @@ func (b *browser) answer(p page, who *person) (form, bool) {
 	return form{}, false
 }
 
-// cancel gives up at a page of the gateway.
-func (b *browser) cancel(p page) page {
+// frames loads the page's frames, as a browser does.
+func (b *browser) frames(p page) {
 	b.t.Helper()
-	for _, f := range p.forms() {
-		for _, button := range f.buttons {
-			if button.value == "cancel" {
-				f.fields.Set(button.name, button.value)
-				return b.submit(p, f)
-			}
-		}
+	for _, m := range frame.FindAllStringSubmatch(p.body, -1) {
+		b.get(b.resolve(p, html.UnescapeString(m[1])))
 	}
-	b.t.Fatalf("%d at %s has nothing to cancel\n%.600s", p.status, p.address.Redacted(), p.body)
-	return p
 }
 
-// onward loads the page's frames, as a browser does, and gives the link that leads
-// on, if the page has one.
+// onward gives the link that leads on, if the page has one, its frames loaded.
 func (b *browser) onward(p page) string {
 	b.t.Helper()
-	resolve := func(ref string) string {
-		u, err := p.address.Parse(html.UnescapeString(ref))
-		must(b.t, err)
-		return u.String()
-	}
-	for _, m := range frame.FindAllStringSubmatch(p.body, -1) {
-		b.get(resolve(m[1]))
-	}
+	b.frames(p)
 	for _, m := range link.FindAllStringSubmatch(p.body, -1) {
 		if a := attributes(m[1]); strings.Contains(" "+a["class"]+" ", " primary ") {
-			return resolve(a["href"])
+			return b.resolve(p, a["href"])
 		}
 	}
 	return ""
 }
 
-// asksToSignIn reports whether the page is the gateway's and wants a person.
-func (p page) asksToSignIn() bool { return p.at(gw.issuer) && p.wantsPerson() }
+func (b *browser) resolve(p page, ref string) string {
+	b.t.Helper()
+	u, err := p.address.Parse(ref)
+	must(b.t, err)
+	return u.String()
+}
 
-// wantsPerson reports whether the page, of whomever, asks who somebody is.
-func (p page) wantsPerson() bool {
+// asksToSignIn reports whether the page is the gateway's and wants a person.
+func (p page) asksToSignIn() bool {
+	if !p.at(gw.issuer) {
+		return false
+	}
 	for _, f := range p.forms() {
-		if f.inputs["personal_number"] || f.inputs["login_name"] {
+		if f.inputs["personal_number"] {
 			return true
 		}
 		for _, b := range f.buttons {

@@ -97,7 +97,7 @@ func (d *directory) connect(t *testing.T) *ldap.Conn {
 	t.Helper()
 	// A controller that is still being made accepts late.
 	dialer := &net.Dialer{Timeout: startTime, Deadline: time.Now().Add(startTime)}
-	c, err := ldap.DialURL("ldaps://"+d.addr, ldap.DialWithTLSDialer(&tls.Config{RootCAs: gw.authority.roots, MinVersion: tls.VersionTLS12}, dialer))
+	c, err := ldap.DialURL("ldaps://"+d.addr, ldap.DialWithTLSDialer(&tls.Config{RootCAs: gw.servers.authority.roots, MinVersion: tls.VersionTLS12}, dialer))
 	must(t, err)
 	c.SetTimeout(10 * time.Second)
 	t.Cleanup(func() { _ = c.Close() })
@@ -163,6 +163,6 @@ func (d *directory) proves(t *testing.T) {
 	must(t, err)
 	t.Cleanup(func() { _ = open.Close() })
 	refuses("a password without TLS", open.Bind(entry.DN, who.Password), ldap.LDAPResultConfidentialityRequired)
-	must(t, open.StartTLS(&tls.Config{RootCAs: gw.authority.roots, ServerName: "127.0.0.1", MinVersion: tls.VersionTLS12}))
+	must(t, open.StartTLS(&tls.Config{RootCAs: gw.servers.authority.roots, ServerName: "127.0.0.1", MinVersion: tls.VersionTLS12}))
 	must(t, open.Bind(entry.DN, who.Password))
 }

@@ -35,15 +35,12 @@ type gateway struct {
 	issuer   string
 	dir      string
 	offers   offers
+	servers  servers
 	clients  map[string]*registration
 	people   []*person
 	nextTurn int
 
-	authority    *authority // of certificates of directories
-	openLDAP     *directory
-	samba        *directory
-	oidcProvider *openIDProvider
-	upstreams    []*upstream
+	lemon *provider
 }
 
 // offers is what discovery says that matters here.
@@ -69,7 +66,7 @@ type registration struct {
 	callback, signedOut      string // paths there
 	told                     string // path of its back-channel logout; empty without one
 	keyFile                  string // of its private key, for private_key_jwt
-	source                   string // where its people come from; empty for the account system
+	sources                  []string
 }
 
 func (r *registration) addr() string { return strings.TrimPrefix(r.origin, "http://") }
@@ -81,6 +78,15 @@ func (g *gateway) scope() string {
 		scopes = append(scopes, "offline_access")
 	}
 	return strings.Join(scopes, " ")
+}
+
+// registrations are all clients: those that are tried, and one for each source.
+func registrations() []*registration {
+	all := slices.Clone(parties())
+	for _, u := range upstreams() {
+		all = append(all, u.rp)
+	}
+	return all
 }
 
 // supports reports whether the gateway offers how a client wants to talk to it.
@@ -96,15 +102,15 @@ func startGateway(ctx context.Context, dir string) (*gateway, error) {
 	if err := g.seed(ctx, data); err != nil {
 		return nil, fmt.Errorf("making people: %w", err)
 	}
+	if err := errors.Join(g.makeUpstreams(), g.servers.make(dir)); err != nil {
+		return nil, fmt.Errorf("making sources: %w", err)
+	}
 	addr, err := freeAddr(1)
 	if err != nil {
 		return nil, err
 	}
 	g.issuer = "http://" + addr
-	if err := g.makeUpstreams(); err != nil {
-		return nil, fmt.Errorf("making sources: %w", err)
-	}
-	for _, r := range g.registrations() {
+	for _, r := range registrations() {
 		if err := g.register(r); err != nil {
 			return nil, err
 		}
@@ -135,7 +141,6 @@ type person struct {
 	Password       string `json:"password"`
 	TOTPSecret     string `json:"totp_secret"`
 	Level          int    `json:"level"`
-	Login          string `json:"-"` // at a source of another maker
 
 	mu   sync.Mutex
 	last int64 // step of the last code given
@@ -218,9 +223,8 @@ func (g *gateway) register(r *registration) error {
 // config is the gateway's configuration, with the keys of what it offers.
 func (g *gateway) config(addr, data string) map[string]any {
 	var clients []map[string]any
-	allow := []string{} // addresses of parties that the gateway calls
-	for _, r := range g.registrations() {
-		r = g.clients[r.id]
+	allow := []string{g.lemon.addr()} // addresses of parties that the gateway calls
+	for _, r := range registrations() {
 		if !g.offers.supports(r) {
 			continue
 		}
@@ -229,8 +233,8 @@ func (g *gateway) config(addr, data string) map[string]any {
 			"auth_method": r.method, "redirect_uris": []string{r.origin + r.callback},
 			"scopes": strings.Fields(g.scope()), "sector": r.id, "id_token_alg": r.alg, "min_level": 2, "sources": []string{"tai-khoan"},
 		}
-		if r.source != "" {
-			c["min_level"], c["sources"] = 1, []string{r.source}
+		if r.sources != nil {
+			c["sources"], c["min_level"] = r.sources, 1
 		}
 		switch {
 		case r.keyFile != "":
@@ -259,12 +263,9 @@ func (g *gateway) config(addr, data string) map[string]any {
 		"window":     map[string]any{"from": "2021-11-09"},
 		"may_assert": []int{1, 2}, "grants_at_most": 2,
 	}}
-	for _, u := range g.upstreams {
-		allow = append(allow, u.calls)
-		sources = append(sources, map[string]any{
-			"id": u.id, "kind": u.kind, "name": u.name, "provider": u.id, u.kind: u.settings,
-			"may_assert": []int{1, 2}, "grants_at_most": 2,
-		})
+	allow = append(allow, g.servers.oidcProvider.addr())
+	for _, u := range upstreams() {
+		sources = append(sources, u.describe(g))
 	}
 	return map[string]any{
 		"issuer": g.issuer, "listen": addr, "data": data,

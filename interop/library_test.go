@@ -81,6 +81,15 @@ func (p page) answer(t *testing.T, origin string, status int) answer {
 	return a
 }
 
+// environment tells the relying party what it is, and which level to ask for.
+func (r *registration) environment(acr string) []string {
+	return environment(
+		"RP_ORIGIN="+r.origin, "RP_ISSUER="+gw.issuer, "RP_CLIENT_ID="+r.id, "RP_CLIENT_SECRET="+r.secret,
+		"RP_KEY_FILE="+r.keyFile, "RP_AUTH_METHOD="+r.method, "RP_RESPONSE_MODE="+r.mode, "RP_ID_TOKEN_ALG="+r.alg,
+		"RP_SCOPE="+gw.scope(), "RP_ACR="+acr, "RP_COOKIE_KEY="+randomText(), "PYTHONDONTWRITEBYTECODE=1",
+	)
+}
+
 // driveLibrary goes with one relying party through a sign-in, userinfo, refresh
 // and logout.
 func driveLibrary(t *testing.T, id string, command []string) {
@@ -89,12 +98,7 @@ func driveLibrary(t *testing.T, id string, command []string) {
 		row.notOffered()
 		return
 	}
-	env := environment(
-		"RP_ORIGIN="+rp.origin, "RP_ISSUER="+gw.issuer, "RP_CLIENT_ID="+rp.id, "RP_CLIENT_SECRET="+rp.secret,
-		"RP_KEY_FILE="+rp.keyFile, "RP_AUTH_METHOD="+rp.method, "RP_RESPONSE_MODE="+rp.mode, "RP_ID_TOKEN_ALG="+rp.alg,
-		"RP_SCOPE="+gw.scope(), "RP_ACR="+acr2, "RP_COOKIE_KEY="+randomText(), "PYTHONDONTWRITEBYTECODE=1",
-	)
-	startParty(t, rp.addr(), env, command...)
+	startParty(t, rp.addr(), rp.environment(acr2), command...)
 	b, who := newBrowser(t), gw.somebody()
 
 	var subject string

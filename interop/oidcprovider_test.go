@@ -8,70 +8,47 @@ import (
 	"testing"
 )
 
-// openIDProvider is node/provider.mjs.
-type openIDProvider struct {
-	*upstream
-	addr   string
-	client map[string]any // what it registers of the gateway
+func TestOIDCProvider(t *testing.T) {
+	startOIDCProvider(t)
+	upstreamOf("oidc-provider").proves(t)
 }
 
-// loa is what the provider calls a level.
+func oidcProvider(g *gateway) *provider { return g.servers.oidcProvider }
+
+// loa is what node/provider.mjs calls a level.
 func loa(level int) string { return fmt.Sprintf("urn:example:loa:%d", level) }
 
-func newOpenIDProvider(gateway string) (*openIDProvider, error) {
-	addr, err := freeAddr(1)
-	if err != nil {
-		return nil, err
+func oidcProviderSettings(g *gateway) map[string]any {
+	return map[string]any{
+		"issuer": g.servers.oidcProvider.origin, "client_id": "eidgate", "client_secret": g.servers.oidcProvider.secret, "scopes": []string{"profile", "eid"},
+		"acr": map[string]int{loa(1): 1, loa(2): 2}, "request_acr": map[int]string{1: loa(1), 2: loa(2)},
 	}
-	const id = "oidc-provider"
-	secret := randomText()
-	p := &openIDProvider{
-		upstream: &upstream{
-			id: id, name: "Nhà cung cấp thử nghiệm " + id, kind: "openid", origin: "http://" + addr, calls: addr,
-			settings: map[string]any{
-				"issuer": "http://" + addr, "client_id": "eidgate", "client_secret": secret, "scopes": []string{"profile", "eid"},
-				"acr": map[string]int{loa(1): 1, loa(2): 2}, "request_acr": map[int]string{1: loa(1), 2: loa(2)},
-			},
-		},
-		addr: addr,
-		client: map[string]any{
-			"client_id": "eidgate", "client_secret": secret, "redirect_uris": []string{gateway + "/callback/" + id},
-			"grant_types": []string{"authorization_code"}, "response_types": []string{"code"},
-			"id_token_signed_response_alg": "ES256",
-			"post_logout_redirect_uris":    []string{gateway + "/logout/done"},
-		},
-	}
-	return p, nil
 }
 
-func TestOIDCProvider(t *testing.T) {
-	p := gw.oidcProvider
-	startOIDCProvider(t, p)
-	known := subjects{}
-	for _, who := range residents() {
-		known = append(known, "sub-"+who.Login)
-	}
-	gw.link(t, p.upstream, known)
-	driveSource(t, p.upstream)
-}
-
-func startOIDCProvider(t *testing.T, p *openIDProvider) {
+// startOIDCProvider runs node/provider.mjs.
+func startOIDCProvider(t *testing.T) {
 	t.Helper()
-	people := []map[string]string{}
+	p := gw.servers.oidcProvider
+	var people []map[string]string
 	for _, who := range residents() {
-		acr := ""
-		if who.Level > 0 {
-			acr = loa(who.Level)
+		one := map[string]string{
+			"sub": who.Login, "login": who.Login, "password": who.Password, "number": who.Number, "name": who.Name, "born": who.Born,
 		}
-		people = append(people, map[string]string{
-			"sub": "sub-" + who.Login, "login": who.Login, "password": who.Password,
-			"number": who.Number, "name": who.Name, "born": who.Born, "acr": acr,
-		})
+		if who.Level > 0 {
+			one["acr"] = loa(who.Level)
+		}
+		people = append(people, one)
 	}
-	knows, err := json.Marshal(people)
+	known, err := json.Marshal(people)
 	must(t, err)
-	client, err := json.Marshal(p.client)
+	client, err := json.Marshal(map[string]any{
+		"client_id": "eidgate", "client_secret": p.secret,
+		"redirect_uris":                []string{gw.issuer + "/callback/oidc-provider"},
+		"post_logout_redirect_uris":    []string{gw.issuer + "/logout/done"},
+		"grant_types":                  []string{"authorization_code"},
+		"id_token_signed_response_alg": "ES256",
+	})
 	must(t, err)
-	env := environment("OP_ISSUER="+p.origin, "OP_PEOPLE="+string(knows), "OP_CLIENT="+string(client))
-	startParty(t, p.addr, env, node("provider.mjs")...)
+	env := environment("OP_ISSUER="+p.origin, "OP_PEOPLE="+string(known), "OP_CLIENT="+string(client))
+	startParty(t, p.addr(), env, node("provider.mjs")...)
 }

@@ -15,13 +15,13 @@ import (
 )
 
 func TestOpenLDAP(t *testing.T) {
-	d := gw.openLDAP
+	d := gw.servers.openLDAP
 	startOpenLDAP(t, d)
 	d.proves(t)
 }
 
-// openLDAP is slapd as startOpenLDAP sets it up.
-func openLDAP() (*directory, error) {
+// newOpenLDAP is slapd as startOpenLDAP sets it up.
+func newOpenLDAP() (*directory, error) {
 	d := &directory{
 		base: "ou=people,dc=vidu,dc=example", service: "cn=eidgate,ou=services,dc=vidu,dc=example", servicePassword: randomText(),
 		login: "uid", subject: "entryUUID", number: "eidNumber", name: "cn", born: "eidBirthDate", level: "eidLevel",
@@ -43,7 +43,7 @@ func startOpenLDAP(t *testing.T, d *directory) {
 	schema, err := filepath.Abs(filepath.Join("openldap", "eid.schema"))
 	must(t, err)
 	conf := fill(t, dir, filepath.Join("openldap", "slapd.conf"), map[string]any{
-		"Schema": schema, "Data": filepath.Join(dir, "data"), "Certificate": gw.authority.certificate, "Key": gw.authority.key,
+		"Schema": schema, "Data": filepath.Join(dir, "data"), "Certificate": gw.servers.authority.certificate, "Key": gw.servers.authority.key,
 	})
 	people := fill(t, dir, filepath.Join("openldap", "people.ldif"), map[string]any{
 		"ServicePassword": d.servicePassword, "Residents": residents(),

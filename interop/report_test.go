@@ -43,16 +43,9 @@ func (r *row) step(t *testing.T, cell *string, offered bool, run func(*testing.T
 	name := map[*string]string{
 		&r.signIn: "sign-in", &r.userinfo: "userinfo", &r.refresh: "refresh", &r.again: "again", &r.logout: "logout", &r.told: "told",
 	}[cell]
-	if !offered {
-		*cell = "not offered"
-		return
-	}
-	runStep(t, name, cell, run)
-}
-
-func runStep(t *testing.T, name string, cell *string, run func(*testing.T)) {
-	t.Helper()
 	switch {
+	case !offered:
+		*cell = "not offered"
 	case t.Failed():
 		*cell = "not reached"
 	case t.Run(name, run):
@@ -60,16 +53,6 @@ func runStep(t *testing.T, name string, cell *string, run func(*testing.T)) {
 	default:
 		*cell = "**failed**"
 	}
-}
-
-// sourceRow is a line of the report: what came of one source.
-type sourceRow struct {
-	signIn, level, refusal, logout, told string
-}
-
-func (r *sourceRow) step(t *testing.T, name string, cell *string, run func(*testing.T)) {
-	t.Helper()
-	runStep(t, name, cell, run)
 }
 
 // about says what a relying party is and what its configuration needs.
@@ -126,6 +109,9 @@ document does not have it. A dash: not in this software, or not tried.
 			fmt.Fprintf(&out, "- `%s`: %s.\n", rp.id, notes)
 		}
 	}
+	if err := writeSources(&out); err != nil {
+		return err
+	}
 	out.WriteString("\n## Versions\n| software | version |\n| --- | --- |\n")
 	for _, v := range versions() {
 		fmt.Fprintf(&out, "| %s | %s |\n", v[0], v[1])
@@ -143,6 +129,12 @@ func versions() [][2]string {
 		{"Apache", debianVersion("apache2-bin")},
 		{"mod_auth_openidc", debianVersion("libapache2-mod-auth-openidc")},
 		{"oauth2-proxy", proxyVersion()},
+		{"LemonLDAP::NG", debianVersion("liblemonldap-ng-portal-perl")},
+		{"Lasso", debianVersion("liblasso-perl")},
+		{"Starman", debianVersion("starman")},
+		{"OpenLDAP", debianVersion("slapd")},
+		{"Samba", debianVersion("samba-ad-dc")},
+		{"oidc-provider", npmVersion("oidc-provider")},
 		{"Node.js", output("node", "--version")},
 		{"Python", strings.TrimPrefix(output("/usr/bin/python3", "--version"), "Python ")},
 		{"Go", strings.TrimPrefix(runtime.Version(), "go")},

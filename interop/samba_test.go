@@ -14,13 +14,13 @@ import (
 )
 
 func TestSambaAD(t *testing.T) {
-	d := gw.samba
+	d := gw.servers.samba
 	startSamba(t, d)
 	d.proves(t)
 }
 
-// samba is the domain controller that samba/dc.py makes.
-func samba() (*directory, error) {
+// newSamba is the domain controller that samba/dc.py makes.
+func newSamba() (*directory, error) {
 	addr, err := freeAddr(1)
 	return &directory{
 		addr: addr, base: "CN=Users,DC=vidu,DC=example", service: "svc-eidgate@vidu.example", servicePassword: password(),
@@ -42,7 +42,7 @@ func startSamba(t *testing.T, d *directory) {
 	door, err := l.(*net.TCPListener).File()
 	must(t, err)
 	settings, err := json.Marshal(map[string]any{
-		"dir": dir, "certificate": gw.authority.certificate, "key": gw.authority.key, "ca": gw.authority.ca,
+		"dir": dir, "certificate": gw.servers.authority.certificate, "key": gw.servers.authority.key, "ca": gw.servers.authority.ca,
 		"service_password": d.servicePassword, "residents": residents(),
 	})
 	must(t, err)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Sees to the relying parties and sources of `make interop`: Debian packages
+# Sees to the relying parties and the sources of `make interop`: Debian packages
 # (installed when run by root), the Node packages of interop/node and
 # bin/oauth2-proxy, at the versions that interop/ pins.
 set -euo pipefail
@@ -15,6 +15,14 @@ missing=()
 command -v node >/dev/null || missing+=(nodejs)
 command -v npm >/dev/null || missing+=(npm)
 
+# LemonLDAP::NG: the portal, what its three issuers load, and a server to run it.
+[[ -e /usr/share/perl5/Lemonldap/NG/Portal/Main.pm ]] || missing+=(liblemonldap-ng-portal-perl)
+for module in Lasso:liblasso-perl XML::Simple:libxml-simple-perl IO::String:libio-string-perl \
+  String::Random:libstring-random-perl Glib:libglib-perl; do
+  perl -M"${module%:*}" -e 1 2>/dev/null || missing+=("${module##*:}")
+done
+command -v starman >/dev/null || missing+=(starman)
+
 if ((${#missing[@]})); then
   if [[ $(id -u) -ne 0 ]] || ! command -v apt-get >/dev/null; then
     echo "missing for make interop: ${missing[*]}" >&2
@@ -24,12 +32,12 @@ if ((${#missing[@]})); then
   echo "installing for make interop: ${missing[*]}"
   log=$(mktemp)
   trap 'rm -f "$log"' EXIT
-  # Servers are run by the tests alone: none is set up, started, or started at the
-  # next boot.
+  # The tests run each program themselves: no service of it is set up, started, or
+  # started at the next boot.
   if [[ " ${missing[*]} " == *" slapd "* ]]; then
     echo 'slapd slapd/no_configuration boolean true' | debconf-set-selections
   fi
-  if ! { timeout 60 apt-get update && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive timeout 180 \
+  if ! { timeout 60 apt-get update && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive timeout 300 \
     apt-get install -y --no-install-recommends "${missing[@]}"; } >"$log" 2>&1; then
     tail -n 20 "$log" >&2
     exit 1

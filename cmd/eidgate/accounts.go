@@ -28,7 +28,7 @@ func newAccounts() *cobra.Command {
 		Use: "accounts", Short: "make accounts for tests", Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newAccountsAdd())
+	c.AddCommand(newAccountsAdd(), newAccountsLink())
 	return c
 }
 
@@ -174,17 +174,9 @@ func parsePerson(raw []byte) (accounts.NewAccount, error) {
 		return accounts.NewAccount{}, errors.New("more than one JSON document")
 	}
 	person := eid.Person{Name: p.Name, BirthDate: p.BirthDate, Gender: p.Gender, Nationality: p.Nationality, Address: p.Address}
-	switch {
-	case p.PersonalNumber != "" && p.PassportNumber == "":
-		n, err := eid.ParsePersonalNumber(p.PersonalNumber)
-		if err != nil {
-			return accounts.NewAccount{}, fmt.Errorf("personal_number: %w", err)
-		}
-		person.Type, person.Identifier = eid.Citizen, eid.IdentifierOf(n)
-	case p.PassportNumber != "" && p.PersonalNumber == "":
-		person.Type, person.Identifier = eid.Foreigner, eid.NewIdentifier(eid.KindPassport, p.PassportCountry, p.PassportNumber)
-	default:
-		return accounts.NewAccount{}, errors.New("want personal_number, or passport_number with passport_country")
+	var err error
+	if person.Type, person.Identifier, err = identify(p.PersonalNumber, p.PassportNumber, p.PassportCountry); err != nil {
+		return accounts.NewAccount{}, err
 	}
 	return accounts.NewAccount{
 		Person: person, Level: p.Level, Status: eid.Active,
@@ -193,6 +185,22 @@ func parsePerson(raw []byte) (accounts.NewAccount, error) {
 			Nickname: p.Nickname, PreferredUsername: p.PreferredUsername, Profile: p.Profile, Picture: p.Picture, Website: p.Website,
 		},
 	}, nil
+}
+
+// identify reads the members of a document that name a person. Exactly one of the
+// numbers is given.
+func identify(personal, passport, country string) (eid.SubjectType, eid.Identifier, error) {
+	switch {
+	case personal != "" && passport == "":
+		n, err := eid.ParsePersonalNumber(personal)
+		if err != nil {
+			return "", eid.Identifier{}, fmt.Errorf("personal_number: %w", err)
+		}
+		return eid.Citizen, eid.IdentifierOf(n), nil
+	case passport != "" && personal == "":
+		return eid.Foreigner, eid.NewIdentifier(eid.KindPassport, country, passport), nil
+	}
+	return "", eid.Identifier{}, errors.New("want personal_number, or passport_number with passport_country")
 }
 
 // addAccount makes the account, beside a gateway that may be running.

@@ -17,11 +17,11 @@ const authentication = await {
 }[settings.authMethod]()
 
 serve({
-  async begin(prompt, acr) {
+  async begin(prompt) {
     const [state, nonce, verifier] = [oauth.generateRandomState(), oauth.generateRandomNonce(), oauth.generateRandomCodeVerifier()]
     const url = new URL(as.authorization_endpoint)
     const challenge = await oauth.calculatePKCECodeChallenge(verifier)
-    for (const [name, value] of Object.entries(requestParameters(state, nonce, challenge, prompt, acr))) url.searchParams.set(name, value)
+    for (const [name, value] of Object.entries(requestParameters(state, nonce, challenge, prompt))) url.searchParams.set(name, value)
     url.searchParams.set('client_id', party.client_id)
     url.searchParams.set('response_type', 'code')
     return { url, state, nonce, verifier }

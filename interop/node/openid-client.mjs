@@ -15,10 +15,10 @@ const config = await client.discovery(settings.issuer, settings.clientID, metada
 client.enableNonRepudiationChecks(config) // the ID token's signature is checked, TLS or not
 
 serve({
-  async begin(prompt, acr) {
+  async begin(prompt) {
     const [state, nonce, verifier] = [client.randomState(), client.randomNonce(), client.randomPKCECodeVerifier()]
     const challenge = await client.calculatePKCECodeChallenge(verifier)
-    return { url: client.buildAuthorizationUrl(config, requestParameters(state, nonce, challenge, prompt, acr)), state, nonce, verifier }
+    return { url: client.buildAuthorizationUrl(config, requestParameters(state, nonce, challenge, prompt)), state, nonce, verifier }
   },
   async finish(url, begun) {
     let answer = url

@@ -27,9 +27,9 @@ export async function privateKey() {
 }
 
 // requestParameters are those that both libraries send.
-export function requestParameters(state, nonce, challenge, prompt, acr) {
+export function requestParameters(state, nonce, challenge, prompt) {
   const p = {
-    redirect_uri: redirectURI, scope: settings.scope, state, nonce, acr_values: acr,
+    redirect_uri: redirectURI, scope: settings.scope, state, nonce, acr_values: settings.acr,
     code_challenge: challenge, code_challenge_method: 'S256',
   }
   if (settings.responseMode !== 'query') p.response_mode = settings.responseMode
@@ -38,12 +38,12 @@ export function requestParameters(state, nonce, challenge, prompt, acr) {
 }
 
 // needLevel is the relying party's own check: no session below the level asked for.
-function needLevel(claims, acr) {
-  if (claims?.acr !== acr) throw new Error(`acr is ${claims?.acr}, want ${acr}`)
+function needLevel(claims) {
+  if (claims?.acr !== settings.acr) throw new Error(`acr is ${claims?.acr}, want ${settings.acr}`)
 }
 
 // serve runs the web server. The library gives:
-//   begin(prompt, acr)       → {url, state, ...}  an authorization request
+//   begin(prompt)            → {url, state, ...}  an authorization request
 //   finish(url, begun)       → {claims, tokens}   url is the callback's with its parameters
 //   userinfo(session)        → claims
 //   refresh(session)         → {claims, tokens}
@@ -55,9 +55,8 @@ export function serve(library) {
 
   const pages = {
     '/login': async ({ url }) => {
-      const acr = url.searchParams.get('acr') ?? settings.acr
-      const request = await library.begin(url.searchParams.get('prompt'), acr)
-      begun.set(request.state, { ...request, acr })
+      const request = await library.begin(url.searchParams.get('prompt'))
+      begun.set(request.state, request)
       return { redirect: request.url.href }
     },
     '/callback': async ({ url, form }) => {
@@ -67,8 +66,8 @@ export function serve(library) {
       begun.delete(request.state)
       const posted = Boolean(form)
       if (posted !== (settings.responseMode === 'form_post')) throw new Error(`answered by ${posted ? 'form_post' : 'query'}`)
-      const session = { ...await library.finish(url, request), acr: request.acr }
-      needLevel(session.claims, session.acr)
+      const session = await library.finish(url, request)
+      needLevel(session.claims)
       const id = randomUUID()
       sessions.set(id, session)
       return {
@@ -80,7 +79,7 @@ export function serve(library) {
     '/refresh': async ({ session }) => {
       const before = session.tokens
       const { claims, tokens } = await library.refresh(session)
-      if (claims) needLevel(claims, session.acr)
+      if (claims) needLevel(claims)
       session.tokens = { ...before, ...tokens }
       return {
         json: {
