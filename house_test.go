@@ -26,8 +26,9 @@ const (
 // may not exist: whoever makes a folder says here where it stands.
 var arrows = map[string][]string{
 	"eid":                {},
-	"eid/accounts":       {"eid"},
+	"eid/accounts":       {"eid", "eid/civil"},
 	"eid/credential":     {"eid"},
+	"eid/civil":          {"eid"},
 	"keys":               {},
 	"web":                {"eid"},
 	"web/browsertest":    {},
@@ -37,7 +38,7 @@ var arrows = map[string][]string{
 	"store/sqlitefile":   {},
 	"store/statestore":   {"store", "store/sqlitefile"},
 	"store/redisstore":   {"store", "eid"},
-	"store/storetest":    {"store", "store/sqlstore", "eid", "eid/accounts", "keys"},
+	"store/storetest":    {"store", "store/sqlstore", "eid", "eid/accounts", "eid/civil", "keys"},
 	"federation":         {"eid"},
 	"federation/account": {"federation", "eid", "eid/credential", "store"},
 	"federation/openid":  {"federation", "eid"},

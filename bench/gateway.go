@@ -155,7 +155,7 @@ func (g *gateway) configure(up *upstream) error {
 		"sources": []map[string]any{
 			{"id": sourceAccount, "kind": "account", "name": "Tài khoản định danh điện tử", "provider": "eidgate", "may_assert": []int{1, 2}, "grants_at_most": 2},
 			{
-				"id": sourceUpstream, "kind": "openid", "name": "Tài khoản liên kết", "provider": "Giả định", "may_assert": []int{1}, "grants_at_most": 1,
+				"id": sourceUpstream, "kind": "openid", "reconcile": "link", "name": "Tài khoản liên kết", "provider": "Giả định", "may_assert": []int{1}, "grants_at_most": 1,
 				"openid": map[string]any{
 					"issuer": up.issuer, "client_id": "eidgate", "client_secret": up.secret,
 					"acr": map[string]int{acrUpstream: 1}, "request_acr": map[int]string{1: acrUpstream},

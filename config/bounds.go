@@ -27,6 +27,8 @@ func words(pattern string) []string {
 		return []string{"debug", "info", "warn", "error"}
 	case "log.format":
 		return []string{FormatJSON, FormatText}
+	case "sources[].reconcile":
+		return []string{reconcileRegistry, reconcileLink}
 	case "sources[].kind":
 		return []string{"account", "openid"}
 	}

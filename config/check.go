@@ -18,6 +18,7 @@ func (c *Config) check(f *faults) {
 	c.checkACR(f)
 	c.checkTimes(f)
 	c.checkSources(f)
+	c.checkRegistries(f)
 	c.checkClients(f)
 }
 

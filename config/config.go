@@ -47,6 +47,8 @@ type Config struct {
 	Limits Limits `koanf:"limits"`
 	// Where the gateway's own calls may go.
 	Outbound Outbound `koanf:"outbound"`
+	// The civil registries that legacy providers are compared with.
+	Registries Registries `koanf:"registries"`
 	// The listener of metrics.
 	Metrics Metrics `koanf:"metrics"`
 	// What the log holds and how.

@@ -99,6 +99,7 @@ data: state
 sources:
   - id: legacy
     kind: openid
+    reconcile: link
     name: Legacy
     provider: Legacy
     may_assert: [1]

@@ -85,6 +85,12 @@ func (c *Config) files(each func(at string, path *string)) {
 	each("redis.ca_file", &c.Redis.CAFile)
 	each("redis.cert_file", &c.Redis.CertFile)
 	each("redis.key_file", &c.Redis.KeyFile)
+	population := &c.Registries.Population
+	each("registries.population.token_file", &population.TokenFile)
+	each("registries.population.ca_file", &population.CAFile)
+	each("registries.population.cert_file", &population.CertFile)
+	each("registries.population.key_file", &population.KeyFile)
+	each("registries.population.people_file", &population.PeopleFile)
 	for i := range c.Clients {
 		at, cl := item("clients", i), &c.Clients[i]
 		for j := range cl.SecretFiles {
@@ -118,7 +124,7 @@ func (c *Config) Files() []string {
 func (c *Config) Exposed() []*Fault {
 	var exposed []*Fault
 	c.files(func(at string, path *string) {
-		if strings.HasSuffix(at, "jwks_file") || strings.HasSuffix(at, "cert_file") || strings.HasSuffix(at, "ca_file") || *path == "" {
+		if strings.HasSuffix(at, "jwks_file") || strings.HasSuffix(at, "cert_file") || strings.HasSuffix(at, "ca_file") || strings.HasSuffix(at, "people_file") || *path == "" {
 			return // public
 		}
 		if info, err := os.Stat(*path); err == nil && info.Mode().Perm()&0o007 != 0 {
@@ -147,6 +153,7 @@ func (c *Config) readSecrets(where surroundings) {
 	}
 	where.fromVariable("state", &c.State)
 	where.secret("redis", "password", &c.Redis.Password, c.Redis.PasswordFile)
+	where.secret("registries.population", "token", &c.Registries.Population.Token, c.Registries.Population.TokenFile)
 	for i := range c.Sources {
 		for _, b := range c.Sources[i].blocks() {
 			if b.given {

@@ -17,6 +17,7 @@ master_key_file: credential:master.key
 sources:
   - id: legacy
     kind: openid
+    reconcile: link
     name: Legacy
     provider: Legacy
     may_assert: [1]

@@ -42,6 +42,9 @@ func Show(path string, environ []string) ([]byte, error) {
 	if c.Redis.PasswordFile != "" {
 		c.Redis.Password = eid.Secret{}
 	}
+	if c.Registries.Population.TokenFile != "" {
+		c.Registries.Population.Token = eid.Secret{}
+	}
 	for i := range c.Sources {
 		for _, b := range c.Sources[i].blocks() {
 			if b.given {

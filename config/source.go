@@ -28,7 +28,11 @@ type Source struct {
 	MayAssert []eid.Level `koanf:"may_assert"`
 	// What is above is lowered: one level, or several with the dates they begin at.
 	GrantsAtMost Ceilings `koanf:"grants_at_most"`
-	OpenID       *OpenID  `koanf:"openid"` // the provider, for kind openid
+	// What agrees with it on who somebody is: registry, the population registry at
+	// each sign-in, for a legacy provider that does not say otherwise; or link, the
+	// proof that was given when the account was linked.
+	Reconcile string  `koanf:"reconcile"`
+	OpenID    *OpenID `koanf:"openid"` // the provider, for kind openid
 }
 
 // Window is when a source may be used: From ≤ t < Until. A day begins at
@@ -101,6 +105,7 @@ func (c *Config) FederationSources() ([]eid.Source, error) {
 			National:     s.National || s.Kind == kindAccount,
 			Window:       s.window(),
 			MayAssert:    slices.Clone(s.MayAssert),
+			Reconcile:    s.reconciled(),
 			GrantsAtMost: make([]eid.Ceiling, len(s.GrantsAtMost)),
 		}
 		for j, ceiling := range s.GrantsAtMost {
@@ -150,6 +155,7 @@ func (c *Config) checkSources(f *faults) {
 		}
 		checkID(f, member(at, "id"), s.ID, sourceID, seen)
 		checkChoice(f, member(at, "kind"), s.Kind, true)
+		checkChoice(f, member(at, "reconcile"), s.Reconcile, false)
 		checkLabel(f, member(at, "name"), s.Name)
 		checkLine(f, member(at, "name_en"), s.NameEN, maxLabel)
 		checkLabel(f, member(at, "provider"), s.Provider)

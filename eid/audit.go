@@ -32,6 +32,8 @@ const (
 	ActionConsentGiven    = "consent.given"
 	ActionConsentEnded    = "consent.withdrawn"
 	ActionSourceDistrust  = "source.distrusted"
+	ActionReviewOpened    = "review.opened"
+	ActionReviewDecided   = "review.decided"
 	ActionRegistration    = "registration.applied"
 	ActionTokensRevoked   = "tokens.revoked"
 )

@@ -119,8 +119,11 @@ type Source struct {
 	Provider string `json:"provider"`          // labels every assertion (Decision 34/2021, transition)
 	// National marks the identity of the Ministry of Public Security (Decision
 	// 34/2021, Art. 9); every other source is a legacy provider.
-	National bool   `json:"national,omitempty"`
-	Window   Window `json:"window"`
+	National bool `json:"national,omitempty"`
+	// Reconcile has the population registry agree with what the source says of a
+	// person, at each sign-in: without a match there is no level.
+	Reconcile bool   `json:"reconcile,omitempty"`
+	Window    Window `json:"window"`
 	// MayAssert are the levels the source is trusted to state. An assertion
 	// outside them is refused.
 	MayAssert []Level `json:"may_assert"`

@@ -49,6 +49,7 @@ var (
 // answer.
 type Outbound struct {
 	transport atomic.Pointer[http.Transport]
+	tls       *tls.Config
 }
 
 var _ http.RoundTripper = (*Outbound)(nil)
@@ -71,7 +72,12 @@ func ParseDestinations(list []string) (Destinations, error) {
 
 // NewOutbound makes an Outbound that may call these destinations beside public ones.
 func NewOutbound(d Destinations) *Outbound {
-	o := &Outbound{}
+	return NewOutboundTLS(d, &tls.Config{MinVersion: tls.VersionTLS12})
+}
+
+// NewOutboundTLS makes an Outbound with roots of its own and a certificate to show.
+func NewOutboundTLS(d Destinations, conf *tls.Config) *Outbound {
+	o := &Outbound{tls: conf}
 	o.Allow(d)
 	return o
 }
@@ -93,7 +99,7 @@ func (o *Outbound) Client() *http.Client {
 // Allow changes the destinations. Calls under way end as they began; the next
 // ones open connections of their own.
 func (o *Outbound) Allow(d Destinations) {
-	if old := o.transport.Swap(newTransport(d)); old != nil {
+	if old := o.transport.Swap(newTransport(d, o.tls)); old != nil {
 		old.CloseIdleConnections()
 	}
 }
@@ -108,7 +114,7 @@ func (o *Outbound) RoundTrip(req *http.Request) (*http.Response, error) {
 	return res, nil
 }
 
-func newTransport(d Destinations) *http.Transport {
+func newTransport(d Destinations, conf *tls.Config) *http.Transport {
 	open := &net.Dialer{Timeout: dialTimeout}
 	guarded := &net.Dialer{Timeout: dialTimeout, Control: refuseInner}
 	return &http.Transport{
@@ -118,7 +124,7 @@ func newTransport(d Destinations) *http.Transport {
 			}
 			return guarded.DialContext(ctx, network, addr)
 		},
-		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
+		TLSClientConfig:        conf.Clone(),
 		TLSHandshakeTimeout:    dialTimeout,
 		ResponseHeaderTimeout:  headerTimeout,
 		MaxResponseHeaderBytes: maxHeader,

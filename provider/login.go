@@ -73,6 +73,8 @@ const (
 	reasonNotLinked    reason = "not_linked"
 	reasonSourceEnded  reason = "source_ended"
 	reasonUntrusted    reason = "source_untrusted"
+	reasonMismatch     reason = "details_mismatch"
+	reasonReview       reason = "under_review"
 	reasonTryLater     reason = "try_later"
 )
 
@@ -90,7 +92,7 @@ func (r reason) code() string {
 // ofSource reports whether the refusal is about one source, so that another may
 // be tried.
 func (r reason) ofSource() bool {
-	return r == reasonNotLinked || r == reasonSourceEnded || r == reasonUntrusted
+	return r == reasonNotLinked || r == reasonSourceEnded || r == reasonUntrusted || r == reasonMismatch || r == reasonReview
 }
 
 // mayChangePerson reports whether somebody else than the session's holder may

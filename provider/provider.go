@@ -17,6 +17,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"eidgate/eid"
+	"eidgate/eid/civil"
 	"eidgate/federation"
 	"eidgate/keys"
 	"eidgate/store"
@@ -106,6 +107,10 @@ type Deps struct {
 	Sources  Sources
 	Grants   Grants
 	Consents Consents
+	// Registry is the population registry, nil where there is none: then nobody
+	// comes in through a source that is compared with it.
+	Registry civil.Registry
+	Reviews  Reviews
 	Outbox   Outbox
 	Events   Events
 	State    store.State

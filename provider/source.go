@@ -229,6 +229,15 @@ func (p *Provider) believe(c *gin.Context, f *flow, src eid.Source, step federat
 		p.endWith(c, f, refusalOf(unusable))
 		return
 	}
+	r, err := p.reconcile(ctx, &src, a, &account, entry)
+	if err != nil {
+		p.sourceFailed(c, f, src.ID, err)
+		return
+	}
+	if r != nil {
+		p.endWith(c, f, *r)
+		return
+	}
 	// If the audit cannot be written, nobody signs in.
 	if err := p.deps.Grants.Record(ctx, entry); err != nil {
 		p.fail(c, f, err)

@@ -179,6 +179,8 @@ const (
 	RefusedSourceDown      = "source_down"      // it does not answer
 	RefusedSourceUntrusted = "source_untrusted" // its answer cannot be believed
 	RefusedNotLinked       = "not_linked"       // no national identity behind the account
+	RefusedMismatch        = "details_mismatch" // the registry knows the person otherwise
+	RefusedReview          = "under_review"     // an officer has to look at the details
 	RefusedOwnFloor        = "own_floor"        // below the holder's own minimum
 	RefusedTryLater        = "try_later"        // too many tries (Until)
 	RefusedNoSource        = "no_source"        // no way to sign in fits
@@ -189,7 +191,7 @@ const (
 func RefusedReasons() []string {
 	return []string{
 		RefusedLevelTooLow, RefusedOneMoreCheck, RefusedNotActivated, RefusedSourceEnded, RefusedSourceDown,
-		RefusedSourceUntrusted, RefusedNotLinked, RefusedOwnFloor, RefusedTryLater, RefusedNoSource, RefusedUnmet,
+		RefusedSourceUntrusted, RefusedNotLinked, RefusedMismatch, RefusedReview, RefusedOwnFloor, RefusedTryLater, RefusedNoSource, RefusedUnmet,
 	}
 }
 

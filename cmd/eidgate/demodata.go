@@ -143,6 +143,7 @@ func legacySource(id, name, nameEN string, p demoPorts, f *demoFiles, w config.W
 	return config.Source{
 		ID: id, Kind: federation.KindOpenID, Name: name, NameEN: nameEN, Provider: "Cổng cũ (dữ liệu giả định)", Window: w,
 		MayAssert: []eid.Level{eid.Level1}, GrantsAtMost: config.Ceilings{{From: decision34, Level: eid.Level1}},
+		Reconcile: "link", // it says nothing of a person but a subject
 		OpenID: &config.OpenID{
 			Issuer: "http://" + p.legacy, ClientID: "eidgate-" + id, ClientSecret: eid.NewSecret(f.LegacySecret),
 			Scopes: []string{"openid"}, ACR: map[string]eid.Level{demo.LegacyACR: eid.Level1},

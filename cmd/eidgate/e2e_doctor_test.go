@@ -183,6 +183,7 @@ sources:
   - {id: old, kind: account, name: Cũ, provider: Cũ, may_assert: [1], grants_at_most: 1, window: {until: 2023-01-01}}
   - id: dead
     kind: openid
+    reconcile: link
     name: Mất
     provider: Mất
     may_assert: [1]

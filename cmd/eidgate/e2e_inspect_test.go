@@ -239,8 +239,8 @@ func (d *demoRun) auditGrants() []string {
 	vocabulary := eid.StandardVocabulary()
 	for _, row := range rows {
 		g := row.grant
-		if !g.Sound(vocabulary) {
-			fail("grant %s: acr %v does not follow from %+v", row.ref, g.ACR, g.Terms)
+		if why := g.Derive(vocabulary); len(why) > 0 {
+			fail("grant %s: acr %v of %+v: %q", row.ref, g.ACR, g.Terms, why)
 		}
 		if _, twice := byRef[row.ref]; twice {
 			fail("two grants by request %s", row.ref)

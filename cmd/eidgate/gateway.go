@@ -17,6 +17,8 @@ import (
 
 	"eidgate/config"
 	"eidgate/eid"
+	"eidgate/eid/accounts"
+	"eidgate/eid/civil"
 	"eidgate/eid/credential"
 	"eidgate/federation"
 	"eidgate/federation/account"
@@ -34,9 +36,10 @@ func masterKeyPath(data string) string       { return filepath.Join(data, "maste
 
 // durable is what outlives everything: the database and the keys in it.
 type durable struct {
-	db     *sqlstore.DB
-	ring   *keys.Ring
-	sealer *keys.Sealer
+	db         *sqlstore.DB
+	ring       *keys.Ring
+	sealer     *keys.Sealer
+	vocabulary eid.Vocabulary
 }
 
 // makeDurable makes the data directory if it is not there and brings the database
@@ -78,7 +81,7 @@ func openDurable(ctx context.Context, cfg *config.Config, log *slog.Logger, now 
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("loading the signing keys: %w", err), db.Close())
 	}
-	return &durable{db: db, ring: ring, sealer: sealer}, nil
+	return &durable{db: db, ring: ring, sealer: sealer, vocabulary: cfg.Vocabulary()}, nil
 }
 
 func keysConfig(cfg *config.Config) keys.Config {
@@ -102,13 +105,15 @@ type gateway struct {
 	outbound *federation.Outbound
 	calls    *http.Client // over outbound, measured
 	account  account.Deps
-	pages    *web.Pages
-	front    atomic.Pointer[front]
-	metrics  *telemetry.Metrics
-	tracing  *telemetry.Tracing // nil where traces are off
-	monitor  *monitor           // serves the metrics; nil where they are off
-	watch    *watch             // nil where there is nothing to read again
-	tls      *certificate       // nil where a proxy speaks TLS
+	// population is nil where the configuration names no such registry.
+	population civil.Registry
+	pages      *web.Pages
+	front      atomic.Pointer[front]
+	metrics    *telemetry.Metrics
+	tracing    *telemetry.Tracing // nil where traces are off
+	monitor    *monitor           // serves the metrics; nil where they are off
+	watch      *watch             // nil where there is nothing to read again
+	tls        *certificate       // nil where a proxy speaks TLS
 	// connections is how many may be open at a time.
 	connections int
 	log         *slog.Logger
@@ -168,6 +173,9 @@ func (g *gateway) wire(ctx context.Context, cfg *config.Config) error {
 		return fmt.Errorf("reading pages: %w", err)
 	}
 	g.outbound = federation.NewOutbound(federation.Destinations{}) // adopt says which
+	if g.population, err = populationRegistry(cfg); err != nil {
+		return err
+	}
 	g.calls = g.outbound.Client()
 	g.calls.Transport = g.metrics.Outbound(g.calls.Transport)
 	if err := g.adopt(ctx, cfg); err != nil {
@@ -217,6 +225,7 @@ func (g *gateway) newFront(cfg *config.Config, old *front) (_ *front, err error)
 		next.provider, err = old.provider.Reconfigured(providerConfig(cfg), next.sources)
 	} else {
 		next.provider, err = provider.New(providerConfig(cfg), provider.Deps{
+			Registry: g.population, Reviews: accounts.NewReviews(g.db, g.now),
 			Clients: g.db, Accounts: g.db, Grants: g.db, Consents: g.db, State: g.measured, Keys: g.ring, Pages: g.pages, Log: g.log, Now: g.now,
 			Sources: next.sources,
 			Outbox:  g.db, Events: g.db, Outbound: g.calls, Sealer: g.sealer,

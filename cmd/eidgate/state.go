@@ -2,12 +2,9 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
-	"fmt"
+
 	"log/slog"
-	"os"
 	"time"
 
 	"eidgate/config"
@@ -72,33 +69,10 @@ func newRedisState(cfg *config.Config, server config.StateServer, db *sqlstore.D
 	}
 	if server.TLS {
 		var err error
-		if c.TLS, err = redisTLS(cfg.Redis); err != nil {
+		if c.TLS, err = clientTLS("redis", cfg.Redis.CAFile, cfg.Redis.CertFile, cfg.Redis.KeyFile); err != nil {
 			return nil, err
 		}
 	}
 	redisstore.LogTo(log)
 	return redisstore.New(c, db, log)
-}
-
-// redisTLS reads the certificates for Redis.
-func redisTLS(r config.Redis) (*tls.Config, error) {
-	c := &tls.Config{MinVersion: tls.VersionTLS12}
-	if r.CAFile != "" {
-		pem, err := os.ReadFile(r.CAFile)
-		if err != nil {
-			return nil, fmt.Errorf("redis.ca_file: %w", err)
-		}
-		c.RootCAs = x509.NewCertPool()
-		if !c.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, errors.New("redis.ca_file: no certificate in PEM")
-		}
-	}
-	if r.CertFile != "" {
-		pair, err := tls.LoadX509KeyPair(r.CertFile, r.KeyFile)
-		if err != nil {
-			return nil, fmt.Errorf("redis.cert_file and redis.key_file: %w", err)
-		}
-		c.Certificates = []tls.Certificate{pair}
-	}
-	return c, nil
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sort"
 	"time"
 
 	"eidgate/eid"
@@ -19,7 +20,8 @@ const maxAuditPage = 1000
 type AuditFilter struct {
 	Action  string
 	Account eid.AccountID
-	After   int64 // id of the last row seen
+	Ref     string // reference of a request
+	After   int64  // id of the last row seen
 	Limit   int   // at most 1000, which zero means too
 }
 
@@ -76,7 +78,7 @@ func (db *DB) Audit(ctx context.Context, f AuditFilter) ([]AuditRow, error) {
 		f.Limit = maxAuditPage
 	}
 	rows, err := db.reader.Audit(ctx, sqlcgen.AuditParams{
-		After: f.After, Action: f.Action, Account: string(f.Account), Page: int64(f.Limit),
+		After: f.After, Action: f.Action, Account: string(f.Account), Ref: f.Ref, Page: int64(f.Limit),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("reading audit: %w", err)
@@ -89,6 +91,30 @@ func (db *DB) Audit(ctx context.Context, f AuditFilter) ([]AuditRow, error) {
 		}})
 	}
 	return list, nil
+}
+
+// AuditBefore is the id of the last row that was written before a time, zero where
+// there is none: where a search of the rows since then goes on from. Rows are in
+// the order of their times, save for the skew of clocks, which is allowed for.
+func (db *DB) AuditBefore(ctx context.Context, t time.Time) (int64, error) {
+	last, err := db.reader.LastAudit(ctx)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, nil
+	}
+	t = t.Add(-time.Minute)
+	// Rows may be missing between ids: what stands at one is the next that is there.
+	n := sort.Search(int(last), func(i int) bool {
+		if err != nil {
+			return true
+		}
+		var row sqlcgen.AuditFromRow
+		row, err = db.reader.AuditFrom(ctx, int64(i)+1)
+		return err != nil || !row.At.Before(t)
+	})
+	if err != nil {
+		return 0, fmt.Errorf("searching audit: %w", err)
+	}
+	return int64(n), nil
 }
 
 // insertAudit writes one row and refuses one that says not when, who or what.

@@ -27,6 +27,7 @@ func identifierContext(id string) string { return "identifiers/" + id }
 func sourceContext(id string) string     { return "sources/" + id }
 func sectorContext(sector string) string { return "sectors/" + sector }
 func secretContext(name string) string   { return "secrets/" + name }
+func reviewContext(id string) string     { return "reviews/" + id }
 func credentialContext(f eid.Factor, id string) string {
 	return "credentials/" + string(f) + "/" + id
 }
@@ -40,6 +41,8 @@ type blindIndex []byte
 func (k blindIndex) identifier(i eid.Identifier) []byte { return k.sum("identifier", i.Canonical()) }
 
 func (k blindIndex) subject(source, subject string) []byte { return k.sum("link", source, subject) }
+
+func (k blindIndex) review(canonical string) []byte { return k.sum("review", canonical) }
 
 // sum is HMAC-SHA256 over the parts, each with its length before it, so that no
 // two lists of parts give one text.

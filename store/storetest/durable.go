@@ -40,6 +40,7 @@ func Durable(t *testing.T, open func(t *testing.T, now func() time.Time) *sqlsto
 	t.Run("dispatched events", s.dispatchedEvents)
 	t.Run("parties of an account", s.subjectsOf)
 	t.Run("epoch of passing state", s.stateEpoch)
+	t.Run("reviews", s.reviews)
 	t.Run("races", s.races)
 }
 

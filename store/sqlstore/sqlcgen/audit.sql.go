@@ -16,13 +16,15 @@ FROM audit
 WHERE id > ?1
   AND (CAST(?2 AS TEXT) = '' OR action = CAST(?2 AS TEXT))
   AND (CAST(?3 AS TEXT) = '' OR account = CAST(?3 AS TEXT))
-ORDER BY id LIMIT ?4
+  AND (CAST(?4 AS TEXT) = '' OR ref = CAST(?4 AS TEXT))
+ORDER BY id LIMIT ?5
 `
 
 type AuditParams struct {
 	After   int64
 	Action  string
 	Account string
+	Ref     string
 	Page    int64
 }
 
@@ -31,6 +33,7 @@ func (q *Queries) Audit(ctx context.Context, arg AuditParams) ([]Audit, error) {
 		arg.After,
 		arg.Action,
 		arg.Account,
+		arg.Ref,
 		arg.Page,
 	)
 	if err != nil {
@@ -61,6 +64,22 @@ func (q *Queries) Audit(ctx context.Context, arg AuditParams) ([]Audit, error) {
 		return nil, err
 	}
 	return items, nil
+}
+
+const auditFrom = `-- name: AuditFrom :one
+SELECT id, at FROM audit WHERE id >= ?1 ORDER BY id LIMIT 1
+`
+
+type AuditFromRow struct {
+	ID int64
+	At time.Time
+}
+
+func (q *Queries) AuditFrom(ctx context.Context, id int64) (AuditFromRow, error) {
+	row := q.queryRow(ctx, q.auditFromStmt, auditFrom, id)
+	var i AuditFromRow
+	err := row.Scan(&i.ID, &i.At)
+	return i, err
 }
 
 const insertAudit = `-- name: InsertAudit :exec

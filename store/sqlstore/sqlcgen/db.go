@@ -39,6 +39,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.auditStmt, err = db.PrepareContext(ctx, audit); err != nil {
 		return nil, fmt.Errorf("error preparing query Audit: %w", err)
 	}
+	if q.auditFromStmt, err = db.PrepareContext(ctx, auditFrom); err != nil {
+		return nil, fmt.Errorf("error preparing query AuditFrom: %w", err)
+	}
 	if q.consentStmt, err = db.PrepareContext(ctx, consent); err != nil {
 		return nil, fmt.Errorf("error preparing query Consent: %w", err)
 	}
@@ -54,8 +57,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.countOfStmt, err = db.PrepareContext(ctx, countOf); err != nil {
 		return nil, fmt.Errorf("error preparing query CountOf: %w", err)
 	}
+	if q.countWaitingReviewsStmt, err = db.PrepareContext(ctx, countWaitingReviews); err != nil {
+		return nil, fmt.Errorf("error preparing query CountWaitingReviews: %w", err)
+	}
 	if q.credentialStmt, err = db.PrepareContext(ctx, credential); err != nil {
 		return nil, fmt.Errorf("error preparing query Credential: %w", err)
+	}
+	if q.decideReviewStmt, err = db.PrepareContext(ctx, decideReview); err != nil {
+		return nil, fmt.Errorf("error preparing query DecideReview: %w", err)
 	}
 	if q.deferLogoutStmt, err = db.PrepareContext(ctx, deferLogout); err != nil {
 		return nil, fmt.Errorf("error preparing query DeferLogout: %w", err)
@@ -110,6 +119,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.insertLogoutQueueStmt, err = db.PrepareContext(ctx, insertLogoutQueue); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertLogoutQueue: %w", err)
+	}
+	if q.insertReviewStmt, err = db.PrepareContext(ctx, insertReview); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertReview: %w", err)
 	}
 	if q.insertSecretStmt, err = db.PrepareContext(ctx, insertSecret); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertSecret: %w", err)
@@ -189,6 +201,15 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.removeSourceStmt, err = db.PrepareContext(ctx, removeSource); err != nil {
 		return nil, fmt.Errorf("error preparing query RemoveSource: %w", err)
 	}
+	if q.reviewStmt, err = db.PrepareContext(ctx, review); err != nil {
+		return nil, fmt.Errorf("error preparing query Review: %w", err)
+	}
+	if q.reviewByCanonicalStmt, err = db.PrepareContext(ctx, reviewByCanonical); err != nil {
+		return nil, fmt.Errorf("error preparing query ReviewByCanonical: %w", err)
+	}
+	if q.reviewsStmt, err = db.PrepareContext(ctx, reviews); err != nil {
+		return nil, fmt.Errorf("error preparing query Reviews: %w", err)
+	}
 	if q.secretStmt, err = db.PrepareContext(ctx, secret); err != nil {
 		return nil, fmt.Errorf("error preparing query Secret: %w", err)
 	}
@@ -206,6 +227,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.touchAccountStmt, err = db.PrepareContext(ctx, touchAccount); err != nil {
 		return nil, fmt.Errorf("error preparing query TouchAccount: %w", err)
+	}
+	if q.waitingReviewsStmt, err = db.PrepareContext(ctx, waitingReviews); err != nil {
+		return nil, fmt.Errorf("error preparing query WaitingReviews: %w", err)
 	}
 	return &q, nil
 }
@@ -237,6 +261,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing auditStmt: %w", cerr)
 		}
 	}
+	if q.auditFromStmt != nil {
+		if cerr := q.auditFromStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing auditFromStmt: %w", cerr)
+		}
+	}
 	if q.consentStmt != nil {
 		if cerr := q.consentStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing consentStmt: %w", cerr)
@@ -262,9 +291,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing countOfStmt: %w", cerr)
 		}
 	}
+	if q.countWaitingReviewsStmt != nil {
+		if cerr := q.countWaitingReviewsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countWaitingReviewsStmt: %w", cerr)
+		}
+	}
 	if q.credentialStmt != nil {
 		if cerr := q.credentialStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing credentialStmt: %w", cerr)
+		}
+	}
+	if q.decideReviewStmt != nil {
+		if cerr := q.decideReviewStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing decideReviewStmt: %w", cerr)
 		}
 	}
 	if q.deferLogoutStmt != nil {
@@ -355,6 +394,11 @@ func (q *Queries) Close() error {
 	if q.insertLogoutQueueStmt != nil {
 		if cerr := q.insertLogoutQueueStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertLogoutQueueStmt: %w", cerr)
+		}
+	}
+	if q.insertReviewStmt != nil {
+		if cerr := q.insertReviewStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertReviewStmt: %w", cerr)
 		}
 	}
 	if q.insertSecretStmt != nil {
@@ -487,6 +531,21 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing removeSourceStmt: %w", cerr)
 		}
 	}
+	if q.reviewStmt != nil {
+		if cerr := q.reviewStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing reviewStmt: %w", cerr)
+		}
+	}
+	if q.reviewByCanonicalStmt != nil {
+		if cerr := q.reviewByCanonicalStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing reviewByCanonicalStmt: %w", cerr)
+		}
+	}
+	if q.reviewsStmt != nil {
+		if cerr := q.reviewsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing reviewsStmt: %w", cerr)
+		}
+	}
 	if q.secretStmt != nil {
 		if cerr := q.secretStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing secretStmt: %w", cerr)
@@ -515,6 +574,11 @@ func (q *Queries) Close() error {
 	if q.touchAccountStmt != nil {
 		if cerr := q.touchAccountStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing touchAccountStmt: %w", cerr)
+		}
+	}
+	if q.waitingReviewsStmt != nil {
+		if cerr := q.waitingReviewsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing waitingReviewsStmt: %w", cerr)
 		}
 	}
 	return err
@@ -561,12 +625,15 @@ type Queries struct {
 	accountStatusStmt       *sql.Stmt
 	addCountStmt            *sql.Stmt
 	auditStmt               *sql.Stmt
+	auditFromStmt           *sql.Stmt
 	consentStmt             *sql.Stmt
 	consentsOfStmt          *sql.Stmt
 	countAllLogoutsStmt     *sql.Stmt
 	countLogoutsStmt        *sql.Stmt
 	countOfStmt             *sql.Stmt
+	countWaitingReviewsStmt *sql.Stmt
 	credentialStmt          *sql.Stmt
+	decideReviewStmt        *sql.Stmt
 	deferLogoutStmt         *sql.Stmt
 	deleteConsentStmt       *sql.Stmt
 	deleteEventStmt         *sql.Stmt
@@ -585,6 +652,7 @@ type Queries struct {
 	insertLockStmt          *sql.Stmt
 	insertLogoutStmt        *sql.Stmt
 	insertLogoutQueueStmt   *sql.Stmt
+	insertReviewStmt        *sql.Stmt
 	insertSecretStmt        *sql.Stmt
 	insertSectorStmt        *sql.Stmt
 	insertSubjectStmt       *sql.Stmt
@@ -611,12 +679,16 @@ type Queries struct {
 	relyingPartiesStmt      *sql.Stmt
 	removeRelyingPartyStmt  *sql.Stmt
 	removeSourceStmt        *sql.Stmt
+	reviewStmt              *sql.Stmt
+	reviewByCanonicalStmt   *sql.Stmt
+	reviewsStmt             *sql.Stmt
 	secretStmt              *sql.Stmt
 	sectorStmt              *sql.Stmt
 	signingKeysStmt         *sql.Stmt
 	sourcesStmt             *sql.Stmt
 	takeTurnStmt            *sql.Stmt
 	touchAccountStmt        *sql.Stmt
+	waitingReviewsStmt      *sql.Stmt
 }
 
 func (q *Queries) WithTx(tx *sql.Tx) *Queries {
@@ -628,12 +700,15 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		accountStatusStmt:       q.accountStatusStmt,
 		addCountStmt:            q.addCountStmt,
 		auditStmt:               q.auditStmt,
+		auditFromStmt:           q.auditFromStmt,
 		consentStmt:             q.consentStmt,
 		consentsOfStmt:          q.consentsOfStmt,
 		countAllLogoutsStmt:     q.countAllLogoutsStmt,
 		countLogoutsStmt:        q.countLogoutsStmt,
 		countOfStmt:             q.countOfStmt,
+		countWaitingReviewsStmt: q.countWaitingReviewsStmt,
 		credentialStmt:          q.credentialStmt,
+		decideReviewStmt:        q.decideReviewStmt,
 		deferLogoutStmt:         q.deferLogoutStmt,
 		deleteConsentStmt:       q.deleteConsentStmt,
 		deleteEventStmt:         q.deleteEventStmt,
@@ -652,6 +727,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		insertLockStmt:          q.insertLockStmt,
 		insertLogoutStmt:        q.insertLogoutStmt,
 		insertLogoutQueueStmt:   q.insertLogoutQueueStmt,
+		insertReviewStmt:        q.insertReviewStmt,
 		insertSecretStmt:        q.insertSecretStmt,
 		insertSectorStmt:        q.insertSectorStmt,
 		insertSubjectStmt:       q.insertSubjectStmt,
@@ -678,11 +754,15 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		relyingPartiesStmt:      q.relyingPartiesStmt,
 		removeRelyingPartyStmt:  q.removeRelyingPartyStmt,
 		removeSourceStmt:        q.removeSourceStmt,
+		reviewStmt:              q.reviewStmt,
+		reviewByCanonicalStmt:   q.reviewByCanonicalStmt,
+		reviewsStmt:             q.reviewsStmt,
 		secretStmt:              q.secretStmt,
 		sectorStmt:              q.sectorStmt,
 		signingKeysStmt:         q.signingKeysStmt,
 		sourcesStmt:             q.sourcesStmt,
 		takeTurnStmt:            q.takeTurnStmt,
 		touchAccountStmt:        q.touchAccountStmt,
+		waitingReviewsStmt:      q.waitingReviewsStmt,
 	}
 }

@@ -1,0 +1,27 @@
+package eid
+
+import "time"
+
+// Decision is what an officer decided on a review. The zero value decides
+// nothing and lets nobody in.
+type Decision string
+
+// The decisions.
+const (
+	Undecided Decision = ""
+	Accepted  Decision = "accepted" // the same person: this very difference does not count any more
+	Rejected  Decision = "rejected"
+)
+
+// Review is a comparison with a civil registry that left a doubt.
+type Review struct {
+	ID       string
+	Account  AccountID
+	Source   string
+	OpenedAt time.Time
+	Decision Decision
+	// DecidedAt, DecidedBy and Why are there once it was decided.
+	DecidedAt time.Time
+	DecidedBy string
+	Why       string
+}
