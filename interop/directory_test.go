@@ -90,6 +90,7 @@ type directory struct {
 	number, name    string // attributes
 	born, level     string
 	levels          map[string]int // what its words for levels mean
+	warns           bool           // it takes a password that must be changed, and says so
 }
 
 // connect opens a connection over TLS.
@@ -145,6 +146,12 @@ func (d *directory) proves(t *testing.T) {
 	}
 	c := d.connect(t)
 	refuses("a wrong password", c.Bind(entry.DN, who.Password+"x"), ldap.LDAPResultInvalidCredentials)
+	for _, who := range turnedAway() {
+		// A password that is good for a change alone: OpenLDAP takes it and says so.
+		if err := d.connect(t).Bind(d.find(t, who.Login).DN, who.Password); err != nil || who.State == locked || !d.warns {
+			refuses("somebody who is "+who.State, err, ldap.LDAPResultInvalidCredentials)
+		}
+	}
 	refuses("an unknown person", c.Bind("cn=nobody,"+d.base, who.Password), ldap.LDAPResultInvalidCredentials)
 	_, err := c.Search(ldap.NewSearchRequest(d.base, ldap.ScopeWholeSubtree, ldap.NeverDerefAliases, 2, 5, false, "(objectClass=*)", nil, nil))
 	refuses("a search without a name", err,

@@ -25,7 +25,7 @@ func newOpenLDAP() (*directory, error) {
 	d := &directory{
 		base: "ou=people,dc=vidu,dc=example", service: "cn=eidgate,ou=services,dc=vidu,dc=example", servicePassword: randomText(),
 		login: "uid", subject: "entryUUID", number: "eidNumber", name: "cn", born: "eidBirthDate", level: "eidLevel",
-		levels: map[string]int{"1": 1, "2": 2},
+		levels: map[string]int{"1": 1, "2": 2}, warns: true,
 	}
 	var err error
 	if d.addr, err = freeAddr(1); err != nil {
@@ -46,7 +46,7 @@ func startOpenLDAP(t *testing.T, d *directory) {
 		"Schema": schema, "Data": filepath.Join(dir, "data"), "Certificate": gw.servers.authority.certificate, "Key": gw.servers.authority.key,
 	})
 	people := fill(t, dir, filepath.Join("openldap", "people.ldif"), map[string]any{
-		"ServicePassword": d.servicePassword, "Residents": residents(),
+		"ServicePassword": d.servicePassword, "Residents": everybody(),
 	})
 	add := exec.CommandContext(gw.ctx, "/usr/sbin/slapadd", "-f", conf, "-l", people)
 	if out, err := add.CombinedOutput(); err != nil {

@@ -23,7 +23,7 @@ func TestSambaAD(t *testing.T) {
 func newSamba() (*directory, error) {
 	addr, err := freeAddr(1)
 	return &directory{
-		addr: addr, base: "CN=Users,DC=vidu,DC=example", service: "svc-eidgate@vidu.example", servicePassword: password(),
+		addr: addr, base: "CN=Users,DC=vidu,DC=example", service: "CN=svc-eidgate,CN=Users,DC=vidu,DC=example", servicePassword: password(),
 		login: "sAMAccountName", subject: "objectGUID", number: "employeeNumber", name: "displayName",
 		born: "extensionName", level: "employeeType",
 		levels: map[string]int{"1": 1, "2": 2},
@@ -43,7 +43,7 @@ func startSamba(t *testing.T, d *directory) {
 	must(t, err)
 	settings, err := json.Marshal(map[string]any{
 		"dir": dir, "certificate": gw.servers.authority.certificate, "key": gw.servers.authority.key, "ca": gw.servers.authority.ca,
-		"service_password": d.servicePassword, "residents": residents(),
+		"service_password": d.servicePassword, "residents": everybody(),
 	})
 	must(t, err)
 

@@ -73,7 +73,12 @@ def make_domain(settings, conf):
     samdb.newuser("svc-eidgate", settings["service_password"], description="reads people for the gateway")
     for who in settings["residents"]:
         login = who["login"]
-        samdb.newuser(login, who["password"], description="synthetic person of a test")
+        samdb.newuser(
+            login, who["password"], description="synthetic person of a test",
+            force_password_change_at_next_login_req=who["state"] == "must-change",
+        )
+        if who["state"] == "locked":
+            samdb.disable_account(f"(sAMAccountName={login})")
         dn = str(samdb.search(expression=f"(sAMAccountName={login})", attrs=["dn"])[0].dn)
         # Not the extension attributes made for such things: they belong to the property
         # set Personal Information, which people write of themselves.
