@@ -115,7 +115,11 @@ func startGateway(ctx context.Context, dir string) (*gateway, error) {
 			return nil, err
 		}
 	}
-	raw, err := yaml.Marshal(g.config(addr, data))
+	registry, err := g.registry()
+	if err != nil {
+		return nil, err
+	}
+	raw, err := yaml.Marshal(g.config(addr, data, registry))
 	if err != nil {
 		return nil, err
 	}
@@ -221,7 +225,7 @@ func (g *gateway) register(r *registration) error {
 }
 
 // config is the gateway's configuration, with the keys of what it offers.
-func (g *gateway) config(addr, data string) map[string]any {
+func (g *gateway) config(addr, data, registry string) map[string]any {
 	var clients []map[string]any
 	allow := []string{g.lemon.addr()} // addresses of parties that the gateway calls
 	for _, r := range registrations() {
@@ -269,10 +273,11 @@ func (g *gateway) config(addr, data string) map[string]any {
 	}
 	return map[string]any{
 		"issuer": g.issuer, "listen": addr, "data": data,
-		"outbound": map[string]any{"allow": allow},
-		"limits":   map[string]any{"guesses": 10},
-		"clients":  clients,
-		"sources":  sources,
+		"outbound":   map[string]any{"allow": allow},
+		"registries": map[string]any{"population": map[string]any{"people_file": registry}},
+		"limits":     map[string]any{"guesses": 10},
+		"clients":    clients,
+		"sources":    sources,
 	}
 }
 

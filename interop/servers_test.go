@@ -30,7 +30,7 @@ func (s *servers) make(dir string) (err error) {
 func served() []*upstream {
 	return []*upstream{
 		{
-			id: "oidc-provider", kind: "openid", provider: oidcProvider, settings: oidcProviderSettings, ownPasswords: true,
+			id: "oidc-provider", kind: "openid", provider: oidcProvider, settings: oidcProviderSettings, reconcile: "link", ownPasswords: true,
 			software: "oidc-provider", protocol: "OpenID Connect", level: "`acr`",
 			notes: "`acrValues` there and `request_acr` here, since it says `acr` only to who asks with `acr_values`; `pkce.required`",
 		},

@@ -5,6 +5,7 @@ package interop_test
 import (
 	"encoding/json"
 	"net/http"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -20,6 +21,8 @@ type upstream struct {
 	provider func(*gateway) *provider // nil where the gateway itself asks for the password
 	settings func(*gateway) map[string]any
 	rp       *registration
+	// reconcile is what has to agree with it; empty for the population registry.
+	reconcile string
 	// subject is what the source calls a resident, if not the login name.
 	subject      func(*testing.T, *resident) string
 	ownPasswords bool
@@ -31,7 +34,7 @@ type upstream struct {
 var upstreams = func() func() []*upstream {
 	list := []*upstream{
 		{
-			id: "lemon-oidc", kind: "openid", provider: lemon, settings: lemonOpenID,
+			id: "lemon-oidc", kind: "openid", provider: lemon, settings: lemonOpenID, reconcile: "link",
 			software: "LemonLDAP::NG", protocol: "OpenID Connect", level: "`acr`",
 			notes: "`acr: {loa-1: 1, loa-2: 2}`, from its levels of authentication; it tells of a logout by the front channel only, which the gateway does not hear",
 		},
@@ -267,9 +270,27 @@ func (u *upstream) told(t *testing.T, signOut func(*testing.T, *browser) page) {
 
 // describe is how the gateway's configuration declares the source.
 func (u *upstream) describe(g *gateway) map[string]any {
-	return map[string]any{
+	d := map[string]any{
 		"id": u.id, "kind": u.kind, "name": "Nguồn thử nghiệm " + u.id, "provider": "nhà cung cấp giả định",
 		"window": map[string]any{"from": "2021-11-09"}, "may_assert": []int{1, 2}, "grants_at_most": 2,
 		u.kind: u.settings(g),
 	}
+	if u.reconcile != "" {
+		d["reconcile"] = u.reconcile
+	}
+	return d
+}
+
+// registry writes the file of the population registry, which knows the residents.
+func (g *gateway) registry() (string, error) {
+	var people []map[string]string
+	for _, r := range residents() {
+		people = append(people, map[string]string{"number": r.Number, "name": r.Name, "birth_date": r.Born})
+	}
+	raw, err := json.Marshal(people)
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(g.dir, "registry.json")
+	return path, os.WriteFile(path, raw, 0o600)
 }
