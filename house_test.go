@@ -42,6 +42,7 @@ var arrows = map[string][]string{
 	"federation":         {"eid"},
 	"federation/account": {"federation", "eid", "eid/credential", "store"},
 	"federation/openid":  {"federation", "eid"},
+	"federation/vneid":   {"federation", "eid"},
 	"federation/fedtest": {"federation", "eid"},
 	"provider":           {"federation", "eid/...", "keys", "web", "store"},
 	"config":             {"eid"},
@@ -52,7 +53,7 @@ var arrows = map[string][]string{
 }
 
 // forTests lists what the tests of any package may import besides.
-var forTests = []string{"federation/fedtest", "federation/account", "federation/openid", "store/statestore", "store/redisstore", "store/sqlstore", "store/storetest", "web/browsertest"}
+var forTests = []string{"federation/fedtest", "federation/account", "federation/openid", "federation/vneid", "store/statestore", "store/redisstore", "store/sqlstore", "store/storetest", "web/browsertest"}
 
 // outside lists the third-party modules of packages that may not have any other.
 var outside = map[string][]string{"eid": {"golang.org/x/text"}}

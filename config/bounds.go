@@ -30,7 +30,13 @@ func words(pattern string) []string {
 	case "sources[].reconcile":
 		return []string{reconcileRegistry, reconcileLink}
 	case "sources[].kind":
-		return []string{"account", "openid"}
+		return []string{"account", "openid", "vneid"}
+	case "sources[].vneid.dialect":
+		return []string{"wso2", "sso", "encrypted"}
+	case "sources[].vneid.client_auth":
+		return []string{"post", "basic"}
+	case "sources[].vneid.cipher":
+		return []string{"ecb", "cbc"}
 	}
 	return nil
 }
@@ -45,6 +51,8 @@ func required(pattern string) []string {
 		return []string{"id", "kind", "name", "provider", "may_assert", "grants_at_most"}
 	case "sources[].openid":
 		return []string{"issuer", "client_id", "acr"}
+	case "sources[].vneid":
+		return []string{"dialect", "authorize", "token", "userinfo", "client_id", "levels"}
 	}
 	return nil
 }

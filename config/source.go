@@ -33,6 +33,7 @@ type Source struct {
 	// proof that was given when the account was linked.
 	Reconcile string  `koanf:"reconcile"`
 	OpenID    *OpenID `koanf:"openid"` // the provider, for kind openid
+	VNeID     *VNeID  `koanf:"vneid"`  // the national platform, for kind vneid
 }
 
 // Window is when a source may be used: From ≤ t < Until. A day begins at
@@ -87,6 +88,7 @@ type sourceBlock struct {
 func (s *Source) blocks() []sourceBlock {
 	return []sourceBlock{
 		{"openid", s.OpenID != nil, s.OpenID},
+		{"vneid", s.VNeID != nil, s.VNeID},
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"eidgate/federation"
 	"eidgate/federation/account"
 	"eidgate/federation/openid"
+	"eidgate/federation/vneid"
 )
 
 // buildSource makes the code that speaks to a registered source.
@@ -24,6 +25,12 @@ func (g *gateway) buildSource(src eid.Source, limits config.Limits) (federation.
 			return nil, fmt.Errorf("reading settings: %w", err)
 		}
 		return openid.New(settings, openid.Deps{HTTP: g.calls, Now: g.now})
+	case federation.KindVNeID:
+		settings, err := vneid.ParseSettings(src.Settings)
+		if err != nil {
+			return nil, fmt.Errorf("reading settings: %w", err)
+		}
+		return vneid.New(settings, vneid.Deps{HTTP: g.calls})
 	}
 	return nil, unknownKind(src.Kind)
 }
@@ -49,6 +56,8 @@ func readable(src eid.Source) (err error) {
 	case federation.KindAccount:
 	case federation.KindOpenID:
 		_, err = openid.ParseSettings(src.Settings)
+	case federation.KindVNeID:
+		_, err = vneid.ParseSettings(src.Settings)
 	default:
 		err = unknownKind(src.Kind)
 	}

@@ -136,32 +136,37 @@ func (p *OpenID) breakable(serve http.HandlerFunc) http.HandlerFunc {
 		p.mu.Lock()
 		how, to := p.faults.broken[r.URL.Path], p.faults.redirectTo
 		p.mu.Unlock()
-		switch how {
-		case Slow:
-			_, _ = io.Copy(io.Discard, r.Body) // only then does the server see the caller leave
-			<-r.Context().Done()
-		case Garbage:
-			w.Header().Set("Content-Type", "application/json")
-			_, _ = io.WriteString(w, "\x00\xff{]"+LeakedText)
-		case Huge:
-			w.Header().Set("Content-Type", "application/json")
-			chunk := make([]byte, 1<<20)
-			for i := range chunk {
-				chunk[i] = ' '
-			}
-			for range 100 {
-				if _, err := w.Write(chunk); err != nil {
-					return
-				}
-			}
-		case Failing:
-			http.Error(w, LeakedText, http.StatusInternalServerError)
-		case Refusing:
-			writeJSON(w, http.StatusBadRequest, map[string]any{"error": "invalid_grant", "error_description": LeakedText})
-		case Redirects:
-			http.Redirect(w, r, to, http.StatusFound)
-		default:
-			serve(w, r)
+		how.serve(w, r, to, serve)
+	}
+}
+
+// serve fails in this way, or serves what is sound.
+func (how Breakage) serve(w http.ResponseWriter, r *http.Request, redirectTo string, sound http.HandlerFunc) {
+	switch how {
+	case Slow:
+		_, _ = io.Copy(io.Discard, r.Body) // only then does the server see the caller leave
+		<-r.Context().Done()
+	case Garbage:
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, "\x00\xff{]"+LeakedText)
+	case Huge:
+		w.Header().Set("Content-Type", "application/json")
+		chunk := make([]byte, 1<<20)
+		for i := range chunk {
+			chunk[i] = ' '
 		}
+		for range 100 {
+			if _, err := w.Write(chunk); err != nil {
+				return
+			}
+		}
+	case Failing:
+		http.Error(w, LeakedText, http.StatusInternalServerError)
+	case Refusing:
+		writeJSON(w, http.StatusBadRequest, map[string]any{"error": "invalid_grant", "error_description": LeakedText})
+	case Redirects:
+		http.Redirect(w, r, redirectTo, http.StatusFound)
+	default:
+		sound(w, r)
 	}
 }
