@@ -20,6 +20,10 @@ import (
 	"github.com/go-ldap/ldap/v3"
 )
 
+// makeTime is how long a domain may take to be made: three seconds of work, on a
+// machine that may have much else to do. Until then connections wait.
+const makeTime = 2 * time.Minute
+
 // authority is a certificate authority with one certificate, for 127.0.0.1.
 type authority struct {
 	ca, certificate, key string // PEM files
@@ -96,9 +100,9 @@ type directory struct {
 // connect opens a connection over TLS.
 func (d *directory) connect(t *testing.T) *ldap.Conn {
 	t.Helper()
-	// A controller that is still being made accepts late.
-	dialer := &net.Dialer{Timeout: startTime, Deadline: time.Now().Add(startTime)}
-	c, err := ldap.DialURL("ldaps://"+d.addr, ldap.DialWithTLSDialer(&tls.Config{RootCAs: gw.servers.authority.roots, MinVersion: tls.VersionTLS12}, dialer))
+	dialer := &net.Dialer{Deadline: time.Now().Add(makeTime)}
+	c, err := ldap.DialURL("ldaps://"+d.addr, ldap.DialWithDialer(dialer),
+		ldap.DialWithTLSConfig(&tls.Config{RootCAs: gw.servers.authority.roots, MinVersion: tls.VersionTLS12}))
 	must(t, err)
 	c.SetTimeout(10 * time.Second)
 	t.Cleanup(func() { _ = c.Close() })

@@ -5,8 +5,10 @@ package interop_test
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"math/big"
 	"net"
 	"os"
 	"os/exec"
@@ -119,16 +121,19 @@ func startCommand(t *testing.T, addr string, cmd *exec.Cmd) {
 	})
 }
 
-// freeAddr is a loopback address with n free ports from there on.
+// freeAddr is a loopback address with n free ports from there on. They lie below
+// those that the system gives to outgoing connections, so that none of these takes
+// one of them before its program starts.
 func freeAddr(n int) (string, error) {
+	const first, last = 20000, 32000
 	for range 50 {
-		first, err := net.Listen("tcp", "127.0.0.1:0")
+		offset, err := rand.Int(rand.Reader, big.NewInt(int64(last-first-n)))
 		if err != nil {
 			return "", err
 		}
-		port, free := first.Addr().(*net.TCPAddr).Port, true
-		listeners := []net.Listener{first}
-		for i := 1; i < n && free; i++ {
+		port, free := first+int(offset.Int64()), true
+		var listeners []net.Listener
+		for i := 0; i < n && free; i++ {
 			l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port+i))
 			if free = err == nil; free {
 				listeners = append(listeners, l)
