@@ -9,7 +9,9 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/binary"
 	"encoding/pem"
+	"fmt"
 	"math/big"
 	"net"
 	"os"
@@ -90,11 +92,40 @@ type directory struct {
 	service         string // the account that looks people up, as it binds
 	servicePassword string
 	login           string // attribute of the login name
+	filter          string // finds a person by what is typed
 	subject         string // attribute that names a person for good
 	number, name    string // attributes
 	born, level     string
 	levels          map[string]int // what its words for levels mean
 	warns           bool           // it takes a password that must be changed, and says so
+}
+
+// settings are the gateway's for a source that is this directory.
+func (d *directory) settings(g *gateway, url string) map[string]any {
+	return map[string]any{
+		"url": url, "ca_file": g.servers.authority.ca, "base_dn": d.base, "filter": d.filter, "subject": d.subject,
+		"bind_dn": d.service, "bind_password": d.servicePassword,
+		"level_attribute": d.level, "levels": d.levels,
+		"number_attribute": d.number, "name_attribute": d.name, "birth_date_attribute": d.born,
+	}
+}
+
+// subjectIn gives what the gateway calls a resident of a directory.
+func subjectIn(of func(*gateway) *directory) func(*testing.T, *resident) string {
+	return func(t *testing.T, who *resident) string {
+		t.Helper()
+		d := of(gw)
+		entry := d.find(t, who.Login)
+		if d.subject != "objectGUID" {
+			return entry.GetAttributeValue(d.subject)
+		}
+		raw := entry.GetRawAttributeValue(d.subject) // mixed-endian, [MS-DTYP] §2.3.4.2
+		if len(raw) != 16 {
+			t.Fatalf("objectGUID has %d bytes, want 16", len(raw))
+		}
+		return fmt.Sprintf("%08x-%04x-%04x-%x-%x", binary.LittleEndian.Uint32(raw), binary.LittleEndian.Uint16(raw[4:]),
+			binary.LittleEndian.Uint16(raw[6:]), raw[8:10], raw[10:])
+	}
 }
 
 // connect opens a connection over TLS.

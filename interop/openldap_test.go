@@ -18,13 +18,28 @@ func TestOpenLDAP(t *testing.T) {
 	d := gw.servers.openLDAP
 	startOpenLDAP(t, d)
 	d.proves(t)
+	for _, id := range []string{"openldap", "openldap-starttls"} {
+		t.Run(id, upstreamOf(id).proves)
+	}
+}
+
+func openLDAP(g *gateway) *directory { return g.servers.openLDAP }
+
+func overTLS(g *gateway) map[string]any {
+	return g.servers.openLDAP.settings(g, "ldaps://"+g.servers.openLDAP.addr)
+}
+
+func overStartTLS(g *gateway) map[string]any {
+	s := g.servers.openLDAP.settings(g, "ldap://"+g.servers.openLDAP.plain)
+	s["start_tls"] = true
+	return s
 }
 
 // newOpenLDAP is slapd as startOpenLDAP sets it up.
 func newOpenLDAP() (*directory, error) {
 	d := &directory{
 		base: "ou=people,dc=vidu,dc=example", service: "cn=eidgate,ou=services,dc=vidu,dc=example", servicePassword: randomText(),
-		login: "uid", subject: "entryUUID", number: "eidNumber", name: "cn", born: "eidBirthDate", level: "eidLevel",
+		login: "uid", filter: "(uid={login})", subject: "entryUUID", number: "eidNumber", name: "cn", born: "eidBirthDate", level: "eidLevel",
 		levels: map[string]int{"1": 1, "2": 2}, warns: true,
 	}
 	var err error

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,14 +18,33 @@ func TestSambaAD(t *testing.T) {
 	d := gw.servers.samba
 	startSamba(t, d)
 	d.proves(t)
+	u := upstreamOf("samba-ad")
+	u.proves(t)
+	t.Run("principal name", func(t *testing.T) {
+		u.start(t, acr2)
+		who := *residents()[0]
+		by := func(name string) string {
+			who.Login = name
+			return u.signIn(newBrowser(t), &who).answer(t, u.rp.origin, http.StatusOK).Subject
+		}
+		if got, want := by(who.Login+"@vidu.example"), by(who.Login); got != want {
+			t.Errorf("by the principal name somebody is %s, want %s", got, want)
+		}
+	})
+}
+
+func samba(g *gateway) *directory { return g.servers.samba }
+
+func overSamba(g *gateway) map[string]any {
+	return g.servers.samba.settings(g, "ldaps://"+g.servers.samba.addr)
 }
 
 // newSamba is the domain controller that samba/dc.py makes.
 func newSamba() (*directory, error) {
 	addr, err := freeAddr(1)
 	return &directory{
-		addr: addr, base: "CN=Users,DC=vidu,DC=example", service: "CN=svc-eidgate,CN=Users,DC=vidu,DC=example", servicePassword: password(),
-		login: "sAMAccountName", subject: "objectGUID", number: "employeeNumber", name: "displayName",
+		addr: addr, base: "DC=vidu,DC=example", service: "CN=svc-eidgate,CN=Users,DC=vidu,DC=example", servicePassword: password(),
+		login: "sAMAccountName", filter: "(&(objectCategory=person)(|(sAMAccountName={login})(userPrincipalName={login})))", subject: "objectGUID", number: "employeeNumber", name: "displayName",
 		born: "extensionName", level: "employeeType",
 		levels: map[string]int{"1": 1, "2": 2},
 	}, err

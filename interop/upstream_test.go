@@ -234,6 +234,13 @@ func (u *upstream) proves(t *testing.T) {
 				t.Errorf("%s = %d at %s, want the source's form again", name, p.status, p.address.Redacted())
 			}
 		}
+		if u.kind == "ldap" {
+			for _, who := range turnedAway() {
+				if p := u.try(t, who.Login, who.Password); !u.asksToSignIn(p) {
+					t.Errorf("somebody who is %s = %d at %s, want the form again", who.State, p.status, p.address.Redacted())
+				}
+			}
+		}
 	})
 	row.step(t, &row.logout, func(t *testing.T) {
 		u.start(t, acr2)
