@@ -39,7 +39,7 @@ var arrows = map[string][]string{
 	"store/statestore":   {"store", "store/sqlitefile"},
 	"store/redisstore":   {"store", "eid"},
 	"store/storetest":    {"store", "store/sqlstore", "eid", "eid/accounts", "eid/civil", "keys"},
-	"federation":         {"eid"},
+	"federation":         {"eid", "eid/credential"},
 	"federation/account": {"federation", "eid", "eid/credential", "store"},
 	"federation/openid":  {"federation", "eid"},
 	"federation/vneid":   {"federation", "eid"},

@@ -171,7 +171,7 @@ func (g *gateway) configure(up *upstream) error {
 
 func client(p *party, level int, source string) map[string]any {
 	return map[string]any{
-		"id": p.id, "name": "Cổng đo thử " + p.id, "url": "http://127.0.0.1:9/", "tier": "province", "auth_method": "client_secret_basic",
+		"id": p.id, "name": "Cổng đo thử " + p.id, "url": "http://127.0.0.1:9/", "tier": "province", "category": "other", "auth_method": "client_secret_basic",
 		"client_secrets": []string{p.secret}, "redirect_uris": []string{redirectURI}, "scopes": []string{"openid", "profile", "email", "phone", "eid"},
 		"sector": "do-thu", "id_token_alg": p.alg, "min_level": level, "sources": []string{source}, "refresh": true,
 		"consent": map[string]any{"purpose": "đo thử bằng dữ liệu giả định"},

@@ -13,6 +13,10 @@ func words(pattern string) []string {
 	switch pattern {
 	case "clients[].tier":
 		return []string{"national", "ministry", "province", "other"}
+	case "clients[].category":
+		return []string{string(eid.Administrative), string(eid.OtherCategory)}
+	case "clients[].not_ready.covers":
+		return []string{"sign_in", "account_creation"}
 	case "clients[].auth_method":
 		return []string{string(eid.AuthSecretBasic), string(eid.AuthSecretPost), string(eid.AuthPrivateKeyJWT), string(eid.AuthNone)}
 	case "clients[].id_token_alg", "clients[].userinfo_alg":
@@ -47,6 +51,10 @@ func required(pattern string) []string {
 	switch pattern {
 	case "clients[]":
 		return []string{"id", "name", "url", "tier", "auth_method", "redirect_uris", "scopes", "sector", "min_level", "sources"}
+	case "clients[].not_ready":
+		return []string{"decision"}
+	case "sources[].maintenance[]":
+		return []string{"from", "until"}
 	case "sources[]":
 		return []string{"id", "kind", "name", "provider", "may_assert", "grants_at_most"}
 	case "sources[].openid":

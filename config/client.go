@@ -21,6 +21,9 @@ type Client struct {
 	URL    string `koanf:"url"` // the portal's own address, where holders go back to
 	// Who runs it (Decision 34/2021, Art. 13).
 	Tier string `koanf:"tier"`
+	// Whose identities it takes: administrative, the default, the national one only;
+	// other, those that its owner decides on.
+	Category string `koanf:"category"`
 	// How it authenticates: by this method and no other.
 	AuthMethod string `koanf:"auth_method"`
 	// The secrets in force, two while one replaces the other: 32 visible ASCII
@@ -49,7 +52,11 @@ type Client struct {
 	ACRAliases map[string]eid.Level `koanf:"acr_aliases"`
 	// The ids of the sources accepted, in the order shown.
 	Sources []string `koanf:"sources"`
-	PKCE    string   `koanf:"pkce"` // whether codes need PKCE; required by default, exempt for a confidential client only
+	// On what authority each is accepted, by the ids of sources.
+	SourceDecisions map[string]Decision `koanf:"source_decisions"`
+	// Lets an administrative client take legacy providers for a time.
+	NotReady *NotReady `koanf:"not_ready"`
+	PKCE     string    `koanf:"pkce"` // whether codes need PKCE; required by default, exempt for a confidential client only
 	// Gives refresh tokens; each is used once.
 	Refresh bool `koanf:"refresh"`
 	// For how long the refresh token before the last is answered with the same
@@ -88,6 +95,7 @@ func (cl *Client) relyingParty() eid.RelyingParty {
 		NameEN:       cl.NameEN,
 		URL:          cl.URL,
 		Tier:         cl.Tier,
+		Category:     cl.category(),
 		AuthMethod:   eid.AuthMethod(cl.AuthMethod),
 		SecretHashes: hashes,
 		Native:       cl.Native,
@@ -101,8 +109,10 @@ func (cl *Client) relyingParty() eid.RelyingParty {
 			Voluntary: cl.ACRValues == "voluntary",
 			Aliases:   maps.Clone(cl.ACRAliases),
 		},
-		Sources:    slices.Clone(cl.Sources),
-		PKCEExempt: cl.PKCE == "exempt",
+		Sources:         slices.Clone(cl.Sources),
+		SourceDecisions: cl.sourceDecisions(),
+		NotReady:        cl.NotReady.party(),
+		PKCEExempt:      cl.PKCE == "exempt",
 
 		JWKS:         cl.JWKS.canonical(),
 		JWKSURI:      cl.JWKSURI,
@@ -153,6 +163,7 @@ func (c *Config) checkClients(f *faults) {
 		cl.checkScopes(f, at)
 		cl.checkLevels(f, at, c)
 		cl.checkSources(f, at, c.Sources)
+		cl.checkPolicy(f, at, c.Sources)
 		cl.checkKeySet(f, at, c.Outbound.Allow)
 		cl.checkTokens(f, at, c.Issuer)
 		cl.checkOrigins(f, at)

@@ -110,6 +110,7 @@ func TestRelyingParties(t *testing.T) {
 		NameEN:     "Điện Biên public services portal",
 		URL:        "https://dichvucong.dienbien.example.vn/",
 		Tier:       "province",
+		Category:   eid.Administrative,
 		AuthMethod: eid.AuthSecretBasic,
 		// printf %s example-only-replace-with-openssl-rand-hex-32 | openssl dgst -sha256 -binary | basenc --base64url
 		SecretHashes: []string{"SiZduxiAPvF62ndh882uHaVHDCGtH0MZm7uIBJZuzQ4"},
@@ -123,6 +124,13 @@ func TestRelyingParties(t *testing.T) {
 			Aliases:  map[string]eid.Level{"LoA1": eid.Level1, "LoA2": eid.Level2},
 		},
 		Sources: []string{"tai-khoan", "dinh-danh-cu"},
+		SourceDecisions: map[string]eid.Decision{
+			"dinh-danh-cu": {Reference: "12/QĐ-UBND (ví dụ)", Date: time.Date(2021, 12, 1, 0, 0, 0, 0, vietnam())},
+		},
+		NotReady: &eid.NotReady{
+			Decision: "34/2021/QĐ-TTg, giai đoạn chuyển tiếp", SignIn: true,
+			From: decision34(), Until: time.Date(2023, 1, 1, 0, 0, 0, 0, vietnam()),
+		},
 		Refresh: true,
 		Consent: eid.Consent{
 			Purpose: "Giải quyết thủ tục hành chính trực tuyến", PurposeEN: "Handling administrative procedures online",
@@ -139,6 +147,7 @@ func TestRelyingParties(t *testing.T) {
 		Name:         "Ứng dụng tra cứu",
 		URL:          "https://tracuu.example.vn/",
 		Tier:         "other",
+		Category:     eid.OtherCategory,
 		AuthMethod:   eid.AuthNone,
 		SecretHashes: []string{},
 		Native:       true,
@@ -154,6 +163,7 @@ func TestRelyingParties(t *testing.T) {
 		Name:         "Cổng dịch vụ công bộ (ví dụ)",
 		URL:          "https://dichvucong.bo.example.vn/",
 		Tier:         "ministry",
+		Category:     eid.Administrative,
 		AuthMethod:   eid.AuthPrivateKeyJWT,
 		SecretHashes: []string{},
 		RedirectURIs: []string{"https://dichvucong.bo.example.vn/oidc/callback"},

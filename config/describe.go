@@ -15,6 +15,8 @@ import (
 // only description of a key that there is.
 //
 //go:embed config.go client.go source.go registration.go monitoring.go state.go
+//go:embed openid.go civil.go
+//go:embed policy.go
 //go:embed civil.go
 //go:embed openid.go vneid.go
 var declared embed.FS

@@ -28,6 +28,7 @@ clients:
     name: App
     url: https://app.example.vn/
     tier: other
+    category: other
     auth_method: client_secret_basic
     client_secret_files: ["credential:app", "credential:app-next"]
     redirect_uris: ["https://app.example.vn/cb"]

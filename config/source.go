@@ -24,6 +24,8 @@ type Source struct {
 	// built-in account system always does. Every other source is a legacy provider.
 	National bool   `koanf:"national"`
 	Window   Window `koanf:"window"` // when it may be used
+	// Announced times in which no sign-in begins there.
+	Maintenance []Maintenance `koanf:"maintenance"`
 	// The levels it is trusted to state; others are refused.
 	MayAssert []eid.Level `koanf:"may_assert"`
 	// What is above is lowered: one level, or several with the dates they begin at.
@@ -104,8 +106,9 @@ func (c *Config) FederationSources() ([]eid.Source, error) {
 			Name:         s.Name,
 			NameEN:       s.NameEN,
 			Provider:     s.Provider,
-			National:     s.National || s.Kind == kindAccount,
+			National:     s.national(),
 			Window:       s.window(),
+			Maintenance:  s.maintenance(),
 			MayAssert:    slices.Clone(s.MayAssert),
 			Reconcile:    s.reconciled(),
 			GrantsAtMost: make([]eid.Ceiling, len(s.GrantsAtMost)),
@@ -165,6 +168,7 @@ func (c *Config) checkSources(f *faults) {
 			f.add(member(member(at, "window"), "until"), "not after window.from", "a later date; the window is half-open")
 		}
 		s.checkLevels(f, at)
+		s.checkMaintenance(f, at)
 		if s.Kind == kindAccount {
 			if accounts++; accounts > 1 {
 				f.add(member(at, "kind"), "a second built-in account system", "keep one")

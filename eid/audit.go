@@ -32,6 +32,8 @@ const (
 	ActionConsentGiven    = "consent.given"
 	ActionConsentEnded    = "consent.withdrawn"
 	ActionSourceDistrust  = "source.distrusted"
+	ActionSourceOff       = "source.switched_off"
+	ActionSourceOn        = "source.switched_on"
 	ActionReviewOpened    = "review.opened"
 	ActionReviewDecided   = "review.decided"
 	ActionRegistration    = "registration.applied"

@@ -26,7 +26,9 @@ type RelyingParty struct {
 	NameEN string `json:"name_en,omitempty"`
 	URL    string `json:"url"` // where holders go back to
 	// Tier is national, ministry, province or other (Decision 34/2021, Art. 13).
-	Tier       string     `json:"tier"`
+	Tier string `json:"tier"`
+	// Category is administrative unless it says other.
+	Category   Category   `json:"category,omitempty"`
 	AuthMethod AuthMethod `json:"auth_method"`
 	// SecretHashes are the SHA-256 of the secrets in force, base64url.
 	SecretHashes []string `json:"secret_hashes,omitempty"`
@@ -41,6 +43,10 @@ type RelyingParty struct {
 	Levels     LevelPolicy `json:"levels"`
 	// Sources are the ids of the sources this party accepts, in order.
 	Sources []string `json:"sources"`
+	// SourceDecisions say on what authority, by the ids of sources.
+	SourceDecisions map[string]Decision `json:"source_decisions,omitempty"`
+	// NotReady lets an administrative party take legacy providers for a time.
+	NotReady *NotReady `json:"not_ready,omitempty"`
 	// PKCEExempt lets a confidential client leave PKCE out.
 	PKCEExempt bool `json:"pkce_exempt,omitempty"`
 
@@ -124,6 +130,10 @@ type Source struct {
 	// person, at each sign-in: without a match there is no level.
 	Reconcile bool   `json:"reconcile,omitempty"`
 	Window    Window `json:"window"`
+	// Maintenance are announced times in which no sign-in is begun.
+	Maintenance []Window `json:"maintenance,omitempty"`
+	// Switch is the operator's, kept apart from what is registered.
+	Switch Switch `json:"-"`
 	// MayAssert are the levels the source is trusted to state. An assertion
 	// outside them is refused.
 	MayAssert []Level `json:"may_assert"`
@@ -136,6 +146,17 @@ type Source struct {
 
 // Trusts reports whether the source may state a level at all.
 func (s *Source) Trusts(l Level) bool { return l.Valid() && slices.Contains(s.MayAssert, l) }
+
+// Maintained returns the announced maintenance that goes on at t, the zero window
+// where there is none.
+func (s *Source) Maintained(t time.Time) Window {
+	for _, w := range s.Maintenance {
+		if w.Open(t) {
+			return w
+		}
+	}
+	return Window{}
+}
 
 // Ceiling is the level that grants through this source may reach at t.
 func (s *Source) Ceiling(t time.Time) Level {

@@ -2,15 +2,15 @@ package eid
 
 import "time"
 
-// Decision is what an officer decided on a review. The zero value decides
+// Ruling is what an officer decided on a review. The zero value decides
 // nothing and lets nobody in.
-type Decision string
+type Ruling string
 
-// The decisions.
+// The rulings.
 const (
-	Undecided Decision = ""
-	Accepted  Decision = "accepted" // the same person: this very difference does not count any more
-	Rejected  Decision = "rejected"
+	Undecided Ruling = ""
+	Accepted  Ruling = "accepted" // the same person: this very difference does not count any more
+	Rejected  Ruling = "rejected"
 )
 
 // Review is a comparison with a civil registry that left a doubt.
@@ -19,7 +19,7 @@ type Review struct {
 	Account  AccountID
 	Source   string
 	OpenedAt time.Time
-	Decision Decision
+	Decision Ruling
 	// DecidedAt, DecidedBy and Why are there once it was decided.
 	DecidedAt time.Time
 	DecidedBy string

@@ -8,31 +8,39 @@ import (
 	"eidgate/eid"
 )
 
-// ErrWindowClosed reports that the source may not be used at this time, by the gateway's
-// clock.
-var ErrWindowClosed = errors.New("window of the source is closed")
+// Errors of a source that may not be used, for the login to turn into pages.
+var (
+	// ErrWindowClosed: not at this time, by the gateway's clock, or not by this
+	// service.
+	ErrWindowClosed = errors.New("window of the source is closed")
+	// ErrSwitchedOff: an operator switched it off.
+	ErrSwitchedOff = errors.New("source is switched off")
+)
 
 // maxAhead is how far in the future a source may date an authentication.
 const maxAhead = 5 * time.Second
 
-// Open returns nil while sign-ins through a source may be begun, else
-// ErrWindowClosed. The end of a window is outside it.
-func Open(src *eid.Source, now time.Time) error {
-	if !src.Window.Open(now) {
-		return fmt.Errorf("source %s: %w", src.ID, ErrWindowClosed)
+// Admit returns nil while sign-ins of a service through a source may go on, else
+// ErrWindowClosed or ErrSwitchedOff. The end of a window is outside it. Announced
+// maintenance is no hindrance to a sign-in that was begun before.
+func Admit(src *eid.Source, rp *eid.RelyingParty, now time.Time) error {
+	switch c := Consider(src, rp, Wanted{}, now); {
+	case c.Stands():
+		return nil
+	case c.Why == ReasonOff:
+		return fmt.Errorf("source %s: %w", src.ID, ErrSwitchedOff)
 	}
-	return nil
+	return fmt.Errorf("source %s: %w", src.ID, ErrWindowClosed)
 }
 
-// Believe says whether an assertion of a source may count now. It returns
-// ErrWindowClosed when the source's window is not open any more, whenever the
-// sign-in was begun, and ErrUntrusted for a level that the source may not
-// assert, a time that is missing or more than 5 s ahead, and a person named in a
-// way that is not the source's to use.
+// Believe says whether an assertion of a source may count now at a service. It
+// returns what Admit does, whenever the sign-in was begun, and ErrUntrusted for a
+// level that the source may not assert, a time that is missing or more than 5 s
+// ahead, and a person named in a way that is not the source's to use.
 //
-// Lowering to grants_at_most is a term of the grant: see eid.Source.Ceiling.
-func Believe(src *eid.Source, a Assertion, now time.Time) error {
-	if err := Open(src, now); err != nil {
+// Lowering to grants_at_most is a term of the grant: see Supports.
+func Believe(src *eid.Source, rp *eid.RelyingParty, a Assertion, now time.Time) error {
+	if err := Admit(src, rp, now); err != nil {
 		return err
 	}
 	distrust := func(why string) error {

@@ -21,7 +21,12 @@ func transition() eid.Window {
 	}
 }
 
-func TestOpen(t *testing.T) {
+// owners is a service whose owner decides, and takes the source of these tests.
+func owners() *eid.RelyingParty {
+	return &eid.RelyingParty{ID: "portal", Category: eid.OtherCategory, Sources: []string{"post"}}
+}
+
+func TestAdmit(t *testing.T) {
 	w := transition()
 	tests := map[string]struct {
 		window eid.Window
@@ -41,9 +46,9 @@ func TestOpen(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			err := federation.Open(&eid.Source{ID: "post", Window: tt.window}, tt.now)
+			err := federation.Admit(&eid.Source{ID: "post", Window: tt.window}, owners(), tt.now)
 			if (err == nil) != tt.open || (!tt.open && !errors.Is(err, federation.ErrWindowClosed)) {
-				t.Errorf("Open() = %v, want open %v", err, tt.open)
+				t.Errorf("Admit() = %v, want open %v", err, tt.open)
 			}
 		})
 	}
@@ -90,7 +95,7 @@ func TestBelieve(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			src := &eid.Source{ID: "post", Kind: tt.kind, Window: w, MayAssert: tt.may}
-			if err := federation.Believe(src, tt.said, tt.now); !errors.Is(err, tt.wants) {
+			if err := federation.Believe(src, owners(), tt.said, tt.now); !errors.Is(err, tt.wants) {
 				t.Errorf("Believe() = %v, want %v", err, tt.wants)
 			}
 		})
@@ -113,7 +118,7 @@ func TestChoices(t *testing.T) {
 		source("unset", eid.Window{}, both, eid.Level2),
 		source("nothing", always, nil, eid.Level2),
 	}
-	rp := eid.RelyingParty{Sources: []string{"national", "unset", "gone", "bank", "post", "nothing"}}
+	rp := eid.RelyingParty{Category: eid.OtherCategory, Sources: []string{"national", "unset", "gone", "bank", "post", "nothing"}}
 
 	type row struct {
 		ID    string
@@ -144,7 +149,7 @@ func TestChoices(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			var got []row
-			for _, c := range federation.Choices(sources, rp, tt.floor, tt.own, tt.now) {
+			for _, c := range federation.Choices(sources, &rp, federation.Wanted{Level: tt.floor, OwnFloor: tt.own}, nil, tt.now) {
 				got = append(got, row{c.Source.ID, c.Why, c.Reach, c.At})
 				if c.Usable != (c.Why == "") {
 					t.Errorf("Choices(): %s usable %v for reason %q", c.Source.ID, c.Usable, c.Why)

@@ -116,9 +116,13 @@ func As[T any](source Source) (T, bool) {
 type Health struct {
 	Running int    // sign-ins that are with it now
 	Refused uint64 // those that it had no place for, or was not called for
-	Down    bool   // it failed too often and is not called for the moment
+	Down    bool   // it failed too often, and since then nobody got through
+	// Resting: it is Down, and not called before a pause is over. Then somebody may
+	// find out, or it would stay down for ever.
+	Resting bool
 }
 
 func (g *guarded) health() Health {
-	return Health{Running: len(g.places), Refused: g.refused.Load(), Down: g.breaker.IsOpen()}
+	down := g.breaker.IsOpen()
+	return Health{Running: len(g.places), Refused: g.refused.Load(), Down: down, Resting: down && g.breaker.RemainingDelay() > 0}
 }

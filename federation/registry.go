@@ -91,6 +91,17 @@ func (r *Registry) Health() map[string]Health {
 	return all
 }
 
+// Resting lists the sources that failed and are left alone for the moment.
+func (r *Registry) Resting() []string {
+	var ids []string
+	for id, h := range r.Health() {
+		if h.Resting {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
 // Origins lists where sign-ins at these sources lead browsers to. Sources that
 // cannot be opened are left out: choosing one shows why.
 func (r *Registry) Origins(ctx context.Context, ids []string) []string {

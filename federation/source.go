@@ -173,4 +173,15 @@ type Proof struct {
 	Level   eid.Level     `json:"level"`
 	Methods []string      `json:"methods"`
 	At      time.Time     `json:"at"`
+	// Given is when it was believed here, by the gateway's clock; At may be long
+	// before, where the source remembered the person.
+	Given time.Time `json:"given,omitzero"`
+}
+
+// given is At for proofs of before there was Given.
+func (p *Proof) given() time.Time {
+	if p.Given.IsZero() {
+		return p.At
+	}
+	return p.Given
 }

@@ -238,7 +238,7 @@ func (g *gateway) config(addr, data, registry string) map[string]any {
 			"scopes": strings.Fields(g.scope()), "sector": r.id, "id_token_alg": r.alg, "min_level": 2, "sources": []string{"tai-khoan"},
 		}
 		if r.sources != nil {
-			c["sources"], c["min_level"] = r.sources, 1
+			c["sources"], c["min_level"], c["category"] = r.sources, 1, "other"
 		}
 		switch {
 		case r.keyFile != "":

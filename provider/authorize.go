@@ -23,11 +23,13 @@ const formType = "application/x-www-form-urlencoded"
 // Limits of authorization parameters, in bytes or entries. They bound what a
 // stranger makes the gateway keep for the life of a login.
 const (
-	maxState     = 2 << 10 // state and nonce each; the checklist asks for 1 KB at least
-	maxClaims    = 4 << 10
-	maxHint      = 256
-	maxACRValues = 16
-	maxMaxAge    = 100 * 365 * 24 * 3600 // seconds
+	maxState  = 2 << 10 // state and nonce each; the checklist asks for 1 KB at least
+	maxClaims = 4 << 10
+	maxHint   = 256
+
+	maxSourceHint = 32 // as long as the id of a source
+	maxACRValues  = 16
+	maxMaxAge     = 100 * 365 * 24 * 3600 // seconds
 )
 
 // request is a checked authorization request.
@@ -51,6 +53,8 @@ type request struct {
 	Locales string `json:"locales,omitempty"`
 	// Hint is login_hint, sealed: it may be a personal number. See openHint.
 	Hint []byte `json:"hint,omitempty"`
+	// SourceHint is idp_hint: the id of a source, or nothing that is known.
+	SourceHint string `json:"source_hint,omitempty"`
 
 	Need eid.Requirement  `json:"-"`
 	rp   eid.RelyingParty // as registered now; read again at each step
@@ -246,6 +250,9 @@ func (p *Provider) parseRequest(params url.Values, rp eid.RelyingParty, to retur
 	req := &request{returnTo: to, Client: rp.ID, Nonce: params.Get("nonce")}
 	if locales := params.Get(paramLocales); len(locales) <= maxLocales {
 		req.Locales = locales
+	}
+	if hint := params.Get(paramSourceHint); len(hint) <= maxSourceHint {
+		req.SourceHint = hint
 	}
 	var refusal *oauthError
 	if req.Scopes, refusal = parseScope(params.Get("scope"), &rp); refusal != nil {

@@ -95,7 +95,7 @@ func (p *Provider) Run(ctx context.Context) error {
 	defer ticker.Stop()
 	defer p.courier.inHand.Wait()
 	for {
-		if err := p.dispatchEvents(ctx); err != nil && ctx.Err() == nil {
+		if err := errors.Join(p.dispatchEvents(ctx), p.dispatchSwitches(ctx)); err != nil && ctx.Err() == nil {
 			p.deps.Log.Error("telling of events", "err", err)
 		}
 		for {
@@ -250,6 +250,7 @@ func (p *Provider) deliver(ctx context.Context, n eid.LogoutNotice) {
 	p.courier.note(n.Client, now, err)
 	if err == nil {
 		p.settle(ctx, n, p.deps.Outbox.LogoutDelivered(ctx, n.ID))
+		p.poke() // only so many of one party are claimed at a time: more of them may wait
 		return
 	}
 	next := now.Add(backOff(n.Attempts))

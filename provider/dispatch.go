@@ -50,8 +50,15 @@ func (p *Provider) startLogin(c *gin.Context, req *request) {
 		}
 	}
 	d, err := p.decide(ctx, f)
-	if err == nil && f.holder != nil && f.holder.Usable() != nil {
-		d, err = p.endLocked(ctx, f, ref(c))
+	switch {
+	case err != nil || f.holder == nil:
+	case f.holder.Usable() != nil:
+		d, err = p.endBarred(ctx, f, endedLocked, ref(c))
+	case f.ended:
+		d, err = p.endBarred(ctx, f, endedSourceOff, ref(c))
+	}
+	if err == nil {
+		d, err = p.hinted(ctx, f, d)
 	}
 	if err != nil {
 		p.fail(c, f, err)
@@ -82,10 +89,11 @@ func (p *Provider) startLogin(c *gin.Context, req *request) {
 	p.toLogin(c, f)
 }
 
-// endLocked ends a session whose account was locked since: the device may be in
-// other hands now. The login goes on as nobody's.
-func (p *Provider) endLocked(ctx context.Context, f *flow, ref string) (decision, error) {
-	_, err := p.endSession(ctx, f.browser, ending{why: endedLocked, client: f.login.Request.Client, ref: ref})
+// endBarred ends a session whose account was locked since, as the device may be in
+// other hands now, or whose only sources were switched off. The login goes on as
+// nobody's.
+func (p *Provider) endBarred(ctx context.Context, f *flow, why, ref string) (decision, error) {
+	_, err := p.endSession(ctx, f.browser, ending{why: why, client: f.login.Request.Client, ref: ref})
 	if err != nil && !errors.Is(err, errGone) {
 		return decision{}, err
 	}
@@ -94,15 +102,26 @@ func (p *Provider) endLocked(ctx context.Context, f *flow, ref string) (decision
 }
 
 // toLogin sends the browser to the page of its login.
-func (p *Provider) toLogin(c *gin.Context, f *flow) {
+func (p *Provider) toLogin(c *gin.Context, f *flow) { p.toSearch(c, f, "") }
+
+// toSearch does so, and to what was searched for there.
+func (p *Provider) toSearch(c *gin.Context, f *flow, query string) {
+	at := url.Values{"login": {f.login.ID}}
+	if query != "" && len(query) <= maxSearch {
+		at.Set(web.FieldQuery, query)
+	}
 	c.Header("Cache-Control", "no-store")
-	c.Redirect(http.StatusSeeOther, pathLogin+"?"+url.Values{"login": {f.login.ID}}.Encode())
+	c.Redirect(http.StatusSeeOther, pathLogin+"?"+at.Encode())
 }
 
 // showLogin shows the page of the stage that the login is in.
 func (p *Provider) showLogin(c *gin.Context) {
 	f, ok := p.flowOf(c, c.Query("login"))
 	if !ok {
+		return
+	}
+	if id := c.Query(web.FieldWhy); id != "" {
+		p.showWhy(c, f, id)
 		return
 	}
 	p.advance(c, f)
@@ -159,6 +178,7 @@ func (p *Provider) decide(ctx context.Context, f *flow) (decision, error) {
 	if v.sources, err = p.deps.Sources.Policies(ctx); err != nil {
 		return decision{}, fmt.Errorf("reading sources: %w", err)
 	}
+	v.resting = p.deps.Sources.Resting()
 	if id := f.browser.session.Account; id != "" {
 		account, err := p.deps.Accounts.Account(ctx, id)
 		if err != nil {
@@ -183,6 +203,7 @@ func (p *Provider) decide(ctx context.Context, f *flow) (decision, error) {
 			return decision{}, err
 		}
 	}
+	f.ended = v.switchedOff()
 	d := next(v)
 	f.others = usable(d.choices) > 1 || d.stage == stageRefuse && usable(d.choices) > 0
 	return d, nil
@@ -242,6 +263,10 @@ func (p *Provider) act(c *gin.Context, f *flow, form url.Values) {
 	switch {
 	case action == web.ActionCancel:
 		p.cancel(c, f, d)
+		return
+	case action == web.ActionForgetSource:
+		p.forgetLast(c)
+		p.toLogin(c, f)
 		return
 	case action == web.ActionNotMe:
 		p.forget(c, f)

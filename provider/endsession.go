@@ -29,6 +29,7 @@ const (
 	endedNotMe       = "not_me"
 	endedOtherPerson = "other_person"
 	endedLocked      = "locked"
+	endedSourceOff   = "source_off"
 )
 
 // maxRaces is how often a change of a session is tried again after another tab
@@ -118,7 +119,7 @@ func (p *Provider) recordEnd(ctx context.Context, s session, grants []sessionGra
 		At: p.deps.Now(), Actor: "holder", Action: eid.ActionSessionEnded, Account: s.Account, Client: e.client, Ref: e.ref,
 		Detail: detail(map[string]any{"why": e.why, "parties": len(parties)}),
 	}
-	if e.why == endedLocked {
+	if e.why == endedLocked || e.why == endedSourceOff {
 		entry.Actor = "system"
 	}
 	if err := p.deps.Outbox.AddLogouts(ctx, notices, entry); err != nil {

@@ -83,7 +83,7 @@ func (p *Provider) switchLogin(c *gin.Context, f *flow, form url.Values, tag str
 		return
 	}
 	if d.stage != stageSource || f.login.Step == nil || f.login.Step.Page == "" {
-		p.toLogin(c, f)
+		p.toSearch(c, f, form.Get(web.FieldQuery))
 		return
 	}
 	again := federation.Form{Page: f.login.Step.Page, Fields: map[string]string{

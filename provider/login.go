@@ -72,6 +72,7 @@ const (
 	reasonLocked       reason = "locked"
 	reasonNotLinked    reason = "not_linked"
 	reasonSourceEnded  reason = "source_ended"
+	reasonSourceOff    reason = "source_off"
 	reasonUntrusted    reason = "source_untrusted"
 	reasonMismatch     reason = "details_mismatch"
 	reasonReview       reason = "under_review"
@@ -92,7 +93,12 @@ func (r reason) code() string {
 // ofSource reports whether the refusal is about one source, so that another may
 // be tried.
 func (r reason) ofSource() bool {
-	return r == reasonNotLinked || r == reasonSourceEnded || r == reasonUntrusted || r == reasonMismatch || r == reasonReview
+	switch r {
+	case reasonNotLinked, reasonSourceEnded, reasonSourceOff, reasonUntrusted, reasonMismatch, reasonReview:
+		return true
+	default:
+		return false
+	}
 }
 
 // mayChangePerson reports whether somebody else than the session's holder may
@@ -134,6 +140,7 @@ type flow struct {
 	// What the last decision saw, for pages.
 	holder *eid.Account
 	others bool // more than one source may be chosen
+	ended  bool // a switched-off source ended the session
 }
 
 func loginKey(id string) string { return kindLogin + ":" + hashText(id) }
@@ -219,6 +226,6 @@ func (p *Provider) applyAll(ctx context.Context, slot string, ops ...store.Op) e
 }
 
 // proofBy makes the proof of a believed assertion.
-func (l *login) proofBy(src eid.Source, a federation.Assertion, account eid.AccountID, link string) federation.Proof {
-	return federation.Proof{Login: l.ID, Source: src.ID, Account: account, Link: link, Level: a.Level, Methods: a.Methods, At: a.At}
+func (l *login) proofBy(src eid.Source, a federation.Assertion, account eid.AccountID, link string, now time.Time) federation.Proof {
+	return federation.Proof{Login: l.ID, Source: src.ID, Account: account, Link: link, Level: a.Level, Methods: a.Methods, At: a.At, Given: now}
 }

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"eidgate/eid"
-	"eidgate/eid/credential"
 	"eidgate/federation"
 )
 
@@ -51,6 +50,7 @@ type view struct {
 	subject string       // of the account, as this party knows it
 	links   []eid.Link   // of the account, alive
 	sources []eid.Source // all registered
+	resting []string     // ids of those that failed and are left alone for the moment
 	share   []string     // claims that the grant would release, as far as known
 	consent eid.ConsentGiven
 	now     time.Time
@@ -184,13 +184,13 @@ func (v *view) choices(level eid.Level) []federation.Choice {
 	if v.account != nil && !v.login.mayChangePerson() {
 		own = v.account.OwnFloor
 	}
-	choices := federation.Choices(v.sources, v.login.Request.rp, level, own, v.now)
+	choices := federation.Choices(v.sources, &v.login.Request.rp, federation.Wanted{Level: level, OwnFloor: own}, v.resting, v.now)
 	if !v.login.SteppingUp || v.account == nil {
 		return choices
 	}
 	for i, c := range choices {
-		if c.Usable && v.reachThrough(c.Source) < level {
-			choices[i].Usable, choices[i].Why = false, federation.ReasonLevelTooLow
+		if reach := v.reachThrough(&c.Source); c.Usable && reach < level {
+			choices[i].Usable, choices[i].Why, choices[i].Reach = false, federation.ReasonLevelTooLow, reach
 		}
 	}
 	return choices
@@ -225,8 +225,8 @@ func (v *view) termsOf(p federation.Proof) eid.Terms {
 		Freshness: eid.Freshness(p.At, v.now, v.level2Proof),
 		Mandate:   eid.Level2, // nobody acts for another here
 	}
-	if src := v.source(p.Source); src != nil && src.Window.Open(v.now) && src.Trusts(p.Level) && v.login.Request.rp.AllowsSource(src.ID) {
-		t.Source = src.Ceiling(v.now)
+	if src := v.source(p.Source); src != nil {
+		t.Source = federation.Supports(src, &v.login.Request.rp, p, v.now)
 	}
 	return t
 }
@@ -257,36 +257,15 @@ func (v *view) source(id string) *eid.Source {
 // sources the service accepts.
 func (v *view) attainable() eid.Level {
 	best := eid.LevelNone
-	for _, src := range v.sources {
-		if v.login.Request.rp.AllowsSource(src.ID) {
-			best = max(best, v.reachThrough(src))
-		}
+	for i := range v.sources {
+		best = max(best, v.reachThrough(&v.sources[i]))
 	}
 	return best
 }
 
 // reachThrough is what this account could reach at one source.
-func (v *view) reachThrough(src eid.Source) eid.Level {
-	reach := min(src.Reach(v.now), v.account.Level)
-	if src.Kind == federation.KindAccount {
-		return min(reach, carried(v.account.Factors))
-	}
-	best := eid.LevelNone
-	for _, link := range v.links {
-		if link.Source == src.ID && link.Alive(v.now) {
-			best = max(best, min(reach, link.Cap))
-		}
-	}
-	return best
-}
-
-// carried is what all enrolled factors together can carry.
-func carried(factors []eid.Factor) eid.Level {
-	methods := make([]string, len(factors))
-	for i, f := range factors {
-		methods[i] = string(f)
-	}
-	return credential.Carries(methods)
+func (v *view) reachThrough(src *eid.Source) eid.Level {
+	return federation.ReachThrough(src, &v.login.Request.rp, v.account, v.links, v.now)
 }
 
 // whyTooLow says what stands between this account and the floor.
@@ -294,10 +273,25 @@ func (v *view) whyTooLow(floor eid.Level) reason {
 	if v.account.Level < floor {
 		return reasonLevelTooLow
 	}
-	for _, src := range v.sources {
-		if src.Kind == federation.KindAccount && v.login.Request.rp.AllowsSource(src.ID) && src.Reach(v.now) >= floor {
+	for i := range v.sources {
+		if src := &v.sources[i]; src.Kind == federation.KindAccount && v.consider(src).Reach >= floor {
 			return reasonOneMoreCheck
 		}
 	}
 	return reasonNoSource
+}
+
+// consider looks at one source, whatever is wanted of it.
+func (v *view) consider(src *eid.Source) federation.Choice {
+	return federation.Consider(src, &v.login.Request.rp, federation.Wanted{}, v.now)
+}
+
+// switchedOff reports whether the switch of a source ended every proof that the
+// session has: then it is a session no more.
+func (v *view) switchedOff() bool {
+	ended := func(p federation.Proof) bool {
+		src := v.source(p.Source)
+		return src != nil && federation.Ended(src, p)
+	}
+	return len(v.session.Proofs) > 0 && !slices.ContainsFunc(v.session.Proofs, func(p federation.Proof) bool { return !ended(p) })
 }

@@ -18,7 +18,7 @@ func scene() *view {
 		now: noon, level2Proof: 30 * time.Minute,
 		sources: []eid.Source{
 			{
-				ID: "national", Kind: federation.KindAccount, Window: eid.Window{From: past},
+				ID: "national", Kind: federation.KindAccount, National: true, Window: eid.Window{From: past},
 				MayAssert: []eid.Level{eid.Level1, eid.Level2}, GrantsAtMost: []eid.Ceiling{{From: past, Level: eid.Level2}},
 			},
 			{
@@ -28,7 +28,7 @@ func scene() *view {
 		},
 	}
 	v.login.ID, v.login.StartedAt = "this", noon
-	v.login.Request.rp = eid.RelyingParty{ID: "portal", Sources: []string{"national", "legacy"}}
+	v.login.Request.rp = eid.RelyingParty{ID: "portal", Category: eid.OtherCategory, Sources: []string{"national", "legacy"}}
 	v.need(eid.LevelPolicy{Minimum: eid.Level1})
 	return v
 }
@@ -207,6 +207,32 @@ func TestNext(t *testing.T) {
 			v.signedIn(holder(), "legacy", eid.Level1, 0)
 			v.login.Request.rp.Sources = []string{"national"}
 		}, stageSource, "national", "", codeLoginRequired},
+		{"administrative: the legacy source is not taken", func(v *view) { v.login.Request.rp.Category = "" }, stageSource, "national", "", codeLoginRequired},
+		{"administrative: a proof of the legacy source counts nothing", func(v *view) {
+			v.signedIn(holder(), "legacy", eid.Level1, 0)
+			v.login.Request.rp.Category = eid.Administrative
+		}, stageSource, "national", "", codeLoginRequired},
+		{"administrative with an exception: it counts", func(v *view) {
+			v.signedIn(holder(), "legacy", eid.Level1, 0)
+			v.login.Request.rp.Category, v.login.Request.rp.NotReady = "", &eid.NotReady{Decision: "d", SignIn: true}
+		}, stageIssue, "", "", ""},
+		{"switched off: nobody can choose it", func(v *view) { v.sources[1].Switch.Off = true }, stageSource, "national", "", codeLoginRequired},
+		{"switched off: the proof counts nothing, the other carries on", func(v *view) {
+			v.signedIn(holder(), "legacy", eid.Level1, 0)
+			v.signedIn(holder(), "national", eid.Level1, 0)
+			v.sources[1].Switch.Off = true
+		}, stageIssue, "", "", ""},
+		{"all switched off", func(v *view) { v.sources[0].Switch.Off, v.sources[1].Switch.Off = true, true }, stageChoose, "", "", codeLoginRequired},
+		{"resting: the other one is used", func(v *view) { v.resting = []string{"legacy"} }, stageSource, "national", "", codeLoginRequired},
+		{"resting: what was proved there counts", func(v *view) {
+			v.signedIn(holder(), "legacy", eid.Level1, 0)
+			v.resting = []string{"legacy"}
+		}, stageIssue, "", "", ""},
+		{"the source of the step-up rests: it is no refusal", func(v *view) {
+			v.signedIn(holder(), "legacy", eid.Level1, 0)
+			v.need(level2)
+			v.login.SteppingUp, v.resting = true, []string{"national"}
+		}, stageChoose, "", "", codeInteractionRequired},
 		{"other person came back", func(v *view) {
 			v.signedIn(holder(), "national", eid.Level1, 0)
 			v.login.OtherPerson = true

@@ -3,6 +3,9 @@ package provider
 import (
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
 
@@ -47,32 +50,72 @@ func originOf(address string) string {
 }
 
 func (p *Provider) showChoose(c *gin.Context, f *flow, d decision) {
-	data := web.ChooseData{Common: p.common(c, f), Level: f.login.Level}
+	data := web.ChooseData{Common: p.common(c, f), Level: f.login.Level, Query: query(c)}
 	for _, choice := range d.choices {
 		data.Tiles = append(data.Tiles, tile(choice))
 		if choice.Source.ID == f.login.Failed {
 			data.Notice, data.NoticeSource = web.ProblemSourceFailed, sourceLabel(&choice.Source)
 		}
 	}
+	data.Tiles = web.Arrange(data.Tiles, p.last(c), p.language(c))
 	p.renderLogin(c, f, http.StatusOK, "choose", data)
+}
+
+// maxSearch bounds what is searched for, in bytes.
+const maxSearch = 200
+
+// query is what the reader looks for among many sources.
+func query(c *gin.Context) string {
+	text := c.Query(web.FieldQuery)
+	if len(text) > maxSearch || !utf8.ValidString(text) {
+		return ""
+	}
+	return strings.TrimSpace(text)
+}
+
+// showWhy explains why one of the sources cannot be used, and what can be done.
+func (p *Provider) showWhy(c *gin.Context, f *flow, id string) {
+	d, err := p.decide(c.Request.Context(), f)
+	if err != nil {
+		p.fail(c, f, err)
+		return
+	}
+	i := slices.IndexFunc(d.choices, func(choice federation.Choice) bool { return choice.Source.ID == id && !choice.Usable })
+	if i < 0 {
+		p.toLogin(c, f) // it can be used by now
+		return
+	}
+	choice, common := d.choices[i], p.common(c, f)
+	common.Form = web.Hidden{} // it asks nothing: the way back is a link
+	p.renderLogin(c, f, http.StatusOK, "refused", web.RefusedData{
+		Common: common, Reason: explained[choice.Why], Source: sourceLabel(&choice.Source), Until: choice.At, OtherSources: usable(d.choices) > 0,
+		Level: choice.Reach, Needed: f.login.Level, ToChoice: pathLogin + "?" + url.Values{"login": {f.login.ID}}.Encode(),
+	})
+}
+
+// explained are the pages that explain why a source cannot be used.
+var explained = map[federation.Reason]string{
+	federation.ReasonEnded: web.RefusedSourceEnded, federation.ReasonNotYet: web.RefusedSourceLater,
+	federation.ReasonLevelTooLow: web.RefusedSourceLevel, federation.ReasonOwnFloor: web.RefusedOwnFloor,
+	federation.ReasonOff: web.RefusedSourceOff, federation.ReasonMaintenance: web.RefusedSourceResting, federation.ReasonDown: web.RefusedSourceDown,
 }
 
 func tile(choice federation.Choice) web.Tile {
 	t := web.Tile{
 		ID: choice.Source.ID, Name: sourceLabel(&choice.Source), Level: choice.Reach,
-		National: choice.Source.Kind == federation.KindAccount, Usable: choice.Usable,
+		National: choice.Source.National, Usable: choice.Usable,
 	}
-	switch choice.Why {
-	case federation.ReasonEnded:
-		t.Why = web.Why{Reason: web.WhyEnded, At: choice.At}
-	case federation.ReasonNotYet:
-		t.Why = web.Why{Reason: web.WhyNotOpen, At: choice.At}
-	case federation.ReasonLevelTooLow:
-		t.Why = web.Why{Reason: web.WhyLevelTooLow}
-	case federation.ReasonOwnFloor:
-		t.Why = web.Why{Reason: web.WhyOwnFloor}
+	if !choice.Usable {
+		t.Why = web.Why{Reason: reasons[choice.Why], At: choice.At}
 	}
 	return t
+}
+
+// reasons are the words on the tiles.
+var reasons = map[federation.Reason]string{
+	federation.ReasonEnded: web.WhyEnded, federation.ReasonNotYet: web.WhyNotOpen,
+	federation.ReasonLevelTooLow: web.WhyLevelTooLow, federation.ReasonOwnFloor: web.WhyOwnFloor,
+	federation.ReasonOff: web.WhyOff, federation.ReasonMaintenance: web.WhyMaintenance, federation.ReasonDown: web.WhyDown,
 }
 
 // problems are the messages for what a source found wrong with a form.

@@ -43,6 +43,8 @@ type Sources interface {
 	Open(ctx context.Context, src eid.Source) (federation.Source, error)
 	// Origins are where sign-ins at these sources lead browsers to.
 	Origins(ctx context.Context, ids []string) []string
+	// Resting lists the ids of those that failed and are left alone for the moment.
+	Resting() []string
 }
 
 // Grants keeps what was issued, each act with its audit row.
@@ -113,6 +115,7 @@ type Deps struct {
 	Reviews  Reviews
 	Outbox   Outbox
 	Events   Events
+	Switches Switches
 	State    store.State
 	Keys     Signer
 	Sealer   Sealer
@@ -170,7 +173,7 @@ func New(cfg Config, d Deps) (*Provider, error) {
 		return nil, errors.New("acr: two different values are needed")
 	}
 	if d.Clients == nil || d.Accounts == nil || d.Sources == nil || d.Grants == nil || d.Consents == nil || d.State == nil ||
-		d.Outbox == nil || d.Events == nil || d.Outbound == nil || d.Keys == nil || d.Sealer == nil || d.Pages == nil || d.Log == nil || d.Now == nil || d.Ready == nil {
+		d.Outbox == nil || d.Events == nil || d.Switches == nil || d.Outbound == nil || d.Keys == nil || d.Sealer == nil || d.Pages == nil || d.Log == nil || d.Now == nil || d.Ready == nil {
 		return nil, errors.New("every dependency of the provider is needed")
 	}
 	if d.Meter == nil {

@@ -13,7 +13,7 @@ import (
 // Reviews is the queue of what an officer has to decide.
 type Reviews interface {
 	// Consider returns what was decided on a difference, and queues a new one.
-	Consider(ctx context.Context, d civil.Difference, ref string) (eid.Decision, error)
+	Consider(ctx context.Context, d civil.Difference, ref string) (eid.Ruling, error)
 }
 
 // reconcile has the account and the population registry agree with what a legacy

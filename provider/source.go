@@ -50,6 +50,11 @@ func (p *Provider) finish(c *gin.Context, f *flow, id string, values url.Values)
 		p.sourceFailed(c, f, id, err)
 		return
 	}
+	// A source that was switched off meanwhile is not asked any more.
+	if err := federation.Admit(&src, &f.login.Request.rp, p.deps.Now()); err != nil {
+		p.sourceFailed(c, f, id, err)
+		return
+	}
 	state := randomText(secretBytes)
 	asking, done := p.deps.Meter.Asking(ctx, src.ID, actFinish)
 	step, err := speaker.Finish(asking, p.sourceRequest(c, f, src, state, f.login.Step.Memory), federation.Reply{Values: values})
@@ -190,7 +195,7 @@ func (p *Provider) flowIn(ctx context.Context, b browser, id string) (*flow, err
 func (p *Provider) believe(c *gin.Context, f *flow, src eid.Source, step federation.Step) {
 	a := *step.Assertion
 	ctx, now := c.Request.Context(), p.deps.Now()
-	if err := federation.Believe(&src, a, now); err != nil {
+	if err := federation.Believe(&src, &f.login.Request.rp, a, now); err != nil {
 		p.sourceFailed(c, f, src.ID, err)
 		return
 	}
@@ -246,7 +251,7 @@ func (p *Provider) believe(c *gin.Context, f *flow, src eid.Source, step federat
 	fresh := f.login.fresh() && !f.login.SteppingUp
 	// Each try is agreed to anew: a source that gives no more is not asked in circles.
 	f.login.SteppingUp = false
-	proof := f.login.proofBy(src, a, account.ID, link)
+	proof := f.login.proofBy(src, a, account.ID, link, now)
 	err = p.replaceSession(ctx, f, func(s session) session { return s.prove(proof, fresh, now) }, ref(c))
 	if err != nil {
 		p.fail(c, f, err)
@@ -254,6 +259,7 @@ func (p *Provider) believe(c *gin.Context, f *flow, src eid.Source, step federat
 	}
 	p.setCookie(c, f.browser.handle)
 	p.keepDevice(c, step.Device)
+	p.keepLast(c, src.ID)
 	p.toLogin(c, f)
 }
 
@@ -285,6 +291,8 @@ func (p *Provider) sourceFailed(c *gin.Context, f *flow, id string, err error) {
 		p.showRefused(c, f, refusal{Reason: reasonTryLater, Until: throttled.Until})
 	case errors.Is(err, federation.ErrWindowClosed):
 		p.endWith(c, f, refusal{Reason: reasonSourceEnded, Source: id})
+	case errors.Is(err, federation.ErrSwitchedOff):
+		p.endWith(c, f, refusal{Reason: reasonSourceOff, Source: id})
 	case errors.Is(err, federation.ErrUntrusted):
 		if err := p.recordDistrust(c, f, id); err != nil {
 			p.fail(c, f, err)

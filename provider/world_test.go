@@ -74,6 +74,8 @@ type world struct {
 	told   [2]*receiver // back-channel endpoints that the gateway may call
 	// tweak changes all registrations.
 	tweak func(parties []eid.RelyingParty)
+	// tweakSources changes those of sources: national, upstream.
+	tweakSources func(sources []eid.Source)
 
 	mu  sync.Mutex
 	now time.Time
@@ -184,7 +186,7 @@ func newWorldWith(t testing.TB, change func(cfg *provider.Config, d *provider.De
 				RefreshIdle: 8 * time.Hour, RefreshAbsolute: 30 * 24 * time.Hour, RefreshLevel2: 24 * time.Hour, JWTAccess: 5 * time.Minute,
 			},
 		}, provider.Deps{
-			Clients: w.db, Accounts: w.db, Grants: w.db, Consents: w.db, Sources: registry, State: w.state, Sealer: sealer, Outbox: w.outbox, Events: w.db, Outbound: outbound, Keys: ring, Pages: seed.pages,
+			Clients: w.db, Accounts: w.db, Grants: w.db, Consents: w.db, Sources: registry, State: w.state, Sealer: sealer, Outbox: w.outbox, Events: w.db, Switches: w.db, Outbound: outbound, Keys: ring, Pages: seed.pages,
 			Log: log, Now: w.clock, Ready: func(context.Context) error { return nil }, Meter: w.meter, TokenKey: make([]byte, 32),
 		}
 		change(&cfg, &deps)
@@ -229,20 +231,27 @@ func (w *world) registerWith(change func(portal *eid.RelyingParty)) {
 			IDTokenAlg: "ES256", Sources: []string{"national"}, Levels: eid.LevelPolicy{Minimum: eid.Level1},
 		},
 	}
+	for i := range parties {
+		parties[i].Category = eid.OtherCategory
+	}
 	change(&parties[0])
 	if w.tweak != nil {
 		w.tweak(parties)
 	}
 	w.parties = parties
-	must(w.t, w.db.ApplyRegistrations(w.t.Context(), parties, []eid.Source{{
-		ID: "national", Kind: federation.KindAccount, Name: "Tài khoản định danh điện tử", Provider: "test", Window: eid.Window{From: from},
+	sources := []eid.Source{{
+		ID: "national", National: true, Kind: federation.KindAccount, Name: "Tài khoản định danh điện tử", Provider: "test", Window: eid.Window{From: from},
 		MayAssert: []eid.Level{eid.Level1, eid.Level2}, GrantsAtMost: []eid.Ceiling{{From: from, Level: eid.Level2}},
 	}, {
 		ID: "upstream", Kind: federation.KindOpenID, Name: "Nguồn ngoài thử", Provider: "fedtest", Window: eid.Window{From: from},
 		MayAssert: []eid.Level{eid.Level1, eid.Level2}, GrantsAtMost: []eid.Ceiling{{From: from, Level: eid.Level2}},
 		Settings: json.RawMessage(`{"issuer":"` + w.upstream.Issuer() + `","client_id":"gateway","client_secret":"` + clientSecret +
 			`","acr":{"one":1,"two":2},"request_acr":{"1":"one","2":"two"}}`),
-	}}, "file", "system"))
+	}}
+	if w.tweakSources != nil {
+		w.tweakSources(sources)
+	}
+	must(w.t, w.db.ApplyRegistrations(w.t.Context(), parties, sources, "file", "system"))
 }
 
 // agent is a browser: a cookie jar that follows redirects within the gateway

@@ -85,7 +85,7 @@ func used(t *testing.T) (required, optional []string) {
 	for _, kind := range ErrorKinds() {
 		parts("error."+kind, "title", "why")
 	}
-	for _, why := range []string{WhyLevelTooLow, WhyEnded, WhyNotOpen, WhyOwnFloor} {
+	for _, why := range []string{WhyLevelTooLow, WhyEnded, WhyNotOpen, WhyOwnFloor, WhyOff, WhyMaintenance, WhyDown} {
 		required = append(required, "why."+why)
 	}
 	for _, claim := range ConsentClaims() {

@@ -58,46 +58,6 @@ func reference(data any) string {
 	return ""
 }
 
-// ChooseData is page "choose": which account to sign in with.
-type ChooseData struct {
-	Common
-	Level  eid.Level // needed
-	Tiles  []Tile
-	Notice string // message id of a problem, such as ProblemSourceFailed
-	// NoticeSource names the source that the notice is about.
-	NoticeSource Label
-}
-
-// Usable gives the tiles that may be chosen, in the order given.
-func (d ChooseData) Usable() []Tile { return filter(d.Tiles, func(t Tile) bool { return t.Usable }) }
-
-// Unusable gives the tiles that are shown with a reason instead of a button.
-func (d ChooseData) Unusable() []Tile { return filter(d.Tiles, func(t Tile) bool { return !t.Usable }) }
-
-// Tile is one source on page "choose". The zero value cannot be chosen.
-type Tile struct {
-	ID       string
-	Name     Label
-	Level    eid.Level // the highest level it can reach today
-	National bool      // the national identity, not a provider's own
-	Usable   bool
-	Why      Why // when not usable
-}
-
-// Why says why a source cannot be used.
-type Why struct {
-	Reason string    // one of the Why constants
-	At     time.Time // when the window ended or begins
-}
-
-// Reasons why a source cannot be used.
-const (
-	WhyLevelTooLow = "level_too_low" // below what the service needs
-	WhyEnded       = "ended"         // window over
-	WhyNotOpen     = "not_open"      // window not begun
-	WhyOwnFloor    = "own_floor"     // below what the holder allows
-)
-
 // PasswordData is page "password": personal number and password.
 type PasswordData struct {
 	Common
@@ -168,6 +128,10 @@ type RefusedData struct {
 	Source       Label     // names the source that it is about
 	Until        time.Time // when it ended, or when to try again
 	OtherSources bool      // there are other ways to sign in: the first step
+	Level        eid.Level // RefusedSourceLevel: what the source reaches
+	Needed       eid.Level // and what the service needs
+	// ToChoice leads back to page "choose", where this explains one of its sources.
+	ToChoice string
 }
 
 // Reasons for a refusal.
@@ -176,6 +140,10 @@ const (
 	RefusedOneMoreCheck    = "one_more_check"   // no second factor
 	RefusedNotActivated    = "not_activated"    // account made, never activated
 	RefusedSourceEnded     = "source_ended"     // its window is over (Until)
+	RefusedSourceLater     = "source_later"     // its window has not begun (Until)
+	RefusedSourceOff       = "source_off"       // switched off by an operator
+	RefusedSourceResting   = "source_resting"   // announced maintenance (Until)
+	RefusedSourceLevel     = "source_level"     // it does not reach the level
 	RefusedSourceDown      = "source_down"      // it does not answer
 	RefusedSourceUntrusted = "source_untrusted" // its answer cannot be believed
 	RefusedNotLinked       = "not_linked"       // no national identity behind the account
@@ -191,6 +159,7 @@ const (
 func RefusedReasons() []string {
 	return []string{
 		RefusedLevelTooLow, RefusedOneMoreCheck, RefusedNotActivated, RefusedSourceEnded, RefusedSourceDown,
+		RefusedSourceLater, RefusedSourceOff, RefusedSourceResting, RefusedSourceLevel,
 		RefusedSourceUntrusted, RefusedNotLinked, RefusedMismatch, RefusedReview, RefusedOwnFloor, RefusedTryLater, RefusedNoSource, RefusedUnmet,
 	}
 }
@@ -232,14 +201,4 @@ func ErrorKinds() []string {
 type HomeData struct {
 	Common
 	Issuer string
-}
-
-func filter(tiles []Tile, keep func(Tile) bool) []Tile {
-	var kept []Tile
-	for _, t := range tiles {
-		if keep(t) {
-			kept = append(kept, t)
-		}
-	}
-	return kept
 }

@@ -25,6 +25,8 @@ const (
 	FieldLanguage       = "language" // the switch: one of Languages
 	FieldWrong          = "problem"  // of the switch: what the page said was wrong
 	FieldReturn         = "return"   // of the switch: see Common.Return
+	FieldQuery          = "q"        // of the choose page: what to search for
+	FieldWhy            = "why"      // of the choose page: the source to explain
 
 	ActionCancel       = "cancel"
 	ActionOtherSources = "other_sources"
@@ -36,6 +38,7 @@ const (
 	ActionShare        = "share"
 	ActionDecline      = "decline"
 	ActionLogout       = "logout"
+	ActionForgetSource = "forget_source" // what this device remembers of the last choice
 )
 
 // Problems of a form: message ids. The wording is in the catalogue.

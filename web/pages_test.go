@@ -185,7 +185,7 @@ func checkForms(t *testing.T, all []*element) {
 		if _, limited := in.attrs["maxlength"]; limited {
 			t.Errorf("field %q has a maxlength", in.attrs["id"])
 		}
-		if _, echoed := in.attrs["value"]; echoed && in.attrs["name"] != FieldPersonalNumber {
+		if _, echoed := in.attrs["value"]; echoed && in.attrs["name"] != FieldPersonalNumber && in.attrs["name"] != FieldQuery {
 			t.Errorf("field %q echoes a value", in.attrs["name"])
 		}
 		if in.attrs["autocomplete"] == "" {
@@ -195,6 +195,12 @@ func checkForms(t *testing.T, all []*element) {
 	for _, f := range named(all, "form") {
 		if f.attrs["action"] == "/language" {
 			continue // it belongs to no login
+		}
+		if f.attrs["role"] == "search" { // it changes nothing, and its address may be kept
+			if f.attrs["method"] != "get" || f.attrs["action"] != "/login" || !carried[f.form][FieldLogin] || carried[f.form][FieldCSRF] {
+				t.Errorf("form %v carries %v, want a search of /login without csrf", f.attrs, carried[f.form])
+			}
+			continue
 		}
 		logout := f.attrs["action"] == "/logout"
 		if f.attrs["method"] != "post" || (f.attrs["action"] != "/login" && !logout) {
@@ -269,6 +275,8 @@ func TestButtons(t *testing.T) {
 		want []string
 	}{
 		{"choose", Page{Name: "choose", Data: ChooseData{Common: form, Tiles: []Tile{{ID: "a", Usable: true}, {ID: "b", Why: Why{Reason: WhyOwnFloor}}}}}, []string{"source=a", "action=cancel"}},
+		{"choose, remembered", Page{Name: "choose", Data: ChooseData{Common: form, Tiles: []Tile{{ID: "a", Usable: true, Last: true}}}}, []string{"source=a", "action=forget_source", "action=cancel"}},
+		{"choose of many", Page{Name: "choose", Data: ChooseData{Common: form, Tiles: manySamples(), Query: "dien luc da nang"}}, []string{"=", "source=source-0-2", "action=forget_source", "action=cancel"}},
 		// The first button of a form is the one that Enter presses.
 		{"password", Page{Name: "password", Data: PasswordData{Common: form}}, []string{"=", "action=cancel"}},
 		{"password of several", Page{Name: "password", Data: PasswordData{Common: form, OtherSources: true}}, []string{"=", "action=other_sources", "action=cancel"}},

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"fmt"
 	"net/http"
 	"time"
 
@@ -30,9 +31,20 @@ func samples() []sample {
 		{ID: "ended", Name: Label{Text: "Bưu điện mẫu (cũ)"}, Why: Why{Reason: WhyEnded, At: end}},
 		{ID: "later", Name: Label{Text: "Chữ ký số mẫu"}, Why: Why{Reason: WhyNotOpen, At: noon}},
 		{ID: "floor", Name: Label{Text: "Trường học mẫu"}, Why: Why{Reason: WhyOwnFloor}},
+		{ID: "off", Name: Label{Text: "Ngân hàng mẫu khác", English: "Another sample bank"}, Why: Why{Reason: WhyOff}},
+		{ID: "resting", Name: Label{Text: "Cổng việc làm mẫu"}, Why: Why{Reason: WhyMaintenance, At: noon}},
+		{ID: "down", Name: Label{Text: "Cổng giáo dục mẫu"}, Why: Why{Reason: WhyDown}},
 	}
+	post := Tile{ID: "post", Name: Label{Text: "Bưu điện mẫu"}, Level: eid.Level1, Usable: true}
 	list := []sample{
 		{"choose", Page{Name: "choose", Data: ChooseData{Common: common, Level: eid.Level2, Tiles: tiles}}},
+		{"choose-3", Page{Name: "choose", Data: ChooseData{Common: common, Level: eid.Level1, Tiles: Arrange([]Tile{tiles[0], tiles[1], post}, "post", "vi")}}},
+		{"choose-1-down", Page{Name: "choose", Data: ChooseData{Common: common, Level: eid.Level1, Tiles: []Tile{{ID: "post", Name: post.Name, Why: Why{Reason: WhyDown}}}, Notice: ProblemSourceFailed, NoticeSource: post.Name}}},
+		{"choose-40", Page{Name: "choose", Data: ChooseData{Common: common, Level: eid.Level1, Tiles: manySamples()}}},
+		{"choose-40-search", Page{Name: "choose", Data: ChooseData{Common: common, Level: eid.Level1, Tiles: manySamples(), Query: "điện lực"}}},
+		{"choose-40-none", Page{Name: "choose", Data: ChooseData{Common: common, Level: eid.Level1, Tiles: manySamples(), Query: "không có tên này"}}},
+		{"choose-40-hostile", Page{Name: "choose", Data: ChooseData{Common: common, Level: eid.Level1, Tiles: manySamples(), Query: hostile}}},
+		{"refused-explains", Page{Name: "refused", Data: RefusedData{Common: Common{Ref: common.Ref, Portal: common.Portal, PortalURL: common.PortalURL}, Reason: RefusedSourceLevel, Source: post.Name, Level: eid.Level1, Needed: eid.Level2, OtherSources: true, ToChoice: "/login?login=handle-of-a-sample-login"}}},
 		{"choose-failed", Page{Name: "choose", Data: ChooseData{Common: common, Level: eid.Level1, Tiles: []Tile{tiles[0], {ID: "post", Name: Label{Text: "Bưu điện mẫu"}, Level: eid.Level1, Usable: true}}, Notice: ProblemSourceFailed, NoticeSource: Label{Text: "Bưu điện mẫu"}}}},
 		{"choose-hostile", Page{Name: "choose", Data: ChooseData{Common: Common{Ref: hostile, Portal: Label{hostile, hostile}, Form: Hidden{Action: "/login", Login: hostile, CSRF: hostile}}, Level: eid.Level2,
 			Notice: ProblemSourceFailed, NoticeSource: Label{hostile, hostile}, Tiles: []Tile{{ID: hostile, Name: Label{hostile, hostile}, Level: eid.Level1, Usable: true}, {ID: hostile, Name: Label{hostile, hostile}, Why: Why{Reason: WhyEnded, At: end}}}}}},
@@ -68,6 +80,26 @@ func samples() []sample {
 	list = append(list, consentSamples(common)...)
 	list = append(list, logoutSamples()...)
 	return append(list, sample{"error-bare", Page{Name: "error", Data: ErrorData{Kind: ErrorSystem}}})
+}
+
+// manySamples are forty providers in no order: usable ones, and some with a reason.
+func manySamples() []Tile {
+	kinds := []string{"Điện lực", "Bưu điện", "Ngân hàng", "Bảo hiểm", "Cổng dịch vụ công"}
+	places := []string{"Hà Nội", "Điện Biên", "Đà Nẵng", "Cần Thơ", "Lâm Đồng", "An Giang", "Thái Nguyên", "Quảng Ngãi"}
+	whys := []Why{{Reason: WhyOff}, {Reason: WhyDown}, {Reason: WhyMaintenance, At: time.Date(2026, 11, 21, 7, 5, 0, 0, time.UTC)},
+		{Reason: WhyEnded, At: time.Date(2022, 12, 31, 17, 0, 0, 0, time.UTC)}}
+	var list []Tile
+	for i, kind := range kinds {
+		for j, place := range places {
+			t := Tile{ID: fmt.Sprintf("source-%d-%d", i, j), Name: Label{Text: kind + " mẫu " + place}, Level: eid.Level1, Usable: j != 5}
+			if !t.Usable {
+				t.Level, t.Why = eid.LevelNone, whys[i%len(whys)]
+			}
+			list = append(list, t)
+		}
+	}
+	list[9].National, list[9].Level, list[9].Name = true, eid.Level2, Label{Text: "Tài khoản định danh mẫu", English: "Sample identity account"}
+	return Arrange(list, "source-2-3", "vi")
 }
 
 func consentSamples(common Common) []sample {

@@ -37,12 +37,17 @@ func parseSince(text string) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
+	return parseMoment("--since", text)
+}
+
+// parseMoment reads the value of a flag: a day in Việt Nam, or a time.
+func parseMoment(flag, text string) (time.Time, error) {
 	if day, err := time.ParseInLocation(time.DateOnly, text, vietnam); err == nil {
 		return day, nil
 	}
 	t, err := time.Parse(time.RFC3339, text)
 	if err != nil {
-		return time.Time{}, usageError{fmt.Errorf("--since %s: want a day such as 2026-01-31, or a time such as 2026-01-31T08:00:00+07:00", text)}
+		return time.Time{}, usageError{fmt.Errorf("%s %s: want a day such as 2026-01-31, or a time such as 2026-01-31T08:00:00+07:00", flag, text)}
 	}
 	return t, nil
 }
@@ -68,7 +73,7 @@ follow. It only reads, beside the gateway that runs.`,
 				return err
 			}
 			if *asJSON {
-				err = writeJSON(c.OutOrStdout(), result)
+				err = printJSON(c.OutOrStdout(), result)
 			} else {
 				err = result.print(c.OutOrStdout())
 			}
@@ -201,7 +206,7 @@ in the log line of the request; the audit is searched since 31 days ago, or --si
 			case len(found) == 0:
 				return fmt.Errorf("no grant with the reference %s since %s; --since looks further back", words[0], clock(from))
 			case *asJSON:
-				return writeJSON(c.OutOrStdout(), found)
+				return printJSON(c.OutOrStdout(), found)
 			}
 			for _, e := range found {
 				err = errors.Join(err, e.print(c.OutOrStdout()))

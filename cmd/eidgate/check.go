@@ -36,7 +36,7 @@ func newCheck() *cobra.Command {
 		fmt.Fprintf(c.OutOrStdout(), "ok: issuer %s, %d clients, %d sources, version %s\n",
 			cfg.Issuer, len(cfg.Clients), len(cfg.Sources), cfg.Version())
 		for _, rp := range cfg.RelyingParties() {
-			fmt.Fprintf(c.OutOrStdout(), "  client %-20s level %s  sources %v\n", rp.ID, rp.Levels.Minimum, rp.Sources)
+			fmt.Fprintf(c.OutOrStdout(), "  client %-20s level %s  %-14s sources %v\n", rp.ID, rp.Levels.Minimum, rp.Category, rp.Sources)
 		}
 		for _, src := range sources {
 			fmt.Fprintf(c.OutOrStdout(), "  source %-20s %-8s asserts %v\n", src.ID, src.Kind, levels(src.MayAssert))

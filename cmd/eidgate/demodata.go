@@ -111,6 +111,10 @@ func demoConfig(p demoPorts, f *demoFiles, state string, today time.Time) (*conf
 		portal("portal-1", "Cổng dịch vụ thử nghiệm mức 1", "Trial portal, Level 1", p.portal1, "ES256", eid.Level1),
 		portal("portal-2", "Cổng dịch vụ thử nghiệm mức 2", "Trial portal, Level 2", p.portal2, "RS256", eid.Level2),
 	}
+	// The owner of the first decides; the second is administrative, with a decision
+	// that lets it take the old accounts for the time being.
+	c.Clients[0].Category = string(eid.OtherCategory)
+	c.Clients[1].NotReady = &config.NotReady{Decision: "QĐ-000/GIẢ-ĐỊNH"}
 	// One portal is told in a frame as well, so that a demo shows the page of it.
 	front := &c.Clients[1].Logout
 	front.FrontchannelURI, front.FrontchannelSession = "http://"+p.portal2+demo.FrontchannelPath, true

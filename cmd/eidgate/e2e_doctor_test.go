@@ -190,7 +190,7 @@ sources:
     grants_at_most: 1
     openid: {issuer: "https://dead.invalid", client_id: x, client_secret_file: secret, acr: {a: 1}}
 clients:
-  - {id: portal, name: Cổng, url: "https://portal.example.vn/", tier: province, auth_method: none, redirect_uris: ["https://portal.example.vn/cb"],
+  - {id: portal, name: Cổng, url: "https://portal.example.vn/", tier: province, category: other, auth_method: none, redirect_uris: ["https://portal.example.vn/cb"],
      scopes: [openid], sector: portal, min_level: 1, sources: [old], consent: {purpose: Thử}}
 `, strings.TrimPrefix(taken.URL, "http://"), dir, redis.Addr), 0o600))
 	exit, d, text := doctor(t, "--config", file)

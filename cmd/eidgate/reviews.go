@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"text/tabwriter"
 	"time"
 
@@ -49,7 +47,7 @@ func newReviewsList() *cobra.Command {
 				for i, r := range list {
 					views[i] = viewReview(r)
 				}
-				return writeJSON(c.OutOrStdout(), views)
+				return printJSON(c.OutOrStdout(), views)
 			}
 			w := tabwriter.NewWriter(c.OutOrStdout(), 0, 0, 2, ' ', 0)
 			fmt.Fprintln(w, "REVIEW\tSINCE\tSOURCE\tACCOUNT\tDECISION")
@@ -73,7 +71,7 @@ func newReviewsShow() *cobra.Command {
 				return noReview(err, words[0])
 			}
 			if *asJSON {
-				return writeJSON(c.OutOrStdout(), struct {
+				return printJSON(c.OutOrStdout(), struct {
 					reviewView
 					accounts.Sides
 				}{viewReview(r), sides})
@@ -91,7 +89,7 @@ func newReviewsShow() *cobra.Command {
 	return c
 }
 
-func newReviewsDecide(verb string, decision eid.Decision) *cobra.Command {
+func newReviewsDecide(verb string, decision eid.Ruling) *cobra.Command {
 	c := &cobra.Command{Use: verb + " REVIEW", Short: verb + " one difference, with the reason", Args: oneArg("REVIEW")}
 	beside := newBesideFlags(c)
 	why := c.Flags().String("reason", "", "what the decision rests on, such as papers seen (required)")
@@ -131,7 +129,7 @@ type reviewView struct {
 	OpenedAt  time.Time     `json:"opened_at"`
 	Source    string        `json:"source"`
 	Account   eid.AccountID `json:"account"`
-	Decision  eid.Decision  `json:"decision"`
+	Decision  eid.Ruling    `json:"decision"`
 	DecidedAt time.Time     `json:"decided_at,omitzero"`
 	DecidedBy string        `json:"decided_by,omitempty"`
 	Why       string        `json:"reason,omitempty"`
@@ -149,10 +147,4 @@ func oneArg(name string) cobra.PositionalArgs {
 		}
 		return nil
 	}
-}
-
-func writeJSON(w io.Writer, value any) error {
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
-	return enc.Encode(value)
 }

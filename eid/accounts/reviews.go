@@ -51,7 +51,7 @@ func NewReviews(store ReviewStore, now func() time.Time) *Reviews {
 
 // Consider returns what was decided on a difference, and queues one that nobody
 // has seen yet.
-func (q *Reviews) Consider(ctx context.Context, d civil.Difference, ref string) (eid.Decision, error) {
+func (q *Reviews) Consider(ctx context.Context, d civil.Difference, ref string) (eid.Ruling, error) {
 	sides, err := json.Marshal(sidesOf(d))
 	if err != nil {
 		return eid.Undecided, fmt.Errorf("opening review: %w", err)
@@ -71,7 +71,7 @@ func (q *Reviews) Consider(ctx context.Context, d civil.Difference, ref string) 
 }
 
 // Decide keeps an officer's decision on one review, with the reason.
-func (q *Reviews) Decide(ctx context.Context, id string, decision eid.Decision, why, actor string) error {
+func (q *Reviews) Decide(ctx context.Context, id string, decision eid.Ruling, why, actor string) error {
 	var f faults
 	f.add(decision != eid.Accepted && decision != eid.Rejected, "decision is neither accepted nor rejected")
 	f.text("reason", why, 1, maxLong)
@@ -125,9 +125,9 @@ func (q *Reviews) List(ctx context.Context, waiting bool, most int) ([]eid.Revie
 }
 
 type reviewDetail struct {
-	Review   string       `json:"review"`
-	Source   string       `json:"source"`
-	Decision eid.Decision `json:"decision,omitempty"`
+	Review   string     `json:"review"`
+	Source   string     `json:"source"`
+	Decision eid.Ruling `json:"decision,omitempty"`
 }
 
 func sidesOf(d civil.Difference) Sides {

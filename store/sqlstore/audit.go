@@ -22,7 +22,7 @@ type AuditFilter struct {
 	Account eid.AccountID
 	Ref     string // reference of a request
 	After   int64  // id of the last row seen
-	Limit   int   // at most 1000, which zero means too
+	Limit   int    // at most 1000, which zero means too
 }
 
 // AuditRow is an entry with its place in the audit.

@@ -51,7 +51,7 @@ func (db *DB) RecordGrant(ctx context.Context, sector, subject string, g eid.Gra
 	}
 	if err == nil {
 		entry.Account, entry.Client, entry.Detail = g.Account, g.Client, detail
-		err = db.grants.do(ctx, &grantRow{sector: sector, subject: subject, level: g.Terms.Account, entry: entry})
+		err = db.grants.do(ctx, &grantRow{sector: sector, subject: subject, source: g.Source, level: g.Terms.Account, entry: entry})
 	}
 	if errors.Is(err, errLevelFell) {
 		db.forgetHolders()
@@ -69,6 +69,7 @@ const listedFor = time.Hour
 // grantRow is one grant to put on record.
 type grantRow struct {
 	sector, subject string
+	source          string
 	level           eid.Level // the account's, as the grant takes it
 	entry           eid.AuditEntry
 }
@@ -83,7 +84,7 @@ func (r *grantRow) write(ctx context.Context, q *sqlcgen.Queries) (refused, err 
 	account := string(r.entry.Account)
 	at := stamp(r.entry.At)
 	have, err := q.GrantFacts(ctx, sqlcgen.GrantFactsParams{
-		Sector: r.sector, Client: r.entry.Client, Subject: r.subject, Since: at.Add(-listedFor), Account: account,
+		Sector: r.sector, Client: r.entry.Client, Subject: r.subject, Since: at.Add(-listedFor), Source: r.source, Account: account,
 	})
 	if err = found(err); err != nil {
 		refused = fmt.Errorf("finding account: %w", err)
@@ -119,6 +120,14 @@ func (r *grantRow) write(ctx context.Context, q *sqlcgen.Queries) (refused, err 
 		err := q.PutGranted(ctx, sqlcgen.PutGrantedParams{Account: account, Client: r.entry.Client, Subject: r.subject, LastAt: at})
 		if err != nil {
 			return nil, fmt.Errorf("writing who knows the account: %w", err)
+		}
+	}
+	if !have.ListedThrough {
+		err := q.PutGrantedThrough(ctx, sqlcgen.PutGrantedThroughParams{
+			Source: r.source, Client: r.entry.Client, Subject: r.subject, Account: account, LastAt: at,
+		})
+		if err != nil {
+			return nil, fmt.Errorf("writing through which source: %w", err)
 		}
 	}
 	return nil, insertAudit(ctx, q, r.entry)

@@ -81,6 +81,10 @@ func TestUpgradeKeepsRows(t *testing.T) {
 	if diff := cmp.Diff(want, told); err != nil || diff != "" {
 		t.Errorf("SubjectsOf(): %v (-want +got):\n%s", err, diff)
 	}
+	through, err := db.SubjectsThrough(ctx, eid.SwitchEvent{Source: "legacy", Client: "portal"}, time.Time{}, 10)
+	if diff := cmp.Diff([]string{"sub-1"}, through); err != nil || diff != "" {
+		t.Errorf("SubjectsThrough(): %v (-want +got):\n%s", err, diff)
+	}
 	if told, err = db.SubjectsOf(ctx, id, time.Now().Add(2*time.Hour)); err != nil || len(told) != 0 {
 		t.Errorf("SubjectsOf() since later = %v, %v, want none", told, err)
 	}
@@ -105,7 +109,7 @@ func fill(t *testing.T, db *sqlstore.DB) (id eid.AccountID, lock, link string) {
 	}
 	for _, client := range []string{"portal", "portal", "unregistered"} {
 		entry := eid.AuditEntry{At: time.Now(), Actor: "holder", Action: eid.ActionGrantIssued}
-		if err := db.RecordGrant(ctx, "s", "sub-1", eid.Grant{ID: "g", Account: id, Client: client}, entry); err != nil {
+		if err := db.RecordGrant(ctx, "s", "sub-1", eid.Grant{ID: "g", Account: id, Client: client, Source: "legacy"}, entry); err != nil {
 			t.Fatalf("RecordGrant(): %v", err)
 		}
 	}

@@ -112,11 +112,16 @@ func (db *DB) readRegistrations(ctx context.Context, now time.Time) (*registrati
 		if err != nil {
 			return fmt.Errorf("reading sources: %w", err)
 		}
+		switched, err := switches(ctx, q)
+		if err != nil {
+			return err
+		}
 		for _, row := range rows {
 			s, err := db.sourceOf(row.ID, row.Document, row.Sealed)
 			if err != nil {
 				return err
 			}
+			s.Switch = switched[s.ID]
 			r.sources = append(r.sources, s)
 		}
 		return nil

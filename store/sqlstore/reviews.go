@@ -111,6 +111,6 @@ func (db *DB) DecideReview(ctx context.Context, r eid.Review, entry eid.AuditEnt
 func reviewOf(row sqlcgen.ReviewByCanonicalRow) eid.Review {
 	return eid.Review{
 		ID: row.ID, Account: eid.AccountID(row.Account), Source: row.Source, OpenedAt: row.OpenedAt,
-		Decision: eid.Decision(row.Decision), DecidedAt: row.DecidedAt.Time, DecidedBy: row.DecidedBy, Why: row.Why,
+		Decision: eid.Ruling(row.Decision), DecidedAt: row.DecidedAt.Time, DecidedBy: row.DecidedBy, Why: row.Why,
 	}
 }

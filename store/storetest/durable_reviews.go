@@ -31,7 +31,7 @@ func (s durableSuite) reviews(t *testing.T) {
 			Held: civil.Person{Number: n, Name: "Nguyễn Thử Nghiệm", BirthDate: born},
 		}
 	}
-	consider := func(d civil.Difference) eid.Decision {
+	consider := func(d civil.Difference) eid.Ruling {
 		t.Helper()
 		decision, err := queue.Consider(t.Context(), d, "ref")
 		if err != nil {

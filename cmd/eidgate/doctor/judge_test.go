@@ -138,7 +138,7 @@ func TestLevels(t *testing.T) {
 	}
 	two := eid.Ceiling{Level: eid.Level2}
 	party := func(level eid.Level, sources ...string) []eid.RelyingParty {
-		return []eid.RelyingParty{{ID: "portal", Sources: sources, Levels: eid.LevelPolicy{Minimum: level}}}
+		return []eid.RelyingParty{{ID: "portal", Category: eid.OtherCategory, Sources: sources, Levels: eid.LevelPolicy{Minimum: level}}}
 	}
 	for _, tt := range []struct {
 		name    string

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"eidgate/eid"
+	"eidgate/federation"
 )
 
 // ahead is how far what is planned is looked at.
@@ -16,7 +17,7 @@ func Levels(parties []eid.RelyingParty, sources []eid.Source, now time.Time) []F
 	const mend = "accept another source in its sources, or lengthen a window or raise a ceiling of one it accepts"
 	var list []Finding
 	for _, rp := range parties {
-		for _, at := range moments(sources, now) {
+		for _, at := range moments(rp, sources, now) {
 			if reach(rp, sources, at) >= rp.Levels.Minimum && rp.Levels.Minimum.Valid() {
 				continue
 			}
@@ -38,12 +39,16 @@ func Levels(parties []eid.RelyingParty, sources []eid.Source, now time.Time) []F
 }
 
 // moments are now and when something changes soon, in order.
-func moments(sources []eid.Source, now time.Time) []time.Time {
+func moments(rp eid.RelyingParty, sources []eid.Source, now time.Time) []time.Time {
 	list := []time.Time{now}
 	add := func(at time.Time) {
 		if at.After(now) && at.Before(now.Add(ahead)) {
 			list = append(list, at)
 		}
+	}
+	if rp.NotReady != nil {
+		add(rp.NotReady.From)
+		add(rp.NotReady.Until)
 	}
 	for _, src := range sources {
 		add(src.Window.From)
@@ -58,10 +63,8 @@ func moments(sources []eid.Source, now time.Time) []time.Time {
 
 func reach(rp eid.RelyingParty, sources []eid.Source, at time.Time) eid.Level {
 	highest := eid.LevelNone
-	for _, src := range sources {
-		if slices.Contains(rp.Sources, src.ID) {
-			highest = max(highest, src.Reach(at))
-		}
+	for i := range sources {
+		highest = max(highest, federation.Consider(&sources[i], &rp, federation.Wanted{}, at).Reach)
 	}
 	return highest
 }

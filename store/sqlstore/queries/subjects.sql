@@ -21,6 +21,10 @@ SELECT a.status, a.level,
     EXISTS (
         SELECT 1 FROM granted g
         WHERE g.account = a.id AND g.client = @client AND g.subject = @subject AND g.last_at > @since
-    ) AS listed
+    ) AS listed,
+    EXISTS (
+        SELECT 1 FROM granted_through t
+        WHERE t.source = @source AND t.client = @client AND t.subject = @subject AND t.last_at > @since
+    ) AS listed_through
 FROM accounts a
 WHERE a.id = @account;

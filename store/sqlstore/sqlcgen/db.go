@@ -57,6 +57,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.countOfStmt, err = db.PrepareContext(ctx, countOf); err != nil {
 		return nil, fmt.Errorf("error preparing query CountOf: %w", err)
 	}
+	if q.countThroughStmt, err = db.PrepareContext(ctx, countThrough); err != nil {
+		return nil, fmt.Errorf("error preparing query CountThrough: %w", err)
+	}
 	if q.countWaitingReviewsStmt, err = db.PrepareContext(ctx, countWaitingReviews); err != nil {
 		return nil, fmt.Errorf("error preparing query CountWaitingReviews: %w", err)
 	}
@@ -78,6 +81,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deleteLogoutStmt, err = db.PrepareContext(ctx, deleteLogout); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteLogout: %w", err)
 	}
+	if q.deleteSwitchEventStmt, err = db.PrepareContext(ctx, deleteSwitchEvent); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteSwitchEvent: %w", err)
+	}
 	if q.dropOldestLogoutsStmt, err = db.PrepareContext(ctx, dropOldestLogouts); err != nil {
 		return nil, fmt.Errorf("error preparing query DropOldestLogouts: %w", err)
 	}
@@ -95,6 +101,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.grantedSinceStmt, err = db.PrepareContext(ctx, grantedSince); err != nil {
 		return nil, fmt.Errorf("error preparing query GrantedSince: %w", err)
+	}
+	if q.holdersAfterStmt, err = db.PrepareContext(ctx, holdersAfter); err != nil {
+		return nil, fmt.Errorf("error preparing query HoldersAfter: %w", err)
 	}
 	if q.insertAccountStmt, err = db.PrepareContext(ctx, insertAccount); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertAccount: %w", err)
@@ -132,6 +141,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.insertSubjectStmt, err = db.PrepareContext(ctx, insertSubject); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertSubject: %w", err)
 	}
+	if q.insertSwitchEventsStmt, err = db.PrepareContext(ctx, insertSwitchEvents); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertSwitchEvents: %w", err)
+	}
 	if q.lastAuditStmt, err = db.PrepareContext(ctx, lastAudit); err != nil {
 		return nil, fmt.Errorf("error preparing query LastAudit: %w", err)
 	}
@@ -146,6 +158,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.linkBySubjectStmt, err = db.PrepareContext(ctx, linkBySubject); err != nil {
 		return nil, fmt.Errorf("error preparing query LinkBySubject: %w", err)
+	}
+	if q.linksBetweenStmt, err = db.PrepareContext(ctx, linksBetween); err != nil {
+		return nil, fmt.Errorf("error preparing query LinksBetween: %w", err)
 	}
 	if q.linksOfStmt, err = db.PrepareContext(ctx, linksOf); err != nil {
 		return nil, fmt.Errorf("error preparing query LinksOf: %w", err)
@@ -165,6 +180,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.logoutsLeasedStmt, err = db.PrepareContext(ctx, logoutsLeased); err != nil {
 		return nil, fmt.Errorf("error preparing query LogoutsLeased: %w", err)
 	}
+	if q.moveSwitchEventStmt, err = db.PrepareContext(ctx, moveSwitchEvent); err != nil {
+		return nil, fmt.Errorf("error preparing query MoveSwitchEvent: %w", err)
+	}
 	if q.oldestLogoutStmt, err = db.PrepareContext(ctx, oldestLogout); err != nil {
 		return nil, fmt.Errorf("error preparing query OldestLogout: %w", err)
 	}
@@ -180,6 +198,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.putGrantedStmt, err = db.PrepareContext(ctx, putGranted); err != nil {
 		return nil, fmt.Errorf("error preparing query PutGranted: %w", err)
 	}
+	if q.putGrantedThroughStmt, err = db.PrepareContext(ctx, putGrantedThrough); err != nil {
+		return nil, fmt.Errorf("error preparing query PutGrantedThrough: %w", err)
+	}
 	if q.putRelyingPartyStmt, err = db.PrepareContext(ctx, putRelyingParty); err != nil {
 		return nil, fmt.Errorf("error preparing query PutRelyingParty: %w", err)
 	}
@@ -188,6 +209,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.putSourceStmt, err = db.PrepareContext(ctx, putSource); err != nil {
 		return nil, fmt.Errorf("error preparing query PutSource: %w", err)
+	}
+	if q.putSwitchStmt, err = db.PrepareContext(ctx, putSwitch); err != nil {
+		return nil, fmt.Errorf("error preparing query PutSwitch: %w", err)
 	}
 	if q.registrationChangesStmt, err = db.PrepareContext(ctx, registrationChanges); err != nil {
 		return nil, fmt.Errorf("error preparing query RegistrationChanges: %w", err)
@@ -221,6 +245,18 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.sourcesStmt, err = db.PrepareContext(ctx, sources); err != nil {
 		return nil, fmt.Errorf("error preparing query Sources: %w", err)
+	}
+	if q.subjectsThroughStmt, err = db.PrepareContext(ctx, subjectsThrough); err != nil {
+		return nil, fmt.Errorf("error preparing query SubjectsThrough: %w", err)
+	}
+	if q.switchEventsStmt, err = db.PrepareContext(ctx, switchEvents); err != nil {
+		return nil, fmt.Errorf("error preparing query SwitchEvents: %w", err)
+	}
+	if q.switchOfStmt, err = db.PrepareContext(ctx, switchOf); err != nil {
+		return nil, fmt.Errorf("error preparing query SwitchOf: %w", err)
+	}
+	if q.switchesStmt, err = db.PrepareContext(ctx, switches); err != nil {
+		return nil, fmt.Errorf("error preparing query Switches: %w", err)
 	}
 	if q.takeTurnStmt, err = db.PrepareContext(ctx, takeTurn); err != nil {
 		return nil, fmt.Errorf("error preparing query TakeTurn: %w", err)
@@ -291,6 +327,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing countOfStmt: %w", cerr)
 		}
 	}
+	if q.countThroughStmt != nil {
+		if cerr := q.countThroughStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countThroughStmt: %w", cerr)
+		}
+	}
 	if q.countWaitingReviewsStmt != nil {
 		if cerr := q.countWaitingReviewsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countWaitingReviewsStmt: %w", cerr)
@@ -326,6 +367,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deleteLogoutStmt: %w", cerr)
 		}
 	}
+	if q.deleteSwitchEventStmt != nil {
+		if cerr := q.deleteSwitchEventStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteSwitchEventStmt: %w", cerr)
+		}
+	}
 	if q.dropOldestLogoutsStmt != nil {
 		if cerr := q.dropOldestLogoutsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing dropOldestLogoutsStmt: %w", cerr)
@@ -354,6 +400,11 @@ func (q *Queries) Close() error {
 	if q.grantedSinceStmt != nil {
 		if cerr := q.grantedSinceStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing grantedSinceStmt: %w", cerr)
+		}
+	}
+	if q.holdersAfterStmt != nil {
+		if cerr := q.holdersAfterStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing holdersAfterStmt: %w", cerr)
 		}
 	}
 	if q.insertAccountStmt != nil {
@@ -416,6 +467,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing insertSubjectStmt: %w", cerr)
 		}
 	}
+	if q.insertSwitchEventsStmt != nil {
+		if cerr := q.insertSwitchEventsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertSwitchEventsStmt: %w", cerr)
+		}
+	}
 	if q.lastAuditStmt != nil {
 		if cerr := q.lastAuditStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing lastAuditStmt: %w", cerr)
@@ -439,6 +495,11 @@ func (q *Queries) Close() error {
 	if q.linkBySubjectStmt != nil {
 		if cerr := q.linkBySubjectStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing linkBySubjectStmt: %w", cerr)
+		}
+	}
+	if q.linksBetweenStmt != nil {
+		if cerr := q.linksBetweenStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing linksBetweenStmt: %w", cerr)
 		}
 	}
 	if q.linksOfStmt != nil {
@@ -471,6 +532,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing logoutsLeasedStmt: %w", cerr)
 		}
 	}
+	if q.moveSwitchEventStmt != nil {
+		if cerr := q.moveSwitchEventStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing moveSwitchEventStmt: %w", cerr)
+		}
+	}
 	if q.oldestLogoutStmt != nil {
 		if cerr := q.oldestLogoutStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing oldestLogoutStmt: %w", cerr)
@@ -496,6 +562,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing putGrantedStmt: %w", cerr)
 		}
 	}
+	if q.putGrantedThroughStmt != nil {
+		if cerr := q.putGrantedThroughStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putGrantedThroughStmt: %w", cerr)
+		}
+	}
 	if q.putRelyingPartyStmt != nil {
 		if cerr := q.putRelyingPartyStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing putRelyingPartyStmt: %w", cerr)
@@ -509,6 +580,11 @@ func (q *Queries) Close() error {
 	if q.putSourceStmt != nil {
 		if cerr := q.putSourceStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing putSourceStmt: %w", cerr)
+		}
+	}
+	if q.putSwitchStmt != nil {
+		if cerr := q.putSwitchStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putSwitchStmt: %w", cerr)
 		}
 	}
 	if q.registrationChangesStmt != nil {
@@ -564,6 +640,26 @@ func (q *Queries) Close() error {
 	if q.sourcesStmt != nil {
 		if cerr := q.sourcesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing sourcesStmt: %w", cerr)
+		}
+	}
+	if q.subjectsThroughStmt != nil {
+		if cerr := q.subjectsThroughStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing subjectsThroughStmt: %w", cerr)
+		}
+	}
+	if q.switchEventsStmt != nil {
+		if cerr := q.switchEventsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing switchEventsStmt: %w", cerr)
+		}
+	}
+	if q.switchOfStmt != nil {
+		if cerr := q.switchOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing switchOfStmt: %w", cerr)
+		}
+	}
+	if q.switchesStmt != nil {
+		if cerr := q.switchesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing switchesStmt: %w", cerr)
 		}
 	}
 	if q.takeTurnStmt != nil {
@@ -631,6 +727,7 @@ type Queries struct {
 	countAllLogoutsStmt     *sql.Stmt
 	countLogoutsStmt        *sql.Stmt
 	countOfStmt             *sql.Stmt
+	countThroughStmt        *sql.Stmt
 	countWaitingReviewsStmt *sql.Stmt
 	credentialStmt          *sql.Stmt
 	decideReviewStmt        *sql.Stmt
@@ -638,12 +735,14 @@ type Queries struct {
 	deleteConsentStmt       *sql.Stmt
 	deleteEventStmt         *sql.Stmt
 	deleteLogoutStmt        *sql.Stmt
+	deleteSwitchEventStmt   *sql.Stmt
 	dropOldestLogoutsStmt   *sql.Stmt
 	endExpiredLinkStmt      *sql.Stmt
 	endLinkStmt             *sql.Stmt
 	eventsStmt              *sql.Stmt
 	grantFactsStmt          *sql.Stmt
 	grantedSinceStmt        *sql.Stmt
+	holdersAfterStmt        *sql.Stmt
 	insertAccountStmt       *sql.Stmt
 	insertAuditStmt         *sql.Stmt
 	insertEventStmt         *sql.Stmt
@@ -656,25 +755,30 @@ type Queries struct {
 	insertSecretStmt        *sql.Stmt
 	insertSectorStmt        *sql.Stmt
 	insertSubjectStmt       *sql.Stmt
+	insertSwitchEventsStmt  *sql.Stmt
 	lastAuditStmt           *sql.Stmt
 	leaseLogoutStmt         *sql.Stmt
 	liftLockStmt            *sql.Stmt
 	linkStmt                *sql.Stmt
 	linkBySubjectStmt       *sql.Stmt
+	linksBetweenStmt        *sql.Stmt
 	linksOfStmt             *sql.Stmt
 	lockInForceStmt         *sql.Stmt
 	locksInForceStmt        *sql.Stmt
 	logoutQueuesDueStmt     *sql.Stmt
 	logoutsDueStmt          *sql.Stmt
 	logoutsLeasedStmt       *sql.Stmt
+	moveSwitchEventStmt     *sql.Stmt
 	oldestLogoutStmt        *sql.Stmt
 	partyRegistrationsStmt  *sql.Stmt
 	putConsentStmt          *sql.Stmt
 	putCredentialStmt       *sql.Stmt
 	putGrantedStmt          *sql.Stmt
+	putGrantedThroughStmt   *sql.Stmt
 	putRelyingPartyStmt     *sql.Stmt
 	putSigningKeyStmt       *sql.Stmt
 	putSourceStmt           *sql.Stmt
+	putSwitchStmt           *sql.Stmt
 	registrationChangesStmt *sql.Stmt
 	relyingPartiesStmt      *sql.Stmt
 	removeRelyingPartyStmt  *sql.Stmt
@@ -686,6 +790,10 @@ type Queries struct {
 	sectorStmt              *sql.Stmt
 	signingKeysStmt         *sql.Stmt
 	sourcesStmt             *sql.Stmt
+	subjectsThroughStmt     *sql.Stmt
+	switchEventsStmt        *sql.Stmt
+	switchOfStmt            *sql.Stmt
+	switchesStmt            *sql.Stmt
 	takeTurnStmt            *sql.Stmt
 	touchAccountStmt        *sql.Stmt
 	waitingReviewsStmt      *sql.Stmt
@@ -706,6 +814,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		countAllLogoutsStmt:     q.countAllLogoutsStmt,
 		countLogoutsStmt:        q.countLogoutsStmt,
 		countOfStmt:             q.countOfStmt,
+		countThroughStmt:        q.countThroughStmt,
 		countWaitingReviewsStmt: q.countWaitingReviewsStmt,
 		credentialStmt:          q.credentialStmt,
 		decideReviewStmt:        q.decideReviewStmt,
@@ -713,12 +822,14 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		deleteConsentStmt:       q.deleteConsentStmt,
 		deleteEventStmt:         q.deleteEventStmt,
 		deleteLogoutStmt:        q.deleteLogoutStmt,
+		deleteSwitchEventStmt:   q.deleteSwitchEventStmt,
 		dropOldestLogoutsStmt:   q.dropOldestLogoutsStmt,
 		endExpiredLinkStmt:      q.endExpiredLinkStmt,
 		endLinkStmt:             q.endLinkStmt,
 		eventsStmt:              q.eventsStmt,
 		grantFactsStmt:          q.grantFactsStmt,
 		grantedSinceStmt:        q.grantedSinceStmt,
+		holdersAfterStmt:        q.holdersAfterStmt,
 		insertAccountStmt:       q.insertAccountStmt,
 		insertAuditStmt:         q.insertAuditStmt,
 		insertEventStmt:         q.insertEventStmt,
@@ -731,25 +842,30 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		insertSecretStmt:        q.insertSecretStmt,
 		insertSectorStmt:        q.insertSectorStmt,
 		insertSubjectStmt:       q.insertSubjectStmt,
+		insertSwitchEventsStmt:  q.insertSwitchEventsStmt,
 		lastAuditStmt:           q.lastAuditStmt,
 		leaseLogoutStmt:         q.leaseLogoutStmt,
 		liftLockStmt:            q.liftLockStmt,
 		linkStmt:                q.linkStmt,
 		linkBySubjectStmt:       q.linkBySubjectStmt,
+		linksBetweenStmt:        q.linksBetweenStmt,
 		linksOfStmt:             q.linksOfStmt,
 		lockInForceStmt:         q.lockInForceStmt,
 		locksInForceStmt:        q.locksInForceStmt,
 		logoutQueuesDueStmt:     q.logoutQueuesDueStmt,
 		logoutsDueStmt:          q.logoutsDueStmt,
 		logoutsLeasedStmt:       q.logoutsLeasedStmt,
+		moveSwitchEventStmt:     q.moveSwitchEventStmt,
 		oldestLogoutStmt:        q.oldestLogoutStmt,
 		partyRegistrationsStmt:  q.partyRegistrationsStmt,
 		putConsentStmt:          q.putConsentStmt,
 		putCredentialStmt:       q.putCredentialStmt,
 		putGrantedStmt:          q.putGrantedStmt,
+		putGrantedThroughStmt:   q.putGrantedThroughStmt,
 		putRelyingPartyStmt:     q.putRelyingPartyStmt,
 		putSigningKeyStmt:       q.putSigningKeyStmt,
 		putSourceStmt:           q.putSourceStmt,
+		putSwitchStmt:           q.putSwitchStmt,
 		registrationChangesStmt: q.registrationChangesStmt,
 		relyingPartiesStmt:      q.relyingPartiesStmt,
 		removeRelyingPartyStmt:  q.removeRelyingPartyStmt,
@@ -761,6 +877,10 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		sectorStmt:              q.sectorStmt,
 		signingKeysStmt:         q.signingKeysStmt,
 		sourcesStmt:             q.sourcesStmt,
+		subjectsThroughStmt:     q.subjectsThroughStmt,
+		switchEventsStmt:        q.switchEventsStmt,
+		switchOfStmt:            q.switchOfStmt,
+		switchesStmt:            q.switchesStmt,
 		takeTurnStmt:            q.takeTurnStmt,
 		touchAccountStmt:        q.touchAccountStmt,
 		waitingReviewsStmt:      q.waitingReviewsStmt,

@@ -48,3 +48,18 @@ type SigningKey struct {
 	RetireAt    sql.NullTime
 	RetiredAt   sql.NullTime
 }
+
+type SourceEvent struct {
+	ID     int64
+	Source string
+	Client string
+	After  string
+	At     time.Time
+}
+
+type SourceSwitch struct {
+	Source string
+	Off    bool
+	Reason string
+	At     time.Time
+}

@@ -17,9 +17,13 @@ SELECT a.status, a.level,
     EXISTS (
         SELECT 1 FROM granted g
         WHERE g.account = a.id AND g.client = ?2 AND g.subject = ?3 AND g.last_at > ?4
-    ) AS listed
+    ) AS listed,
+    EXISTS (
+        SELECT 1 FROM granted_through t
+        WHERE t.source = ?5 AND t.client = ?2 AND t.subject = ?3 AND t.last_at > ?4
+    ) AS listed_through
 FROM accounts a
-WHERE a.id = ?5
+WHERE a.id = ?6
 `
 
 type GrantFactsParams struct {
@@ -27,15 +31,17 @@ type GrantFactsParams struct {
 	Client  string
 	Subject string
 	Since   time.Time
+	Source  string
 	Account string
 }
 
 type GrantFactsRow struct {
-	Status  string
-	Level   int64
-	Locked  bool
-	Subject string
-	Listed  bool
+	Status        string
+	Level         int64
+	Locked        bool
+	Subject       string
+	Listed        bool
+	ListedThrough bool
 }
 
 func (q *Queries) GrantFacts(ctx context.Context, arg GrantFactsParams) (GrantFactsRow, error) {
@@ -44,6 +50,7 @@ func (q *Queries) GrantFacts(ctx context.Context, arg GrantFactsParams) (GrantFa
 		arg.Client,
 		arg.Subject,
 		arg.Since,
+		arg.Source,
 		arg.Account,
 	)
 	var i GrantFactsRow
@@ -53,6 +60,7 @@ func (q *Queries) GrantFacts(ctx context.Context, arg GrantFactsParams) (GrantFa
 		&i.Locked,
 		&i.Subject,
 		&i.Listed,
+		&i.ListedThrough,
 	)
 	return i, err
 }

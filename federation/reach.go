@@ -1,0 +1,35 @@
+package federation
+
+import (
+	"time"
+
+	"eidgate/eid"
+	"eidgate/eid/credential"
+)
+
+// ReachThrough is the highest level that an account could reach through one source
+// at a service now: with all its factors at the account system, by its links
+// anywhere else. That a source does not answer for the moment is no reason to say
+// that there is no way.
+func ReachThrough(src *eid.Source, rp *eid.RelyingParty, account *eid.Account, links []eid.Link, now time.Time) eid.Level {
+	reach := min(Consider(src, rp, Wanted{}, now).Reach, account.Level)
+	if src.Kind == KindAccount {
+		return min(reach, carried(account.Factors))
+	}
+	best := eid.LevelNone
+	for _, link := range links {
+		if link.Source == src.ID && link.Alive(now) {
+			best = max(best, min(reach, link.Cap))
+		}
+	}
+	return best
+}
+
+// carried is what all enrolled factors together can carry.
+func carried(factors []eid.Factor) eid.Level {
+	methods := make([]string, len(factors))
+	for i, f := range factors {
+		methods[i] = string(f)
+	}
+	return credential.Carries(methods)
+}
