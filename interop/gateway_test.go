@@ -267,7 +267,7 @@ func (g *gateway) config(addr, data, registry string) map[string]any {
 		"window":     map[string]any{"from": "2021-11-09"},
 		"may_assert": []int{1, 2}, "grants_at_most": 2,
 	}}
-	allow = append(allow, g.servers.oidcProvider.addr())
+	allow = append(allow, g.servers.addrs()...)
 	for _, u := range upstreams() {
 		sources = append(sources, u.describe(g))
 	}

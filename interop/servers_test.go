@@ -2,13 +2,17 @@
 
 package interop_test
 
-import "testing"
+import (
+	"path/filepath"
+	"testing"
+)
 
 // servers are those whose people have the residents' own passwords.
 type servers struct {
 	authority       *authority // of the directories' certificates
 	openLDAP, samba *directory
 	oidcProvider    *provider
+	keys            [2]string // files of the gateway's keys there: to sign with, to be encrypted to
 }
 
 // make gives them their addresses and secrets.
@@ -22,17 +26,29 @@ func (s *servers) make(dir string) (err error) {
 	if s.samba, err = newSamba(); err != nil {
 		return err
 	}
-	s.oidcProvider, err = newProvider(dir, "oidc-provider")
-	return err
+	if s.oidcProvider, err = newProvider(dir, "oidc-provider"); err != nil {
+		return err
+	}
+	for i, name := range []string{"sign.pem", "decrypt.pem"} {
+		s.keys[i] = filepath.Join(s.oidcProvider.dir, name)
+		newKey(s.keys[i])
+	}
+	return nil
+}
+
+// addrs are where the gateway calls them.
+func (s *servers) addrs() []string {
+	return []string{s.openLDAP.addr, s.openLDAP.plain, s.samba.addr, s.oidcProvider.addr()}
 }
 
 // served are the sources that these servers are.
 func served() []*upstream {
 	return []*upstream{
 		{
-			id: "oidc-provider", kind: "openid", provider: oidcProvider, settings: oidcProviderSettings, reconcile: "link", ownPasswords: true,
+			id: "oidc-provider", kind: "openid", provider: oidcProvider, settings: oidcProviderSettings, ownPasswords: true,
 			software: "oidc-provider", protocol: "OpenID Connect", level: "`acr`",
-			notes: "`acrValues` there and `request_acr` here, since it says `acr` only to who asks with `acr_values`; `pkce.required`",
+			notes: "`private_key_jwt` with the keys at `/source/oidc-provider/metadata`; userinfo signed and encrypted; `acrValues` there and `request_acr` here, " +
+				"since it says `acr` only to who asks with `acr_values`; `backchannelLogout`",
 		},
 	}
 }

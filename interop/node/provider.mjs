@@ -18,13 +18,15 @@ const provider = new Provider(issuer, {
   acrValues: [...new Set(people.map(({ acr }) => acr).filter(Boolean))],
   claims: { openid: ['sub'], profile: ['name', 'birthdate'], eid: ['personal_number'] },
   scopes: ['openid', 'profile', 'eid'],
-  enabledJWA: { userinfoSigningAlgValues: ['ES256'] },
   features: {
     devInteractions: { enabled: false },
     backchannelLogout: { enabled: true },
+    encryption: { enabled: true },
     jwtUserinfo: { enabled: true },
   },
   pkce: { required: () => true },
+  // Without its guard against private addresses: the gateway is on loopback.
+  fetch: (url, { dispatcher, ...options }) => fetch(url, options),
   interactions: { url: (_, interaction) => `/login/${interaction.uid}` },
   async findAccount(_, sub) {
     const who = people.find((p) => p.sub === sub)
@@ -43,7 +45,7 @@ const provider = new Provider(issuer, {
 })
 provider.on('server_error', (_, err) => console.error(err))
 for (const event of ['authorization.error', 'grant.error', 'userinfo.error', 'end_session.error', 'backchannel.error']) {
-  provider.on(event, (_, err) => console.error(event, err.message, err.error_detail ?? ''))
+  provider.on(event, (_, err) => console.error(event, err.message, err.error_description, err.error_detail ?? ''))
 }
 provider.on('backchannel.success', () => console.error('backchannel.success'))
 
