@@ -137,19 +137,9 @@ func (c *Config) Exposed() []*Fault {
 // readSecrets fetches the secrets that the file only names, and sees to it that
 // each is given in one way only.
 func (c *Config) readSecrets(where surroundings) {
-	f := where.faults
 	for i := range c.Clients {
 		at, cl := item("clients", i), &c.Clients[i]
-		if len(cl.Secrets) > 0 && len(cl.SecretFiles) > 0 {
-			f.unreadable(member(at, "client_secrets"), "given beside client_secret_files", "keep one of the two")
-			continue
-		}
-		for j := range cl.Secrets {
-			where.fromVariable(item(member(at, "client_secrets"), j), &cl.Secrets[j])
-		}
-		for j, file := range cl.SecretFiles {
-			cl.Secrets = append(cl.Secrets, readSecret(f, item(member(at, "client_secret_files"), j), file))
-		}
+		where.secrets(at, "client_secret", &cl.Secrets, cl.SecretFiles)
 	}
 	where.fromVariable("state", &c.State)
 	where.secret("redis", "password", &c.Redis.Password, c.Redis.PasswordFile)
@@ -173,6 +163,21 @@ func (s surroundings) secret(at, key string, secret *eid.Secret, file string) {
 		s.faults.unreadable(path, "given beside "+key+"_file", "keep one of the two")
 	default:
 		*secret = readSecret(s.faults, path+"_file", file)
+	}
+}
+
+// secrets does the same for a list, whose key ends in s.
+func (s surroundings) secrets(at, key string, list *[]eid.Secret, files []string) {
+	if len(*list) > 0 && len(files) > 0 {
+		s.faults.unreadable(member(at, key+"s"), "given beside "+key+"_files", "keep one of the two")
+		*list = nil
+		return
+	}
+	for i := range *list {
+		s.fromVariable(item(member(at, key+"s"), i), &(*list)[i])
+	}
+	for i, file := range files {
+		*list = append(*list, readSecret(s.faults, item(member(at, key+"_files"), i), file))
 	}
 }
 

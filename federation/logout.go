@@ -51,7 +51,7 @@ type Incoming struct {
 
 // Notice is what a source says of ended sessions, and what it wants for answer.
 type Notice struct {
-	// Sessions are those that ended, as Assertion.Session named them.
+	// Sessions are those that ended, as Assertion.Session named them; 32 at most.
 	Sessions []string
 	// Subject, where Sessions is empty, is a person all of whose sessions ended.
 	Subject string
@@ -70,7 +70,8 @@ type Notice struct {
 // Publisher is a Source that needs a document of the gateway's own, such as SAML
 // metadata (SAML Metadata §2).
 type Publisher interface {
-	// Publish makes the document. callback takes sign-ins back, address takes
-	// notices, entity is where the document itself lies.
+	// Publish makes the document, empty where this source needs none. callback
+	// takes sign-ins back, address takes notices, entity is where the document
+	// itself lies.
 	Publish(entity, callback, address string) (contentType string, body []byte, err error)
 }

@@ -41,7 +41,7 @@ func TestPlan(t *testing.T) {
 		{eid.Account{Level: 1}, []eid.Link{link("old", 1, time.Time{})}}, // loses every way
 		{eid.Account{Level: 1}, []eid.Link{link("old", 1, time.Time{})}}, // alike
 		{eid.Account{Level: 2}, []eid.Link{link("declining", 2, time.Time{})}},
-		{eid.Account{Level: 2}, []eid.Link{link("declining", 1, time.Time{})}},                                                // never reached 2
+		{eid.Account{Level: 2}, []eid.Link{link("declining", 1, time.Time{})}},                                                 // never reached 2
 		{eid.Account{Level: 2, Factors: []eid.Factor{eid.Password}}, []eid.Link{link("declining", 2, today.AddDate(0, 0, 1))}}, // its link expires
 	}
 	plan := func(at time.Time) Plan {

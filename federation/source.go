@@ -68,7 +68,8 @@ type Source interface {
 // Request is what the login wants of a source.
 type Request struct {
 	// State is opaque, random, used once and bound to this browser's cookie by
-	// the login. A source that redirects sends it along.
+	// the login. A source that redirects or posts sends it along. It has 80 bytes
+	// at most, of letters, digits and -._~, as SAML wants (SAML Bindings §3.4.3).
 	State string
 	// Callback is the absolute address that takes redirects back.
 	Callback string
@@ -139,9 +140,13 @@ type Assertion struct {
 	// as a sid, a SessionIndex or a service ticket: a Notice of its end names it.
 	// Empty where there is none.
 	Session string
-	// Logout is what LogoutSource.Logout wants again of this sign-in. It is kept
-	// sealed, beside the proof.
+	// Logout is what LogoutSource.Logout wants again of this sign-in, 2 KiB at
+	// most. It is kept sealed, beside the proof.
 	Logout []byte
+	// Once names this assertion where it counts once, over all replicas, until
+	// OnceUntil; empty where the protocol itself sees to it, as a code does.
+	Once      string
+	OnceUntil time.Time
 }
 
 // Person is what a source says of a person, for comparison with a civil registry
@@ -175,7 +180,8 @@ type Proof struct {
 	At      time.Time     `json:"at"`
 	// Given is when it was believed here, by the gateway's clock; At may be long
 	// before, where the source remembered the person.
-	Given time.Time `json:"given,omitzero"`
+	Given  time.Time `json:"given,omitzero"`
+	Logout []byte    `json:"logout,omitempty"` // Assertion.Logout, sealed
 }
 
 // given is At for proofs of before there was Given.

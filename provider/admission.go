@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strings"
 	"sync/atomic"
 
 	"github.com/gin-gonic/gin"
@@ -69,11 +70,16 @@ func (p *Provider) admit(c *gin.Context) {
 		c.Next()
 		return
 	}
+	if c.Request.ContentLength > maxBody && !p.large.take(addressOf(c), network(c)) {
+		c.Abort()
+		p.refuseBusy(c)
+		return
+	}
 	if !p.receive(c) {
 		c.Abort()
 		return
 	}
-	stranger := !isBackChannel(c.FullPath()) && !p.bringsLogin(c)
+	stranger := !isBackChannel(c.FullPath()) && !p.bringsLogin(c) && !p.bringsState(c)
 	if !p.admission.enter(stranger) {
 		c.Abort()
 		p.refuseBusy(c)
@@ -106,6 +112,21 @@ func isBackChannel(path string) bool {
 // Whether its session lives would cost a look into the store.
 func (p *Provider) bringsLogin(c *gin.Context) bool {
 	_, ok := p.cookieHandle(c)
+	return ok
+}
+
+// isPosted reports whether a request may be a source's answer by way of a browser.
+func isPosted(c *gin.Context) bool {
+	return c.Request.Method == http.MethodPost && strings.HasPrefix(c.FullPath(), pathCallback)
+}
+
+// bringsState reports whether a posted answer carries a state that was made here:
+// it comes from another site, and so without the cookie.
+func (p *Provider) bringsState(c *gin.Context) bool {
+	if !isPosted(c) || c.Request.ParseForm() != nil {
+		return false
+	}
+	_, ok := p.parseState(stateOf(c.Request.Form))
 	return ok
 }
 

@@ -17,6 +17,7 @@ import (
 type ending struct {
 	why    string // for the audit
 	client string // of the request that brought it about; may be empty
+	source string // that said so; empty without one
 	ref    string
 	// conditions must hold, or the session lives on; after follows once it is
 	// gone. Both run in the one step that removes the session.
@@ -30,6 +31,7 @@ const (
 	endedOtherPerson = "other_person"
 	endedLocked      = "locked"
 	endedSourceOff   = "source_off"
+	endedUpstream    = "upstream_logout"
 )
 
 // maxRaces is how often a change of a session is tried again after another tab
@@ -65,7 +67,7 @@ func (p *Provider) endSession(ctx context.Context, b browser, e ending) (session
 			p.poke()
 			return s, nil
 		}
-		if b, _, err = p.loadBrowser(ctx, b.handle); err != nil {
+		if b, _, err = p.load(ctx, b); err != nil {
 			return session{}, err
 		}
 		if b.session.ID != s.ID || b.session.Account != s.Account {
@@ -77,7 +79,7 @@ func (p *Provider) endSession(ctx context.Context, b browser, e ending) (session
 
 // removeSession takes the session out of its slot if it is as b knows it.
 func (p *Provider) removeSession(ctx context.Context, b browser, e ending) (bool, error) {
-	key := b.handle.key(kindSession)
+	key := b.key()
 	ops := []store.Op{store.CompareAndSet(key, b.raw, b.raw, p.keepFor(b.session))}
 	ops = append(append(append(ops, e.conditions...), store.Take(key)), e.after...)
 	results, err := p.deps.State.Apply(ctx, b.handle.slot, ops...)
@@ -119,8 +121,12 @@ func (p *Provider) recordEnd(ctx context.Context, s session, grants []sessionGra
 		At: p.deps.Now(), Actor: "holder", Action: eid.ActionSessionEnded, Account: s.Account, Client: e.client, Ref: e.ref,
 		Detail: detail(map[string]any{"why": e.why, "parties": len(parties)}),
 	}
-	if e.why == endedLocked || e.why == endedSourceOff {
+	switch e.why {
+	case endedLocked, endedSourceOff:
 		entry.Actor = "system"
+	case endedUpstream:
+		entry.Actor = "system"
+		entry.Detail = detail(map[string]any{"why": e.why, "source": e.source, "parties": len(parties)})
 	}
 	if err := p.deps.Outbox.AddLogouts(ctx, notices, entry); err != nil {
 		return fmt.Errorf("recording the end of a session: %w", err)
@@ -200,6 +206,9 @@ func (p *Provider) replaceSession(ctx context.Context, f *flow, prove func(sessi
 		e := ending{
 			why: endedOtherPerson, client: f.login.Request.Client, ref: ref, conditions: []store.Op{keepLogin},
 			after: []store.Op{store.PutIfAbsent(next.key(kindSession), sessionRaw, p.keepFor(proven))},
+		}
+		if proven.Watched {
+			e.after = append(e.after, p.movePlace(proven.ID, next)...)
 		}
 		done := true
 		if old.Account != "" && old.Account != proven.Account {

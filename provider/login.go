@@ -48,6 +48,8 @@ type pendingStep struct {
 	Page   string `json:"page,omitempty"`  // a form of ours; empty after a redirect
 	State  string `json:"state,omitempty"` // hash of the state that a callback must bring
 	Memory []byte `json:"memory,omitempty"`
+	// Begun is when the login went to the source.
+	Begun time.Time `json:"begun,omitzero"`
 }
 
 // refusal is why a login cannot go on.

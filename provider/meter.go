@@ -25,7 +25,7 @@ type Meter interface {
 	// Finished tells how long a login took until its code; silent, where nobody
 	// was asked anything.
 	Finished(took time.Duration, silent bool)
-	// Asking begins the account of an act of a source (begin, finish, logout).
+	// Asking begins the account of an act of a source (begin, finish, logout, notice).
 	// What it returns is told the outcome.
 	Asking(ctx context.Context, source, act string) (context.Context, func(outcome string))
 }
@@ -50,6 +50,7 @@ const (
 	actBegin  = "begin"
 	actFinish = "finish"
 	actLogout = "logout"
+	actNotice = "notice"
 )
 
 // stageBegun is what the meter counts before the stages that next names.

@@ -88,15 +88,24 @@ func (p *Provider) bound(c *gin.Context) {
 	case len(c.Request.URL.RawQuery) > maxQuery:
 		p.tooLarge(c, http.StatusRequestURITooLong, "query")
 		return
-	case c.Request.ContentLength > maxBody:
+	case c.Request.ContentLength > p.mostBody(c):
 		p.tooLarge(c, http.StatusRequestEntityTooLarge, "body")
 		return
 	}
-	c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, maxBody)
+	c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, p.mostBody(c))
 	ctx, cancel := context.WithTimeout(c.Request.Context(), maxTime)
 	defer cancel()
 	c.Request = c.Request.WithContext(ctx)
 	c.Next()
+}
+
+// mostBody is how large the body of a request may be. Answers of sources may be
+// larger than all else, a few at a time.
+func (p *Provider) mostBody(c *gin.Context) int64 {
+	if isPosted(c) && c.Request.ContentLength > maxBody {
+		return maxPosted
+	}
+	return maxBody
 }
 
 // tooLarge refuses a request for its size.

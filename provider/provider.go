@@ -147,6 +147,7 @@ type Provider struct {
 	clientKeys *clientKeys
 	admission  *admission
 	beginnings *beginnings
+	large      *beginnings // posted answers beyond maxBody
 }
 
 // New checks the configuration; it starts nothing.
@@ -192,6 +193,7 @@ func New(cfg Config, d Deps) (*Provider, error) {
 	}
 	p.admission = newAdmission(cmp.Or(cfg.Limits.Requests, 512))
 	p.beginnings = newBeginnings(cmp.Or(cfg.Limits.NewLogins, 20_000), l.Login, d.Now)
+	p.large = newBeginnings(mostLarge, postedTime, d.Now)
 	p.courier = newCourier(d.Outbound)
 	p.origins = &origins{parties: d.Clients, now: d.Now}
 	p.clientKeys = newClientKeys(d.Outbound, d.Now)
@@ -215,7 +217,7 @@ func (p *Provider) Reconfigured(cfg Config, sources Sources) (*Provider, error) 
 	if err != nil {
 		return nil, err
 	}
-	next.courier, next.clientKeys = p.courier, p.clientKeys
+	next.courier, next.clientKeys, next.large = p.courier, p.clientKeys, p.large
 	if cfg.Limits == p.cfg.Limits && cfg.Lifetimes.Login == p.cfg.Lifetimes.Login {
 		next.admission, next.beginnings = p.admission, p.beginnings
 	}
@@ -269,6 +271,10 @@ func (p *Provider) Handler() http.Handler {
 	r.POST(pathLogin, sameOrigin, p.submitLogin)
 	r.POST(pathLanguage, sameOrigin, p.switchLanguage)
 	r.GET(pathCallback+":source", p.callback)
+	r.POST(pathCallback+":source", p.postedCallback)
+	get(pathSource+":source"+tailMetadata, p.publish)
+	r.GET(pathSource+":source"+tailLogout, p.hear)
+	r.POST(pathSource+":source"+tailLogout, p.hear)
 	r.GET(pathLogout, p.logout)
 	r.POST(pathLogout, p.authorizePost)
 	r.POST(pathLogoutConfirm, sameOrigin, p.confirmLogout)
@@ -292,7 +298,11 @@ const (
 	pathLogin     = "/login"
 	pathLanguage  = "/language"
 	pathCallback  = "/callback/"
+	pathSource    = "/source/"
 	pathLogout    = "/logout" // end_session_endpoint
+
+	tailMetadata = "/metadata" // below pathSource and the source's id
+	tailLogout   = "/logout"
 
 	pathLogoutConfirm = "/logout/confirm"
 	pathLoggedOut     = "/logout/done"

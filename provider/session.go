@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -33,6 +34,8 @@ type session struct {
 	Idle      *idleSession `json:"idle,omitempty"`
 	StartedAt time.Time    `json:"started_at"`
 	SeenAt    time.Time    `json:"seen_at"`
+	// Watched: a source may say that this session is over. See trail.
+	Watched bool `json:"watched,omitempty"`
 }
 
 // Bounds of a session's lists; the oldest entries go first.
@@ -154,6 +157,8 @@ const (
 	kindSession = "session"
 	kindLogin   = "login"
 	kindState   = "state"
+	kindPosted  = "posted" // a state whose answer was posted
+	kindPlace   = "place"  // where a session is, by its id
 )
 
 // touchEvery keeps the idle time of a session without a write at each request.
@@ -168,7 +173,11 @@ type browser struct {
 	handle  handle
 	session session
 	raw     []byte // the session as stored; nil when it is new
+	place   string // the key of the session, where the handle's secret is not known
 }
+
+// key is that of the session's record.
+func (b browser) key() string { return cmp.Or(b.place, b.handle.key(kindSession)) }
 
 // cookieName carries the prefix that pins a cookie to one host over https
 // (RFC 6265bis §4.1.3.2). Plain http exists on loopback only.
@@ -203,10 +212,13 @@ func (p *Provider) cookieHandle(c *gin.Context) (handle, bool) {
 }
 
 // cookieMark shows that a handle in a cookie was made here.
-func (p *Provider) cookieMark(h handle) string {
+func (p *Provider) cookieMark(h handle) string { return p.mark("cookie", h, 16) }
+
+// mark shows in so many bytes that a handle was made here, for one purpose.
+func (p *Provider) mark(purpose string, h handle, bytes int) string {
 	mac := hmac.New(sha256.New, p.deps.TokenKey)
-	mac.Write([]byte("eidgate cookie 1\x00" + h.String()))
-	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:16])
+	mac.Write([]byte("eidgate " + purpose + " 1\x00" + h.String()))
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:bytes])
 }
 
 // newBrowser is a browser without a past; its cookie is set with the answer.
@@ -219,14 +231,19 @@ func (p *Provider) newBrowser() browser {
 // else the caller wants of the slot. errGone means there is none; where it has
 // only gone idle it is returned all the same, for its end.
 func (p *Provider) loadBrowser(ctx context.Context, h handle, ops ...store.Op) (browser, []store.Result, error) {
-	results, err := p.deps.State.Apply(ctx, h.slot, append([]store.Op{store.Get(h.key(kindSession))}, ops...)...)
+	return p.load(ctx, browser{handle: h}, ops...)
+}
+
+// load is loadBrowser for a session whose place is known.
+func (p *Provider) load(ctx context.Context, b browser, ops ...store.Op) (browser, []store.Result, error) {
+	results, err := p.deps.State.Apply(ctx, b.handle.slot, append([]store.Op{store.Get(b.key())}, ops...)...)
 	if err != nil {
 		return browser{}, nil, fmt.Errorf("loading session: %w", err)
 	}
 	if !results[0].OK {
 		return browser{}, nil, errGone
 	}
-	b := browser{handle: h, raw: results[0].Value}
+	b.session, b.raw = session{}, results[0].Value
 	if err := json.Unmarshal(b.raw, &b.session); err != nil {
 		return browser{}, nil, fmt.Errorf("reading session: %w", err)
 	}
@@ -248,12 +265,18 @@ func (p *Provider) touch(ctx context.Context, b *browser) error {
 	if err != nil {
 		return fmt.Errorf("writing session: %w", err)
 	}
-	_, err = p.deps.State.Apply(ctx, b.handle.slot, store.CompareAndSet(b.handle.key(kindSession), b.raw, raw, p.keepFor(b.session)))
+	_, err = p.deps.State.Apply(ctx, b.handle.slot, store.CompareAndSet(b.key(), b.raw, raw, p.keepFor(b.session)))
 	if err != nil {
 		return fmt.Errorf("keeping session: %w", err)
 	}
 	b.raw = raw
 	return nil
+}
+
+// watched notes whether a source may say that the session is over.
+func (s session) watched(listens bool) session {
+	s.Watched = s.Watched || listens
+	return s
 }
 
 // prove gives the session a proof. It adds to the proofs, unless the sign-in was
@@ -262,7 +285,7 @@ func (p *Provider) touch(ctx context.Context, b *browser) error {
 func (s session) prove(proof federation.Proof, fresh bool, now time.Time) session {
 	switch {
 	case s.Account != proof.Account:
-		s.ID, s.StartedAt, s.Proofs, s.Grants = randomText(16), now, nil, nil
+		s.ID, s.StartedAt, s.Proofs, s.Grants, s.Watched = randomText(16), now, nil, nil, false
 		if s.Idle != nil && s.Idle.Account == proof.Account {
 			s.Grants = s.Idle.Grants
 		}

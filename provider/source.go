@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -31,7 +32,7 @@ func (p *Provider) atSource(c *gin.Context, f *flow, id string) {
 		return
 	}
 	f.login.Source, f.login.Failed = id, ""
-	state := randomText(secretBytes)
+	state := handleIn(f.browser.handle.slot)
 	asking, done := p.deps.Meter.Asking(ctx, src.ID, actBegin)
 	step, err := speaker.Begin(asking, p.sourceRequest(c, f, src, state, nil))
 	done(outcomeOf(step, err))
@@ -39,7 +40,7 @@ func (p *Provider) atSource(c *gin.Context, f *flow, id string) {
 		p.sourceFailed(c, f, id, err)
 		return
 	}
-	p.follow(c, f, src, state, step)
+	p.follow(c, f, way{src, speaker, state, p.deps.Now()}, step)
 }
 
 // finish hands a form's fields or a callback's parameters to the source.
@@ -55,7 +56,7 @@ func (p *Provider) finish(c *gin.Context, f *flow, id string, values url.Values)
 		p.sourceFailed(c, f, id, err)
 		return
 	}
-	state := randomText(secretBytes)
+	state := handleIn(f.browser.handle.slot)
 	asking, done := p.deps.Meter.Asking(ctx, src.ID, actFinish)
 	step, err := speaker.Finish(asking, p.sourceRequest(c, f, src, state, f.login.Step.Memory), federation.Reply{Values: values})
 	done(outcomeOf(step, err))
@@ -63,13 +64,13 @@ func (p *Provider) finish(c *gin.Context, f *flow, id string, values url.Values)
 		p.sourceFailed(c, f, id, err)
 		return
 	}
-	p.follow(c, f, src, state, step)
+	p.follow(c, f, way{src, speaker, state, f.login.Step.Begun}, step)
 }
 
 // sourceRequest says what the login wants of a source.
-func (p *Provider) sourceRequest(c *gin.Context, f *flow, src eid.Source, state string, memory []byte) federation.Request {
+func (p *Provider) sourceRequest(c *gin.Context, f *flow, src eid.Source, state handle, memory []byte) federation.Request {
 	req := federation.Request{
-		State: state, Callback: p.cfg.Issuer + pathCallback + src.ID,
+		State: p.stateText(state), Callback: p.cfg.Issuer + pathCallback + src.ID,
 		Level: f.login.Level, Memory: memory, Now: p.deps.Now(),
 		Address: clientAddress(c), Device: p.device(c), Language: p.language(c),
 		Hint: p.openHint(&f.login.Request), Fresh: f.login.fresh() || f.login.SteppingUp && src.Kind != federation.KindAccount,
@@ -100,16 +101,26 @@ func (p *Provider) openSource(ctx context.Context, id string) (eid.Source, feder
 	return eid.Source{}, nil, fmt.Errorf("source %s: %w", id, eid.ErrNotFound)
 }
 
-// follow does what a source's step asks: shows a form, redirects, or believes
-// an assertion.
-func (p *Provider) follow(c *gin.Context, f *flow, src eid.Source, state string, step federation.Step) {
+// way is one step of a login at a source.
+type way struct {
+	src     eid.Source
+	speaker federation.Source
+	state   handle    // that the source sends back, if it leads the browser away
+	begun   time.Time // when the login went to this source
+}
+
+// follow does what a source's step asks: shows a form, leads the browser to the
+// source, or believes an assertion.
+func (p *Provider) follow(c *gin.Context, f *flow, w way, step federation.Step) {
 	ctx := c.Request.Context()
+	pending := &pendingStep{Memory: step.Memory, Begun: w.begun}
 	switch {
 	case step.Assertion != nil:
-		p.believe(c, f, src, step)
+		p.believe(c, f, w, step)
 	case step.Form != nil:
 		before := f.login.Step
-		f.login.Step = &pendingStep{Page: step.Form.Page, Memory: step.Memory}
+		pending.Page = step.Form.Page
+		f.login.Step = pending
 		if err := p.save(ctx, f); err != nil {
 			p.fail(c, f, err)
 			return
@@ -119,41 +130,62 @@ func (p *Provider) follow(c *gin.Context, f *flow, src eid.Source, state string,
 			status = http.StatusUnprocessableEntity
 		}
 		p.showForm(c, f, status, *step.Form)
-	case step.Redirect != "":
-		f.login.Step = &pendingStep{State: hashText(state), Memory: step.Memory}
-		if err := p.save(ctx, f, store.PutIfAbsent(stateKey(state), []byte(f.login.ID), p.cfg.Lifetimes.Login)); err != nil {
+	case step.Post != nil && !leadsTo(w.speaker, step.Post.Address):
+		p.sourceFailed(c, f, w.src.ID, errors.New("source posts to an origin that is not its own"))
+	case step.Redirect != "" || step.Post != nil:
+		pending.State = hashText(p.stateText(w.state))
+		f.login.Step = pending
+		if err := p.save(ctx, f, store.PutIfAbsent(w.state.key(kindState), []byte(f.login.ID), p.cfg.Lifetimes.Login)); err != nil {
 			p.fail(c, f, err)
 			return
 		}
-		c.Header("Cache-Control", "no-store")
-		c.Redirect(http.StatusSeeOther, step.Redirect)
+		p.leadOn(c, &w.src, step)
 	default:
-		p.sourceFailed(c, f, src.ID, errors.New("source gave no step"))
+		p.sourceFailed(c, f, w.src.ID, errors.New("source gave no step"))
 	}
 }
 
-func stateKey(state string) string { return kindState + ":" + hashText(state) }
+// leadOn sends the browser to a source, by a redirect or by a page that posts.
+func (p *Provider) leadOn(c *gin.Context, src *eid.Source, step federation.Step) {
+	if step.Post == nil {
+		p.leave(c, step.Redirect)
+		return
+	}
+	page := web.FormPost{Action: step.Post.Address, Portal: sourceLabel(src), Onward: true, Language: p.language(c)}
+	for _, name := range slices.Sorted(maps.Keys(step.Post.Fields)) {
+		page.Params = append(page.Params, web.Param{Name: name, Value: step.Post.Fields[name]})
+	}
+	p.deps.Pages.RenderFormPost(c.Writer, c.Request, page)
+}
 
-// callback takes a redirect back from a source. The state is looked for in the
-// slot of this browser's cookie, counts once, and belongs to one login at one
-// source.
+// leadsTo reports whether an address is at one of the source's own origins: where
+// a page of ours may post to.
+func leadsTo(speaker federation.Source, address string) bool {
+	redirector, ok := federation.As[federation.Redirector](speaker)
+	return ok && slices.Contains(redirector.Origins(), originOf(address))
+}
+
+// callback takes a browser back from a source. The state names the slot of this
+// browser's cookie, counts once, and belongs to one login at one source.
 func (p *Provider) callback(c *gin.Context) {
-	params, err := url.ParseQuery(c.Request.URL.RawQuery)
+	params, ok := p.parameters(c)
+	if !ok {
+		return
+	}
+	ctx := c.Request.Context()
 	h, ok := p.cookieHandle(c)
-	if err != nil || !ok || len(params["state"]) != 1 {
+	state, made := p.parseState(params.Get("state"))
+	if !ok || !made || state.slot != h.slot {
 		p.pageError(c, http.StatusBadRequest, web.ErrorExpired, "callback")
 		return
 	}
-	for _, values := range params {
-		if len(values) > 1 {
-			p.pageError(c, http.StatusBadRequest, web.ErrorInvalidRequest, "duplicated")
-			return
-		}
+	posted := params.Get(paramPosted) != ""
+	take := []store.Op{store.Take(state.key(kindState))}
+	if posted {
+		take = takePosted(state)
 	}
-	ctx := c.Request.Context()
-	state := params.Get("state")
 	// The state is used up even where the session is over: nothing could follow.
-	b, results, err := p.loadBrowser(ctx, h, store.Take(stateKey(state)))
+	b, results, err := p.loadBrowser(ctx, h, take...)
 	if errors.Is(err, errGone) || err == nil && !results[0].OK {
 		p.pageError(c, http.StatusBadRequest, web.ErrorExpired, "state")
 		return
@@ -174,9 +206,15 @@ func (p *Provider) callback(c *gin.Context) {
 	note(c, "client", f.login.Request.Client)
 	speak(c, f.login.Request.Locales)
 	id := c.Param("source")
-	if f.login.Source != id || f.login.Step == nil || !equalText(f.login.Step.State, hashText(state)) {
+	if f.login.Source != id || f.login.Step == nil || !equalText(f.login.Step.State, hashText(params.Get("state"))) {
 		p.pageError(c, http.StatusBadRequest, web.ErrorExpired, "state")
 		return
+	}
+	if posted {
+		if params, err = p.openPosted(state, results[1:]); err != nil {
+			p.pageFailure(c, err)
+			return
+		}
 	}
 	p.finish(c, f, id, params)
 }
@@ -192,9 +230,13 @@ func (p *Provider) flowIn(ctx context.Context, b browser, id string) (*flow, err
 
 // believe decides whether an assertion counts and of whom it speaks, and gives
 // the session its proof.
-func (p *Provider) believe(c *gin.Context, f *flow, src eid.Source, step federation.Step) {
-	a := *step.Assertion
+func (p *Provider) believe(c *gin.Context, f *flow, w way, step federation.Step) {
+	a, src := *step.Assertion, w.src
 	ctx, now := c.Request.Context(), p.deps.Now()
+	if err := p.takeOnce(ctx, &src, a); err != nil {
+		p.sourceFailed(c, f, src.ID, err)
+		return
+	}
 	if err := federation.Believe(&src, &f.login.Request.rp, a, now); err != nil {
 		p.sourceFailed(c, f, src.ID, err)
 		return
@@ -252,7 +294,20 @@ func (p *Provider) believe(c *gin.Context, f *flow, src eid.Source, step federat
 	// Each try is agreed to anew: a source that gives no more is not asked in circles.
 	f.login.SteppingUp = false
 	proof := f.login.proofBy(src, a, account.ID, link, now)
-	err = p.replaceSession(ctx, f, func(s session) session { return s.prove(proof, fresh, now) }, ref(c))
+	if proof.Logout, err = p.sealLogout(proof, a.Logout); err != nil {
+		p.fail(c, f, err)
+		return
+	}
+	_, listens := federation.As[federation.Listener](w.speaker)
+	err = p.replaceSession(ctx, f, func(s session) session { return s.prove(proof, fresh, now).watched(listens) }, ref(c))
+	if err == nil && listens {
+		err = p.watch(ctx, f, w, a, ref(c))
+	}
+	if errors.Is(err, errOver) {
+		p.clearCookie(c)
+		p.pageError(c, http.StatusBadRequest, web.ErrorExpired, endedUpstream)
+		return
+	}
 	if err != nil {
 		p.fail(c, f, err)
 		return

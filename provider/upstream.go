@@ -80,9 +80,7 @@ func (p *Provider) eachUpstream(c *gin.Context, s session, req *logoutRequest, v
 		next := stop{state: randomText(secretBytes)}
 		// Where the confirmation page led nowhere, nobody is asked again.
 		if ender, ok := federation.As[federation.LogoutSource](speaker); ok && (!req.confirmed || len(req.Via) > 0) {
-			asking, done := p.deps.Meter.Asking(ctx, src.ID, actLogout)
-			next.address, err = ender.Logout(asking, federation.LogoutRequest{Return: p.cfg.Issuer + pathLoggedOut, State: next.state})
-			done(outcomeOf(federation.Step{}, err))
+			next.address, err = p.askLogout(ctx, src, ender, s, next.state)
 			if err != nil {
 				note(c, "source", src.ID, "err", err)
 				next.address = ""
@@ -90,6 +88,20 @@ func (p *Provider) eachUpstream(c *gin.Context, s session, req *logoutRequest, v
 		}
 		visit(src, next)
 	}
+}
+
+// askLogout asks a source for the address that ends its session.
+func (p *Provider) askLogout(ctx context.Context, src eid.Source, ender federation.LogoutSource, s session, state string) (string, error) {
+	memory, err := p.openLogout(s, src.ID)
+	if err != nil {
+		return "", err
+	}
+	asking, done := p.deps.Meter.Asking(ctx, src.ID, actLogout)
+	address, err := ender.Logout(asking, federation.LogoutRequest{
+		Return: p.cfg.Issuer + pathLoggedOut, State: state, Memory: memory, Address: p.noticeAddress(src.ID), Now: p.deps.Now(),
+	})
+	done(outcomeOf(federation.Step{}, err))
+	return address, err
 }
 
 // leadThrough remembers the way past these stops to the last address, and gives

@@ -23,19 +23,24 @@ func (w *world) viaUpstream() (*agent, tokens) {
 	a := w.browser()
 	a.toPortal()
 	p := a.get(w.authorizeURL("portal"))
+	p = a.share(a.post(w.upstream.Issuer()+fedtest.PathLogin, loginForm(p.body)))
+	if p.back == nil || !p.back.Query().Has("code") {
+		w.t.Fatalf("sign-in upstream: status %d, went to %v: %s", p.status, p.back, p.body)
+	}
+	return a, w.redeem(p.back.Query().Get("code"))
+}
+
+// loginForm fills in the upstream provider's page.
+func loginForm(body string) url.Values {
 	form := url.Values{}
-	for _, field := range regexp.MustCompile(`name="(\w+)" value="([^"]*)"`).FindAllStringSubmatch(p.body, -1) {
+	for _, field := range regexp.MustCompile(`name="(\w+)" value="([^"]*)"`).FindAllStringSubmatch(body, -1) {
 		if field[2] != "cancel" {
 			form.Set(field[1], field[2])
 		}
 	}
 	form.Set("username", "nguoi-thu")
 	form.Set("password", password)
-	p = a.share(a.post(w.upstream.Issuer()+fedtest.PathLogin, form))
-	if p.back == nil || !p.back.Query().Has("code") {
-		w.t.Fatalf("sign-in upstream: status %d, went to %v: %s", p.status, p.back, p.body)
-	}
-	return a, w.redeem(p.back.Query().Get("code"))
+	return form
 }
 
 // linked gives the person of the upstream provider an account.

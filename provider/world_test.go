@@ -72,6 +72,8 @@ type world struct {
 	build  func() *provider.Provider
 	outbox *outbox
 	told   [2]*receiver // back-channel endpoints that the gateway may call
+	// spoken are sources of a protocol that only a test speaks.
+	spoken map[string]federation.Source
 	// tweak changes all registrations.
 	tweak func(parties []eid.RelyingParty)
 	// tweakSources changes those of sources: national, upstream.
@@ -86,7 +88,7 @@ type world struct {
 func (w *world) startUpstream() string {
 	w.upstream = fedtest.StartOpenID(w.t, fedtest.Config{
 		Alg: jose.ES256, // quick to make
-		Clients: []fedtest.Client{{ID: "gateway", Secret: clientSecret, RedirectURIs: []string{w.server.URL + "/callback/upstream", w.server.URL + "/callback/second"},
+		Clients: []fedtest.Client{{ID: "gateway", Secret: clientSecret, RedirectURIs: []string{w.server.URL + "/callback/upstream", w.server.URL + "/callback/second"}, Backchannel: true,
 			PostLogoutURIs: []string{w.server.URL + "/logout/done"}}},
 		People: []fedtest.Person{{Subject: "synthetic", Login: "nguoi-thu", Password: password, ACR: "one"}},
 		Now:    w.clock,
@@ -170,6 +172,9 @@ func newWorldWith(t testing.TB, change func(cfg *provider.Config, d *provider.De
 	registry := federation.NewRegistry(w.db, func(src eid.Source) (federation.Source, error) {
 		if src.Kind == federation.KindAccount {
 			return source, nil
+		}
+		if spoken, ok := w.spoken[src.ID]; ok {
+			return spoken, nil
 		}
 		settings, err := openid.ParseSettings(src.Settings)
 		if err != nil {

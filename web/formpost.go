@@ -10,12 +10,15 @@ import (
 	"unicode/utf8"
 )
 
-// FormPost is an authorization response that the browser posts to the portal
-// (OAuth 2.0 Form Post Response Mode §2).
+// FormPost is what the browser posts elsewhere: an authorization response to the
+// portal (OAuth 2.0 Form Post Response Mode §2), or a request to a source (SAML
+// Bindings §3.5).
 type FormPost struct {
-	Action string  // the portal's redirect URI
+	Action string  // the portal's redirect URI, or an address of the source
 	Params []Param // of the response, errors and iss too, in this order
 	Portal Label   // name of the portal; may be empty
+	// Onward: the form goes on to a source of identity, which Portal names.
+	Onward bool
 	// Language is one of Languages; Vietnamese when empty.
 	Language string
 }
@@ -28,6 +31,7 @@ type formPostData struct {
 	Common
 	Action string
 	Params []Param
+	Onward bool
 	Script template.JS
 }
 
@@ -53,7 +57,7 @@ func (p *Pages) RenderFormPost(w http.ResponseWriter, r *http.Request, f FormPos
 		return
 	}
 	page := Page{Name: "form_post", Language: f.Language, Data: formPostData{
-		Common: Common{Portal: f.Portal}, Action: f.Action, Params: f.Params, Script: autoSubmit,
+		Common: Common{Portal: f.Portal}, Action: f.Action, Params: f.Params, Onward: f.Onward, Script: autoSubmit,
 	}}
 	body, err := p.execute(page.language(), page)
 	if err != nil {

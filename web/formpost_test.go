@@ -167,3 +167,21 @@ func FuzzFormPost(f *testing.F) {
 		}
 	})
 }
+
+// On the way to a source the page says so, in either language.
+func TestFormPostOnward(t *testing.T) {
+	p := newPages(t)
+	for lang, want := range map[string]string{"vi": "Đang chuyển tới Nguồn mẫu…", "en": "Going on to Sample source…"} {
+		w := formPost(p, FormPost{
+			Action: "https://id.example.vn/sso", Params: []Param{{"SAMLRequest", "x"}, {"RelayState", "y"}},
+			Portal: Label{Text: "Nguồn mẫu", English: "Sample source"}, Onward: true, Language: lang,
+		})
+		body := w.Body.String()
+		if title := "<title>" + want; !strings.Contains(body, title) {
+			t.Errorf("%s: the page lacks %q\n%s", lang, title, body)
+		}
+		if csp := w.Header().Get("Content-Security-Policy"); !strings.Contains(csp, "form-action https://id.example.vn;") {
+			t.Errorf("%s: Content-Security-Policy = %q, want form-action with the source alone", lang, csp)
+		}
+	}
+}

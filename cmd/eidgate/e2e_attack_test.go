@@ -279,6 +279,7 @@ func TestHostileRequestsNeverFail(t *testing.T) {
 	d := sharedDemo(t)
 	paths := []string{
 		"/", "/authorize", "/token", "/userinfo", "/keys", "/login", "/callback/legacy", "/callback/x", "/healthz", "/readyz",
+		"/source/legacy/logout", "/source/legacy/metadata", "/source/x/logout", "/source/..%2f/metadata",
 		"/.well-known/openid-configuration", "/assets/eidgate.css", "/assets/..%2f..%2fetc%2fpasswd", "/nowhere", "//", "/%00", "/%ff%fe",
 	}
 	bodies := map[string]string{

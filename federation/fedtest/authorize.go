@@ -1,6 +1,7 @@
 package fedtest
 
 import (
+	"crypto/rand"
 	"net/http"
 	"net/url"
 	"slices"
@@ -23,6 +24,7 @@ type authRequest struct {
 type session struct {
 	person Person
 	at     time.Time
+	sid    string
 }
 
 // grant is what a code or an access token stands for.
@@ -130,7 +132,7 @@ func (p *OpenID) login(w http.ResponseWriter, r *http.Request) {
 		p.showLogin(w, req, r.PostForm.Get("username"), true)
 		return
 	}
-	s := session{person: person, at: p.cfg.Now()}
+	s := session{person: person, at: p.cfg.Now(), sid: rand.Text()}
 	p.mu.Lock()
 	handle := p.sessions.put(s, s.at)
 	p.mu.Unlock()

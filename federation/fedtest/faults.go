@@ -63,6 +63,8 @@ type faults struct {
 	broken     map[string]Breakage
 	redirectTo string
 	document   []Tampering
+	userInfo   []Tampering
+	infoSigned Signing
 }
 
 // Tamper replaces what is done to the claims of ID tokens; without arguments
@@ -78,6 +80,20 @@ func (p *OpenID) TamperDiscovery(with ...Tampering) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.faults.document = with
+}
+
+// TamperUserInfo does the same to the claims of userinfo.
+func (p *OpenID) TamperUserInfo(with ...Tampering) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.faults.userInfo = with
+}
+
+// SignUserInfo sets how userinfo is signed, for clients that get it signed.
+func (p *OpenID) SignUserInfo(how Signing) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.faults.infoSigned = how
 }
 
 // Sign sets how ID tokens are signed.

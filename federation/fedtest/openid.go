@@ -29,10 +29,18 @@ const SessionCookie = "legacy_session"
 // Client is a registered client of the provider.
 type Client struct {
 	ID           string
-	Secret       string // empty: a public client
+	Secret       string            // empty: a public client, or one with keys
+	Keys         []jose.JSONWebKey // public ones: the client authenticates by private_key_jwt
 	RedirectURIs []string
 	// PostLogoutURIs are where a logout may lead back to.
 	PostLogoutURIs []string
+	// Backchannel: its ID tokens carry sid, which logout tokens name.
+	Backchannel bool
+	// SignUserInfo makes userinfo a JWT; EncryptUserInfo, a public key, makes it a
+	// JWE, of that JWT or of the claims alone.
+	SignUserInfo    bool
+	EncryptUserInfo *jose.JSONWebKey
+	Encryption      jose.ContentEncryption // A128GCM when empty
 }
 
 // Person is a synthetic person.
@@ -44,6 +52,7 @@ type Person struct {
 	AMR      []string // ["pwd"] when empty
 	Name     string
 	Email    string
+	Claims   map[string]any // further claims of userinfo
 }
 
 // Config is what an OpenID provider is made of.
@@ -73,6 +82,7 @@ type OpenID struct {
 	sessions shelf[session]
 	codes    shelf[grant]
 	tokens   shelf[grant]
+	used     shelf[string] // jti of client assertions
 	calls    map[string]int
 	faults   faults
 }
@@ -109,6 +119,7 @@ func NewOpenID(cfg Config) (*OpenID, error) {
 		sessions: newShelf[session](8 * time.Hour),
 		codes:    newShelf[grant](time.Minute),
 		tokens:   newShelf[grant](10 * time.Minute),
+		used:     newShelf[string](10 * time.Minute),
 	}, nil
 }
 

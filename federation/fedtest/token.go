@@ -35,7 +35,7 @@ func (p *OpenID) discovery(w http.ResponseWriter, _ *http.Request) {
 		"acr_values_supported":                           p.acrValues(),
 		"id_token_signing_alg_values_supported":          []string{string(p.cfg.Alg)},
 		"code_challenge_methods_supported":               []string{"S256"},
-		"token_endpoint_auth_methods_supported":          []string{"client_secret_basic", "client_secret_post", "none"},
+		"token_endpoint_auth_methods_supported":          []string{"client_secret_basic", "client_secret_post", "none", "private_key_jwt"},
 		"authorization_response_iss_parameter_supported": true,
 	}
 	for _, change := range tampering {
@@ -101,8 +101,12 @@ func (p *OpenID) token(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// authenticate knows client_secret_basic, client_secret_post and none.
+// authenticate knows client_secret_basic, client_secret_post, private_key_jwt and
+// none.
 func (p *OpenID) authenticate(r *http.Request) (Client, bool) {
+	if r.PostForm.Has("client_assertion") {
+		return p.authenticateByKey(r)
+	}
 	id, secret := r.PostForm.Get("client_id"), r.PostForm.Get("client_secret")
 	if user, pass, ok := r.BasicAuth(); ok {
 		var err1, err2 error
@@ -113,7 +117,7 @@ func (p *OpenID) authenticate(r *http.Request) (Client, bool) {
 		}
 	}
 	client, ok := p.client(id)
-	return client, ok && subtle.ConstantTimeCompare([]byte(client.Secret), []byte(secret)) == 1
+	return client, ok && len(client.Keys) == 0 && subtle.ConstantTimeCompare([]byte(client.Secret), []byte(secret)) == 1
 }
 
 func (p *OpenID) idToken(g grant, access string, now time.Time) (string, error) {
@@ -131,6 +135,9 @@ func (p *OpenID) idToken(g grant, access string, now time.Time) (string, error) 
 	}
 	if g.nonce != "" {
 		claims["nonce"] = g.nonce
+	}
+	if client, _ := p.client(g.client); client.Backchannel {
+		claims["sid"] = g.sid
 	}
 	for _, change := range tampering {
 		change(claims)
@@ -152,14 +159,18 @@ func (p *OpenID) userInfo(w http.ResponseWriter, r *http.Request) {
 		writeError(w, http.StatusUnauthorized, "invalid_token")
 		return
 	}
-	claims := map[string]any{"sub": g.person.Subject}
+	claims := maps.Clone(g.person.Claims)
+	if claims == nil {
+		claims = map[string]any{}
+	}
+	claims["sub"] = g.person.Subject
 	if slices.Contains(g.scopes, "profile") {
 		claims["name"] = g.person.Name
 	}
 	if slices.Contains(g.scopes, "email") {
 		claims["email"] = g.person.Email
 	}
-	writeJSON(w, http.StatusOK, claims)
+	p.writeUserInfo(w, g, claims)
 }
 
 func writeError(w http.ResponseWriter, status int, code string) {

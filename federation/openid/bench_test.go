@@ -60,6 +60,7 @@ type bench struct {
 
 func newBench(t *testing.T, alg jose.SignatureAlgorithm) *bench {
 	t.Helper()
+	keys := ownKeys()
 	start := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
 	b := &bench{clock: &clock{now: start}, theirs: &clock{now: start}}
 	b.provider = fedtest.StartOpenID(t, fedtest.Config{
@@ -67,9 +68,16 @@ func newBench(t *testing.T, alg jose.SignatureAlgorithm) *bench {
 		Clients: []fedtest.Client{
 			{ID: clientID, Secret: secret, RedirectURIs: []string{callback}, PostLogoutURIs: []string{afterLogout}},
 			{ID: "public", RedirectURIs: []string{callback}},
+			{ID: "keyed", RedirectURIs: []string{callback}, Keys: publicKeys(t, keys), Backchannel: true},
+			{ID: "signed", Secret: secret, RedirectURIs: []string{callback}, SignUserInfo: true},
+			{ID: "sealed-rsa", Secret: secret, RedirectURIs: []string{callback}, EncryptUserInfo: publicKey(t, keys.enc[0])},
+			{ID: "sealed-ec", Secret: secret, RedirectURIs: []string{callback}, EncryptUserInfo: publicKey(t, keys.enc[1]), Encryption: jose.A256GCM},
+			{ID: "both", Secret: secret, RedirectURIs: []string{callback}, SignUserInfo: true, EncryptUserInfo: publicKey(t, keys.enc[1])},
+			{ID: "weak", Secret: secret, RedirectURIs: []string{callback}, EncryptUserInfo: publicKey(t, keys.enc[1]), Encryption: jose.A128CBC_HS256},
 		},
 		People: []fedtest.Person{
-			{Subject: "u-1", Login: "one", Password: "pw-1", ACR: loa1},
+			{Subject: "u-1", Login: "one", Password: "pw-1", ACR: loa1, Name: "Người Giả Định",
+				Claims: map[string]any{"so_dinh_danh": "001203000001", "birthdate": "2003-02-01"}},
 			{Subject: "u-2", Login: "two", Password: "pw-2", ACR: loa2, AMR: []string{"pwd", "otp"}},
 		},
 	})
@@ -86,14 +94,22 @@ func newBench(t *testing.T, alg jose.SignatureAlgorithm) *bench {
 // renew makes the source anew, with empty caches.
 func (b *bench) renew(t *testing.T) {
 	t.Helper()
-	client, err := federation.HTTPClient([]string{strings.TrimPrefix(b.provider.Issuer(), "http://")})
+	var err error
+	client := newClient(t, strings.TrimPrefix(b.provider.Issuer(), "http://"))
+	if b.Source, err = openid.New(b.settings, openid.Deps{HTTP: client, Now: b.clock.Now}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// newClient makes the client that sources call with.
+func newClient(t *testing.T, allow ...string) *http.Client {
+	t.Helper()
+	client, err := federation.HTTPClient(allow)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(client.CloseIdleConnections)
-	if b.Source, err = openid.New(b.settings, openid.Deps{HTTP: client, Now: b.clock.Now}); err != nil {
-		t.Fatal(err)
-	}
+	return client
 }
 
 // forget gives the browser an empty cookie jar.

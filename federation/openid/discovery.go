@@ -23,6 +23,7 @@ type metadata struct {
 	TokenEndpoint         string   `json:"token_endpoint"`
 	JWKSURI               string   `json:"jwks_uri"`
 	EndSessionEndpoint    string   `json:"end_session_endpoint"` // optional; see Logout
+	UserInfoEndpoint      string   `json:"userinfo_endpoint"`    // optional; see userInfo
 	SigningAlgs           []string `json:"id_token_signing_alg_values_supported"`
 	TokenAuthMethods      []string `json:"token_endpoint_auth_methods_supported"`
 	// SendsIssuer: RFC 9207 §3.
@@ -72,7 +73,8 @@ func (m *metadata) check(issuer string) error {
 }
 
 // authStyle is how the client authenticates at the token endpoint. It is never
-// probed: a code that failed once is burnt.
+// probed: a code that failed once is burnt. Without a secret the client names
+// itself in the form, beside its assertion if it has keys.
 func (m *metadata) authStyle(public bool) oauth2.AuthStyle {
 	post := slices.Contains(m.TokenAuthMethods, "client_secret_post")
 	basic := slices.Contains(m.TokenAuthMethods, "client_secret_basic")

@@ -19,6 +19,11 @@ func Examine(ctx context.Context, client *http.Client, settings Settings) error 
 	if err != nil {
 		return err
 	}
+	if settings.UserInfo {
+		if err := checkURL(m.UserInfoEndpoint); err != nil {
+			return fmt.Errorf("checking the provider's metadata: userinfo_endpoint: %w", err)
+		}
+	}
 	body, err := federation.FetchJSON(ctx, client, m.JWKSURI)
 	if err != nil {
 		return fmt.Errorf("fetching keys: %w", err)

@@ -18,6 +18,7 @@ func TestExamine(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(client.CloseIdleConnections)
+	b.settings.UserInfo = true
 	for _, tt := range []struct {
 		name  string
 		spoil func()
@@ -31,6 +32,7 @@ func TestExamine(t *testing.T) {
 		{"no metadata", func() { b.provider.Break(fedtest.PathDiscovery, fedtest.Garbage) }, false},
 		{"no keys", func() { b.provider.Break(fedtest.PathKeys, fedtest.Garbage) }, false},
 		{"failing", func() { b.provider.Break(fedtest.PathKeys, fedtest.Failing) }, false},
+		{"no userinfo endpoint", func() { b.provider.TamperDiscovery(fedtest.Without("userinfo_endpoint")) }, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			b.provider.Behave()

@@ -44,7 +44,13 @@ type idToken struct {
 	TokenHash *string                `json:"at_hash"`
 	ACR       string                 `json:"acr"`
 	AMR       stdjson.RawMessage     `json:"amr"`
+	Session   string                 `json:"sid"` // Back-Channel Logout §2.1
+
+	all claims
 }
+
+// claims are all members of a JWT or of userinfo.
+type claims map[string]stdjson.RawMessage
 
 // distrust makes the error of an answer that must not be believed. The reason is
 // one of ours: nothing that came from outside is quoted.
@@ -56,29 +62,16 @@ func distrust(reason string) error {
 // federation.ErrUntrusted for one that must not be believed and another error
 // when the provider's keys cannot be had.
 func (s *Source) verify(ctx context.Context, raw, accessToken string, m memory, now time.Time) (idToken, error) {
-	if raw == "" || len(raw) > maxToken {
-		return idToken{}, distrust("ID token missing or too long")
-	}
 	provider, err := s.metadata.Get(ctx)
 	if err != nil {
 		return idToken{}, down(err)
 	}
-	signed, err := jose.ParseSignedCompact(raw, provider.algs)
-	if err != nil || len(signed.Signatures) != 1 {
-		return idToken{}, distrust("ID token malformed or signed by another algorithm")
-	}
-	header := signed.Signatures[0].Protected
-	alg := jose.SignatureAlgorithm(header.Algorithm)
-	keys, err := s.keys.Find(ctx, header.KeyID, alg)
-	if err != nil {
-		return idToken{}, down(err)
-	}
-	payload, err := verifySignature(signed, keys)
+	payload, alg, err := s.verifySigned(ctx, "ID token", raw, provider.algs)
 	if err != nil {
 		return idToken{}, err
 	}
 	var t idToken
-	if err := json.Unmarshal(payload, &t); err != nil {
+	if json.Unmarshal(payload, &t) != nil || json.Unmarshal(payload, &t.all) != nil {
 		return idToken{}, distrust("claims of the ID token malformed")
 	}
 	if err := s.checkParties(t); err != nil {
@@ -93,16 +86,34 @@ func (s *Source) verify(ctx context.Context, raw, accessToken string, m memory, 
 	if t.TokenHash != nil && !hashMatches(*t.TokenHash, accessToken, alg) {
 		return idToken{}, distrust("at_hash is another one")
 	}
+	if len(t.Session) > maxSubject || !printable(t.Session) {
+		return idToken{}, distrust("sid of the ID token malformed")
+	}
 	return t, nil
 }
 
-func verifySignature(signed *jose.JSONWebSignature, keys []jose.JSONWebKey) ([]byte, error) {
+// verifySigned gives the payload of a JWT under one of the provider's keys; what
+// names the JWT in errors.
+func (s *Source) verifySigned(ctx context.Context, what, raw string, algs []jose.SignatureAlgorithm) ([]byte, jose.SignatureAlgorithm, error) {
+	if raw == "" || len(raw) > maxToken {
+		return nil, "", distrust(what + " missing or too long")
+	}
+	signed, err := jose.ParseSignedCompact(raw, algs)
+	if err != nil || len(signed.Signatures) != 1 {
+		return nil, "", distrust(what + " malformed or signed by another algorithm")
+	}
+	header := signed.Signatures[0].Protected
+	alg := jose.SignatureAlgorithm(header.Algorithm)
+	keys, err := s.keys.Find(ctx, header.KeyID, alg)
+	if err != nil {
+		return nil, "", down(err)
+	}
 	for _, key := range keys {
 		if payload, err := signed.Verify(key.Key); err == nil {
-			return payload, nil
+			return payload, alg, nil
 		}
 	}
-	return nil, distrust("signature of the ID token is not the provider's")
+	return nil, "", distrust("signature of the " + what + " is not the provider's")
 }
 
 func (s *Source) checkParties(t idToken) error {

@@ -18,8 +18,16 @@ type Settings struct {
 	// Issuer is the provider's issuer identifier, compared byte by byte.
 	Issuer   string
 	ClientID string
-	// ClientSecret is empty for a public client.
+	// ClientSecret is empty for a public client, and where SigningKeys take its place.
 	ClientSecret eid.Secret
+	// SigningKeys authenticate the client by private_key_jwt (OpenID Connect Core §9):
+	// private keys in PEM, of which the first signs and all are published. RSA signs
+	// RS256, or PS256 where PSS is set; EC P-256 signs ES256.
+	SigningKeys []eid.Secret
+	PSS         bool
+	// EncryptionKeys are those that the provider may encrypt userinfo to, published
+	// beside them: RSA-OAEP-256, or ECDH-ES on P-256.
+	EncryptionKeys []eid.Secret
 	// Scopes are asked beside openid.
 	Scopes []string
 	// ACR maps the provider's acr values to levels. A value that is not here is
@@ -27,8 +35,22 @@ type Settings struct {
 	ACR map[string]eid.Level
 	// RequestACR is the acr_values parameter to send for a wanted level.
 	RequestACR map[eid.Level]string
+	// EssentialACR asks for that value by the claims parameter, as essential (OpenID
+	// Connect Core §5.5.1.1), instead of acr_values, which is a wish.
+	EssentialACR bool
 	// TrustedAudiences may stand in aud beside ClientID.
 	TrustedAudiences []string
+	// UserInfo: claims of the person are asked for at the userinfo endpoint.
+	UserInfo bool
+	// Person names the claims that tell of the person.
+	Person PersonClaims
+}
+
+// PersonClaims are the names of claims, empty where the provider has none.
+type PersonClaims struct {
+	Number    string `json:"number,omitempty"`
+	Name      string `json:"name,omitempty"`
+	BirthDate string `json:"birth_date,omitempty"`
 }
 
 // settingsJSON is how Settings are stored.
@@ -36,16 +58,24 @@ type settingsJSON struct {
 	Issuer           string               `json:"issuer"`
 	ClientID         string               `json:"client_id"`
 	ClientSecret     string               `json:"client_secret"`
+	SigningKeys      []string             `json:"signing_keys"`
+	PSS              bool                 `json:"pss"`
+	EncryptionKeys   []string             `json:"encryption_keys"`
 	Scopes           []string             `json:"scopes"`
 	ACR              map[string]eid.Level `json:"acr"`
 	RequestACR       map[eid.Level]string `json:"request_acr"`
+	EssentialACR     bool                 `json:"essential_acr"`
 	TrustedAudiences []string             `json:"trusted_audiences"`
+	UserInfo         bool                 `json:"userinfo"`
+	Person           PersonClaims         `json:"person"`
 }
 
 // ParseSettings reads eid.Source.Settings and reports every fault at once:
 //
 //	{"issuer": "https://…", "client_id": "…", "client_secret": "…", "scopes": ["profile"],
-//	 "acr": {"urn:…:1": 1}, "request_acr": {"1": "urn:…:1"}, "trusted_audiences": []}
+//	 "acr": {"urn:…:1": 1}, "request_acr": {"1": "urn:…:1"}, "essential_acr": false, "trusted_audiences": [],
+//	 "signing_keys": ["-----BEGIN PRIVATE KEY-----…"], "pss": false, "encryption_keys": [],
+//	 "userinfo": true, "person": {"number": "…", "name": "name", "birth_date": "birthdate"}}
 func ParseSettings(raw json.RawMessage) (Settings, error) {
 	var in settingsJSON
 	dec := json.NewDecoder(bytes.NewReader(raw))
@@ -56,7 +86,14 @@ func ParseSettings(raw json.RawMessage) (Settings, error) {
 	}
 	s := Settings{
 		Issuer: in.Issuer, ClientID: in.ClientID, ClientSecret: eid.NewSecret(in.ClientSecret), Scopes: in.Scopes,
-		ACR: in.ACR, RequestACR: in.RequestACR, TrustedAudiences: in.TrustedAudiences,
+		ACR: in.ACR, RequestACR: in.RequestACR, TrustedAudiences: in.TrustedAudiences, PSS: in.PSS,
+		EssentialACR: in.EssentialACR, UserInfo: in.UserInfo, Person: in.Person,
+	}
+	for _, key := range in.SigningKeys {
+		s.SigningKeys = append(s.SigningKeys, eid.NewSecret(key))
+	}
+	for _, key := range in.EncryptionKeys {
+		s.EncryptionKeys = append(s.EncryptionKeys, eid.NewSecret(key))
 	}
 	return s, s.check()
 }
@@ -83,6 +120,25 @@ func (s Settings) check() error {
 		if value == "" || !level.Valid() {
 			errs = append(errs, fmt.Errorf("request_acr %d: want a value for level 1 or 2", level))
 		}
+	}
+	if len(s.SigningKeys) > 0 && !s.ClientSecret.IsZero() {
+		errs = append(errs, errors.New("signing_keys: given beside client_secret"))
+	}
+	for name, list := range map[string][]eid.Secret{"signing_keys": s.SigningKeys, "encryption_keys": s.EncryptionKeys} {
+		if len(list) > maxOwnKeys {
+			errs = append(errs, fmt.Errorf("%s: %d, at most %d", name, len(list), maxOwnKeys))
+		}
+		for i, key := range list {
+			if _, err := parseOwnKey(key); err != nil {
+				errs = append(errs, fmt.Errorf("%s[%d]: %w", name, i, err))
+			}
+		}
+	}
+	if len(s.EncryptionKeys) > 0 && !s.UserInfo {
+		errs = append(errs, errors.New("encryption_keys: userinfo is not asked for"))
+	}
+	if s.EssentialACR && len(s.RequestACR) == 0 {
+		errs = append(errs, errors.New("essential_acr: request_acr names no value to ask for"))
 	}
 	if slices.ContainsFunc(s.Scopes, func(scope string) bool { return scope == "" || strings.ContainsAny(scope, " \t\r\n") }) {
 		errs = append(errs, errors.New("scopes: empty, or two in one"))

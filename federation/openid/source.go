@@ -31,7 +31,10 @@ type Deps struct {
 // make one per registered source and hold on to it.
 type Source struct {
 	settings Settings
+	signing  []ownKey
+	opening  []ownKey
 	http     *http.Client
+	now      func() time.Time
 	metadata *federation.Cached[metadata]
 	keys     *federation.RemoteKeys
 }
@@ -49,7 +52,21 @@ func New(settings Settings, d Deps) (*Source, error) {
 	if d.HTTP == nil || d.Now == nil {
 		return nil, errors.New("an OpenID source needs a client and a clock")
 	}
-	s := &Source{settings: settings, http: d.HTTP}
+	s := &Source{settings: settings, http: d.HTTP, now: d.Now}
+	for _, key := range settings.SigningKeys {
+		own, err := parseOwnKey(key)
+		if err != nil {
+			return nil, fmt.Errorf("signing keys: %w", err)
+		}
+		s.signing = append(s.signing, own)
+	}
+	for _, key := range settings.EncryptionKeys {
+		own, err := parseOwnKey(key)
+		if err != nil {
+			return nil, fmt.Errorf("encryption keys: %w", err)
+		}
+		s.opening = append(s.opening, own)
+	}
 	s.metadata = federation.NewCached(func(ctx context.Context) (metadata, error) {
 		return discover(ctx, d.HTTP, settings.Issuer)
 	}, d.Now)
@@ -114,7 +131,11 @@ func (s *Source) Begin(ctx context.Context, req federation.Request) (federation.
 		oauth2.SetAuthURLParam("nonce", m.Nonce),
 	}
 	if acr := s.settings.RequestACR[req.Level]; acr != "" {
-		options = append(options, oauth2.SetAuthURLParam("acr_values", acr))
+		option, err := s.askLevel(acr)
+		if err != nil {
+			return federation.Step{}, err
+		}
+		options = append(options, option)
 	}
 	if req.Language != "" { // a wish: who does not know it goes on (OpenID Connect Core §3.1.2.1)
 		options = append(options, oauth2.SetAuthURLParam("ui_locales", req.Language))
@@ -123,6 +144,19 @@ func (s *Source) Begin(ctx context.Context, req federation.Request) (federation.
 		options = append(options, oauth2.SetAuthURLParam("prompt", "login"), oauth2.SetAuthURLParam("max_age", "0"))
 	}
 	return federation.Step{Redirect: s.client(provider, m).AuthCodeURL(req.State, options...), Memory: kept}, nil
+}
+
+// askLevel says which acr value is wanted.
+func (s *Source) askLevel(acr string) (oauth2.AuthCodeOption, error) {
+	if !s.settings.EssentialACR {
+		return oauth2.SetAuthURLParam("acr_values", acr), nil
+	}
+	wanted := map[string]any{"id_token": map[string]any{"acr": map[string]any{"essential": true, "values": []string{acr}}}}
+	raw, err := json.Marshal(wanted)
+	if err != nil {
+		return nil, fmt.Errorf("writing the claims parameter: %w", err)
+	}
+	return oauth2.SetAuthURLParam("claims", string(raw)), nil
 }
 
 // Finish takes the provider's redirect. It returns federation.ErrDenied when the
@@ -161,8 +195,12 @@ func (s *Source) Finish(ctx context.Context, req federation.Request, reply feder
 	if at.After(req.Now) {
 		at = req.Now // the provider's clock is ahead, within bounds
 	}
+	who, err := s.askPerson(ctx, provider, token.AccessToken, claims, req.Now)
+	if err != nil {
+		return federation.Step{}, err
+	}
 	return federation.Step{Assertion: &federation.Assertion{
-		Subject: claims.Subject, Level: level, Methods: claims.methods(), At: at,
+		Subject: claims.Subject, Level: level, Methods: claims.methods(), At: at, Person: who, Session: claims.Session,
 	}}, nil
 }
 
@@ -211,7 +249,11 @@ func refusal(name string) error {
 func (s *Source) exchange(ctx context.Context, provider metadata, m memory, code string) (*oauth2.Token, error) {
 	ctx, cancel := context.WithTimeout(context.WithValue(ctx, oauth2.HTTPClient, s.http), federation.CallTimeout)
 	defer cancel()
-	token, err := s.client(provider, m).Exchange(ctx, code, oauth2.VerifierOption(m.Verifier))
+	options, err := s.authenticate()
+	if err != nil {
+		return nil, err
+	}
+	token, err := s.client(provider, m).Exchange(ctx, code, append(options, oauth2.VerifierOption(m.Verifier))...)
 	var refused *oauth2.RetrieveError
 	var unreached *url.Error
 	switch {
