@@ -197,7 +197,7 @@ func (b *browser) answer(p page, who *person) (form, bool) {
 			must(b.t, err)
 			f.fields.Set("code", code)
 			return f, true
-		case f.inputs["personal_number"], f.inputs["code"]:
+		case f.inputs["personal_number"], f.inputs["login_name"], f.inputs["code"]:
 			return form{}, false
 		}
 		for _, button := range f.buttons {

@@ -35,6 +35,7 @@ type gateway struct {
 	issuer   string
 	dir      string
 	offers   offers
+	servers  servers
 	clients  map[string]*registration
 	people   []*person
 	nextTurn int
@@ -102,7 +103,7 @@ func startGateway(ctx context.Context, dir string) (*gateway, error) {
 	if err := g.seed(ctx, data); err != nil {
 		return nil, fmt.Errorf("making people: %w", err)
 	}
-	if err := g.makeUpstreams(); err != nil {
+	if err := errors.Join(g.makeUpstreams(), g.servers.make(dir)); err != nil {
 		return nil, fmt.Errorf("making sources: %w", err)
 	}
 	addr, err := freeAddr(1)
@@ -267,6 +268,7 @@ func (g *gateway) config(addr, data, registry string) map[string]any {
 		"window":     map[string]any{"from": "2021-11-09"},
 		"may_assert": []int{1, 2}, "grants_at_most": 2,
 	}}
+	allow = append(allow, g.servers.addrs()...)
 	for _, u := range upstreams() {
 		sources = append(sources, u.describe(g))
 	}

@@ -51,6 +51,10 @@ func runTests(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, "stopping the gateway:", err)
 		code = 1
 	}
+	if err := gw.keptQuiet(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
 	if code != 0 {
 		fmt.Fprintf(os.Stderr, "the gateway's log:\n%s", gw.log)
 	}

@@ -5,8 +5,10 @@ package interop_test
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"math/big"
 	"net"
 	"os"
 	"os/exec"
@@ -38,7 +40,10 @@ func start(ctx context.Context, addr string, cmd *exec.Cmd) (*process, error) {
 		cmd.Stdout = p.log
 	}
 	cmd.Stderr = p.log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	cmd.SysProcAttr.Setpgid = true
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = time.Second // for children that hold the log open
 	if err := cmd.Start(); err != nil {
@@ -92,12 +97,18 @@ func (p *process) stop() error {
 	return err
 }
 
-// startParty runs a relying party for one test and prints its log if that fails.
-// It ends with the test, or with the whole run's time.
+// startParty runs a program of another maker for one test.
 func startParty(t *testing.T, addr string, env []string, command ...string) {
 	t.Helper()
 	cmd := exec.CommandContext(gw.ctx, command[0], command[1:]...)
 	cmd.Env = env
+	startCommand(t, addr, cmd)
+}
+
+// startCommand runs a command for one test and prints its log if that fails. It
+// ends with the test, or with the whole run's time.
+func startCommand(t *testing.T, addr string, cmd *exec.Cmd) {
+	t.Helper()
 	p, err := start(gw.ctx, addr, cmd)
 	must(t, err)
 	t.Cleanup(func() {
@@ -110,16 +121,19 @@ func startParty(t *testing.T, addr string, env []string, command ...string) {
 	})
 }
 
-// freeAddr is a loopback address with n free ports from there on.
+// freeAddr is a loopback address with n free ports from there on. They lie below
+// those that the system gives to outgoing connections, so that none of these takes
+// one of them before its program starts.
 func freeAddr(n int) (string, error) {
+	const first, last = 20000, 32000
 	for range 50 {
-		first, err := net.Listen("tcp", "127.0.0.1:0")
+		offset, err := rand.Int(rand.Reader, big.NewInt(int64(last-first-n)))
 		if err != nil {
 			return "", err
 		}
-		port, free := first.Addr().(*net.TCPAddr).Port, true
-		listeners := []net.Listener{first}
-		for i := 1; i < n && free; i++ {
+		port, free := first+int(offset.Int64()), true
+		var listeners []net.Listener
+		for i := 0; i < n && free; i++ {
 			l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port+i))
 			if free = err == nil; free {
 				listeners = append(listeners, l)

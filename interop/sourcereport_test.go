@@ -55,7 +55,7 @@ Its pages are answered as a browser answers them. What it says of who somebody i
 	out.WriteString(`
 - **sign-in**: the relying party asks for Level 2; the source says Level 2 of the person; ` + "`acr`" + ` of the verified ID token is Level 2.
 - **level**: somebody of whom the source says Level 1 signs in with ` + "`acr`" + ` Level 1 where that is enough, and never where Level 2 is asked for.
-- **refusal**: somebody of whom the source says no level is not signed in.
+- **refusal**: somebody of whom the source says no level is not signed in, nor is a wrong, empty or another's password, or a name that is a filter.
 - **logout**: a logout at the relying party goes on at the source and comes back; the source then asks for the password again.
 - **told**: the person signs out at the source; the gateway's session ends too.
 

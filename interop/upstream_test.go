@@ -18,20 +18,24 @@ const acr1 = "urn:vn:eid:level:1"
 // upstream is a provider of another maker as a source of the gateway, with a
 // relying party of its own that uses no other source.
 type upstream struct {
-	id, kind string // at the gateway
-	provider func(*gateway) *provider
+	id, kind string                   // at the gateway
+	provider func(*gateway) *provider // nil where the gateway itself asks for the password
 	settings func(*gateway) map[string]any
 	rp       *registration
+	// reconcile is what has to agree with it; empty for the population registry.
+	reconcile string
+	// subject is what the source calls a resident, if not the login name.
+	subject      func(*testing.T, *resident) string
+	ownPasswords bool
 	// for the report
 	software, protocol, level, notes string
 }
 
-// upstreams are all sources that lead browsers to pages of their own, in the
-// order of the report.
+// upstreams are all sources of other makers, in the order of the report.
 var upstreams = func() func() []*upstream {
 	list := []*upstream{
 		{
-			id: "lemon-oidc", kind: "openid", provider: lemon, settings: lemonOpenID,
+			id: "lemon-oidc", kind: "openid", provider: lemon, settings: lemonOpenID, reconcile: "link",
 			software: "LemonLDAP::NG", protocol: "OpenID Connect", level: "`acr`",
 			notes: "`acr: {loa-1: 1, loa-2: 2}`, from its levels of authentication; it tells of a logout by the front channel only, which the gateway does not hear",
 		},
@@ -51,6 +55,7 @@ var upstreams = func() func() []*upstream {
 			notes: "`binding: post`; assertions are signed and encrypted (`assertion.encryption`); `saml:AttributeNameID` makes persistent NameIDs",
 		},
 	}
+	list = append(list, served()...)
 	for _, u := range list {
 		u.rp = library("at-"+u.id, "client_secret_basic", "query", "ES256")
 		u.rp.sources = []string{u.id}
@@ -103,7 +108,7 @@ func (b *browser) cancel(p page) page {
 func (u *upstream) link(t *testing.T, who *resident) {
 	t.Helper()
 	raw, err := json.Marshal(map[string]any{
-		"personal_number": who.Number, "source": u.id, "subject": who.Login, "level": 2, "evidence": "synthetic person of a test",
+		"personal_number": who.Number, "source": u.id, "subject": u.subjectOf(t, who), "level": 2, "evidence": "synthetic person of a test",
 	})
 	must(t, err)
 	cmd := exec.CommandContext(t.Context(), filepath.Join(root, "bin", "eidgate"),
@@ -134,7 +139,7 @@ func (u *upstream) through(b *browser, p page, who *resident) page {
 	for range 8 {
 		p = b.through(p, nil)
 		way = append(way, p.way...)
-		if !p.at(u.provider(gw).origin) {
+		if !u.shows(p) {
 			break
 		}
 		b.frames(p)
@@ -155,13 +160,13 @@ func (u *upstream) answer(p page, who *resident) (form, bool) {
 		if f.method != http.MethodPost {
 			continue
 		}
-		for _, name := range []string{"user", "username"} {
+		for _, name := range []string{"user", "username", "login_name"} {
 			if f.inputs[name] && f.inputs["password"] {
 				if who == nil {
 					return form{}, false
 				}
 				f.fields.Set(name, who.Login)
-				f.fields.Set("password", who.Login) // as both demonstration backends have it
+				f.fields.Set("password", u.passwordOf(who))
 				return f, true
 			}
 		}
@@ -169,6 +174,10 @@ func (u *upstream) answer(p page, who *resident) (form, bool) {
 			if f.fields.Has(name) {
 				return f, true
 			}
+		}
+		if f.fields.Has("xsrf") { // oidc-provider asks whether to sign out
+			f.fields.Set("logout", "yes")
+			return f, true
 		}
 	}
 	return form{}, false
@@ -178,7 +187,28 @@ func (u *upstream) answer(p page, who *resident) (form, bool) {
 func (u *upstream) asksToSignIn(p page) bool {
 	_, somebody := u.answer(p, &resident{})
 	_, nobody := u.answer(p, nil)
-	return p.at(u.provider(gw).origin) && somebody && !nobody
+	return u.shows(p) && somebody && !nobody
+}
+
+// shows reports whether a page is one where the source asks people.
+func (u *upstream) shows(p page) bool {
+	if u.provider == nil {
+		return p.at(gw.issuer)
+	}
+	return p.at(u.provider(gw).origin)
+}
+
+// try answers the source's form once.
+func (u *upstream) try(t *testing.T, login, password string) page {
+	t.Helper()
+	b := newBrowser(t)
+	p := u.through(b, b.get(u.rp.origin+"/login"), nil)
+	f, ok := u.answer(p, &resident{Login: login})
+	if !ok {
+		t.Fatalf("%s = %d, want the form of the source; pages before it: %q\n%.600s", p.address.Redacted(), p.status, p.way, p.body)
+	}
+	f.fields.Set("password", password)
+	return b.submit(p, f)
 }
 
 // proves goes with the source through every step of its row.
@@ -218,6 +248,24 @@ func (u *upstream) proves(t *testing.T) {
 		if p := u.signIn(newBrowser(t), none); !p.at(gw.issuer) {
 			t.Errorf("somebody without a level = %d at %s after %q, want a page of the gateway", p.status, p.address.Redacted(), p.way)
 		}
+		for name, typed := range map[string][2]string{
+			"a wrong password":      {second.Login, u.passwordOf(second) + "x"},
+			"no password":           {second.Login, ""},
+			"an unknown name":       {"nobody", u.passwordOf(second)},
+			"a filter for a name":   {"*)(|(uid=" + second.Login, u.passwordOf(second)},
+			"another's distinction": {second.Login + ")(cn=*", u.passwordOf(second)},
+		} {
+			if p := u.try(t, typed[0], typed[1]); !u.asksToSignIn(p) {
+				t.Errorf("%s = %d at %s, want the source's form again", name, p.status, p.address.Redacted())
+			}
+		}
+		if u.kind == "ldap" {
+			for _, who := range turnedAway() {
+				if p := u.try(t, who.Login, who.Password); !u.asksToSignIn(p) {
+					t.Errorf("somebody who is %s = %d at %s, want the form again", who.State, p.status, p.address.Redacted())
+				}
+			}
+		}
 	})
 	row.step(t, &row.logout, func(t *testing.T) {
 		u.start(t, acr2)
@@ -255,11 +303,15 @@ func (u *upstream) told(t *testing.T, signOut func(*testing.T, *browser) page) {
 
 // describe is how the gateway's configuration declares the source.
 func (u *upstream) describe(g *gateway) map[string]any {
-	return map[string]any{
+	d := map[string]any{
 		"id": u.id, "kind": u.kind, "name": "Nguồn thử nghiệm " + u.id, "provider": "nhà cung cấp giả định",
 		"window": map[string]any{"from": "2021-11-09"}, "may_assert": []int{1, 2}, "grants_at_most": 2,
 		u.kind: u.settings(g),
 	}
+	if u.reconcile != "" {
+		d["reconcile"] = u.reconcile
+	}
+	return d
 }
 
 // registry writes the file of the population registry, which knows the residents.

@@ -9,6 +9,9 @@ missing=()
 [[ -x /usr/sbin/apache2 ]] || missing+=(apache2-bin)
 [[ -e /usr/lib/apache2/modules/mod_auth_openidc.so ]] || missing+=(libapache2-mod-auth-openidc)
 /usr/bin/python3 -c 'import authlib, flask, requests' 2>/dev/null || missing+=(python3-authlib python3-flask python3-requests)
+[[ -x /usr/sbin/slapd ]] || missing+=(slapd)
+[[ -x /usr/sbin/samba && -d /usr/share/samba/setup ]] || missing+=(samba-ad-dc samba-ad-provision)
+/usr/bin/python3 -c 'import samba.provision' 2>/dev/null || missing+=(python3-samba)
 command -v node >/dev/null || missing+=(nodejs)
 command -v npm >/dev/null || missing+=(npm)
 
@@ -31,11 +34,22 @@ if ((${#missing[@]})); then
   echo "installing for make interop: ${missing[*]}"
   log=$(mktemp)
   trap 'rm -f "$log"' EXIT
-  # The tests run each program themselves: no service of it is started.
+  # The tests run each program themselves: no service of it is set up, started, or
+  # started at the next boot.
+  if [[ " ${missing[*]} " == *" slapd "* ]]; then
+    echo 'slapd slapd/no_configuration boolean true' | debconf-set-selections
+  fi
   if ! { timeout 60 apt-get update && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive timeout 300 \
     apt-get install -y --no-install-recommends "${missing[@]}"; } >"$log" 2>&1; then
     tail -n 20 "$log" >&2
     exit 1
+  fi
+  if [[ -d /run/systemd/system ]]; then
+    for unit in slapd:slapd samba-ad-dc:smbd samba-ad-dc:nmbd samba-ad-dc:winbind samba-ad-dc:samba-ad-dc; do
+      if [[ " ${missing[*]} " == *" ${unit%%:*} "* ]]; then
+        systemctl disable --now "${unit#*:}" >>"$log" 2>&1 || true
+      fi
+    done
   fi
 fi
 
