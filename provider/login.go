@@ -34,6 +34,9 @@ type login struct {
 	Source string `json:"source,omitempty"`
 	// Step is what the source waits for.
 	Step *pendingStep `json:"step,omitempty"`
+	// Gave is what sources gave of the holder where more was asked for: they are not
+	// asked in circles.
+	Gave map[string]eid.Level `json:"gave,omitempty"`
 	// Failed names the source that failed last.
 	Failed string `json:"failed,omitempty"`
 	// OtherPerson: a step-up came back as somebody else, and changed nothing.
@@ -101,6 +104,21 @@ func (r reason) ofSource() bool {
 	default:
 		return false
 	}
+}
+
+// gave remembers what a source gave of a person, newcomer or not, where more was
+// asked for. What factors can do at the account system is known without a try.
+func (l *login) gave(src eid.Source, level eid.Level, newcomer bool) {
+	if newcomer {
+		l.Gave = nil
+	}
+	if src.Kind == federation.KindAccount || level >= l.Level {
+		return
+	}
+	if l.Gave == nil {
+		l.Gave = map[string]eid.Level{}
+	}
+	l.Gave[src.ID] = level
 }
 
 // mayChangePerson reports whether somebody else than the session's holder may

@@ -479,6 +479,6 @@ func TestStepUpThatDoesNotSuffice(t *testing.T) {
 	if strings.Contains(p.body, `name="username"`) {
 		p = atUpstream(p)
 	}
-	wantPage(t, p, http.StatusOK, "Dịch vụ này cần định danh mức 2")
-	wantError(t, a.submit(p, "action", "cancel"), "access_denied")
+	wantPage(t, p, http.StatusForbidden, "Chưa đủ mức định danh")
+	wantError(t, a.submit(p, "action", "cancel"), "unmet_authentication_requirements")
 }

@@ -263,9 +263,14 @@ func (v *view) attainable() eid.Level {
 	return best
 }
 
-// reachThrough is what this account could reach at one source.
+// reachThrough is what this account could reach at one source. One that was asked
+// for more in this login, and gave less, has nothing more to give.
 func (v *view) reachThrough(src *eid.Source) eid.Level {
-	return federation.ReachThrough(src, &v.login.Request.rp, v.account, v.links, v.now)
+	reach := federation.ReachThrough(src, &v.login.Request.rp, v.account, v.links, v.now)
+	if gave, ok := v.login.Gave[src.ID]; ok {
+		return min(reach, gave)
+	}
+	return reach
 }
 
 // whyTooLow says what stands between this account and the floor.
@@ -277,6 +282,9 @@ func (v *view) whyTooLow(floor eid.Level) reason {
 		if src := &v.sources[i]; src.Kind == federation.KindAccount && v.consider(src).Reach >= floor {
 			return reasonOneMoreCheck
 		}
+	}
+	if len(v.login.Gave) > 0 {
+		return reasonLevelTooLow // by the word of a source that was asked
 	}
 	return reasonNoSource
 }

@@ -73,6 +73,22 @@ func TestNext(t *testing.T) {
 		{"nobody, two sources", func(*view) {}, stageChoose, "", "", codeLoginRequired},
 		{"nobody, one source fits", func(v *view) { v.need(level2) }, stageSource, "national", "", codeLoginRequired},
 		{"nobody, the source failed: no loop", func(v *view) { v.need(level2); v.login.Failed = "national" }, stageChoose, "", "", codeLoginRequired},
+		{"the source was asked for 2 and gave 1: not in circles", func(v *view) {
+			v.sources[1].MayAssert, v.sources[1].GrantsAtMost[0].Level = []eid.Level{eid.Level1, eid.Level2}, eid.Level2
+			v.login.Request.rp.Sources = []string{"legacy"}
+			v.need(level2)
+			v.signedIn(holder(), "legacy", eid.Level1, time.Minute)
+			v.links[0].Cap = eid.Level2
+			v.login.gave(v.sources[1], eid.Level1, true)
+		}, stageRefuse, "", reasonLevelTooLow, codeUnmet},
+		{"the source gave 1, and 1 was asked", func(v *view) {
+			v.sources[1].MayAssert, v.sources[1].GrantsAtMost[0].Level = []eid.Level{eid.Level1, eid.Level2}, eid.Level2
+			v.login.Request.rp.Sources = []string{"legacy"}
+			v.login.gave(v.sources[1], eid.Level1, true)
+			v.need(level2)
+			v.signedIn(holder(), "legacy", eid.Level1, time.Minute)
+			v.links[0].Cap = eid.Level2
+		}, stageStepUp, "", "", codeInteractionRequired},
 		{"chosen", func(v *view) { v.login.Source = "legacy" }, stageSource, "legacy", "", codeLoginRequired},
 		{"chosen, then its window closed", func(v *view) { v.login.Source = "legacy"; v.now = noon.Add(time.Hour) }, stageSource, "national", "", codeLoginRequired},
 		{"chosen, not this party's", func(v *view) { v.login.Source = "other" }, stageChoose, "", "", codeLoginRequired},

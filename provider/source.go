@@ -290,6 +290,7 @@ func (p *Provider) believe(c *gin.Context, f *flow, w way, step federation.Step)
 		p.fail(c, f, err)
 		return
 	}
+	f.login.gave(src, a.Level, account.ID != f.browser.session.Account)
 	fresh := f.login.fresh() && !f.login.SteppingUp
 	// Each try is agreed to anew: a source that gives no more is not asked in circles.
 	f.login.SteppingUp = false
