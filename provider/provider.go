@@ -111,14 +111,17 @@ type Deps struct {
 	// comes in through a source that is compared with it.
 	Registry civil.Registry
 	Reviews  Reviews
-	Outbox   Outbox
-	Events   Events
-	State    store.State
-	Keys     Signer
-	Sealer   Sealer
-	Pages    *web.Pages
-	Log      *slog.Logger
-	Now      func() time.Time
+	// Registrar takes in who comes for the first time through a source that
+	// provisions.
+	Registrar Registrar
+	Outbox    Outbox
+	Events    Events
+	State     store.State
+	Keys      Signer
+	Sealer    Sealer
+	Pages     *web.Pages
+	Log       *slog.Logger
+	Now       func() time.Time
 	// TokenKey hides what access tokens say of their families, and marks the
 	// cookies that were made here: 32 bytes at least.
 	TokenKey []byte
@@ -170,7 +173,7 @@ func New(cfg Config, d Deps) (*Provider, error) {
 		return nil, errors.New("acr: two different values are needed")
 	}
 	if d.Clients == nil || d.Accounts == nil || d.Sources == nil || d.Grants == nil || d.Consents == nil || d.State == nil ||
-		d.Outbox == nil || d.Events == nil || d.Outbound == nil || d.Keys == nil || d.Sealer == nil || d.Pages == nil || d.Log == nil || d.Now == nil || d.Ready == nil {
+		d.Outbox == nil || d.Registrar == nil || d.Events == nil || d.Outbound == nil || d.Keys == nil || d.Sealer == nil || d.Pages == nil || d.Log == nil || d.Now == nil || d.Ready == nil {
 		return nil, errors.New("every dependency of the provider is needed")
 	}
 	if d.Meter == nil {
