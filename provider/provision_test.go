@@ -359,6 +359,61 @@ func TestProvisionedLater(t *testing.T) {
 	}
 }
 
+// TestProvisionedByASourceThatChanged: an account follows the national source that
+// made it, also one that makes no more; never one that is national no more.
+func TestProvisionedByASourceThatChanged(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		change func(src *eid.Source)
+		want   eid.Level
+	}{
+		{"makes no more", func(s *eid.Source) { s.Provision = false }, eid.Level2},
+		{"is national no more", func(s *eid.Source) { s.National = false }, eid.Level1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newProvisioned(t)
+			w.tokens()
+			w.source(tt.change)
+			w.at.say(func(a *federation.Assertion) { a.Level = eid.Level2 })
+			w.comes(w.browser(), "portal")
+			if a, err := w.account(numberNew); err != nil || a.Level != tt.want {
+				t.Errorf("level = %v, %v; want %v", a.Level, err, tt.want)
+			}
+		})
+	}
+}
+
+// TestLinkedBesideProvision: an account that an operator linked needs no number of
+// the source; one that is said must be its own where the source provisions.
+func TestLinkedBesideProvision(t *testing.T) {
+	for _, tt := range []struct {
+		name, number string
+		provision    bool
+		in           bool
+	}{
+		{"its number", numberLevel1, true, true},
+		{"no number", "", true, true},
+		{"another number", numberNew, true, false},
+		{"another number, nothing provisioned", numberNew, false, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newProvisioned(t)
+			w.source(func(s *eid.Source) { s.Provision = tt.provision })
+			w.linkedAs("tech-1", numberLevel1)
+			w.at.say(func(a *federation.Assertion) {
+				a.Level, a.Person = eid.Level2, federation.Person{Number: tt.number, Name: "Trần Văn Mẫu", BirthDate: "15/01/1990"}
+			})
+			p := w.comes(w.browser(), "portal")
+			if in := p.back != nil && p.back.Query().Has("code"); in != tt.in || !in && !strings.Contains(p.body, titleMismatch) {
+				t.Errorf("signed in: %v (%d %v), want %v", in, p.status, p.back, tt.in)
+			}
+			if a, err := w.account(numberLevel1); err != nil || a.Level != eid.Level1 {
+				t.Errorf("level = %v, %v; want 1 as before", a.Level, err)
+			}
+		})
+	}
+}
+
 // TestProvisionedUnderACeiling: the ceiling is of grants through the source; what
 // the person is stays what the source says.
 func TestProvisionedUnderACeiling(t *testing.T) {
