@@ -170,8 +170,8 @@ func (c *Config) checkSources(f *faults) {
 		if w := s.window(); !w.Until.IsZero() && !w.Until.After(w.From) {
 			f.add(member(member(at, "window"), "until"), "not after window.from", "a later date; the window is half-open")
 		}
-		s.checkLevels(f, at)
 		s.checkProvision(f, at)
+		s.checkLevels(f, at)
 		if s.Kind == kindAccount {
 			if accounts++; accounts > 1 {
 				f.add(member(at, "kind"), "a second built-in account system", "keep one")

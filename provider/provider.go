@@ -111,17 +111,14 @@ type Deps struct {
 	// comes in through a source that is compared with it.
 	Registry civil.Registry
 	Reviews  Reviews
-	// Registrar takes in who comes for the first time through a source that
-	// provisions.
-	Registrar Registrar
-	Outbox    Outbox
-	Events    Events
-	State     store.State
-	Keys      Signer
-	Sealer    Sealer
-	Pages     *web.Pages
-	Log       *slog.Logger
-	Now       func() time.Time
+	Outbox   Outbox
+	Events   Events
+	State    store.State
+	Keys     Signer
+	Sealer   Sealer
+	Pages    *web.Pages
+	Log      *slog.Logger
+	Now      func() time.Time
 	// TokenKey hides what access tokens say of their families, and marks the
 	// cookies that were made here: 32 bytes at least.
 	TokenKey []byte
@@ -132,6 +129,9 @@ type Deps struct {
 	Ready func(ctx context.Context) error
 	// Meter is told what happens; nil tells nobody.
 	Meter Meter
+	// Registrar takes in who comes for the first time through a source that
+	// provisions.
+	Registrar Registrar
 }
 
 // Provider answers the protocol's endpoints and runs the login.
