@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"fmt"
+	"os/exec"
 	"strings"
 	"testing"
 
@@ -36,6 +37,10 @@ func TestVNeIDFirstSignIn(t *testing.T) {
     grants_at_most: 2
     vneid: {dialect: wso2, authorize: "%s", token: "%s", userinfo: "%s", client_id: eidgate, client_secret: %s, levels: {"1": 1, "2": 2}}
 clients:`, at.Authorize, at.Token, at.UserInfo, vneidSecret))
+	out, err := exec.CommandContext(t.Context(), binary, "check", "--config", s.file).CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "asserts [1 2], makes accounts\n") {
+		t.Errorf("check says %v: %s, want that vneid makes accounts", err, out)
+	}
 	portal := s.party(t, s.Portals[0].ClientID)
 	comes := func(who fedtest.Citizen, params ...string) (request, screen) {
 		t.Helper()
