@@ -42,6 +42,21 @@ func (s *Source) reconciled() bool {
 	return s.Reconcile == reconcileRegistry || s.Reconcile == "" && !s.National && s.Kind != kindAccount
 }
 
+// checkProvision lets the national identity alone make accounts, and lets it do so
+// at its own word.
+func (s *Source) checkProvision(f *faults, at string) {
+	at = member(at, "provision")
+	switch {
+	case !s.Provision:
+	case s.Kind == kindAccount:
+		f.add(at, "not for the built-in account system", "remove it; its accounts are made before")
+	case !s.National:
+		f.add(at, "not for a legacy provider", "remove it; national: true is for the Ministry of Public Security's own identity")
+	case s.reconciled():
+		f.add(at, "given beside reconcile: registry", "keep one of the two")
+	}
+}
+
 func (c *Config) checkRegistries(f *faults) {
 	const at = "registries.population"
 	r := &c.Registries.Population

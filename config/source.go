@@ -33,7 +33,12 @@ type Source struct {
 	// What agrees with it on who somebody is: registry, the population registry at
 	// each sign-in, for a legacy provider that does not say otherwise; or link, the
 	// proof that was given when the account was linked.
-	Reconcile string  `koanf:"reconcile"`
+	Reconcile string `koanf:"reconcile"`
+	// Whether people who have no account yet come in through it: one is made from
+	// what it says of them, or the one with their number is linked. For a national
+	// source other than the account system, whose level claim says how somebody was
+	// verified and not how they signed in: accounts made so follow it.
+	Provision bool    `koanf:"provision"`
 	OpenID    *OpenID `koanf:"openid"` // the provider, for kind openid
 	VNeID     *VNeID  `koanf:"vneid"`  // the national platform, for kind vneid
 	CAS       *CAS    `koanf:"cas"`    // the server, for kind cas
@@ -117,6 +122,7 @@ func (c *Config) FederationSources() ([]eid.Source, error) {
 			Maintenance:  s.maintenance(),
 			MayAssert:    slices.Clone(s.MayAssert),
 			Reconcile:    s.reconciled(),
+			Provision:    s.Provision,
 			GrantsAtMost: make([]eid.Ceiling, len(s.GrantsAtMost)),
 		}
 		for j, ceiling := range s.GrantsAtMost {
@@ -173,6 +179,7 @@ func (c *Config) checkSources(f *faults) {
 		if w := s.window(); !w.Until.IsZero() && !w.Until.After(w.From) {
 			f.add(member(member(at, "window"), "until"), "not after window.from", "a later date; the window is half-open")
 		}
+		s.checkProvision(f, at)
 		s.checkLevels(f, at)
 		s.checkMaintenance(f, at)
 		if s.Kind == kindAccount {

@@ -107,3 +107,43 @@ func TestVNeID(t *testing.T) {
 		}
 	}
 }
+
+// TestProvision: the national identity alone makes accounts, and at its own word.
+func TestProvision(t *testing.T) {
+	const national = "    national: true\n"
+	for _, tt := range []struct {
+		name, with, fault string
+		accepted          bool
+	}{
+		{name: "said nothing", with: national, accepted: false},
+		{name: "national", with: national + "    provision: true\n", accepted: true},
+		{name: "legacy", with: "    reconcile: link\n    provision: true\n", fault: "sources[0].provision: not for a legacy provider"},
+		{name: "compared", with: national + "    reconcile: registry\n    provision: true\n", fault: "sources[0].provision: given beside reconcile"},
+		{name: "account system", with: national + "    provision: true\n  - {id: own, kind: account, name: A, provider: B, may_assert: [1], grants_at_most: 1, provision: true}\n", fault: "provision: not for the built-in account system"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			text := strings.Replace(withVNeID, national, "", 1)
+			text = strings.Replace(strings.Split(text, "      scopes:")[0], "dialect: encrypted", "dialect: sso", 1) + "      levels: {1: 1, 2: 2}\n"
+			at := strings.Index(text, "    vneid:\n")
+			own := strings.Index(tt.with, "  - ")
+			with, after := tt.with, ""
+			if own >= 0 {
+				with, after = tt.with[:own], tt.with[own:]
+			}
+			c, err := Load(write(t, map[string]string{"eidgate.yaml": text[:at] + with + text[at:] + after}), []string{"VNEID=hidden-secret"})
+			if tt.fault != "" {
+				if err == nil || !strings.Contains(err.Error(), tt.fault) {
+					t.Errorf("Load() = %v, want %q", err, tt.fault)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			sources, err := c.FederationSources()
+			if err != nil || sources[0].Provision != tt.accepted {
+				t.Errorf("provision = %v, %v; want %v", sources[0].Provision, err, tt.accepted)
+			}
+		})
+	}
+}

@@ -87,6 +87,9 @@ type Account struct {
 	Factors  []Factor // enrolled means of sign-in
 	Locks    []Lock   // those in force, oldest first
 	Linked   bool     // it has links that have not been ended
+	// ManagedBy is the national source that the account was made through and whose
+	// word its level follows; empty where an operator made it.
+	ManagedBy string
 	// UpdatedAt is when the row last changed.
 	UpdatedAt time.Time
 }

@@ -26,6 +26,8 @@ const (
 	ActionSteppedUp       = "signin.stepped_up"
 	ActionSessionEnded    = "session.ended"
 	ActionAccountCreated  = "account.created"
+	ActionLevelChanged    = "account.level_changed"
+	ActionDataDiffers     = "account.data_differs" // what a national source says is not what is kept
 	ActionAccountLocked   = "account.locked"
 	ActionAccountUnlocked = "account.unlocked"
 	ActionLinkCreated     = "link.created"

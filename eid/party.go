@@ -128,7 +128,10 @@ type Source struct {
 	National bool `json:"national,omitempty"`
 	// Reconcile has the population registry agree with what the source says of a
 	// person, at each sign-in: without a match there is no level.
-	Reconcile bool   `json:"reconcile,omitempty"`
+	Reconcile bool `json:"reconcile,omitempty"`
+	// Provision lets a national source bring people who have no account yet: one is
+	// made at their first sign-in, or the one with their number is linked.
+	Provision bool   `json:"provision,omitempty"`
 	Window    Window `json:"window"`
 	// Maintenance are announced times in which no sign-in is begun.
 	Maintenance []Window `json:"maintenance,omitempty"`

@@ -9,10 +9,13 @@ import (
 
 // ReachThrough is the highest level that an account could reach through one source
 // at a service now: with all its factors at the account system, by its links
-// anywhere else. That a source does not answer for the moment is no reason to say
+// anywhere else, and at the national source that it follows whatever that may say. That a source does not answer for the moment is no reason to say
 // that there is no way.
 func ReachThrough(src *eid.Source, rp *eid.RelyingParty, account *eid.Account, links []eid.Link, now time.Time) eid.Level {
-	reach := min(Consider(src, rp, Wanted{}, now).Reach, account.Level)
+	reach := Consider(src, rp, Wanted{}, now).Reach
+	if account.ManagedBy != src.ID || !src.National { // whose word is what gives the account its level
+		reach = min(reach, account.Level)
+	}
 	if src.Kind == KindAccount {
 		return min(reach, carried(account.Factors))
 	}

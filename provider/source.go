@@ -243,8 +243,11 @@ func (p *Provider) believe(c *gin.Context, f *flow, w way, step federation.Step)
 	}
 	account, link, err := p.holderOf(ctx, src, a)
 	if errors.Is(err, eid.ErrNotFound) {
-		p.endWith(c, f, refusal{Reason: reasonNotLinked, Source: src.ID})
-		return
+		var r *refusal
+		if account, link, r, err = p.takeIn(ctx, f, &src, a, ref(c)); r != nil && err == nil {
+			p.endWith(c, f, *r)
+			return
+		}
 	}
 	if err != nil {
 		p.fail(c, f, err)
@@ -276,7 +279,7 @@ func (p *Provider) believe(c *gin.Context, f *flow, w way, step federation.Step)
 		p.endWith(c, f, refusalOf(unusable))
 		return
 	}
-	r, err := p.reconcile(ctx, &src, a, &account, entry)
+	r, err := p.agree(ctx, &src, a, &account, entry)
 	if err != nil {
 		p.sourceFailed(c, f, src.ID, err)
 		return

@@ -39,7 +39,11 @@ func newCheck() *cobra.Command {
 			fmt.Fprintf(c.OutOrStdout(), "  client %-20s level %s  %-14s sources %v\n", rp.ID, rp.Levels.Minimum, rp.Category, rp.Sources)
 		}
 		for _, src := range sources {
-			fmt.Fprintf(c.OutOrStdout(), "  source %-20s %-8s asserts %v\n", src.ID, src.Kind, levels(src.MayAssert))
+			provisions := ""
+			if src.Provision {
+				provisions = ", makes accounts"
+			}
+			fmt.Fprintf(c.OutOrStdout(), "  source %-20s %-8s asserts %v%s\n", src.ID, src.Kind, levels(src.MayAssert), provisions)
 		}
 		return nil
 	}

@@ -189,6 +189,7 @@ type (
 		SubjectType eid.SubjectType `json:"subject_type"`
 		Level       eid.Level       `json:"level"`
 		Status      eid.Status      `json:"status"`
+		Source      string          `json:"source,omitempty"` // that it was made through
 	}
 	lockDetail struct {
 		Lock      string         `json:"lock"`

@@ -32,6 +32,9 @@ type NewAccount struct {
 	Declared     eid.Declared
 	PasswordHash string     // encoded; empty: no password
 	TOTPSecret   eid.Secret // base32; zero: no second factor
+	// ManagedBy is the national source that the account is made through: see
+	// Registrar. Such a source need not say the gender.
+	ManagedBy string
 }
 
 // normal brings texts to NFC without outer space, so that one name is one
@@ -58,7 +61,8 @@ func (n NewAccount) check(now time.Time) error {
 	f.text("address", n.Person.Address, 0, maxLong)
 	f.text("phone", n.Phone.Value, 0, maxText)
 	f.text("email", n.Email.Value, 0, maxText)
-	f.add(n.Person.Gender != "male" && n.Person.Gender != "female", "gender is neither male nor female")
+	f.add(n.Person.Gender != "male" && n.Person.Gender != "female" && (n.Person.Gender != "" || n.ManagedBy == ""),
+		"gender is neither male nor female")
 	born, err := time.ParseInLocation(time.DateOnly, n.Person.BirthDate, vietnam())
 	f.add(err != nil, "birth date is not a full date")
 	f.add(err == nil && born.After(now), "birth date lies ahead")
@@ -72,7 +76,7 @@ func (n NewAccount) record(id eid.AccountID, now time.Time) Record {
 	r := Record{
 		Account: eid.Account{
 			ID: id, Person: n.Person, Level: n.Level, Status: n.Status, OwnFloor: n.OwnFloor,
-			Phone: n.Phone, Email: n.Email, Declared: n.Declared, UpdatedAt: now,
+			Phone: n.Phone, Email: n.Email, Declared: n.Declared, ManagedBy: n.ManagedBy, UpdatedAt: now,
 		},
 		PasswordHash: n.PasswordHash, TOTPSecret: n.TOTPSecret, CreatedAt: now,
 	}

@@ -30,6 +30,23 @@ type Person struct {
 	BirthDate Date
 }
 
+// PersonOf is the person of an account, for comparison. Without a personal number,
+// or a date of birth that can be read, it matches nobody.
+func PersonOf(p eid.Person) Person {
+	if p.Identifier.Kind() != eid.KindPersonalNumber {
+		return Person{}
+	}
+	number, err := eid.ParsePersonalNumber(p.Identifier.Reveal())
+	if err != nil {
+		return Person{}
+	}
+	born, err := ParseDate(p.BirthDate)
+	if err != nil {
+		return Person{Number: number}
+	}
+	return Person{Number: number, Name: p.Name, BirthDate: born}
+}
+
 // Registry finds who has a personal number. The asked name and year of birth are
 // part of the question: a registry answers for no number alone.
 type Registry interface {
@@ -82,12 +99,12 @@ func Compare(ctx context.Context, r Registry, said Person) (Comparison, error) {
 	case err != nil:
 		return Comparison{}, fmt.Errorf("asking the registry: %w", err)
 	}
-	return Comparison{compare(said, held), held}, nil
+	return Comparison{Judge(said, held), held}, nil
 }
 
-// compare judges two sides: the number must be the same, the rest may leave a
+// Judge compares two sides: the number must be the same, the rest may leave a
 // doubt for an officer.
-func compare(said, held Person) Verdict {
+func Judge(said, held Person) Verdict {
 	if said.Number.Reveal() != held.Number.Reveal() {
 		return Mismatch
 	}

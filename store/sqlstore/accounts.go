@@ -15,6 +15,16 @@ var _ accounts.Store = (*DB)(nil)
 
 // CreateAccount fills accounts.Store.
 func (db *DB) CreateAccount(ctx context.Context, r accounts.Record, entry eid.AuditEntry) error {
+	return db.write(ctx, func(q *sqlcgen.Queries) error {
+		if err := db.insertAccount(ctx, q, r); err != nil {
+			return err
+		}
+		return insertAudit(ctx, q, entry)
+	})
+}
+
+// insertAccount writes an account with its identifier and credentials.
+func (db *DB) insertAccount(ctx context.Context, q *sqlcgen.Queries, r accounts.Record) error {
 	id, p := string(r.ID), r.Person
 	numberRow := rand.Text()
 	number, err := db.sealer.Seal([]byte(p.Identifier.Reveal()), identifierContext(numberRow))
@@ -22,39 +32,35 @@ func (db *DB) CreateAccount(ctx context.Context, r accounts.Record, entry eid.Au
 		return fmt.Errorf("sealing identifier: %w", err)
 	}
 	at := stamp(r.CreatedAt)
-	return db.write(ctx, func(q *sqlcgen.Queries) error {
-		n, err := q.InsertAccount(ctx, sqlcgen.InsertAccountParams{
-			ID: id, SubjectType: string(p.Type), Name: p.Name, BirthDate: p.BirthDate, Gender: p.Gender,
-			Nationality: p.Nationality, Address: p.Address,
-			Level: int64(r.Level), Status: string(r.Status), OwnFloor: int64(r.OwnFloor),
-			Phone: r.Phone.Value, PhoneVerified: r.Phone.Verified,
-			Email: r.Email.Value, EmailVerified: r.Email.Verified,
-			Nickname: r.Declared.Nickname, PreferredUsername: r.Declared.PreferredUsername,
-			Profile: r.Declared.Profile, Picture: r.Declared.Picture, Website: r.Declared.Website,
-			CreatedAt: at, UpdatedAt: at,
-		})
-		if err := inserted(n, err, "inserting account"); err != nil {
-			return err
-		}
-		n, err = q.InsertIdentifier(ctx, sqlcgen.InsertIdentifierParams{
-			ID: numberRow, Account: id, Kind: string(p.Identifier.Kind()), Country: p.Identifier.Country(),
-			Sealed: number, BlindIndex: db.index.identifier(p.Identifier), CreatedAt: at,
-		})
-		if err := inserted(n, err, "inserting identifier"); err != nil {
-			return err
-		}
-		if r.PasswordHash != "" {
-			if err := db.putCredential(ctx, q, r.ID, eid.Password, r.PasswordHash, at); err != nil {
-				return err
-			}
-		}
-		if !r.TOTPSecret.IsZero() {
-			if err := db.putCredential(ctx, q, r.ID, eid.OneTimeCode, r.TOTPSecret.Reveal(), at); err != nil {
-				return err
-			}
-		}
-		return insertAudit(ctx, q, entry)
+	n, err := q.InsertAccount(ctx, sqlcgen.InsertAccountParams{
+		ID: id, SubjectType: string(p.Type), Name: p.Name, BirthDate: p.BirthDate, Gender: p.Gender,
+		Nationality: p.Nationality, Address: p.Address,
+		Level: int64(r.Level), Status: string(r.Status), OwnFloor: int64(r.OwnFloor),
+		Phone: r.Phone.Value, PhoneVerified: r.Phone.Verified,
+		Email: r.Email.Value, EmailVerified: r.Email.Verified,
+		Nickname: r.Declared.Nickname, PreferredUsername: r.Declared.PreferredUsername,
+		Profile: r.Declared.Profile, Picture: r.Declared.Picture, Website: r.Declared.Website,
+		ManagedBy: r.ManagedBy, CreatedAt: at, UpdatedAt: at,
 	})
+	if err := inserted(n, err, "inserting account"); err != nil {
+		return err
+	}
+	n, err = q.InsertIdentifier(ctx, sqlcgen.InsertIdentifierParams{
+		ID: numberRow, Account: id, Kind: string(p.Identifier.Kind()), Country: p.Identifier.Country(),
+		Sealed: number, BlindIndex: db.index.identifier(p.Identifier), CreatedAt: at,
+	})
+	if err := inserted(n, err, "inserting identifier"); err != nil {
+		return err
+	}
+	if r.PasswordHash != "" {
+		if err := db.putCredential(ctx, q, r.ID, eid.Password, r.PasswordHash, at); err != nil {
+			return err
+		}
+	}
+	if !r.TOTPSecret.IsZero() {
+		return db.putCredential(ctx, q, r.ID, eid.OneTimeCode, r.TOTPSecret.Reveal(), at)
+	}
+	return nil
 }
 
 // AddLock fills accounts.Store.

@@ -12,23 +12,27 @@ import (
 
 // AddLink fills accounts.Store. A link that has expired makes room for another.
 func (db *DB) AddLink(ctx context.Context, r accounts.LinkRecord, entry eid.AuditEntry) error {
-	subject := db.index.subject(r.Source, r.Subject)
 	return db.write(ctx, func(q *sqlcgen.Queries) error {
-		if err := touch(ctx, q, r.Account, r.CreatedAt); err != nil {
-			return err
-		}
-		if err := q.EndExpiredLink(ctx, subject, nullable(r.CreatedAt)); err != nil {
-			return fmt.Errorf("ending expired link: %w", err)
-		}
-		n, err := q.InsertLink(ctx, sqlcgen.InsertLinkParams{
-			ID: r.ID, Account: string(r.Account), Source: r.Source, SubjectIndex: subject, Cap: int64(r.Cap),
-			Evidence: r.Evidence, CreatedAt: stamp(r.CreatedAt), ExpiresAt: nullable(r.Expires),
-		})
-		if err := inserted(n, err, "inserting link"); err != nil {
+		if err := db.insertLink(ctx, q, r); err != nil {
 			return err
 		}
 		return insertAudit(ctx, q, entry)
 	})
+}
+
+func (db *DB) insertLink(ctx context.Context, q *sqlcgen.Queries, r accounts.LinkRecord) error {
+	subject := db.index.subject(r.Source, r.Subject)
+	if err := touch(ctx, q, r.Account, r.CreatedAt); err != nil {
+		return err
+	}
+	if err := q.EndExpiredLink(ctx, subject, nullable(r.CreatedAt)); err != nil {
+		return fmt.Errorf("ending expired link: %w", err)
+	}
+	n, err := q.InsertLink(ctx, sqlcgen.InsertLinkParams{
+		ID: r.ID, Account: string(r.Account), Source: r.Source, SubjectIndex: subject, Cap: int64(r.Cap),
+		Evidence: r.Evidence, CreatedAt: stamp(r.CreatedAt), ExpiresAt: nullable(r.Expires),
+	})
+	return inserted(n, err, "inserting link")
 }
 
 // EndLink fills accounts.Store.

@@ -44,6 +44,10 @@ func Durable(t *testing.T, open func(t *testing.T, now func() time.Time) *sqlsto
 	t.Run("switches wait for room", s.switchRoom)
 	t.Run("epoch of passing state", s.stateEpoch)
 	t.Run("reviews", s.reviews)
+	t.Run("arrivals", s.arrivals)
+	t.Run("refused arrivals", s.refusedArrivals)
+	t.Run("half arrivals", s.halfArrivals)
+	t.Run("levels that follow a source", s.levels)
 	t.Run("races", s.races)
 }
 

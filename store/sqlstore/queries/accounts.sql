@@ -1,10 +1,10 @@
 -- name: InsertAccount :execrows
 INSERT INTO accounts (id, subject_type, name, birth_date, gender, nationality, address, level, status, own_floor,
     phone, phone_verified, email, email_verified, nickname, preferred_username, profile, picture, website,
-    created_at, updated_at)
+    managed_by, created_at, updated_at)
 VALUES (@id, @subject_type, @name, @birth_date, @gender, @nationality, @address, @level, @status, @own_floor,
     @phone, @phone_verified, @email, @email_verified, @nickname, @preferred_username, @profile, @picture, @website,
-    @created_at, @updated_at)
+    @managed_by, @created_at, @updated_at)
 ON CONFLICT DO NOTHING;
 
 -- name: InsertIdentifier :execrows
@@ -20,10 +20,13 @@ ON CONFLICT (account, factor) DO UPDATE SET sealed = excluded.sealed, updated_at
 -- name: TouchAccount :execrows
 UPDATE accounts SET updated_at = @updated_at WHERE id = @id;
 
+-- name: SetLevel :execrows
+UPDATE accounts SET level = @level, own_floor = @own_floor, updated_at = @updated_at WHERE id = @id;
+
 -- name: Account :one
 SELECT a.id, a.subject_type, a.name, a.birth_date, a.gender, a.nationality, a.address, a.level, a.status, a.own_floor,
     a.phone, a.phone_verified, a.email, a.email_verified,
-    a.nickname, a.preferred_username, a.profile, a.picture, a.website, a.updated_at,
+    a.nickname, a.preferred_username, a.profile, a.picture, a.website, a.managed_by, a.updated_at,
     i.id AS identifier, i.kind, i.country, i.sealed,
     EXISTS (SELECT 1 FROM credentials c WHERE c.account = a.id AND c.factor = 'pwd') AS has_password,
     EXISTS (SELECT 1 FROM credentials c WHERE c.account = a.id AND c.factor = 'otp') AS has_code,

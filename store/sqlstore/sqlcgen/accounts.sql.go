@@ -14,7 +14,7 @@ import (
 const account = `-- name: Account :one
 SELECT a.id, a.subject_type, a.name, a.birth_date, a.gender, a.nationality, a.address, a.level, a.status, a.own_floor,
     a.phone, a.phone_verified, a.email, a.email_verified,
-    a.nickname, a.preferred_username, a.profile, a.picture, a.website, a.updated_at,
+    a.nickname, a.preferred_username, a.profile, a.picture, a.website, a.managed_by, a.updated_at,
     i.id AS identifier, i.kind, i.country, i.sealed,
     EXISTS (SELECT 1 FROM credentials c WHERE c.account = a.id AND c.factor = 'pwd') AS has_password,
     EXISTS (SELECT 1 FROM credentials c WHERE c.account = a.id AND c.factor = 'otp') AS has_code,
@@ -45,6 +45,7 @@ type AccountRow struct {
 	Profile           string
 	Picture           string
 	Website           string
+	ManagedBy         string
 	UpdatedAt         time.Time
 	Identifier        string
 	Kind              string
@@ -79,6 +80,7 @@ func (q *Queries) Account(ctx context.Context, id string) (AccountRow, error) {
 		&i.Profile,
 		&i.Picture,
 		&i.Website,
+		&i.ManagedBy,
 		&i.UpdatedAt,
 		&i.Identifier,
 		&i.Kind,
@@ -128,10 +130,10 @@ func (q *Queries) Credential(ctx context.Context, account string, factor string)
 const insertAccount = `-- name: InsertAccount :execrows
 INSERT INTO accounts (id, subject_type, name, birth_date, gender, nationality, address, level, status, own_floor,
     phone, phone_verified, email, email_verified, nickname, preferred_username, profile, picture, website,
-    created_at, updated_at)
+    managed_by, created_at, updated_at)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10,
     ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,
-    ?20, ?21)
+    ?20, ?21, ?22)
 ON CONFLICT DO NOTHING
 `
 
@@ -155,6 +157,7 @@ type InsertAccountParams struct {
 	Profile           string
 	Picture           string
 	Website           string
+	ManagedBy         string
 	CreatedAt         time.Time
 	UpdatedAt         time.Time
 }
@@ -180,6 +183,7 @@ func (q *Queries) InsertAccount(ctx context.Context, arg InsertAccountParams) (i
 		arg.Profile,
 		arg.Picture,
 		arg.Website,
+		arg.ManagedBy,
 		arg.CreatedAt,
 		arg.UpdatedAt,
 	)
@@ -354,6 +358,30 @@ func (q *Queries) PutCredential(ctx context.Context, arg PutCredentialParams) er
 		arg.UpdatedAt,
 	)
 	return err
+}
+
+const setLevel = `-- name: SetLevel :execrows
+UPDATE accounts SET level = ?1, own_floor = ?2, updated_at = ?3 WHERE id = ?4
+`
+
+type SetLevelParams struct {
+	Level     int64
+	OwnFloor  int64
+	UpdatedAt time.Time
+	ID        string
+}
+
+func (q *Queries) SetLevel(ctx context.Context, arg SetLevelParams) (int64, error) {
+	result, err := q.exec(ctx, q.setLevelStmt, setLevel,
+		arg.Level,
+		arg.OwnFloor,
+		arg.UpdatedAt,
+		arg.ID,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }
 
 const touchAccount = `-- name: TouchAccount :execrows

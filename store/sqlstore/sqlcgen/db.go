@@ -240,6 +240,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.sectorStmt, err = db.PrepareContext(ctx, sector); err != nil {
 		return nil, fmt.Errorf("error preparing query Sector: %w", err)
 	}
+	if q.setLevelStmt, err = db.PrepareContext(ctx, setLevel); err != nil {
+		return nil, fmt.Errorf("error preparing query SetLevel: %w", err)
+	}
 	if q.signingKeysStmt, err = db.PrepareContext(ctx, signingKeys); err != nil {
 		return nil, fmt.Errorf("error preparing query SigningKeys: %w", err)
 	}
@@ -632,6 +635,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing sectorStmt: %w", cerr)
 		}
 	}
+	if q.setLevelStmt != nil {
+		if cerr := q.setLevelStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setLevelStmt: %w", cerr)
+		}
+	}
 	if q.signingKeysStmt != nil {
 		if cerr := q.signingKeysStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing signingKeysStmt: %w", cerr)
@@ -788,6 +796,7 @@ type Queries struct {
 	reviewsStmt             *sql.Stmt
 	secretStmt              *sql.Stmt
 	sectorStmt              *sql.Stmt
+	setLevelStmt            *sql.Stmt
 	signingKeysStmt         *sql.Stmt
 	sourcesStmt             *sql.Stmt
 	subjectsThroughStmt     *sql.Stmt
@@ -875,6 +884,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		reviewsStmt:             q.reviewsStmt,
 		secretStmt:              q.secretStmt,
 		sectorStmt:              q.sectorStmt,
+		setLevelStmt:            q.setLevelStmt,
 		signingKeysStmt:         q.signingKeysStmt,
 		sourcesStmt:             q.sourcesStmt,
 		subjectsThroughStmt:     q.subjectsThroughStmt,
