@@ -22,6 +22,13 @@ type Redirector interface {
 	Origins() []string
 }
 
+// Warmer is a Source that has to fetch what its provider publishes before it can
+// name all its Origins.
+type Warmer interface {
+	// Warm fetches it, unless it is there and fresh.
+	Warm(ctx context.Context) error
+}
+
 // Registry pairs the registered sources with the code that speaks their
 // protocols. It reads the registrations at every use, so a change is in force at
 // once, and keeps what it built until the registration changes. Sources that it
@@ -76,6 +83,31 @@ func (r *Registry) Open(_ context.Context, src eid.Source) (Source, error) {
 	}
 	r.built[src.ID] = built{registration, source}
 	return source, nil
+}
+
+// Warm keeps at hand what sources publish. A browser follows a form to the pages
+// only that the form's page named, and nobody should wait for a document that could
+// have been there. A source that fails is left for the next time.
+func (r *Registry) Warm(ctx context.Context) {
+	sources, err := r.policies.Sources(ctx)
+	if err != nil {
+		return // told by whoever signs in
+	}
+	var all sync.WaitGroup
+	defer all.Wait()
+	for _, src := range sources {
+		source, err := r.Open(ctx, src)
+		if err != nil {
+			continue
+		}
+		if warmer, ok := As[Warmer](source); ok {
+			all.Go(func() {
+				limited, cancel := context.WithTimeout(ctx, CallTimeout)
+				defer cancel()
+				_ = warmer.Warm(limited) // its sign-ins tell
+			})
+		}
+	}
 }
 
 // Health tells how the sources do that were opened, by their ids.

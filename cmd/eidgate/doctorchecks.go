@@ -107,7 +107,7 @@ func sourceChecks(cfg *config.Config, sources []eid.Source, clocks *doctor.Clock
 	outbound := federation.NewOutbound(allowed)
 	calls := outbound.Client()
 	calls.Timeout = lookTime
-	asks := doctor.Sources{HTTP: calls, Dial: outbound.DialContext, Clocks: clocks, Now: now}
+	asks := doctor.Sources{Issuer: cfg.Issuer, HTTP: calls, Dial: outbound.DialContext, Clocks: clocks, Now: now}
 	var checks []doctor.Check
 	for _, src := range sources {
 		checks = append(checks, doctor.Check{Name: "source " + src.ID, Look: func(ctx context.Context) []doctor.Finding { return asks.Look(ctx, src) }})

@@ -292,6 +292,7 @@ func (g *gateway) serve(ctx context.Context, l net.Listener, delay time.Duration
 	}
 	group.Go(func() error { return g.ring.Run(ctx) })
 	group.Go(func() error { return g.state.Run(ctx) })
+	group.Go(func() error { return g.keepWarm(ctx) })
 	group.Go(func() error { return g.front.Load().provider.Run(ctx) }) // tells parties of ended sessions, over all fronts
 	group.Go(func() error {
 		return serveHTTP(ctx, l, g, g.connections, g.log, func() {
@@ -302,6 +303,21 @@ func (g *gateway) serve(ctx context.Context, l net.Listener, delay time.Duration
 	err := group.Wait()
 	flushTraces(ctx, g.tracing, g.log)
 	return err
+}
+
+// warmEvery is how often what sources publish is looked after.
+const warmEvery = time.Minute
+
+// keepWarm has what sources publish at hand before anybody signs in there.
+func (g *gateway) keepWarm(ctx context.Context) error {
+	for {
+		g.front.Load().sources.Warm(ctx)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(warmEvery):
+		}
+	}
 }
 
 // maxStreams is how many requests one connection carries at a time (HTTP/2).

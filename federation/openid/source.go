@@ -42,6 +42,7 @@ type Source struct {
 var (
 	_ federation.Source     = (*Source)(nil)
 	_ federation.Redirector = (*Source)(nil)
+	_ federation.Warmer     = (*Source)(nil)
 )
 
 // New checks the settings and makes the source. It calls nobody yet.
@@ -75,6 +76,12 @@ func New(settings Settings, d Deps) (*Source, error) {
 		return m.JWKSURI, err
 	}, d.Now)
 	return s, nil
+}
+
+// Warm fetches the provider's metadata.
+func (s *Source) Warm(ctx context.Context) error {
+	_, err := s.metadata.Get(ctx)
+	return err
 }
 
 // Origins are where the provider's pages are: the issuer's origin, and that of

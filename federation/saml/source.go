@@ -42,6 +42,7 @@ type Source struct {
 var (
 	_ federation.Source     = (*Source)(nil)
 	_ federation.Redirector = (*Source)(nil)
+	_ federation.Warmer     = (*Source)(nil)
 )
 
 // New checks what it is given and makes the source. It calls nobody yet.
@@ -57,6 +58,12 @@ func New(settings Settings, d Deps) (*Source, error) {
 		return nil, err
 	}
 	return &Source{settings: settings, entity: or(settings.EntityID, d.Entity), directory: dir}, nil
+}
+
+// Warm fetches the provider's metadata.
+func (s *Source) Warm(ctx context.Context) error {
+	_, err := s.directory.get(ctx)
+	return err
 }
 
 // Origins are where the provider's pages are, as far as its metadata are known.

@@ -8,6 +8,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -24,6 +26,7 @@ import (
 	"eidgate/eid"
 	"eidgate/federation"
 	"eidgate/federation/fedtest"
+	"eidgate/federation/saml"
 	"eidgate/provider"
 )
 
@@ -283,6 +286,63 @@ func TestSourceLook(t *testing.T) {
 	ended.Window.Until = time.Now().AddDate(0, 0, -1)
 	wants(t, "ended, and not asked", look(nil, ended), "ended", OK)
 	wants(t, "the account system", look(nil, eid.Source{Kind: federation.KindAccount, Window: ended.Window}), "ended", OK)
+}
+
+// TestLegacySourceLook: servers of other protocols, sound, garbled and gone.
+func TestLegacySourceLook(t *testing.T) {
+	cas := fedtest.StartCAS(t, fedtest.CASConfig{Title: "Synthetic server", Services: []string{"https://eidgate.invalid/"}, People: []fedtest.Person{{Subject: "u", Login: "one", Password: "pw", ACR: "a"}}})
+	idp := fedtest.StartSAML(t, fedtest.SAMLConfig{Title: "Synthetic provider", People: []fedtest.SAMLPerson{{Person: fedtest.Person{Subject: "u", Login: "one", Password: "pw", ACR: "a"}}}})
+	platform := fedtest.StartVNeID(t, fedtest.VNeIDConfig{
+		Title: "Synthetic platform", Clients: []fedtest.Client{{ID: "a", Secret: "b", RedirectURIs: []string{"https://login.example.vn/callback/old"}}},
+		People: []fedtest.Citizen{{Login: "one", Password: "pw", TechID: "t", Level: 1}},
+	})
+	pair, _, err := saml.NewKeyPair("eidgate", time.Now(), time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := platform.Endpoints(fedtest.DialectSSO)
+	settings := func(members map[string]any) []byte {
+		raw, err := json.Marshal(members)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return raw
+	}
+	for _, tt := range []struct {
+		kind     string
+		settings []byte
+		spoil    func()
+	}{
+		{federation.KindCAS, settings(map[string]any{"server": cas.Server(), "level": 1}), func() { cas.Break(fedtest.PathCASValidate, fedtest.Garbage) }},
+		{federation.KindSAML, settings(map[string]any{
+			"issuer": idp.EntityID(), "metadata_url": idp.EntityID(), "keys": []string{string(pair)}, "acr": map[string]int{"urn:one": 1},
+		}), func() { idp.Break(fedtest.Garbage) }},
+		{federation.KindVNeID, settings(map[string]any{
+			"dialect": "sso", "authorize": at.Authorize, "token": at.Token, "userinfo": at.UserInfo, "client_id": "a", "client_secret": "b", "levels": map[string]int{"1": 1},
+		}), func() { platform.Break(at.UserInfo, fedtest.Garbage) }},
+	} {
+		src := eid.Source{ID: "old", Kind: tt.kind, Window: eid.Window{From: time.Now().AddDate(-1, 0, 0)}, Settings: tt.settings}
+		look := func(allow ...string) []Finding {
+			client, err := federation.HTTPClient(allow)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer client.CloseIdleConnections()
+			return Sources{Issuer: "https://login.example.vn", HTTP: client, Clocks: &Clocks{}, Now: time.Now}.Look(t.Context(), src)
+		}
+		var all []string
+		for _, address := range []string{cas.Server(), idp.EntityID(), at.UserInfo} {
+			u, err := url.Parse(address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, u.Host)
+		}
+		wants(t, tt.kind+", sound", look(all...), "as its protocol wants", OK)
+		wants(t, tt.kind+", not allowed", look(), "outbound.allow", OK, Fault)
+		tt.spoil()
+		wants(t, tt.kind+", garbage", look(all...), "", OK, Fault)
+	}
 }
 
 // TestSourceClock: the Date of a source that is an hour off is a finding.

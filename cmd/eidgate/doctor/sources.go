@@ -12,8 +12,11 @@ import (
 
 	"eidgate/eid"
 	"eidgate/federation"
+	"eidgate/federation/cas"
 	"eidgate/federation/ldap"
 	"eidgate/federation/openid"
+	"eidgate/federation/saml"
+	"eidgate/federation/vneid"
 )
 
 // Sources looks at sources as the gateway reaches them.
@@ -21,7 +24,9 @@ type Sources struct {
 	// HTTP makes the calls, to where the gateway may call.
 	HTTP *http.Client
 	// Dial opens connections to directories, under the same guard.
-	Dial   func(ctx context.Context, network, address string) (net.Conn, error)
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Issuer is the gateway's own address.
+	Issuer string
 	Clocks *Clocks
 	Now    func() time.Time
 }
@@ -38,7 +43,44 @@ func (s Sources) Look(ctx context.Context, src eid.Source) []Finding {
 		return s.lookOpenID(ctx, src, list)
 	case federation.KindLDAP:
 		return s.lookLDAP(ctx, src, list)
+	case federation.KindVNeID:
+		return s.lookWeb(list, "vneid", "userinfo", "any token", func(client *http.Client) error {
+			settings, err := vneid.ParseSettings(src.Settings)
+			if err != nil {
+				return err
+			}
+			return vneid.Examine(ctx, client, settings)
+		})
+	case federation.KindSAML:
+		return s.lookWeb(list, "saml", "metadata_url", "", func(client *http.Client) error {
+			settings, err := saml.ParseSettings(src.Settings)
+			if err != nil {
+				return err
+			}
+			return saml.Examine(ctx, settings, saml.Deps{HTTP: client, Now: s.Now, Entity: s.Issuer + "/source/" + src.ID + "/metadata"})
+		})
+	case federation.KindCAS:
+		return s.lookWeb(list, "cas", "server", "any ticket", func(client *http.Client) error {
+			settings, err := cas.ParseSettings(src.Settings)
+			if err != nil {
+				return err
+			}
+			return cas.Examine(ctx, client, settings)
+		})
 	}
+	return list
+}
+
+// lookWeb examines a source at an address of its block. takes is what a source
+// takes from anybody that is not to be trusted.
+func (s Sources) lookWeb(list []Finding, block, key, takes string, examine func(client *http.Client) error) []Finding {
+	switch err := examine(s.HTTP); {
+	case errors.Is(err, federation.ErrUntrusted):
+		return append(list, fault("tell its owner at once, and switch the source off", "it takes %s from anybody", takes))
+	case err != nil:
+		return append(list, unreached(err, block+"."+key))
+	}
+	list[0].Found = "answers as its protocol wants; " + list[0].Found
 	return list
 }
 
@@ -82,7 +124,7 @@ func (s Sources) lookOpenID(ctx context.Context, src eid.Source, list []Finding)
 	client := *s.HTTP
 	client.Transport = keeping{noting{s.HTTP.Transport, s.Clocks, "source " + src.ID, s.Now}, func(res *http.Response) { answer = res }}
 	if err := openid.Examine(ctx, &client, settings); err != nil {
-		return append(list, unreached(err))
+		return append(list, unreached(err, "openid.issuer"))
 	}
 	if answer != nil && answer.TLS != nil && len(answer.TLS.PeerCertificates) > 0 {
 		if leaf := answer.TLS.PeerCertificates[0]; leaf.NotAfter.Sub(s.Now()) < expiresNow {
@@ -124,13 +166,14 @@ func judgeWindow(w eid.Window, now time.Time) []Finding {
 	return []Finding{ok("its window is open until %s", day(w.Until))}
 }
 
-// unreached is what keeps a source from being used.
-func unreached(err error) Finding {
+// unreached is what keeps a source from being used. key is that of its address.
+func unreached(err error, key string) Finding {
 	var call *url.Error
 	var name *net.DNSError
 	var unknown x509.UnknownAuthorityError
 	var host x509.HostnameError
 	var invalid x509.CertificateInvalidError
+	var socket *net.OpError
 	why := err
 	if errors.As(err, &call) {
 		why = call.Err // the address stands in the configuration
@@ -139,17 +182,17 @@ func unreached(err error) Finding {
 	case errors.Is(err, federation.ErrForbiddenAddress):
 		return fault("add its host:port to outbound.allow, if it is meant to lie in your own network", "its name leads to an address that is not public")
 	case errors.As(err, &name):
-		return fault("check openid.issuer, and the name servers of this machine", "its name does not resolve")
+		return fault("check "+key+", and the name servers of this machine", "its name does not resolve")
 	case errors.As(err, &unknown):
 		return fault("have its owner send the intermediates; for an authority of their own, SSL_CERT_FILE names it to the gateway", "its certificate leads to no authority that this machine knows")
 	case errors.As(err, &host), errors.As(err, &invalid):
 		return fault("tell its owner", "its certificate does not fit: %v", why)
 	case errors.Is(err, context.DeadlineExceeded), call != nil && call.Timeout():
 		return fault("look for a firewall between here and there, and tell its owner", "it does not answer in time")
-	case call != nil:
+	case call != nil, errors.As(err, &socket):
 		return fault("look for a firewall between here and there, and tell its owner", "it cannot be reached: %v", why)
 	}
-	return fault("compare openid.issuer with what its owner says, and tell them", "it answers, but not as an OpenID provider that sign-ins could use: %v", err)
+	return fault("compare "+key+" with what its owner says, and tell them", "it answers, but not in a way that sign-ins could use: %v", err)
 }
 
 // Allowed looks whether the destinations of outbound.allow can be found.
