@@ -25,8 +25,8 @@ type Meter interface {
 	// Finished tells how long a login took until its code; silent, where nobody
 	// was asked anything.
 	Finished(took time.Duration, silent bool)
-	// Asking begins the account of an act of a source (begin, finish, logout, notice).
-	// What it returns is told the outcome.
+	// Asking begins the account of an act of a source (begin, finish, logout, notice), or
+	// of the registry for it (compare). What it returns is told the outcome.
 	Asking(ctx context.Context, source, act string) (context.Context, func(outcome string))
 }
 
@@ -51,6 +51,8 @@ const (
 	actFinish = "finish"
 	actLogout = "logout"
 	actNotice = "notice"
+
+	actCompare = "compare" // by the registry
 )
 
 // stageBegun is what the meter counts before the stages that next names.

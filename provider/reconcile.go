@@ -34,7 +34,9 @@ func (p *Provider) reconcile(ctx context.Context, src *eid.Source, a federation.
 	if said.Number.IsZero() || eid.IdentifierOf(said.Number) != holder.Person.Identifier {
 		return mismatch, p.recordMismatch(ctx, entry, src.ID)
 	}
-	compared, err := civil.Compare(ctx, p.deps.Registry, said)
+	asking, done := p.deps.Meter.Asking(ctx, src.ID, actCompare)
+	compared, err := civil.Compare(asking, p.deps.Registry, said)
+	done(outcomeOf(federation.Step{}, err))
 	switch {
 	case errors.Is(err, civil.ErrDown):
 		return nil, fmt.Errorf("%w: %w", federation.ErrDown, err)

@@ -39,6 +39,7 @@ has_fonts || missing+=(fonts-noto-core)
 has_axe || missing+=(npm)
 command -v redis-server >/dev/null && command -v redis-cli >/dev/null || missing+=(redis-server)
 command -v curl >/dev/null || missing+=(curl)
+command -v openssl >/dev/null || missing+=(openssl)
 has_command nginx || missing+=(nginx)
 has_command haproxy || missing+=(haproxy)
 

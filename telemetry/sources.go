@@ -20,7 +20,7 @@ type sources struct {
 type sourceKey struct{ source, act, outcome string }
 
 func newSources(f factory) sources {
-	answered := f.counters("source_requests_total", "Acts of sources (begin, finish, logout, notice) by outcome.", "source", "act", "outcome")
+	answered := f.counters("source_requests_total", "Acts of sources (begin, finish, logout, notice), and of the population registry for them (compare), by outcome.", "source", "act", "outcome")
 	took := f.histograms("source_request_duration_seconds", "Time of an act of a source.", answers, "source", "act")
 	return sources{
 		answered: newFamily(maxChildren, sourceKey{other, other, other}, func(k sourceKey) prometheus.Counter {
