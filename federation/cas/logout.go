@@ -51,7 +51,7 @@ func (s *Source) Hear(_ context.Context, in federation.Incoming) (federation.Not
 		return federation.Notice{}, distrust("logout request names no session, or several")
 	}
 	ticket, ok := index.value()
-	if !ok || !serviceTicket.MatchString(ticket) {
+	if !ok || !isServiceTicket(ticket) {
 		return federation.Notice{}, distrust("logout request names no service ticket")
 	}
 	return federation.Notice{Sessions: []string{ticket}}, nil

@@ -114,7 +114,7 @@ func (s *Source) Finish(ctx context.Context, req federation.Request, reply feder
 	if len(ticket) == 0 {
 		return federation.Step{}, fmt.Errorf("no ticket: %w", federation.ErrDenied)
 	}
-	if !serviceTicket.MatchString(ticket[0]) {
+	if !isServiceTicket(ticket[0]) {
 		return federation.Step{}, distrust("not a service ticket")
 	}
 	body, err := s.validate(ctx, serviceOf(m.Callback, state[0]), ticket[0], m.Fresh)
@@ -133,9 +133,16 @@ func (s *Source) Finish(ctx context.Context, req federation.Request, reply feder
 	return federation.Step{Assertion: assertion}, nil
 }
 
-// serviceTicket is the form of a service ticket (CAS Protocol 3.0 §3.1.1, §3.7).
-// The specification wants clients to take 256 characters.
-var serviceTicket = regexp.MustCompile(`^ST-[A-Za-z0-9._-]{1,253}$`)
+// maxTicket is the longest ticket that clients have to take, in bytes (CAS Protocol
+// 3.0 §3.7).
+const maxTicket = 256
+
+var ticketShape = regexp.MustCompile(`^ST-[A-Za-z0-9._-]+$`)
+
+// isServiceTicket knows a service ticket by its form (CAS Protocol 3.0 §3.1.1).
+func isServiceTicket(ticket string) bool {
+	return len(ticket) <= maxTicket && ticketShape.MatchString(ticket)
+}
 
 // distrust makes the error of an answer that must not be believed. The reason is
 // one of ours: nothing that came from outside is quoted.
