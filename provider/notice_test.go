@@ -143,7 +143,8 @@ func TestNoticeOfAPerson(t *testing.T) {
 	c.alive(third)
 }
 
-// More sessions than a trail holds: the latest are found.
+// More sessions than a trail holds: the notice ends the latest, and those that it
+// would not find any more were ended before.
 func TestTrailIsBounded(t *testing.T) {
 	w := newWorld(t)
 	w.notified()
@@ -160,11 +161,53 @@ func TestTrailIsBounded(t *testing.T) {
 		a, got := w.viaSpoken()
 		all = append(all, signedIn{a, got})
 	}
-	w.heeded(w.noticed("spoken", nil))
-	for _, one := range all[2:] {
-		if status, _, _ := w.userinfo("Bearer " + one.AccessToken); status != http.StatusUnauthorized {
-			t.Errorf("userinfo = %d for one of the last 16, want 401", status)
+	for i, one := range all {
+		if status, _, _ := w.userinfo("Bearer " + one.AccessToken); (status == http.StatusOK) != (i >= 2) {
+			t.Errorf("userinfo = %d for sign-in %d of 18 before the notice, want the first two ended", status, i+1)
 		}
+	}
+	w.heeded(w.noticed("spoken", nil))
+	for i, one := range all {
+		if status, _, _ := w.userinfo("Bearer " + one.AccessToken); status != http.StatusUnauthorized {
+			t.Errorf("userinfo = %d for sign-in %d of 18, want 401", status, i+1)
+		}
+	}
+	rows, err := w.db.Audit(t.Context(), sqlstore.AuditFilter{Action: eid.ActionSessionEnded, Limit: 100})
+	must(t, err)
+	crowded := 0
+	for _, row := range rows {
+		if strings.Contains(string(row.Detail), `"why":"too_many"`) && strings.Contains(string(row.Detail), `"source":"spoken"`) && row.Actor == "system" {
+			crowded++
+		}
+	}
+	if len(rows) != 18 || crowded != 2 {
+		t.Errorf("%d ends of sessions on record, %d of them for want of room; want 18 and 2", len(rows), crowded)
+	}
+}
+
+// Whoever signs in again and again in one browser has one place in the trail, and
+// pushes nobody out of it.
+func TestTrailHoldsASessionOnce(t *testing.T) {
+	w := newWorld(t)
+	w.notified()
+	s := w.speaking(&spoken{})
+	s.hear = func(federation.Incoming) (federation.Notice, error) {
+		return federation.Notice{Subject: "synthetic"}, nil
+	}
+	first, got := w.viaSpoken()
+	again, _ := w.viaSpoken()
+	for range 20 {
+		w.pass(time.Second)
+		p := again.get(w.authorizeURL("portal", "prompt", "login"))
+		if p = again.get(w.server.URL + "/callback/spoken?" + url.Values{"state": {p.back.Query().Get("state")}}.Encode()); !again.landed(p) {
+			t.Fatalf("sign-in again = %d %v, want the portal", p.status, p.back)
+		}
+	}
+	first.alive(got)
+	w.heeded(w.noticed("spoken", nil))
+	first.dead(got)
+	if p := again.get(w.authorizeURL("portal", "prompt", "none")); p.back == nil || p.back.Query().Get("error") != "login_required" {
+		t.Errorf("prompt=none = %v, want login_required", p.back)
 	}
 }
 
