@@ -46,7 +46,7 @@ func TestAdmit(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			err := federation.Admit(&eid.Source{ID: "post", Window: tt.window}, owners(), tt.now)
+			err := federation.Admit(&eid.Source{ID: "post", Window: tt.window}, owners(), tt.now, tt.now)
 			if (err == nil) != tt.open || (!tt.open && !errors.Is(err, federation.ErrWindowClosed)) {
 				t.Errorf("Admit() = %v, want open %v", err, tt.open)
 			}
