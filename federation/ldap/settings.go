@@ -143,7 +143,9 @@ func (s Settings) checkNames() error {
 		errs = append(errs, errors.New("bind_as: given beside a service account"))
 	case strings.Count(s.BindAs, placeholder) != 1:
 		errs = append(errs, errors.New("bind_as: want {login} once"))
-	case !templateIsDN && strings.Contains(s.BindAs, "="):
+	case !templateIsDN && (strings.Contains(s.BindAs, "=") || !strings.Contains(s.BindAs, "@")):
+		// A bare name would be anything that a directory binds as: a DN has spellings
+		// without end, and each would have guesses of its own.
 		errs = append(errs, errors.New("bind_as: neither a DN nor a user principal name"))
 	}
 	if base, ok := parseDN(s.BaseDN); ok && s.BindAs != "" && templateIsDN && !base.AncestorOfFold(template) {
