@@ -8,12 +8,15 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"eidgate/eid"
 	"eidgate/federation"
 	"eidgate/federation/fedtest"
+	"eidgate/provider"
+	"eidgate/store"
 	"eidgate/store/sqlstore"
 )
 
@@ -348,6 +351,48 @@ func TestNoticeOnce(t *testing.T) {
 		t.Errorf("one notice sixteen times = %v, want 200 once and 400 else", count)
 	}
 	a.dead(got)
+}
+
+// failingState is away once a notice was looked up, while its test says so.
+type failingState struct {
+	store.State
+	fails, away atomic.Bool
+}
+
+func (s *failingState) Apply(ctx context.Context, slot string, ops ...store.Op) ([]store.Result, error) {
+	if s.away.Load() {
+		return nil, store.ErrUnavailable
+	}
+	if strings.HasPrefix(slot, "trail:") && s.fails.Load() {
+		s.away.Store(true)
+	}
+	return s.State.Apply(ctx, slot, ops...)
+}
+
+// The store goes away while a notice is carried out, so that not even its mark can
+// be taken back. Said again a little later, it is carried out.
+func TestNoticeWhileTheStoreFails(t *testing.T) {
+	state := &failingState{}
+	w := newWorldWith(t, func(_ *provider.Config, d *provider.Deps) { state.State, d.State = d.State, state })
+	w.notified()
+	a, got := w.viaUpstream()
+	token, err := w.upstream.LogoutToken("gateway", fedtest.SignProperly, fedtest.Set("sub", "synthetic"))
+	must(t, err)
+	form := url.Values{"logout_token": {token}}
+	state.fails.Store(true)
+	if p := w.noticed("upstream", form); p.status != http.StatusServiceUnavailable {
+		t.Errorf("notice while the store goes away = %d, want 503", p.status)
+	}
+	state.fails.Store(false)
+	state.away.Store(false)
+	a.alive(got)
+	w.pass(30 * time.Second)
+	w.heeded(w.noticed("upstream", form))
+	a.dead(got)
+	w.pass(31 * time.Second)
+	if p := w.noticed("upstream", form); p.status != http.StatusBadRequest {
+		t.Errorf("the same notice again = %d, want 400", p.status)
+	}
 }
 
 // A notice that a browser carries is answered to the source, by the same browser,

@@ -147,7 +147,7 @@ func (p *Provider) followTrail(ctx context.Context, src *eid.Source, n federatio
 	now := p.deps.Now()
 	var ops []store.Op
 	if n.Once != "" {
-		ops = append(ops, store.PutIfAbsent(onceKey(n), []byte{1}, n.Until.Sub(now)))
+		ops = append(ops, store.PutIfAbsent(onceKey(n), []byte(noticeTaken), min(noticeLease, n.Until.Sub(now))))
 	}
 	first := len(ops)
 	for _, name := range names {
@@ -174,13 +174,28 @@ func (p *Provider) followTrail(ctx context.Context, src *eid.Source, n federatio
 	return found, nil
 }
 
-// forgetNotice lets a notice come again that could not be carried out.
-func (p *Provider) forgetNotice(ctx context.Context, src *eid.Source, n federation.Notice) error {
-	if n.Once == "" {
+// What becomes of a notice that counts once: it is taken by whoever carries it out,
+// then done. One that was only taken may come again.
+const (
+	noticeTaken = "taken"
+	noticeDone  = "done"
+)
+
+// noticeLease is how long a notice is taken where nobody could say how it went.
+const noticeLease = 30 * time.Second
+
+// settleNotice marks a notice that was carried out, or lets it come again.
+func (p *Provider) settleNotice(ctx context.Context, src *eid.Source, n federation.Notice, done bool) error {
+	left := n.Until.Sub(p.deps.Now())
+	if n.Once == "" || left <= 0 {
 		return nil
 	}
-	if _, err := p.deps.State.Apply(ctx, trailSlot(src.ID), store.Delete(onceKey(n))); err != nil {
-		return fmt.Errorf("forgetting a notice: %w", err)
+	op := store.Delete(onceKey(n))
+	if done {
+		op = store.CompareAndSet(onceKey(n), []byte(noticeTaken), []byte(noticeDone), left)
+	}
+	if _, err := p.deps.State.Apply(ctx, trailSlot(src.ID), op); err != nil {
+		return fmt.Errorf("settling a notice: %w", err)
 	}
 	return nil
 }
