@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"github.com/go-ldap/ldap/v3"
 
 	"eidgate/eid"
+	"eidgate/federation"
 )
 
 // placeholder is where a template takes the login name.
@@ -121,7 +121,7 @@ func (s Settings) checkURL() error {
 		return errors.New("url: want ldaps://host, with a port at most")
 	case u.Scheme == "ldaps" && s.StartTLS:
 		return errors.New("start_tls: not with ldaps")
-	case u.Scheme == "ldaps", u.Scheme == "ldap" && s.StartTLS, u.Scheme == "ldap" && loopback(u.Hostname()):
+	case u.Scheme == "ldaps", u.Scheme == "ldap" && s.StartTLS, u.Scheme == "ldap" && federation.Loopback(u.Hostname()):
 		return nil
 	}
 	return errors.New("url: not encrypted; want ldaps, or ldap with start_tls")
@@ -205,11 +205,4 @@ func (s Settings) attributes() []string {
 	list = slices.DeleteFunc(list, func(name string) bool { return name == "" })
 	slices.Sort(list)
 	return slices.Compact(list)
-}
-
-func loopback(host string) bool {
-	if addr, err := netip.ParseAddr(host); err == nil {
-		return addr.IsLoopback()
-	}
-	return host == "localhost" || strings.HasSuffix(host, ".localhost")
 }
