@@ -209,7 +209,7 @@ func (p *Provider) replaceSession(ctx context.Context, f *flow, prove func(sessi
 			after: []store.Op{store.PutIfAbsent(next.key(kindSession), sessionRaw, p.keepFor(proven))},
 		}
 		if proven.Watched {
-			e.after = append(e.after, p.movePlace(proven.ID, next)...)
+			e.after = append(e.after, p.movePlace(proven, next, &f.login.Request.rp)...)
 		}
 		done := true
 		if old.Account != "" && old.Account != proven.Account {

@@ -207,10 +207,44 @@ func TestTrailHoldsASessionOnce(t *testing.T) {
 		}
 	}
 	first.alive(got)
-	w.heeded(w.noticed("spoken", nil))
+	// Nor does it change who gives way: the first, once there is no room.
+	var others []*agent
+	for range 14 {
+		a, _ := w.viaSpoken()
+		others = append(others, a)
+	}
+	first.alive(got)
+	w.viaSpoken()
 	first.dead(got)
+	for _, a := range append(others, again) {
+		if p := a.get(w.authorizeURL("portal", "prompt", "none")); p.back == nil || !p.back.Query().Has("code") {
+			t.Errorf("prompt=none = %v, want a code: the session lives", p.back)
+		}
+	}
+	w.heeded(w.noticed("spoken", nil))
 	if p := again.get(w.authorizeURL("portal", "prompt", "none")); p.back == nil || p.back.Query().Get("error") != "login_required" {
 		t.Errorf("prompt=none = %v, want login_required", p.back)
+	}
+}
+
+// A notice ends what was given to a portal for longer than the session lasts.
+func TestNoticeAfterTheSession(t *testing.T) {
+	w := newWorld(t)
+	w.notifiedVia()
+	_, got := w.viaUpstream()
+	sid := w.sid()
+	for range 3 { // beyond the absolute end of the session
+		w.pass(5 * time.Hour)
+		if got = w.refresh(got.RefreshToken); got.Error != "" {
+			t.Fatalf("refresh = %d %s, want tokens", got.status, got.Error)
+		}
+	}
+	w.heeded(w.notice(fedtest.SignProperly, fedtest.Set("sid", sid)))
+	if again := w.refresh(got.RefreshToken); again.Error != "invalid_grant" {
+		t.Errorf("refresh after the notice = %d %s, want invalid_grant", again.status, again.Error)
+	}
+	if w.active(got.AccessToken) {
+		t.Error("userinfo is open after the notice")
 	}
 }
 

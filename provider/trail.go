@@ -64,14 +64,15 @@ func (n named) steps() []store.Op {
 
 // layTrail makes the names of an assertion lead to the session of a browser. over
 // reports that a notice of one of them has come since the login went to the source.
-func (p *Provider) layTrail(ctx context.Context, src *eid.Source, a federation.Assertion, b browser, begun time.Time, ref string) (over bool, err error) {
-	names, to := namesIn(a), []byte(b.handle.slot+" "+b.session.ID)
+func (p *Provider) layTrail(ctx context.Context, src *eid.Source, a federation.Assertion, f *flow, begun time.Time, ref string) (over bool, err error) {
+	names, to := namesIn(a), []byte(f.browser.handle.slot+" "+f.browser.session.ID)
+	life := p.trailLife(f.browser.session, &f.login.Request.rp)
 	for range maxRaces {
-		places, err := p.makeRoom(ctx, src, names, to, ref)
+		places, ops, err := p.makeRoom(ctx, src, names, to, life, ref)
 		if err != nil {
 			return false, err
 		}
-		var ops []store.Op
+		first := len(ops)
 		for i, n := range names {
 			ops = append(ops, store.Get(n.key("mark")), places[i])
 		}
@@ -83,7 +84,8 @@ func (p *Provider) layTrail(ctx context.Context, src *eid.Source, a federation.A
 			continue // somebody else took that place
 		}
 		for i := range names {
-			over = over || results[2*i].OK && !before(results[2*i].Value, begun)
+			mark := results[first+2*i]
+			over = over || mark.OK && !before(mark.Value, begun)
 		}
 		return over, nil
 	}
@@ -98,18 +100,18 @@ func before(mark []byte, begun time.Time) bool {
 
 // makeRoom finds the place where each name can lead to one more session: its own if
 // it is there already, else the next one, or any that is free. A session that has to
-// give way ends, for no notice would find it any more.
-func (p *Provider) makeRoom(ctx context.Context, src *eid.Source, names []named, to []byte, ref string) ([]store.Op, error) {
-	life := p.cfg.Lifetimes.SessionAbsolute
+// give way ends, for no notice would find it any more. uncount takes back the count
+// of those that are there already, so that the oldest stays the next to give way.
+func (p *Provider) makeRoom(ctx context.Context, src *eid.Source, names []named, to []byte, life time.Duration, ref string) (places, uncount []store.Op, err error) {
 	var look []store.Op
 	for _, n := range names {
 		look = append(append(look, n.steps()...), store.Count(n.key("count"), 1<<40, life))
 	}
 	results, err := p.deps.State.Apply(ctx, trailSlot(src.ID), look...)
 	if err != nil {
-		return nil, fmt.Errorf("laying the trail of a session: %w", err)
+		return nil, nil, fmt.Errorf("laying the trail of a session: %w", err)
 	}
-	places := make([]store.Op, len(names))
+	places = make([]store.Op, len(names))
 	for i, n := range names {
 		steps, count := results[:trailWidth], results[trailWidth].N
 		results = results[trailWidth+1:]
@@ -118,12 +120,12 @@ func (p *Provider) makeRoom(ctx context.Context, src *eid.Source, names []named,
 		at := int(count % trailWidth)
 		switch {
 		case own >= 0:
-			at = own
+			at, uncount = own, append(uncount, store.Uncount(n.key("count"), 1))
 		case steps[at].OK && free >= 0:
 			at = free
 		case steps[at].OK:
 			if err := p.endTrailed(ctx, string(steps[at].Value), ending{why: endedTooMany, source: src.ID, ref: ref}); err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 		}
 		places[i] = store.PutIfAbsent(n.step(at), to, life)
@@ -131,7 +133,7 @@ func (p *Provider) makeRoom(ctx context.Context, src *eid.Source, names []named,
 			places[i] = store.CompareAndSet(n.step(at), steps[at].Value, to, life)
 		}
 	}
-	return places, nil
+	return places, uncount, nil
 }
 
 // followTrail uses up a notice, leaves its marks, and lists the sessions that it
@@ -204,11 +206,21 @@ func onceKey(n federation.Notice) string { return "once:" + hashText(n.Once) }
 
 func placeKey(id string) string { return kindPlace + ":" + hashText(id) }
 
+// trailLife is how long a trail to a session is kept: as long as the session may
+// last, and the tokens that it gave, or will give to the party that a login is for.
+func (p *Provider) trailLife(s session, rp *eid.RelyingParty) time.Duration {
+	life := max(p.cfg.Lifetimes.SessionAbsolute, p.keepFor(s))
+	if rp.Refresh {
+		life = max(life, p.cfg.Lifetimes.Login+p.longestToken(rp, eid.Level1))
+	}
+	return min(life, store.MaxTTL)
+}
+
 // movePlace notes where a session is from now on, in the step that moves it.
-func (p *Provider) movePlace(id string, to handle) []store.Op {
+func (p *Provider) movePlace(s session, to handle, rp *eid.RelyingParty) []store.Op {
 	return []store.Op{
-		store.Delete(placeKey(id)),
-		store.PutIfAbsent(placeKey(id), []byte(to.key(kindSession)), p.cfg.Lifetimes.SessionAbsolute),
+		store.Delete(placeKey(s.ID)),
+		store.PutIfAbsent(placeKey(s.ID), []byte(to.key(kindSession)), p.trailLife(s, rp)),
 	}
 }
 
