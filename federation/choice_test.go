@@ -57,8 +57,9 @@ func TestConsider(t *testing.T) {
 										t.Errorf("Consider() at day %d%+v, category %q, national %v, exception %s, listed %v, off %v, down %v = %q, stands %v, usable %v, reach %v; want stands %v, usable %v",
 											n, by, category, national, exception, listed, off, down, c.Why, c.Stands(), c.Usable, c.Reach, stands, begins)
 									}
-									if err := federation.Admit(src, rp, at); (err == nil) != stands {
-										t.Errorf("Admit() at day %d%+v = %v, want an error %v", n, by, err, !stands)
+									admits := stands && !at.Before(src.Switch.At)
+									if err := federation.Admit(src, rp, at, at); (err == nil) != admits {
+										t.Errorf("Admit() at day %d%+v = %v, want an error %v", n, by, err, !admits)
 									}
 									if c.Usable {
 										usable++

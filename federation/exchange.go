@@ -20,27 +20,28 @@ var (
 // maxAhead is how far in the future a source may date an authentication.
 const maxAhead = 5 * time.Second
 
-// Admit returns nil while sign-ins of a service through a source may go on, else
-// ErrWindowClosed or ErrSwitchedOff. The end of a window is outside it. Announced
-// maintenance is no hindrance to a sign-in that was begun before.
-func Admit(src *eid.Source, rp *eid.RelyingParty, now time.Time) error {
+// Admit returns nil while a sign-in of a service through a source, begun at a time,
+// may go on, else ErrWindowClosed or ErrSwitchedOff: the latter also where the source
+// was off for a while since. The end of a window is outside it. Announced maintenance
+// is no hindrance to a sign-in that was begun before.
+func Admit(src *eid.Source, rp *eid.RelyingParty, begun, now time.Time) error {
 	switch c := Consider(src, rp, Wanted{}, now); {
+	case c.Why == ReasonOff, c.Stands() && src.Switch.Ended(begun):
+		return fmt.Errorf("source %s: %w", src.ID, ErrSwitchedOff)
 	case c.Stands():
 		return nil
-	case c.Why == ReasonOff:
-		return fmt.Errorf("source %s: %w", src.ID, ErrSwitchedOff)
 	}
 	return fmt.Errorf("source %s: %w", src.ID, ErrWindowClosed)
 }
 
 // Believe says whether an assertion of a source may count now at a service. It
-// returns what Admit does, whenever the sign-in was begun, and ErrUntrusted for a
+// returns what Admit does for a sign-in that begins now, and ErrUntrusted for a
 // level that the source may not assert, a time that is missing or more than 5 s
 // ahead, and a person named in a way that is not the source's to use.
 //
 // Lowering to grants_at_most is a term of the grant: see Supports.
 func Believe(src *eid.Source, rp *eid.RelyingParty, a Assertion, now time.Time) error {
-	if err := Admit(src, rp, now); err != nil {
+	if err := Admit(src, rp, now, now); err != nil {
 		return err
 	}
 	distrust := func(why string) error {

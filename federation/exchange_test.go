@@ -46,11 +46,37 @@ func TestAdmit(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			err := federation.Admit(&eid.Source{ID: "post", Window: tt.window}, owners(), tt.now)
+			err := federation.Admit(&eid.Source{ID: "post", Window: tt.window}, owners(), tt.now, tt.now)
 			if (err == nil) != tt.open || (!tt.open && !errors.Is(err, federation.ErrWindowClosed)) {
 				t.Errorf("Admit() = %v, want open %v", err, tt.open)
 			}
 		})
+	}
+}
+
+// A sign-in that was begun before the source was switched on again is refused.
+func TestAdmitWhatWasBegunBefore(t *testing.T) {
+	w := transition()
+	on := w.From.AddDate(0, 1, 0)
+	for name, tt := range map[string]struct {
+		off   bool
+		begun time.Time
+		want  error
+	}{
+		"off":               {true, on, federation.ErrSwitchedOff},
+		"before it was on":  {false, on.Add(-time.Second), federation.ErrSwitchedOff},
+		"nobody knows when": {false, time.Time{}, federation.ErrSwitchedOff},
+		"as it was on":      {false, on, nil},
+		"after":             {false, on.Add(time.Second), nil},
+	} {
+		src := &eid.Source{ID: "post", Window: w, Switch: eid.Switch{Off: tt.off, At: on}}
+		if err := federation.Admit(src, owners(), tt.begun, on.Add(time.Minute)); !errors.Is(err, tt.want) {
+			t.Errorf("%s: Admit() = %v, want %v", name, err, tt.want)
+		}
+	}
+	src := &eid.Source{ID: "post", Window: w, Switch: eid.Switch{At: on}}
+	if err := federation.Admit(src, owners(), on.Add(-time.Second), w.Until); !errors.Is(err, federation.ErrWindowClosed) {
+		t.Errorf("Admit() at the window's end = %v, want %v", err, federation.ErrWindowClosed)
 	}
 }
 

@@ -32,6 +32,7 @@ const (
 	endedLocked      = "locked"
 	endedSourceOff   = "source_off"
 	endedUpstream    = "upstream_logout"
+	endedTooMany     = "too_many" // of one person at one source: see trail
 )
 
 // maxRaces is how often a change of a session is tried again after another tab
@@ -124,7 +125,7 @@ func (p *Provider) recordEnd(ctx context.Context, s session, grants []sessionGra
 	switch e.why {
 	case endedLocked, endedSourceOff:
 		entry.Actor = "system"
-	case endedUpstream:
+	case endedUpstream, endedTooMany:
 		entry.Actor = "system"
 		entry.Detail = detail(map[string]any{"why": e.why, "source": e.source, "parties": len(parties)})
 	}
@@ -208,7 +209,7 @@ func (p *Provider) replaceSession(ctx context.Context, f *flow, prove func(sessi
 			after: []store.Op{store.PutIfAbsent(next.key(kindSession), sessionRaw, p.keepFor(proven))},
 		}
 		if proven.Watched {
-			e.after = append(e.after, p.movePlace(proven.ID, next)...)
+			e.after = append(e.after, p.movePlace(proven, next, &f.login.Request.rp)...)
 		}
 		done := true
 		if old.Account != "" && old.Account != proven.Account {

@@ -139,9 +139,9 @@ func (p *Provider) heed(c *gin.Context, src *eid.Source, n federation.Notice) {
 	for _, to := range found {
 		err = errors.Join(err, p.endTrailed(ctx, to, ending{why: endedUpstream, source: src.ID, ref: ref(c)}))
 	}
-	if err != nil {
+	if err = errors.Join(err, p.settleNotice(ctx, src, n, err == nil)); err != nil {
 		// The source may say it again.
-		p.refuseNotice(c, http.StatusServiceUnavailable, errors.Join(err, p.forgetNotice(ctx, src, n)))
+		p.refuseNotice(c, http.StatusServiceUnavailable, err)
 		return
 	}
 	switch {

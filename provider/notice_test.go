@@ -8,12 +8,15 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"eidgate/eid"
 	"eidgate/federation"
 	"eidgate/federation/fedtest"
+	"eidgate/provider"
+	"eidgate/store"
 	"eidgate/store/sqlstore"
 )
 
@@ -143,7 +146,8 @@ func TestNoticeOfAPerson(t *testing.T) {
 	c.alive(third)
 }
 
-// More sessions than a trail holds: the latest are found.
+// More sessions than a trail holds: the notice ends the latest, and those that it
+// would not find any more were ended before.
 func TestTrailIsBounded(t *testing.T) {
 	w := newWorld(t)
 	w.notified()
@@ -160,11 +164,87 @@ func TestTrailIsBounded(t *testing.T) {
 		a, got := w.viaSpoken()
 		all = append(all, signedIn{a, got})
 	}
-	w.heeded(w.noticed("spoken", nil))
-	for _, one := range all[2:] {
-		if status, _, _ := w.userinfo("Bearer " + one.AccessToken); status != http.StatusUnauthorized {
-			t.Errorf("userinfo = %d for one of the last 16, want 401", status)
+	for i, one := range all {
+		if status, _, _ := w.userinfo("Bearer " + one.AccessToken); (status == http.StatusOK) != (i >= 2) {
+			t.Errorf("userinfo = %d for sign-in %d of 18 before the notice, want the first two ended", status, i+1)
 		}
+	}
+	w.heeded(w.noticed("spoken", nil))
+	for i, one := range all {
+		if status, _, _ := w.userinfo("Bearer " + one.AccessToken); status != http.StatusUnauthorized {
+			t.Errorf("userinfo = %d for sign-in %d of 18, want 401", status, i+1)
+		}
+	}
+	rows, err := w.db.Audit(t.Context(), sqlstore.AuditFilter{Action: eid.ActionSessionEnded, Limit: 100})
+	must(t, err)
+	crowded := 0
+	for _, row := range rows {
+		if strings.Contains(string(row.Detail), `"why":"too_many"`) && strings.Contains(string(row.Detail), `"source":"spoken"`) && row.Actor == "system" {
+			crowded++
+		}
+	}
+	if len(rows) != 18 || crowded != 2 {
+		t.Errorf("%d ends of sessions on record, %d of them for want of room; want 18 and 2", len(rows), crowded)
+	}
+}
+
+// Whoever signs in again and again in one browser has one place in the trail, and
+// pushes nobody out of it.
+func TestTrailHoldsASessionOnce(t *testing.T) {
+	w := newWorld(t)
+	w.notified()
+	s := w.speaking(&spoken{})
+	s.hear = func(federation.Incoming) (federation.Notice, error) {
+		return federation.Notice{Subject: "synthetic"}, nil
+	}
+	first, got := w.viaSpoken()
+	again, _ := w.viaSpoken()
+	for range 20 {
+		w.pass(time.Second)
+		p := again.get(w.authorizeURL("portal", "prompt", "login"))
+		if p = again.get(w.server.URL + "/callback/spoken?" + url.Values{"state": {p.back.Query().Get("state")}}.Encode()); !again.landed(p) {
+			t.Fatalf("sign-in again = %d %v, want the portal", p.status, p.back)
+		}
+	}
+	first.alive(got)
+	// Nor does it change who gives way: the first, once there is no room.
+	var others []*agent
+	for range 14 {
+		a, _ := w.viaSpoken()
+		others = append(others, a)
+	}
+	first.alive(got)
+	w.viaSpoken()
+	first.dead(got)
+	for _, a := range append(others, again) {
+		if p := a.get(w.authorizeURL("portal", "prompt", "none")); p.back == nil || !p.back.Query().Has("code") {
+			t.Errorf("prompt=none = %v, want a code: the session lives", p.back)
+		}
+	}
+	w.heeded(w.noticed("spoken", nil))
+	if p := again.get(w.authorizeURL("portal", "prompt", "none")); p.back == nil || p.back.Query().Get("error") != "login_required" {
+		t.Errorf("prompt=none = %v, want login_required", p.back)
+	}
+}
+
+// A notice ends what was given to a portal for longer than the session lasts.
+func TestNoticeAfterTheSession(t *testing.T) {
+	w := newWorld(t)
+	w.notifiedVia()
+	_, got := w.viaUpstream()
+	sid := w.sid()
+	for range 3 { // beyond the absolute end of the session
+		w.pass(5 * time.Hour)
+		if got = w.refresh(got.RefreshToken); got.Error != "" {
+			t.Fatalf("refresh = %d %s, want tokens", got.status, got.Error)
+		}
+	}
+	w.heeded(w.notice(fedtest.SignProperly, fedtest.Set("sid", sid)))
+	if again := w.refresh(got.RefreshToken); again.Error != "invalid_grant" {
+		t.Errorf("refresh after the notice = %d %s, want invalid_grant", again.status, again.Error)
+	}
+	if w.active(got.AccessToken) {
+		t.Error("userinfo is open after the notice")
 	}
 }
 
@@ -305,6 +385,48 @@ func TestNoticeOnce(t *testing.T) {
 		t.Errorf("one notice sixteen times = %v, want 200 once and 400 else", count)
 	}
 	a.dead(got)
+}
+
+// failingState is away once a notice was looked up, while its test says so.
+type failingState struct {
+	store.State
+	fails, away atomic.Bool
+}
+
+func (s *failingState) Apply(ctx context.Context, slot string, ops ...store.Op) ([]store.Result, error) {
+	if s.away.Load() {
+		return nil, store.ErrUnavailable
+	}
+	if strings.HasPrefix(slot, "trail:") && s.fails.Load() {
+		s.away.Store(true)
+	}
+	return s.State.Apply(ctx, slot, ops...)
+}
+
+// The store goes away while a notice is carried out, so that not even its mark can
+// be taken back. Said again a little later, it is carried out.
+func TestNoticeWhileTheStoreFails(t *testing.T) {
+	state := &failingState{}
+	w := newWorldWith(t, func(_ *provider.Config, d *provider.Deps) { state.State, d.State = d.State, state })
+	w.notified()
+	a, got := w.viaUpstream()
+	token, err := w.upstream.LogoutToken("gateway", fedtest.SignProperly, fedtest.Set("sub", "synthetic"))
+	must(t, err)
+	form := url.Values{"logout_token": {token}}
+	state.fails.Store(true)
+	if p := w.noticed("upstream", form); p.status != http.StatusServiceUnavailable {
+		t.Errorf("notice while the store goes away = %d, want 503", p.status)
+	}
+	state.fails.Store(false)
+	state.away.Store(false)
+	a.alive(got)
+	w.pass(30 * time.Second)
+	w.heeded(w.noticed("upstream", form))
+	a.dead(got)
+	w.pass(31 * time.Second)
+	if p := w.noticed("upstream", form); p.status != http.StatusBadRequest {
+		t.Errorf("the same notice again = %d, want 400", p.status)
+	}
 }
 
 // A notice that a browser carries is answered to the source, by the same browser,

@@ -19,7 +19,7 @@ var errOver = errors.New("session at the source is over")
 func (p *Provider) watch(ctx context.Context, f *flow, w way, a federation.Assertion, ref string) error {
 	// The trail is laid once the session is there, and the look at what was said
 	// comes with it in one step: a notice finds the trail, or is found here.
-	over, err := p.layTrail(ctx, &w.src, a, f.browser, w.begun)
+	over, err := p.layTrail(ctx, &w.src, a, f, w.begun, ref)
 	if err != nil || !over {
 		return err
 	}

@@ -52,7 +52,7 @@ func (p *Provider) finish(c *gin.Context, f *flow, id string, values url.Values)
 		return
 	}
 	// A source that was switched off meanwhile is not asked any more.
-	if err := federation.Admit(&src, &f.login.Request.rp, p.deps.Now()); err != nil {
+	if err := federation.Admit(&src, &f.login.Request.rp, f.login.Step.Begun, p.deps.Now()); err != nil {
 		p.sourceFailed(c, f, id, err)
 		return
 	}

@@ -174,6 +174,29 @@ func TestSwitchOffAndOnEndsSessions(t *testing.T) {
 	}
 }
 
+// A sign-in that was begun before the switch is refused, even where the source was
+// off for a moment only and nobody looked in between.
+func TestSwitchOffAndOnRefusesWhatIsUnderWay(t *testing.T) {
+	w := newWorld(t)
+	w.notifiedVia()
+	w.viaUpstream() // registers
+	a := w.browser()
+	back := a.toCallback()
+	w.pass(time.Second)
+	w.switched("upstream", true)
+	w.pass(time.Second)
+	w.switched("upstream", false)
+	before := w.upstream.Calls(fedtest.PathToken)
+	p := a.get(back.String())
+	for p.back != nil && p.back.Host == "" || p.status == http.StatusSeeOther && !p.back.Query().Has("code") {
+		p = a.get(w.server.URL + p.back.Path)
+	}
+	wantPage(t, p, http.StatusForbidden, "Cách đăng nhập này đang tạm ngừng")
+	if after := w.upstream.Calls(fedtest.PathToken); after != before {
+		t.Errorf("the source was asked %d times for tokens of a sign-in that the switch ended", after-before)
+	}
+}
+
 // A large source is gone through in pages, each party on its own, and nobody is told
 // twice, whichever process tells.
 func TestManyAreToldOfASwitch(t *testing.T) {

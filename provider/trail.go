@@ -1,9 +1,11 @@
 package provider
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -24,7 +26,7 @@ import (
 
 // Bounds of trails.
 const (
-	// trailWidth is how many sessions one name leads to; the oldest gives way.
+	// trailWidth is how many sessions one name leads to. One more ends the oldest.
 	trailWidth = 16
 	// maxMarks is how many marks a source leaves in one login's life. What it says
 	// may be unsigned (CAS), so strangers can make it up.
@@ -49,37 +51,89 @@ func namesIn(a federation.Assertion) []named {
 func (n named) key(what string) string { return what + ":" + n.kind + ":" + hashText(n.name) }
 
 // step is the key of one entry of the trail.
-func (n named) step(i int64) string { return n.key("to") + "." + strconv.FormatInt(i%trailWidth, 10) }
+func (n named) step(i int) string { return n.key("to") + "." + strconv.Itoa(i) }
+
+// steps reads all entries of the trail.
+func (n named) steps() []store.Op {
+	ops := make([]store.Op, trailWidth)
+	for i := range ops {
+		ops[i] = store.Get(n.step(i))
+	}
+	return ops
+}
 
 // layTrail makes the names of an assertion lead to the session of a browser. over
 // reports that a notice of one of them has come since the login went to the source.
-func (p *Provider) layTrail(ctx context.Context, src *eid.Source, a federation.Assertion, b browser, begun time.Time) (over bool, err error) {
-	names, life := namesIn(a), p.cfg.Lifetimes.SessionAbsolute
-	var count, lay []store.Op
-	for _, n := range names {
-		count = append(count, store.Count(n.key("count"), 1<<40, life))
-	}
-	places, err := p.deps.State.Apply(ctx, trailSlot(src.ID), count...)
-	if err != nil {
-		return false, fmt.Errorf("laying the trail of a session: %w", err)
-	}
-	to := []byte(b.handle.slot + " " + b.session.ID)
-	for i, n := range names {
-		lay = append(lay, store.Get(n.key("mark")), store.Delete(n.step(places[i].N)), store.PutIfAbsent(n.step(places[i].N), to, life))
-	}
-	results, err := p.deps.State.Apply(ctx, trailSlot(src.ID), lay...)
-	if err != nil {
-		return false, fmt.Errorf("laying the trail of a session: %w", err)
-	}
-	for i := range names {
-		mark := results[3*i]
-		if !mark.OK {
-			continue
+func (p *Provider) layTrail(ctx context.Context, src *eid.Source, a federation.Assertion, f *flow, begun time.Time, ref string) (over bool, err error) {
+	names, to := namesIn(a), []byte(f.browser.handle.slot+" "+f.browser.session.ID)
+	life := p.trailLife(f.browser.session, &f.login.Request.rp)
+	for range maxRaces {
+		places, ops, err := p.makeRoom(ctx, src, names, to, life, ref)
+		if err != nil {
+			return false, err
 		}
-		at, err := strconv.ParseInt(string(mark.Value), 10, 64)
-		over = over || err != nil || !time.Unix(0, at).Before(begun)
+		first := len(ops)
+		for i, n := range names {
+			ops = append(ops, store.Get(n.key("mark")), places[i])
+		}
+		results, err := p.deps.State.Apply(ctx, trailSlot(src.ID), ops...)
+		if err != nil {
+			return false, fmt.Errorf("laying the trail of a session: %w", err)
+		}
+		if len(results) < len(ops) || !results[len(results)-1].OK {
+			continue // somebody else took that place
+		}
+		for i := range names {
+			mark := results[first+2*i]
+			over = over || mark.OK && !before(mark.Value, begun)
+		}
+		return over, nil
 	}
-	return over, nil
+	return false, errors.New("laying the trail of a session: it changes all the time")
+}
+
+// before reports whether a mark was left before a time.
+func before(mark []byte, begun time.Time) bool {
+	at, err := strconv.ParseInt(string(mark), 10, 64)
+	return err == nil && time.Unix(0, at).Before(begun)
+}
+
+// makeRoom finds the place where each name can lead to one more session: its own if
+// it is there already, else the next one, or any that is free. A session that has to
+// give way ends, for no notice would find it any more. uncount takes back the count
+// of those that are there already, so that the oldest stays the next to give way.
+func (p *Provider) makeRoom(ctx context.Context, src *eid.Source, names []named, to []byte, life time.Duration, ref string) (places, uncount []store.Op, err error) {
+	var look []store.Op
+	for _, n := range names {
+		look = append(append(look, n.steps()...), store.Count(n.key("count"), 1<<40, life))
+	}
+	results, err := p.deps.State.Apply(ctx, trailSlot(src.ID), look...)
+	if err != nil {
+		return nil, nil, fmt.Errorf("laying the trail of a session: %w", err)
+	}
+	places = make([]store.Op, len(names))
+	for i, n := range names {
+		steps, count := results[:trailWidth], results[trailWidth].N
+		results = results[trailWidth+1:]
+		own := slices.IndexFunc(steps, func(r store.Result) bool { return r.OK && bytes.Equal(r.Value, to) })
+		free := slices.IndexFunc(steps, func(r store.Result) bool { return !r.OK })
+		at := int(count % trailWidth)
+		switch {
+		case own >= 0:
+			at, uncount = own, append(uncount, store.Uncount(n.key("count"), 1))
+		case steps[at].OK && free >= 0:
+			at = free
+		case steps[at].OK:
+			if err := p.endTrailed(ctx, string(steps[at].Value), ending{why: endedTooMany, source: src.ID, ref: ref}); err != nil {
+				return nil, nil, err
+			}
+		}
+		places[i] = store.PutIfAbsent(n.step(at), to, life)
+		if steps[at].OK {
+			places[i] = store.CompareAndSet(n.step(at), steps[at].Value, to, life)
+		}
+	}
+	return places, uncount, nil
 }
 
 // followTrail uses up a notice, leaves its marks, and lists the sessions that it
@@ -95,13 +149,11 @@ func (p *Provider) followTrail(ctx context.Context, src *eid.Source, n federatio
 	now := p.deps.Now()
 	var ops []store.Op
 	if n.Once != "" {
-		ops = append(ops, store.PutIfAbsent(onceKey(n), []byte{1}, n.Until.Sub(now)))
+		ops = append(ops, store.PutIfAbsent(onceKey(n), []byte(noticeTaken), min(noticeLease, n.Until.Sub(now))))
 	}
 	first := len(ops)
 	for _, name := range names {
-		for i := range int64(trailWidth) {
-			ops = append(ops, store.Get(name.step(i)))
-		}
+		ops = append(ops, name.steps()...)
 	}
 	mark := strconv.AppendInt(nil, now.UnixNano(), 10)
 	for _, name := range names {
@@ -124,13 +176,28 @@ func (p *Provider) followTrail(ctx context.Context, src *eid.Source, n federatio
 	return found, nil
 }
 
-// forgetNotice lets a notice come again that could not be carried out.
-func (p *Provider) forgetNotice(ctx context.Context, src *eid.Source, n federation.Notice) error {
-	if n.Once == "" {
+// What becomes of a notice that counts once: it is taken by whoever carries it out,
+// then done. One that was only taken may come again.
+const (
+	noticeTaken = "taken"
+	noticeDone  = "done"
+)
+
+// noticeLease is how long a notice is taken where nobody could say how it went.
+const noticeLease = 30 * time.Second
+
+// settleNotice marks a notice that was carried out, or lets it come again.
+func (p *Provider) settleNotice(ctx context.Context, src *eid.Source, n federation.Notice, done bool) error {
+	left := n.Until.Sub(p.deps.Now())
+	if n.Once == "" || left <= 0 {
 		return nil
 	}
-	if _, err := p.deps.State.Apply(ctx, trailSlot(src.ID), store.Delete(onceKey(n))); err != nil {
-		return fmt.Errorf("forgetting a notice: %w", err)
+	op := store.Delete(onceKey(n))
+	if done {
+		op = store.CompareAndSet(onceKey(n), []byte(noticeTaken), []byte(noticeDone), left)
+	}
+	if _, err := p.deps.State.Apply(ctx, trailSlot(src.ID), op); err != nil {
+		return fmt.Errorf("settling a notice: %w", err)
 	}
 	return nil
 }
@@ -139,11 +206,21 @@ func onceKey(n federation.Notice) string { return "once:" + hashText(n.Once) }
 
 func placeKey(id string) string { return kindPlace + ":" + hashText(id) }
 
+// trailLife is how long a trail to a session is kept: as long as the session may
+// last, and the tokens that it gave, or will give to the party that a login is for.
+func (p *Provider) trailLife(s session, rp *eid.RelyingParty) time.Duration {
+	life := max(p.cfg.Lifetimes.SessionAbsolute, p.keepFor(s))
+	if rp.Refresh {
+		life = max(life, p.cfg.Lifetimes.Login+p.longestToken(rp, eid.Level1))
+	}
+	return min(life, store.MaxTTL)
+}
+
 // movePlace notes where a session is from now on, in the step that moves it.
-func (p *Provider) movePlace(id string, to handle) []store.Op {
+func (p *Provider) movePlace(s session, to handle, rp *eid.RelyingParty) []store.Op {
 	return []store.Op{
-		store.Delete(placeKey(id)),
-		store.PutIfAbsent(placeKey(id), []byte(to.key(kindSession)), p.cfg.Lifetimes.SessionAbsolute),
+		store.Delete(placeKey(s.ID)),
+		store.PutIfAbsent(placeKey(s.ID), []byte(to.key(kindSession)), p.trailLife(s, rp)),
 	}
 }
 

@@ -4,8 +4,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"eidgate/eid"
 	"eidgate/federation"
@@ -32,7 +30,7 @@ func (s Settings) assertion(a answer, m memory, now time.Time) (*federation.Asse
 			return nil, err
 		}
 	}
-	if subject == "" || len(subject) > maxSubject || !printable(subject) {
+	if subject == "" || len(subject) > maxSubject || !federation.Printable(subject) {
 		return nil, distrust("subject missing or malformed")
 	}
 	level, err := s.level(a)
@@ -141,8 +139,4 @@ func parseDate(text string) (time.Time, error) {
 		return time.Unix(seconds, 0), nil
 	}
 	return time.Time{}, distrust("time of authentication malformed")
-}
-
-func printable(s string) bool {
-	return utf8.ValidString(s) && strings.IndexFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) < 0
 }

@@ -6,13 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/netip"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 
 	"eidgate/eid"
+	"eidgate/federation"
 )
 
 // Settings are what an operator registers about a CAS server. Attributes are those
@@ -54,8 +53,6 @@ func ParseSettings(raw json.RawMessage) (Settings, error) {
 	return s, s.check()
 }
 
-var methodShape = regexp.MustCompile(`^[a-z][a-z0-9_.-]{0,31}$`)
-
 func (s Settings) check() error {
 	var errs []error
 	if err := checkServer(s.Server); err != nil {
@@ -78,7 +75,7 @@ func (s Settings) check() error {
 		errs = append(errs, errors.New("methods_attribute and methods: one without the other"))
 	}
 	for _, value := range slices.Sorted(maps.Keys(s.Methods)) {
-		unshaped := func(method string) bool { return !methodShape.MatchString(method) }
+		unshaped := func(method string) bool { return !federation.IsMethod(method) }
 		if value == "" || len(s.Methods[value]) == 0 || slices.ContainsFunc(s.Methods[value], unshaped) {
 			errs = append(errs, fmt.Errorf("methods %q: want a value and amr values", value))
 		}
@@ -100,15 +97,8 @@ func checkServer(raw string) error {
 		return errors.New("ends in a slash")
 	case u.Scheme == "https":
 		return nil
-	case u.Scheme == "http" && loopback(u.Hostname()):
+	case u.Scheme == "http" && federation.Loopback(u.Hostname()):
 		return nil
 	}
 	return errors.New("not https")
-}
-
-func loopback(host string) bool {
-	if addr, err := netip.ParseAddr(host); err == nil {
-		return addr.IsLoopback()
-	}
-	return host == "localhost" || strings.HasSuffix(host, ".localhost")
 }

@@ -49,13 +49,7 @@ func New(settings Settings, d Deps) (*Source, error) {
 }
 
 // Origins is where the server's pages are.
-func (s *Source) Origins() []string {
-	u, err := url.Parse(s.settings.Server)
-	if err != nil {
-		return nil
-	}
-	return []string{u.Scheme + "://" + u.Host}
-}
+func (s *Source) Origins() []string { return []string{federation.OriginOf(s.settings.Server)} }
 
 // memory is what Begin leaves to Finish. It lies in the login record, on the
 // server.

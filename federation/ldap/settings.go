@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"github.com/go-ldap/ldap/v3"
 
 	"eidgate/eid"
+	"eidgate/federation"
 )
 
 // placeholder is where a template takes the login name.
@@ -121,7 +121,7 @@ func (s Settings) checkURL() error {
 		return errors.New("url: want ldaps://host, with a port at most")
 	case u.Scheme == "ldaps" && s.StartTLS:
 		return errors.New("start_tls: not with ldaps")
-	case u.Scheme == "ldaps", u.Scheme == "ldap" && s.StartTLS, u.Scheme == "ldap" && loopback(u.Hostname()):
+	case u.Scheme == "ldaps", u.Scheme == "ldap" && s.StartTLS, u.Scheme == "ldap" && federation.Loopback(u.Hostname()):
 		return nil
 	}
 	return errors.New("url: not encrypted; want ldaps, or ldap with start_tls")
@@ -143,7 +143,9 @@ func (s Settings) checkNames() error {
 		errs = append(errs, errors.New("bind_as: given beside a service account"))
 	case strings.Count(s.BindAs, placeholder) != 1:
 		errs = append(errs, errors.New("bind_as: want {login} once"))
-	case !templateIsDN && strings.Contains(s.BindAs, "="):
+	case !templateIsDN && (strings.Contains(s.BindAs, "=") || !strings.Contains(s.BindAs, "@")):
+		// A bare name would be anything that a directory binds as: a DN has spellings
+		// without end, and each would have guesses of its own.
 		errs = append(errs, errors.New("bind_as: neither a DN nor a user principal name"))
 	}
 	if base, ok := parseDN(s.BaseDN); ok && s.BindAs != "" && templateIsDN && !base.AncestorOfFold(template) {
@@ -203,11 +205,4 @@ func (s Settings) attributes() []string {
 	list = slices.DeleteFunc(list, func(name string) bool { return name == "" })
 	slices.Sort(list)
 	return slices.Compact(list)
-}
-
-func loopback(host string) bool {
-	if addr, err := netip.ParseAddr(host); err == nil {
-		return addr.IsLoopback()
-	}
-	return host == "localhost" || strings.HasSuffix(host, ".localhost")
 }

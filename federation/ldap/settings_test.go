@@ -37,6 +37,8 @@ func TestSettings(t *testing.T) {
 		"direct elsewhere":   {map[string]any{"bind_dn": nil, "bind_password": nil, "bind_as": "uid={login},dc=other"}, false},
 		"direct, no name":    {map[string]any{"bind_dn": nil, "bind_password": nil, "bind_as": "uid=x,dc=example,dc=vn"}, false},
 		"direct, broken":     {map[string]any{"bind_dn": nil, "bind_password": nil, "bind_as": "uid={login},,"}, false},
+		"the name alone":     {map[string]any{"bind_dn": nil, "bind_password": nil, "bind_as": "{login}"}, false},
+		"hardly more":        {map[string]any{"bind_dn": nil, "bind_password": nil, "bind_as": " {login}"}, false},
 		"both":               {map[string]any{"bind_as": "{login}@example.vn"}, false},
 		"filter, no name":    {map[string]any{"filter": "(uid=x)"}, false},
 		"filter broken":      {map[string]any{"filter": "(uid={login}"}, false},

@@ -57,7 +57,7 @@ func (m *metadata) check(issuer string) error {
 		{"token_endpoint", m.TokenEndpoint},
 		{"jwks_uri", m.JWKSURI},
 	} {
-		if err := checkURL(endpoint.url); err != nil {
+		if err := federation.CheckURL(endpoint.url); err != nil {
 			return fmt.Errorf("%s: %w", endpoint.name, err)
 		}
 	}

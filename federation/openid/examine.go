@@ -20,7 +20,7 @@ func Examine(ctx context.Context, client *http.Client, settings Settings) error 
 		return err
 	}
 	if settings.UserInfo {
-		if err := checkURL(m.UserInfoEndpoint); err != nil {
+		if err := federation.CheckURL(m.UserInfoEndpoint); err != nil {
 			return fmt.Errorf("checking the provider's metadata: userinfo_endpoint: %w", err)
 		}
 	}

@@ -9,11 +9,8 @@ import (
 	"encoding/base64"
 	stdjson "encoding/json"
 	"fmt"
-	"regexp"
 	"slices"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/json"
@@ -86,7 +83,7 @@ func (s *Source) verify(ctx context.Context, raw, accessToken string, m memory, 
 	if t.TokenHash != nil && !hashMatches(*t.TokenHash, accessToken, alg) {
 		return idToken{}, distrust("at_hash is another one")
 	}
-	if len(t.Session) > maxSubject || !printable(t.Session) {
+	if len(t.Session) > maxSubject || !federation.Printable(t.Session) {
 		return idToken{}, distrust("sid of the ID token malformed")
 	}
 	return t, nil
@@ -127,7 +124,7 @@ func (s *Source) checkParties(t idToken) error {
 		return distrust("audience of the ID token is another one")
 	case t.Party != "" && t.Party != s.settings.ClientID, len(t.Audience) > 1 && t.Party == "":
 		return distrust("authorized party of the ID token is another one")
-	case t.Subject == "" || len(t.Subject) > maxSubject || !printable(t.Subject):
+	case t.Subject == "" || len(t.Subject) > maxSubject || !federation.Printable(t.Subject):
 		return distrust("subject of the ID token missing or malformed")
 	}
 	return nil
@@ -171,28 +168,14 @@ func hashMatches(got, accessToken string, alg jose.SignatureAlgorithm) bool {
 	return accessToken != "" && subtle.ConstantTimeCompare([]byte(got), []byte(want)) == 1
 }
 
-var methodShape = regexp.MustCompile(`^[a-z][a-z0-9_.-]{0,31}$`)
-
 // methods are the provider's amr values when they have the shape of RFC 8176,
 // else only that the sign-in was federated.
 func (t idToken) methods() []string {
 	var amr []string
 	if len(t.AMR) == 0 || stdjson.Unmarshal(t.AMR, &amr) != nil ||
 		len(amr) == 0 || len(amr) > maxMethods ||
-		slices.ContainsFunc(amr, func(method string) bool { return !methodShape.MatchString(method) }) {
+		slices.ContainsFunc(amr, func(method string) bool { return !federation.IsMethod(method) }) {
 		return []string{"fed"}
 	}
 	return amr
-}
-
-func printable(s string) bool {
-	if !utf8.ValidString(s) {
-		return false
-	}
-	for _, r := range s {
-		if !unicode.IsPrint(r) {
-			return false
-		}
-	}
-	return true
 }

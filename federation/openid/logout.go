@@ -25,7 +25,7 @@ func (s *Source) Logout(ctx context.Context, req federation.LogoutRequest) (stri
 	}
 	// Checked here and not with the metadata: an optional endpoint that is wrong
 	// keeps nobody from signing in.
-	if err := checkURL(provider.EndSessionEndpoint); err != nil {
+	if err := federation.CheckURL(provider.EndSessionEndpoint); err != nil {
 		return "", fmt.Errorf("end_session_endpoint: %w", err)
 	}
 	u, err := url.Parse(provider.EndSessionEndpoint)

@@ -90,7 +90,7 @@ func (s *Source) checkNotice(t logoutToken, now time.Time) error {
 		return distrust("logout token with a nonce")
 	case t.Session == "" && t.Subject == "":
 		return distrust("logout token names no session and no person")
-	case len(t.Session) > maxSubject || len(t.Subject) > maxSubject || !printable(t.Session) || !printable(t.Subject):
+	case len(t.Session) > maxSubject || len(t.Subject) > maxSubject || !federation.Printable(t.Session) || !federation.Printable(t.Subject):
 		return distrust("sid or sub of the logout token malformed")
 	}
 	return nil

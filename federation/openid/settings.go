@@ -5,12 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/netip"
-	"net/url"
 	"slices"
 	"strings"
 
 	"eidgate/eid"
+	"eidgate/federation"
 )
 
 // Settings are what an operator registers about an OpenID provider.
@@ -100,7 +99,7 @@ func ParseSettings(raw json.RawMessage) (Settings, error) {
 
 func (s Settings) check() error {
 	var errs []error
-	if err := checkURL(s.Issuer); err != nil {
+	if err := federation.CheckURL(s.Issuer); err != nil {
 		errs = append(errs, fmt.Errorf("issuer: %w", err))
 	} else if strings.Contains(s.Issuer, "?") {
 		errs = append(errs, errors.New("issuer: has a query"))
@@ -147,25 +146,4 @@ func (s Settings) check() error {
 		return fmt.Errorf("settings of an OpenID source: %w", err)
 	}
 	return nil
-}
-
-// checkURL accepts an absolute https URL, or an http one of this machine.
-func checkURL(raw string) error {
-	u, err := url.Parse(raw)
-	switch {
-	case err != nil || u.Host == "" || u.User != nil || u.Fragment != "":
-		return errors.New("not an absolute URL without user and fragment")
-	case u.Scheme == "https":
-		return nil
-	case u.Scheme == "http" && loopback(u.Hostname()):
-		return nil
-	}
-	return errors.New("not https")
-}
-
-func loopback(host string) bool {
-	if addr, err := netip.ParseAddr(host); err == nil {
-		return addr.IsLoopback()
-	}
-	return host == "localhost" || strings.HasSuffix(host, ".localhost")
 }

@@ -87,22 +87,13 @@ func (s *Source) Warm(ctx context.Context) error {
 // Origins are where the provider's pages are: the issuer's origin, and that of
 // the authorization endpoint once the metadata told it.
 func (s *Source) Origins() []string {
-	origins := []string{originOf(s.settings.Issuer)}
+	origins := []string{federation.OriginOf(s.settings.Issuer)}
 	if m, _, ok := s.metadata.Peek(); ok {
-		if pages := originOf(m.AuthorizationEndpoint); pages != origins[0] {
+		if pages := federation.OriginOf(m.AuthorizationEndpoint); pages != origins[0] {
 			origins = append(origins, pages)
 		}
 	}
 	return origins
-}
-
-// originOf gives the origin of a URL that was checked.
-func originOf(raw string) string {
-	u, err := url.Parse(raw)
-	if err != nil {
-		return ""
-	}
-	return u.Scheme + "://" + u.Host
 }
 
 // memory is what Begin leaves to Finish. It lies in the login record, on the

@@ -57,7 +57,7 @@ func textOf(places []claims, name string) (string, error) {
 			continue
 		}
 		var text string
-		if stdjson.Unmarshal(raw, &text) != nil || len(text) > maxClaim || !printable(text) {
+		if stdjson.Unmarshal(raw, &text) != nil || len(text) > maxClaim || !federation.Printable(text) {
 			return "", distrust("a claim of the person is malformed")
 		}
 		return text, nil
@@ -68,7 +68,7 @@ func textOf(places []claims, name string) (string, error) {
 // userInfo asks the userinfo endpoint (OpenID Connect Core §5.3). Its answer speaks
 // of the subject of the ID token, or it is not believed (§5.3.2).
 func (s *Source) userInfo(ctx context.Context, provider metadata, accessToken, subject string, now time.Time) (claims, error) {
-	if err := checkURL(provider.UserInfoEndpoint); err != nil {
+	if err := federation.CheckURL(provider.UserInfoEndpoint); err != nil {
 		return nil, down(fmt.Errorf("userinfo_endpoint: %w", err))
 	}
 	kind, body, err := s.fetchUserInfo(ctx, provider.UserInfoEndpoint, accessToken)

@@ -74,7 +74,7 @@ func decrypt(el *etree.Element, pairs []KeyPair) (*etree.Element, error) {
 			if err != nil {
 				continue
 			}
-			if assertion, err := parse(plain, maxMessage); err == nil {
+			if assertion, err := parseMessage(plain); err == nil {
 				return assertion, nil
 			}
 		}

@@ -28,7 +28,19 @@ const (
 	maxMessage    = 256 << 10 // bytes of a message, once decoded
 	maxDepth      = 32
 	maxAttributes = 64 // of one element
+	// maxMarkup is how many tags a message may have, and comments: twice the thousand
+	// elements that the library walks through. To read one costs much more than to
+	// write it, and who posts a logout may be a stranger.
+	maxMarkup = 2400
 )
+
+// parseMessage reads a message, or the assertion in one.
+func parseMessage(raw []byte) (*etree.Element, error) {
+	if bytes.Count(raw, []byte("<")) > maxMarkup {
+		return nil, errors.New("message of too many elements")
+	}
+	return parse(raw, maxMessage)
+}
 
 // parse reads a document of at most so many bytes and gives its root. It refuses
 // what has more than one reading: declarations of types or entities, processing

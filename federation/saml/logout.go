@@ -143,7 +143,7 @@ func posted(form url.Values, trusted []*x509.Certificate, now time.Time) (*etree
 	if err != nil {
 		return nil, nil, err
 	}
-	root, err := parse(raw, maxMessage)
+	root, err := parseMessage(raw)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -171,7 +171,7 @@ func redirected(rawQuery string, trusted []*x509.Certificate, now time.Time) (*e
 	if err != nil {
 		return nil, nil, err
 	}
-	root, err := parse(raw, maxMessage)
+	root, err := parseMessage(raw)
 	return root, values, err
 }
 

@@ -168,7 +168,7 @@ func take(at endpointXML, redirect, post *string) error {
 	if kept == nil || *kept != "" {
 		return nil
 	}
-	if err := checkURL(at.Location); err != nil {
+	if err := federation.CheckURL(at.Location); err != nil {
 		return err
 	}
 	*kept = at.Location

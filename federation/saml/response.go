@@ -42,7 +42,7 @@ func readResponse(field string) (*etree.Element, error) {
 	if err != nil {
 		return nil, err
 	}
-	root, err := parse(raw, maxMessage)
+	root, err := parseMessage(raw)
 	switch {
 	case err != nil:
 		return nil, err

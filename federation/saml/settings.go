@@ -7,13 +7,12 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"net/netip"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 
 	"eidgate/eid"
+	"eidgate/federation"
 )
 
 // How requests go to the provider.
@@ -188,7 +187,7 @@ func (s Settings) check() (errs []error) {
 	case (s.MetadataURL == "") == (s.Metadata == ""):
 		fault("metadata: want one of metadata_url and metadata")
 	case s.MetadataURL != "":
-		if err := checkURL(s.MetadataURL); err != nil {
+		if err := federation.CheckURL(s.MetadataURL); err != nil {
 			fault("metadata_url: %w", err)
 		}
 	}
@@ -228,7 +227,7 @@ func (s Settings) checkLevels() (errs []error) {
 		}
 	}
 	for value, methods := range s.Methods {
-		if value == "" || len(methods) > maxMethods || slices.ContainsFunc(methods, func(m string) bool { return !methodShape.MatchString(m) }) {
+		if value == "" || len(methods) > maxMethods || slices.ContainsFunc(methods, func(m string) bool { return !federation.IsMethod(m) }) {
 			fault("amr %q: want %d values at most such as pwd or otp", value, maxMethods)
 		}
 	}
@@ -237,31 +236,8 @@ func (s Settings) checkLevels() (errs []error) {
 
 const maxMethods = 8
 
-var methodShape = regexp.MustCompile(`^[a-z][a-z0-9_.-]{0,31}$`)
-
 // entityShape reports whether a text may be an entityID (SAML Metadata §2.2.1).
 func entityShape(id string) bool {
 	u, err := url.Parse(id)
 	return err == nil && u.Scheme != "" && len(id) <= 1024 && strings.TrimSpace(id) == id
-}
-
-// checkURL accepts an absolute https URL, or an http one of this machine.
-func checkURL(raw string) error {
-	u, err := url.Parse(raw)
-	switch {
-	case err != nil || u.Host == "" || u.User != nil || u.Fragment != "":
-		return errors.New("not an absolute URL without user and fragment")
-	case u.Scheme == "https":
-		return nil
-	case u.Scheme == "http" && loopback(u.Hostname()):
-		return nil
-	}
-	return errors.New("not https")
-}
-
-func loopback(host string) bool {
-	if addr, err := netip.ParseAddr(host); err == nil {
-		return addr.IsLoopback()
-	}
-	return host == "localhost" || strings.HasSuffix(host, ".localhost")
 }

@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
 	"time"
 
@@ -74,8 +73,8 @@ func (s *Source) Origins() []string {
 	}
 	var origins []string
 	for _, at := range []string{p.ssoRedirect, p.ssoPost, p.sloRedirect, p.sloPost, p.sloRedirectR, p.sloPostR} {
-		if u, err := url.Parse(at); err == nil && u.Host != "" {
-			origins = append(origins, u.Scheme+"://"+u.Host)
+		if origin := federation.OriginOf(at); origin != "" {
+			origins = append(origins, origin)
 		}
 	}
 	slices.Sort(origins)

@@ -2,7 +2,6 @@ package vneid
 
 import (
 	"encoding/json"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -67,14 +66,12 @@ func (s *Source) person(said members) (federation.Person, error) {
 	return p, nil
 }
 
-var methodShape = regexp.MustCompile(`^[a-z][a-z0-9_.-]{0,31}$`)
-
 // methods are the platform's amr values when it says them in the shape of RFC
 // 8176, else only that the sign-in was federated.
 func methods(raw []byte) []string {
 	var amr []string
 	if len(raw) == 0 || json.Unmarshal(raw, &amr) != nil || len(amr) == 0 || len(amr) > maxMethods ||
-		slices.ContainsFunc(amr, func(method string) bool { return !methodShape.MatchString(method) }) {
+		slices.ContainsFunc(amr, func(method string) bool { return !federation.IsMethod(method) }) {
 		return []string{"fed"}
 	}
 	return amr

@@ -3,10 +3,10 @@ package vneid
 import (
 	"errors"
 	"fmt"
-	"net/netip"
-	"net/url"
 	"slices"
 	"strings"
+
+	"eidgate/federation"
 )
 
 // check reports every fault of settings that were filled.
@@ -22,12 +22,12 @@ func (s Settings) check() error {
 		if endpoint.address == "" && endpoint.name == "logout" {
 			continue
 		}
-		if err := checkURL(endpoint.address); err != nil {
+		if err := federation.CheckURL(endpoint.address); err != nil {
 			fault("%s: %w", endpoint.name, err)
 		}
 	}
 	for _, origin := range s.Origins {
-		if err := checkURL(origin); err != nil || originOf(origin) != origin {
+		if err := federation.CheckURL(origin); err != nil || federation.OriginOf(origin) != origin {
 			fault("origins: want https, host and port only")
 		}
 	}
@@ -123,34 +123,4 @@ func twice(names ...string) string {
 		}
 	}
 	return ""
-}
-
-// checkURL accepts an absolute https URL, or an http one of this machine.
-func checkURL(raw string) error {
-	u, err := url.Parse(raw)
-	switch {
-	case err != nil || u.Host == "" || u.User != nil || strings.Contains(raw, "#"):
-		return errors.New("not an absolute URL without user and fragment")
-	case u.Scheme == "https":
-		return nil
-	case u.Scheme == "http" && loopback(u.Hostname()):
-		return nil
-	}
-	return errors.New("not https")
-}
-
-func loopback(host string) bool {
-	if addr, err := netip.ParseAddr(host); err == nil {
-		return addr.IsLoopback()
-	}
-	return host == "localhost" || strings.HasSuffix(host, ".localhost")
-}
-
-// originOf gives the origin of a URL, empty for what is none.
-func originOf(raw string) string {
-	u, err := url.Parse(raw)
-	if err != nil {
-		return ""
-	}
-	return u.Scheme + "://" + u.Host
 }

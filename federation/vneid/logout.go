@@ -48,9 +48,9 @@ func (s *Source) keepLogout(said members) []byte {
 // trustsLogout accepts an address of the origin where people sign in, or of the
 // registered endpoint.
 func (s *Source) trustsLogout(address string) bool {
-	if address == "" || len(address) > maxLogout || checkURL(address) != nil {
+	if address == "" || len(address) > maxLogout || federation.CheckURL(address) != nil {
 		return false
 	}
-	origin := originOf(address)
-	return origin == originOf(s.settings.Authorize) || origin == originOf(s.settings.Logout)
+	origin := federation.OriginOf(address)
+	return origin == federation.OriginOf(s.settings.Authorize) || origin == federation.OriginOf(s.settings.Logout)
 }

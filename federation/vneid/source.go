@@ -67,7 +67,7 @@ func New(settings Settings, d Deps) (*Source, error) {
 
 // Origins are where the platform's pages are.
 func (s *Source) Origins() []string {
-	return append([]string{originOf(s.settings.Authorize)}, s.settings.Origins...)
+	return append([]string{federation.OriginOf(s.settings.Authorize)}, s.settings.Origins...)
 }
 
 // memory is what Begin leaves to Finish. It lies in the login record, on the
