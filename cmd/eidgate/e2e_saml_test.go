@@ -52,7 +52,7 @@ func TestSAMLRequest(t *testing.T) {
 	at, err := url.Parse(idp.EntityID())
 	must(t, err)
 	_, source, _ := strings.Cut(strings.ReplaceAll(samlSource(key), "https://idp.example.vn/metadata", idp.EntityID()), "sources:\n")
-	s := startServed(t, "clients:\n", source+"outbound: {allow: ["+at.Host+"]}\nclients:\n", "sources: [national]", "sources: [saml-cu]")
+	s := startServed(t, "clients:\n", source+"outbound: {allow: ["+at.Host+"]}\nclients:\n", "sources: [national]", "category: other\n    sources: [saml-cu]")
 
 	text, err := os.ReadFile(key)
 	must(t, err)
