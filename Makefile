@@ -21,7 +21,7 @@ build: ## build bin/eidgate
 	@go build -trimpath -ldflags='-s -w' -o bin/eidgate ./cmd/eidgate
 
 .PHONY: demo
-demo: build ## run the gateway, two portals and a legacy provider here; ARGS="--json" and the like
+demo: build ## run the gateway, two portals and a source of each kind here; ARGS="--json" and the like
 	@exec bin/eidgate demo $(ARGS)
 
 .PHONY: test

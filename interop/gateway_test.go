@@ -154,7 +154,7 @@ type person struct {
 // seed runs `eidgate demo` until its people are there. What that gateway offers
 // decides which keys the configuration may have.
 func (g *gateway) seed(ctx context.Context, data string) error {
-	addr, err := freeAddr(4)
+	addr, err := freeAddr(5)
 	if err != nil {
 		return err
 	}

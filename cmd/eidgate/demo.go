@@ -14,9 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
-	"eidgate/cmd/eidgate/demo"
 	"eidgate/config"
-	"eidgate/federation/fedtest"
 )
 
 // demoOptions are the flags of `eidgate demo`.
@@ -34,12 +32,14 @@ type demoOptions struct {
 func newDemo() *cobra.Command {
 	var o demoOptions
 	c := &cobra.Command{
-		Use: "demo", Short: "run the gateway with two portals, a legacy provider and synthetic people", Args: noArgs,
-		Long: `demo runs everything on loopback, with nothing to install: the gateway, a portal
-that asks for Level 1 and one that needs Level 2 on the next two ports, and a
-legacy OpenID provider on the third. All people are synthetic.`,
+		Use: "demo", Short: "run the gateway with two portals, a source of each kind and synthetic people", Args: noArgs,
+		Long: `demo runs everything on loopback, with nothing to install, on five ports: the
+gateway; a portal that asks for Level 1; one that needs Level 2; stand-ins of
+VNeID and of legacy providers that speak OpenID Connect, SAML and CAS; and a
+directory (LDAP). All people are synthetic, and so is the population registry
+that legacy providers are compared with.`,
 	}
-	c.Flags().StringVar(&o.addr, "addr", "127.0.0.1:8400", "address of the gateway; the next three ports are used too")
+	c.Flags().StringVar(&o.addr, "addr", "127.0.0.1:8400", "address of the gateway; the next four ports are used too")
 	c.Flags().StringVar(&o.data, "data", "demo-data", "directory that keeps everything")
 	c.Flags().StringVar(&o.state, "state", "", "Redis that keeps passing state, such as redis://127.0.0.1:6379; a file if empty")
 	c.Flags().StringVar(&o.at, "at", "", "time on the gateway's clock at the start, such as 2027-01-01T00:00:00+07:00")
@@ -53,18 +53,22 @@ legacy OpenID provider on the third. All people are synthetic.`,
 }
 
 // demoPorts are the addresses of a demo, in one block.
-type demoPorts struct{ gateway, portal1, portal2, legacy string }
+type demoPorts struct{ gateway, portal1, portal2, sources, directory string }
+
+func (p demoPorts) all() []string {
+	return []string{p.gateway, p.portal1, p.portal2, p.sources, p.directory}
+}
 
 // portsFrom makes the block that begins at addr, on loopback only: its people's
 // passwords are printed for everybody.
 func portsFrom(addr string) (demoPorts, error) {
 	host, port, err := net.SplitHostPort(addr)
 	first, portErr := strconv.Atoi(port)
-	if ip := net.ParseIP(host); err != nil || portErr != nil || ip == nil || !ip.IsLoopback() || first < 1 || first > 65532 {
-		return demoPorts{}, usageError{fmt.Errorf("--addr %s: want a loopback address and a port up to 65532, such as 127.0.0.1:8400", addr)}
+	if ip := net.ParseIP(host); err != nil || portErr != nil || ip == nil || !ip.IsLoopback() || first < 1 || first > 65531 {
+		return demoPorts{}, usageError{fmt.Errorf("--addr %s: want a loopback address and a port up to 65531, such as 127.0.0.1:8400", addr)}
 	}
 	at := func(i int) string { return net.JoinHostPort(host, strconv.Itoa(first+i)) }
-	return demoPorts{at(0), at(1), at(2), at(3)}, nil
+	return demoPorts{at(0), at(1), at(2), at(3), at(4)}, nil
 }
 
 func runDemo(ctx context.Context, o demoOptions, stdout, stderr io.Writer) (err error) {
@@ -85,7 +89,14 @@ func runDemo(ctx context.Context, o demoOptions, stdout, stderr io.Writer) (err 
 	if err != nil {
 		return err
 	}
-	cfg, err := demoConfig(ports, files, o.state, time.Now())
+	if err := files.writePopulation(); err != nil {
+		return err
+	}
+	sources, err := newStandIns(ports, files, now)
+	if err != nil {
+		return fmt.Errorf("making the stand-ins of sources: %w", err)
+	}
+	cfg, err := demoConfig(ports, files, sources, o.state, time.Now())
 	if err != nil {
 		return err
 	}
@@ -101,7 +112,7 @@ func runDemo(ctx context.Context, o demoOptions, stdout, stderr io.Writer) (err 
 	if err := g.openMonitor(ctx, cfg); err != nil {
 		return err
 	}
-	others, err := demoServers(cfg, ports, files, now)
+	others, err := demoServers(cfg, ports, sources, now)
 	if err != nil {
 		return err
 	}
@@ -112,6 +123,7 @@ func runDemo(ctx context.Context, o demoOptions, stdout, stderr io.Writer) (err 
 			return serveHTTP(ctx, listeners[addr], handler, config.Default().Limits.Connections, log, func() {})
 		})
 	}
+	group.Go(func() error { return sources.serveDirectory(ctx, listeners[ports.directory]) })
 	report := newDemoReport(cfg, files, now())
 	report.Metrics = "http://" + g.monitor.address() + "/metrics"
 	if err := report.print(stdout, o.json); err != nil {
@@ -125,8 +137,8 @@ func runDemo(ctx context.Context, o demoOptions, stdout, stderr io.Writer) (err 
 	return group.Wait()
 }
 
-// demoServers makes the two portals and the legacy provider, by address.
-func demoServers(cfg *config.Config, ports demoPorts, files *demoFiles, now func() time.Time) (map[string]http.Handler, error) {
+// demoServers makes the two portals and what stands in for sources, by address.
+func demoServers(cfg *config.Config, ports demoPorts, sources *standIns, now func() time.Time) (map[string]http.Handler, error) {
 	servers := map[string]http.Handler{}
 	for i, addr := range []string{ports.portal1, ports.portal2} {
 		portal, err := newDemoPortal(cfg, &cfg.Clients[i], "http://"+addr, now)
@@ -135,30 +147,8 @@ func demoServers(cfg *config.Config, ports demoPorts, files *demoFiles, now func
 		}
 		servers[addr] = portal.Handler()
 	}
-	legacy, err := legacyProvider(cfg, ports, files, now)
-	if err != nil {
-		return nil, fmt.Errorf("making the legacy provider: %w", err)
-	}
-	servers[ports.legacy] = legacy.Handler()
+	servers[ports.sources] = sources.handler(cfg, now)
 	return servers, nil
-}
-
-func legacyProvider(cfg *config.Config, ports demoPorts, files *demoFiles, now func() time.Time) (*fedtest.OpenID, error) {
-	c := fedtest.Config{Issuer: "http://" + ports.legacy, Title: legacyTitle, Now: now}
-	for _, src := range cfg.Sources {
-		if src.OpenID == nil {
-			continue
-		}
-		c.Clients = append(c.Clients, fedtest.Client{
-			ID: src.OpenID.ClientID, Secret: files.LegacySecret,
-			RedirectURIs:   []string{cfg.Issuer + "/callback/" + src.ID},
-			PostLogoutURIs: []string{cfg.Issuer + "/logout/done"},
-		})
-	}
-	for _, u := range demo.LegacyUsers() {
-		c.People = append(c.People, fedtest.Person{Subject: u.Subject, Login: u.Login, Password: u.Password, ACR: u.ACR, Name: u.Name})
-	}
-	return fedtest.NewOpenID(c)
 }
 
 // clockAt is the machine's clock, moved so that it shows at when the demo starts.
@@ -181,11 +171,11 @@ type listeners map[string]net.Listener
 // is told at once.
 func listenAll(ctx context.Context, p demoPorts) (listeners, error) {
 	open := listeners{}
-	for _, addr := range []string{p.gateway, p.portal1, p.portal2, p.legacy} {
+	for _, addr := range p.all() {
 		l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
 		if err != nil {
 			open.close()
-			return nil, fmt.Errorf("%w; use another block of four ports with --addr", err)
+			return nil, fmt.Errorf("%w; use another block of five ports with --addr", err)
 		}
 		open[addr] = l
 	}

@@ -16,27 +16,23 @@ import (
 	"eidgate/eid"
 	"eidgate/eid/accounts"
 	"eidgate/eid/credential"
-	"eidgate/federation"
-)
-
-// Sources of the demo. The legacy provider is declared twice: with a window that
-// is open today, and with the one that the law closed.
-const (
-	sourceNational     = "national"
-	sourceLegacy       = "legacy"
-	sourceLegacyClosed = "legacy-2022"
-
-	legacyTitle = "Tài khoản cổng cũ (thử nghiệm)"
 )
 
 // demoFiles are the secrets of one demo, made at its first start.
 type demoFiles struct {
-	dir          string
-	Secrets      map[string]string `json:"client_secrets"` // by client id
-	LegacySecret string            `json:"legacy_secret"`
+	dir     string
+	Secrets map[string]string `json:"client_secrets"` // by client id
+	// Sources are the gateway's secrets at sources, and the directory's for it.
+	Sources map[string]string `json:"source_secrets"` // by source
+	// DecryptionKey (PEM) is what VNeID encrypts to, SAMLKey what the gateway signs with.
+	DecryptionKey string `json:"decryption_key"`
+	SAMLKey       string `json:"saml_key"`
 }
 
-const demoMark = "demo.json" // also marks the directory as a demo's own
+const (
+	demoMark       = "demo.json" // also marks the directory as a demo's own
+	demoPopulation = "population.json"
+)
 
 // openDemoFiles reads the directory of a demo, or makes it. A reset removes only
 // a directory that a demo made.
@@ -66,10 +62,19 @@ func openDemoFiles(dir string, reset bool) (*demoFiles, error) {
 		if err := json.Unmarshal(raw, f); err != nil {
 			return nil, fmt.Errorf("reading %s: %w; start with --reset", mark, err)
 		}
+		if f.SAMLKey == "" {
+			return nil, fmt.Errorf("%s is of a demo with fewer sources; start with --reset", mark)
+		}
 		return f, nil
 	}
 	f.Secrets = map[string]string{"portal-1": rand.Text() + rand.Text(), "portal-2": rand.Text() + rand.Text()}
-	f.LegacySecret = rand.Text() + rand.Text()
+	f.Sources = map[string]string{}
+	for _, source := range []string{demo.SourceOldPortal, demo.SourceVNeID, demo.SourceLibrary} {
+		f.Sources[source] = rand.Text() + rand.Text()
+	}
+	if err := f.makeKeys(); err != nil {
+		return nil, fmt.Errorf("making the demo's data: %w", err)
+	}
 	if raw, err = json.Marshal(f); err != nil {
 		return nil, fmt.Errorf("writing the demo's data: %w", err)
 	}
@@ -85,14 +90,15 @@ func openDemoFiles(dir string, reset bool) (*demoFiles, error) {
 // demoConfig is the configuration that a demo runs with, checked like any other.
 // The open window is around today by the machine's clock, so that --at can move
 // the gateway past its end.
-func demoConfig(p demoPorts, f *demoFiles, state string, today time.Time) (*config.Config, error) {
+func demoConfig(p demoPorts, f *demoFiles, sources *standIns, state string, today time.Time) (*config.Config, error) {
 	c := config.Default()
 	c.Issuer, c.Listen = "http://"+p.gateway, p.gateway
 	// The ports of the block are spoken for: the metrics take any other.
 	c.Metrics.Listen, c.Log.Format = metricsAnywhere, config.FormatText
 	c.Data, c.MasterKeyFile = f.dir, masterKeyPath(f.dir)
 	c.State = eid.NewSecret(state)
-	c.Outbound.Allow = []string{p.legacy, p.portal1, p.portal2}
+	c.Outbound.Allow = []string{p.sources, p.directory, p.portal1, p.portal2}
+	c.Registries.Population.PeopleFile = filepath.Join(f.dir, demoPopulation)
 	portal := func(id, name, nameEN, addr, alg string, level eid.Level) config.Client {
 		return config.Client{
 			ID: id, Name: name, NameEN: nameEN, URL: "http://" + addr, Tier: "province", AuthMethod: string(eid.AuthSecretBasic),
@@ -103,7 +109,7 @@ func demoConfig(p demoPorts, f *demoFiles, state string, today time.Time) (*conf
 				BackchannelURI:         "http://" + addr + demo.BackchannelPath,
 			},
 			ACRAliases: map[string]eid.Level{"LoA1": eid.Level1, "LoA2": eid.Level2},
-			Sources:    []string{sourceNational, sourceLegacy, sourceLegacyClosed}, Refresh: true,
+			Sources:    allSources(), Refresh: true,
 			Consent: config.Consent{Purpose: "Thử đăng nhập bằng dữ liệu giả định", PurposeEN: "Trying sign-in with invented data"},
 		}
 	}
@@ -118,42 +124,33 @@ func demoConfig(p demoPorts, f *demoFiles, state string, today time.Time) (*conf
 	// One portal is told in a frame as well, so that a demo shows the page of it.
 	front := &c.Clients[1].Logout
 	front.FrontchannelURI, front.FrontchannelSession = "http://"+p.portal2+demo.FrontchannelPath, true
-	month := time.Date(today.Year(), today.Month(), 1, 0, 0, 0, 0, vietnam)
-	c.Sources = []config.Source{
-		{
-			ID: sourceNational, Kind: federation.KindAccount, Name: "Tài khoản định danh điện tử", NameEN: "Electronic identity account", Provider: "eidgate",
-			Window: config.Window{From: decision34}, MayAssert: []eid.Level{eid.Level1, eid.Level2},
-			GrantsAtMost: config.Ceilings{{From: decision34, Level: eid.Level2}},
-		},
-		legacySource(sourceLegacy, "Tài khoản cổng cũ", "Old portal account", p, f,
-			config.Window{From: month.AddDate(0, -1, 0), Until: month.AddDate(0, 6, 0)}),
-		legacySource(sourceLegacyClosed, "Tài khoản cổng cũ, giai đoạn 2021–2022", "", p, f,
-			config.Window{From: decision34, Until: transitionEnd}),
-	}
+	c.Sources = demoSources(p, f, sources, today)
 	if err := c.Check(); err != nil {
 		return nil, fmt.Errorf("the demo's configuration: %w", err)
 	}
 	return c, nil
 }
 
-// Dates of Decision 34/2021: in force from, transition until (row 34).
-var (
-	vietnam       = time.FixedZone("Asia/Ho_Chi_Minh", 7*3600)
-	decision34    = time.Date(2021, 11, 9, 0, 0, 0, 0, vietnam)
-	transitionEnd = time.Date(2023, 1, 1, 0, 0, 0, 0, vietnam)
-)
-
-func legacySource(id, name, nameEN string, p demoPorts, f *demoFiles, w config.Window) config.Source {
-	return config.Source{
-		ID: id, Kind: federation.KindOpenID, Name: name, NameEN: nameEN, Provider: "Cổng cũ (dữ liệu giả định)", Window: w,
-		MayAssert: []eid.Level{eid.Level1}, GrantsAtMost: config.Ceilings{{From: decision34, Level: eid.Level1}},
-		Reconcile: "link", // it says nothing of a person but a subject
-		OpenID: &config.OpenID{
-			Issuer: "http://" + p.legacy, ClientID: "eidgate-" + id, ClientSecret: eid.NewSecret(f.LegacySecret),
-			Scopes: []string{"openid"}, ACR: map[string]eid.Level{demo.LegacyACR: eid.Level1},
-			RequestACR: map[eid.Level]string{eid.Level1: demo.LegacyACR},
-		},
+// writePopulation writes the registry that legacy sources are compared with: all
+// synthetic people as they are.
+func (f *demoFiles) writePopulation() error {
+	type person struct {
+		Number    string `json:"number"`
+		Name      string `json:"name"`
+		BirthDate string `json:"birth_date"`
 	}
+	var people []person
+	for _, p := range demo.People() {
+		people = append(people, person{p.Identifier.Reveal(), p.Name, p.BirthDate})
+	}
+	raw, err := json.Marshal(people)
+	if err != nil {
+		return fmt.Errorf("writing the synthetic population: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(f.dir, demoPopulation), raw, 0o600); err != nil {
+		return fmt.Errorf("writing the synthetic population: %w", err)
+	}
+	return nil
 }
 
 // seedPeople makes the synthetic people that are not there yet.
@@ -202,12 +199,14 @@ func seedPerson(ctx context.Context, writer *accounts.Accounts, p demo.Person, h
 			return err
 		}
 	}
-	if p.LegacySubject == "" {
-		return nil
-	}
-	for _, source := range []string{sourceLegacy, sourceLegacyClosed} {
-		if _, err := writer.Link(ctx, eid.Link{Account: id, Source: source, Cap: p.LegacyCap}, p.LegacySubject, evidence, actor); err != nil {
-			return err
+	for _, source := range allSources() {
+		for _, s := range demo.At(source) {
+			if s.Linked != p.Identifier {
+				continue
+			}
+			if _, err := writer.Link(ctx, eid.Link{Account: id, Source: source, Cap: s.Cap}, s.Subject, evidence, actor); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

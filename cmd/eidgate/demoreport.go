@@ -63,7 +63,7 @@ func newDemoReport(cfg *config.Config, f *demoFiles, now time.Time) demoReport {
 			RedirectURI: c.RedirectURIs[0], MinLevel: c.MinLevel,
 		})
 	}
-	var national, legacy []demoSignIn
+	var national []demoSignIn
 	for _, p := range demo.People() {
 		status := string(p.Status)
 		if p.Lock != "" {
@@ -78,14 +78,14 @@ func newDemoReport(cfg *config.Config, f *demoFiles, now time.Time) demoReport {
 			national = append(national, demoSignIn{Username: number, Password: p.Password, Note: p.Note.English})
 		}
 	}
-	for _, u := range demo.LegacyUsers() {
-		legacy = append(legacy, demoSignIn{Username: u.Login, Password: u.Password, Note: u.Note.English})
-	}
 	for _, s := range cfg.Sources {
 		window := eid.Window{From: s.Window.From, Until: s.Window.Until}
 		source := demoSource{ID: s.ID, Kind: s.Kind, Open: window.Open(now), Accounts: national}
-		if s.OpenID != nil {
-			source.Accounts = legacy
+		if s.ID != demo.SourceNational {
+			source.Accounts = nil
+			for _, one := range demo.At(s.ID) {
+				source.Accounts = append(source.Accounts, demoSignIn{Username: one.Login, Password: one.Password, Note: one.Note.English})
+			}
 		}
 		r.Sources = append(r.Sources, source)
 	}
@@ -111,26 +111,32 @@ func (r demoReport) print(w io.Writer, asJSON bool) error {
 	for _, a := range r.Accounts {
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", a.PersonalNumber, orDash(a.Password), orDash(a.TOTPSecret), a.Level, a.Status, a.Note)
 	}
-	fmt.Fprintf(t, "\nSOURCE\tKIND\tWINDOW\tSIGN IN WITH\n")
+	fmt.Fprintf(t, "\nSOURCE\tKIND\tWINDOW\tLOGIN\tPASSWORD\tNOTE\n")
 	for _, s := range r.Sources {
-		window := "closed"
-		if s.Open {
-			window = "open"
-		}
-		with := "a personal number from above"
-		if s.Kind != "account" {
-			with = ""
-			for i, a := range s.Accounts {
-				if i > 0 {
-					with += "; "
-				}
-				with += fmt.Sprintf("%s / %s (%s)", a.Username, a.Password, a.Note)
-			}
-		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", s.ID, s.Kind, window, with)
+		s.print(t)
 	}
 	fmt.Fprintf(t, "\nA code for a TOTP secret: any authenticator app, or oathtool -b --totp SECRET\n\n")
 	return t.Flush()
+}
+
+// print writes a row for each sign-in, or one for all where nothing new is to be
+// said.
+func (s demoSource) print(w io.Writer) {
+	switch {
+	case !s.Open:
+		fmt.Fprintf(w, "%s\t%s\tclosed\t-\t-\t--at moves the clock into its window\n", s.ID, s.Kind)
+		return
+	case s.ID == demo.SourceNational:
+		fmt.Fprintf(w, "%s\t%s\topen\t-\t-\tthe personal numbers above\n", s.ID, s.Kind)
+		return
+	}
+	for i, a := range s.Accounts {
+		id, kind, window := s.ID, s.Kind, "open"
+		if i > 0 {
+			id, kind, window = "", "", ""
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", id, kind, window, a.Username, a.Password, a.Note)
+	}
 }
 
 func orDash(s string) string {

@@ -20,6 +20,8 @@ func TestAccessible(t *testing.T) {
 	chromium := browsertest.Start(t)
 	v := &visit{tab: newTab(chromium, t), demo: startDemo(t), chromium: chromium}
 	v.start("portal-2")
+	v.at(headChoose)
+	v.press(national)
 	v.at(headPassword)
 	v.accessible(axe)
 	v.fill("personal_number", v.demo.account("001").PersonalNumber)

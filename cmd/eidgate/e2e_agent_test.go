@@ -29,7 +29,7 @@ func (d *demoRun) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // agent is a browser without JavaScript: it keeps cookies and follows redirects
-// among the gateway and the legacy provider, and stops where a portal is next.
+// among the gateway and its sources, and stops where a portal is next.
 type agent struct {
 	t      *testing.T
 	d      *demoRun
@@ -83,7 +83,7 @@ func (p screen) title() string {
 var (
 	heading     = regexp.MustCompile(`(?s)<h1[^>]*>(.*?)</h1>`)
 	formAction  = regexp.MustCompile(`<form method="post" action="([^"]*)"`)
-	hiddenField = regexp.MustCompile(`<input type="hidden" name="([a-z]+)" value="([^"]*)"`)
+	hiddenField = regexp.MustCompile(`<input type="hidden" name="([A-Za-z]+)" value="([^"]*)"`)
 	shownRef    = regexp.MustCompile(`[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}`)
 )
 
@@ -211,7 +211,13 @@ func (a *agent) fill(p screen, who accountReport) screen {
 	return p
 }
 
-// legacy goes through the forms of the legacy provider.
+// national asks for a sign-in and goes to the form of the built-in account system.
+func (a *agent) national(r request) screen {
+	a.t.Helper()
+	return a.press(a.get(r.address), "source", sourceNational)
+}
+
+// legacy goes through the forms of a source that shows its own.
 func (a *agent) legacy(p screen, source, username, password string) screen {
 	a.t.Helper()
 	if p.offers("source", source) {
@@ -220,7 +226,23 @@ func (a *agent) legacy(p screen, source, username, password string) screen {
 	if p.offers("username", "") {
 		p = a.submit(p, "username", username, "password", password, "action", "login")
 	}
+	if p.offers("SAMLResponse", "") {
+		p = a.carry(p)
+	}
 	return p
+}
+
+// carry sends a form that one site made for another, as its page does by itself.
+func (a *agent) carry(p screen) screen {
+	a.t.Helper()
+	m := formAction.FindStringSubmatch(p.body)
+	if m == nil {
+		a.t.Fatalf("no form on the page %d %q", p.status, p.title())
+	}
+	return a.post(html.UnescapeString(m[1]), p.hidden(), func(r *http.Request) {
+		r.Header.Set("Origin", "null") // the page sends no referrer
+		r.Header.Set("Sec-Fetch-Site", "same-site")
+	})
 }
 
 // session is the gateway's cookie of this browser, "" without one.
@@ -238,6 +260,10 @@ const (
 	sourceNational = "national"
 	sourceLegacy   = "legacy"
 	sourceClosed   = "legacy-2022"
+	sourceVNeID    = "vneid"
+	sourceSAML     = "insurance"
+	sourceCAS      = "post"
+	sourceLDAP     = "library"
 )
 
 // setSession gives this browser a cookie of the gateway.

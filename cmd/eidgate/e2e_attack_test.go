@@ -177,7 +177,7 @@ func TestOneTimeCodeCountsOnce(t *testing.T) {
 	for range 16 {
 		a := d.browser(t)
 		r := portal.request()
-		attempts <- attempt{a, r, a.submit(a.get(r.address), "personal_number", who.PersonalNumber, "password", who.Password)}
+		attempts <- attempt{a, r, a.submit(a.national(r), "personal_number", who.PersonalNumber, "password", who.Password)}
 	}
 	code := d.code(who.TOTPSecret)
 	var won atomic.Int32
@@ -220,7 +220,7 @@ func TestGuessesAreLimited(t *testing.T) {
 		for i, spelling := range spellings(number) {
 			a := d.browser(t)
 			a.header.Set("X-Forwarded-For", "192.0.2."+itoa(i))
-			last = a.submit(a.get(portal.request().address), "personal_number", spelling, "password", "sai "+itoa(i))
+			last = a.submit(a.national(portal.request()), "personal_number", spelling, "password", "sai "+itoa(i))
 			if last.status == 422 {
 				evaluated++
 			}
@@ -235,7 +235,7 @@ func TestGuessesAreLimited(t *testing.T) {
 	}
 	// The right password does not help before the window ends.
 	a, who := d.browser(t), d.account("004")
-	if got := a.submit(a.get(portal.request().address), "personal_number", who.PersonalNumber, "password", who.Password); got.status != 429 {
+	if got := a.submit(a.national(portal.request()), "personal_number", who.PersonalNumber, "password", who.Password); got.status != 429 {
 		t.Errorf("the right password gives %d, want 429", got.status)
 	}
 }
@@ -249,7 +249,7 @@ func TestWrongPasswordTellsNothing(t *testing.T) {
 		"not activated": d.account("006").PersonalNumber, "without password": d.account("012").PersonalNumber,
 	} {
 		a := d.browser(t)
-		got := a.submit(a.get(portal.request().address), "personal_number", number, "password", "sai")
+		got := a.submit(a.national(portal.request()), "personal_number", number, "password", "sai")
 		grouped := strings.Join([]string{number[:3], number[3:6], number[6:9], number[9:]}, " ")
 		if got.status != 422 || !strings.Contains(got.body, grouped) {
 			t.Errorf("%s: %d %q", name, got.status, got.title())

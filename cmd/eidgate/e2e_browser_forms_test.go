@@ -154,6 +154,7 @@ func visitDoubleClick(v *visit) {
 	}
 	a := v.demo.account("001")
 	v.start("portal-2")
+	v.press(national)
 	v.fill("personal_number", a.PersonalNumber)
 	v.fill("password", a.Password)
 	double("Đăng nhập", "#password", v.demo.Issuer)
@@ -240,6 +241,9 @@ func visitKeyboard(v *visit) {
 		v.t.Errorf("first stop of the portal = %q, want the skip link", v.page.Focus)
 	}
 	v.tabTo(toSignIn)
+	v.enter()
+	v.at(headChoose)
+	v.tabTo("source") // the first, which is the national account
 	v.enter()
 	v.at(headPassword)
 	v.keys(kb.Tab)

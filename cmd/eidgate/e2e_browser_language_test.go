@@ -4,6 +4,7 @@ package main_test
 func visitLanguage(v *visit) {
 	a := v.demo.account("001")
 	v.start("portal-2")
+	v.press(national)
 	v.at(headPassword)
 	v.fill("personal_number", a.PersonalNumber)
 	v.fill("password", "sai-mat-khau")

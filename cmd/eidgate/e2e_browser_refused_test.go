@@ -96,10 +96,13 @@ func visitClosedWindow(v *visit) {
 		v.t.Errorf("%d disabled buttons, want none: nobody learns from them why", n)
 	}
 
-	// Portal 2 needs a level that neither legacy source reaches.
+	// Portal 2 needs a level that no legacy source reaches: one that is open is told as
+	// not reaching it, and offered nowhere.
 	v.start("portal-2")
-	v.at(headPassword)
-	v.misses(legacy)
+	v.at(headChoose)
+	if n := v.count(`//button[@name="source"]`); n != 2 {
+		v.t.Errorf("%d buttons offer a source, want the two national ones", n)
+	}
 }
 
 // The holder wants level 2 for every sign-in; the service would take level 1,

@@ -55,6 +55,10 @@ func TestBrowser(t *testing.T) {
 		{"legacy provider", visitLegacy},
 		{"legacy provider, not linked", visitLegacyNotLinked},
 		{"legacy provider, declined", visitLegacyDeclined},
+		{"VNeID", visitVNeID},
+		{"SAML", visitSAML},
+		{"CAS, declined and mismatched", visitCAS},
+		{"directory", visitDirectory},
 		{"wrong password", visitWrongPassword},
 		{"wrong code", visitWrongCode},
 		{"too many guesses", visitTooManyGuesses},
@@ -251,6 +255,9 @@ func visitNotMe(v *visit) {
 	v.start("portal-2")
 	v.at(headStepUp)
 	v.press("Không phải tôi")
+	v.at(headChoose)
+	v.misses("Nguyễn Thị Thử")
+	v.press(national)
 	v.at(headPassword)
 	v.misses("Nguyễn Thị Thử")
 	if got := v.value("personal_number"); got != "" {

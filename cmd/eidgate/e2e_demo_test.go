@@ -60,8 +60,9 @@ func TestDemoDocument(t *testing.T) {
 			t.Errorf("source %s has kind %q and %d accounts", s.ID, s.Kind, len(s.Accounts))
 		}
 	}
-	if !slices.Equal(open, []string{sourceNational, sourceLegacy}) || len(d.Sources) != 3 {
-		t.Errorf("open sources are %v of %d, want two of three", open, len(d.Sources))
+	want := []string{sourceNational, sourceVNeID, sourceLegacy, sourceSAML, sourceCAS, sourceLDAP}
+	if !slices.Equal(open, want) || len(d.Sources) != len(want)+1 {
+		t.Errorf("open sources are %v of %d, want %v of one more", open, len(d.Sources), want)
 	}
 }
 
@@ -78,7 +79,7 @@ func TestDemoTable(t *testing.T) {
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("after Ctrl-C: %v, want exit code 0", err)
 	}
-	for _, want := range []string{"PERSONAL NUMBER", "001188000001", "locked:death", "portal, level 2", "legacy-2022", "nguoi-dung-cu"} {
+	for _, want := range []string{"PERSONAL NUMBER", "001188000001", "locked:death", "portal, level 2", "legacy-2022", "nguoi-dung-cu", "bao-hiem-1", "thu-vien-1"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the table has no %q:\n%s", want, &out)
 		}
@@ -104,7 +105,7 @@ func TestDemoTakenPort(t *testing.T) {
 
 func TestBadCalls(t *testing.T) {
 	for _, args := range [][]string{
-		{"demo", "--nope"}, {"demo", "--addr", "0.0.0.0:8400"}, {"demo", "--addr", "127.0.0.1"}, {"demo", "--addr", "127.0.0.1:65533"},
+		{"demo", "--nope"}, {"demo", "--addr", "0.0.0.0:8400"}, {"demo", "--addr", "127.0.0.1"}, {"demo", "--addr", "127.0.0.1:65532"},
 		{"demo", "--addr", "localhost:0"}, {"demo", "--at", "tomorrow"}, {"keys", "rotate", "--alg", "HS256", "--reason", "x"},
 		{"keys", "rotate", "--alg", "RS256"}, {"serve", "--port", "1"}, {"check", "--config"}, {"nonsense"}, {"demo", "extra"},
 	} {

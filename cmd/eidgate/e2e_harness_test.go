@@ -288,20 +288,20 @@ func totpAt(secret string, at time.Time) string {
 
 var (
 	blockMu   sync.Mutex
-	nextBlock = 20000 + 4*(os.Getpid()%2900)
+	nextBlock = 20000 + 5*(os.Getpid()%2300)
 )
 
-// freeBlock is an address of loopback whose port and the next three are free.
+// freeBlock is an address of loopback whose port and the next four are free.
 func freeBlock() string {
 	blockMu.Lock()
 	defer blockMu.Unlock()
 	for {
 		first := nextBlock
-		if nextBlock += 4; nextBlock > 32000 {
+		if nextBlock += 5; nextBlock > 32000 {
 			nextBlock = 20000
 		}
 		free := true
-		for i := range 4 {
+		for i := range 5 {
 			l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(first+i)))
 			if err != nil {
 				free = false

@@ -1,28 +1,24 @@
 package main_test
 
-import (
-	"log/slog"
-	"path/filepath"
-	"testing"
-	"time"
+import "testing"
 
-	"eidgate/eid"
-	"eidgate/eid/accounts"
-	"eidgate/keys"
-	"eidgate/store/sqlstore"
-)
-
-// user finds a user of the legacy provider by what to type.
+// user finds a user of the old portal by what to type.
 func (d *demoRun) user(t *testing.T, name string) signInReport {
+	t.Helper()
+	return d.at(t, sourceLegacy, name)
+}
+
+// at finds somebody who can sign in at a source by what to type.
+func (d *demoRun) at(t *testing.T, source, name string) signInReport {
 	t.Helper()
 	for _, s := range d.Sources {
 		for _, a := range s.Accounts {
-			if s.ID == sourceLegacy && a.Username == name {
+			if s.ID == source && a.Username == name {
 				return a
 			}
 		}
 	}
-	t.Fatalf("no legacy user %s", name)
+	t.Fatalf("no user %s at %s", name, source)
 	return signInReport{}
 }
 
@@ -70,37 +66,13 @@ func TestLegacyUserWhomNobodyKnows(t *testing.T) {
 	portal.refused(r, a.press(p, "action", "cancel"), "access_denied")
 }
 
-// linked is a demo in which the legacy user whom nobody knew is linked to the
-// person of level 2.
-func linked(t *testing.T) *demoRun {
-	t.Helper()
-	dir := filepath.Join(t.TempDir(), "data")
-	d := startDemo(t, "--data", dir)
-	for _, problem := range d.stop() {
-		t.Fatal(problem)
-	}
-	sealer, err := keys.LoadSealer(filepath.Join(dir, "master.key"), false, slog.New(slog.DiscardHandler))
-	must(t, err)
-	db, err := sqlstore.Open(t.Context(), sqlstore.Config{Path: filepath.Join(dir, "eidgate.db")}, sealer, time.Now)
-	must(t, err)
-	number, err := eid.ParsePersonalNumber(d.account("001").PersonalNumber)
-	must(t, err)
-	holder, err := db.AccountByIdentifier(t.Context(), eid.IdentifierOf(number))
-	must(t, err)
-	_, err = accounts.New(db, time.Now).Link(t.Context(), eid.Link{Account: holder.ID, Source: sourceLegacy, Cap: eid.Level2},
-		"legacy-0099", "synthetic link of a test", "operator:test")
-	must(t, err)
-	must(t, db.Close())
-	return startDemo(t, "--data", dir, "--addr", d.Addr)
-}
-
 // TestStepUpAfterLegacy: a session from the legacy provider rises only by the
 // whole proof of the built-in account system. A one-time code alone says nothing
 // of who gave the first factor elsewhere.
 func TestStepUpAfterLegacy(t *testing.T) {
-	d := linked(t)
+	d := startDemo(t)
 	portal1, portal2, a := d.party(t, "portal-1"), d.party(t, "portal-2"), d.browser(t)
-	who, user := d.account("001"), d.user(t, "nguoi-dung-la")
+	who, user := d.account("001"), d.user(t, "nguoi-dung-moi")
 	r := portal1.request()
 	first := portal1.redeem(r, a.legacy(a.get(r.address), sourceLegacy, user.Username, user.Password))
 	if first.ACR != acr1 {
@@ -140,9 +112,9 @@ func TestStepUpAfterLegacy(t *testing.T) {
 }
 
 func TestStepUpAsAnotherPersonChangesNothing(t *testing.T) {
-	d := linked(t)
+	d := startDemo(t)
 	portal1, portal2, a := d.party(t, "portal-1"), d.party(t, "portal-2"), d.browser(t)
-	user := d.user(t, "nguoi-dung-la")
+	user := d.user(t, "nguoi-dung-moi")
 	r := portal1.request()
 	first := portal1.redeem(r, a.legacy(a.get(r.address), sourceLegacy, user.Username, user.Password))
 

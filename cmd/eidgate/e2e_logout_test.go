@@ -95,8 +95,8 @@ func TestLogoutOfAParty(t *testing.T) {
 // A logout goes on at the legacy provider, which would sign the next person in
 // without a password otherwise.
 func TestLogoutAtLegacyProvider(t *testing.T) {
-	d := linked(t)
-	portal, a, user := d.party(t, "portal-1"), d.browser(t), d.user(t, "nguoi-dung-la")
+	d := startDemo(t)
+	portal, a, user := d.party(t, "portal-1"), d.browser(t), d.user(t, "nguoi-dung-moi")
 	r := portal.request()
 	got := portal.redeem(r, a.legacy(a.get(r.address), sourceLegacy, user.Username, user.Password))
 	uri := strings.TrimSuffix(portal.URL, "/") + "/signed-out"

@@ -24,9 +24,9 @@ func TestClosesAtTheEndOfTransition(t *testing.T) {
 	after := startDemo(t, "--at", end)
 	portal, a := after.party(t, "portal-1"), after.browser(t)
 	p := a.get(portal.request().address)
-	// One source is left, so there is nothing to choose.
-	if p.offers("source", sourceClosed) || !p.offers("personal_number", "") {
-		t.Errorf("at the end the page is %q, want the one source that is open", p.title())
+	// The national sources are left; windows of the others begin later.
+	if p.offers("source", sourceClosed) || p.offers("source", sourceSAML) || !p.offers("source", sourceNational) || !p.offers("source", sourceVNeID) {
+		t.Errorf("at the end the page is %q, want the sources that are open", p.title())
 	}
 	forced := a.post(after.Issuer+"/login", withValue(p.hidden(), "source", sourceClosed))
 	if forced.address.Host != after.Addr || forced.back != nil {

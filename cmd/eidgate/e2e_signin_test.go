@@ -178,17 +178,17 @@ func TestCancelAtEveryPage(t *testing.T) {
 		"password": func(t *testing.T, a *agent) (*party, request, screen) {
 			portal := d.party(t, "portal-2")
 			r := portal.request()
-			return portal, r, a.get(r.address)
+			return portal, r, a.national(r)
 		},
 		"wrong password": func(t *testing.T, a *agent) (*party, request, screen) {
 			portal := d.party(t, "portal-2")
 			r := portal.request()
-			return portal, r, a.submit(a.get(r.address), "personal_number", "001188000777", "password", "sai")
+			return portal, r, a.submit(a.national(r), "personal_number", "001188000777", "password", "sai")
 		},
 		"code": func(t *testing.T, a *agent) (*party, request, screen) {
 			portal := d.party(t, "portal-2")
 			r := portal.request()
-			return portal, r, a.submit(a.get(r.address), "personal_number", who.PersonalNumber, "password", who.Password)
+			return portal, r, a.submit(a.national(r), "personal_number", who.PersonalNumber, "password", who.Password)
 		},
 		"step-up": func(t *testing.T, a *agent) (*party, request, screen) {
 			d.party(t, "portal-1").signIn(a, who)

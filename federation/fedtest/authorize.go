@@ -96,7 +96,7 @@ func (p *OpenID) showLogin(w http.ResponseWriter, req authRequest, username stri
 	handle := p.pending.put(req, p.cfg.Now())
 	p.mu.Unlock()
 	showLoginPage(w, p.page, map[string]any{
-		"Title": p.cfg.Title, "Style": pathStyle, "Action": PathLogin,
+		"Title": p.cfg.Title, "Style": p.path + pathStyle, "Action": p.path + PathLogin,
 		"Request": handle, "Username": username, "Wrong": wrong,
 	}, wrong)
 }

@@ -25,7 +25,7 @@ const casCookie = "cas_session" // cookies ignore ports: not that of another ser
 
 // CASConfig is what a CAS server is made of.
 type CASConfig struct {
-	// Server is its address, such as http://127.0.0.1:9401, without a path.
+	// Server is its address, such as http://127.0.0.1:9401/cas.
 	Server string
 	// Title names the server on its page.
 	Title string
@@ -43,6 +43,7 @@ type CASConfig struct {
 // CAS is a CAS 3 server: login, /p3/serviceValidate, single logout.
 type CAS struct {
 	cfg  CASConfig
+	path string // of the server's address
 	page *template.Template
 
 	mu       sync.Mutex
@@ -73,9 +74,9 @@ type casTicket struct {
 
 // NewCAS makes a server. It starts nothing.
 func NewCAS(cfg CASConfig) (*CAS, error) {
-	base, err := url.Parse(cfg.Server)
-	if err != nil || base.Host == "" || base.Path != "" || base.RawQuery != "" {
-		return nil, fmt.Errorf("server %q: want scheme and host only", cfg.Server)
+	path, err := basePath(cfg.Server)
+	if err != nil {
+		return nil, err
 	}
 	if len(cfg.Services) == 0 || len(cfg.People) == 0 {
 		return nil, errors.New("a CAS server needs services and people")
@@ -84,14 +85,14 @@ func NewCAS(cfg CASConfig) (*CAS, error) {
 		cfg.Now = time.Now
 	}
 	if cfg.Title == "" {
-		cfg.Title = base.Host
+		cfg.Title = cfg.Server
 	}
 	page, err := template.ParseFS(assets, "assets/login.html")
 	if err != nil {
 		return nil, fmt.Errorf("reading the login page: %w", err)
 	}
 	return &CAS{
-		cfg: cfg, page: page, calls: map[string]int{}, granted: map[string][]casTicket{},
+		cfg: cfg, path: path, page: page, calls: map[string]int{}, granted: map[string][]casTicket{},
 		pending:  newShelf[casLogin](10 * time.Minute),
 		sessions: newShelf[casSession](8 * time.Hour),
 		tickets:  newShelf[casTicket](10 * time.Second),
@@ -123,7 +124,7 @@ func (s *CAS) Calls(path string) int {
 	return s.calls[path]
 }
 
-// Handler serves the server at the root of its address.
+// Handler serves the server at its address.
 func (s *CAS) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+PathCASLogin, s.breakable(s.login))
@@ -134,7 +135,7 @@ func (s *CAS) Handler() http.Handler {
 		w.Header().Set("Cache-Control", "max-age=300")
 		http.ServeFileFS(w, r, assets, "assets/style.css")
 	})
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return mounted(s.path, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
 		s.calls[r.URL.Path]++
 		if len(s.calls) > 100 { // paths are the caller's to choose
@@ -143,7 +144,7 @@ func (s *CAS) Handler() http.Handler {
 		s.mu.Unlock()
 		r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
 		mux.ServeHTTP(w, r)
-	})
+	}))
 }
 
 func (s *CAS) serves(service string) bool {
@@ -175,7 +176,7 @@ func (s *CAS) showLogin(w http.ResponseWriter, l casLogin, username string, wron
 	handle := s.pending.put(l, s.cfg.Now())
 	s.mu.Unlock()
 	showLoginPage(w, s.page, map[string]any{
-		"Title": s.cfg.Title, "Style": pathStyle, "Action": PathCASLogin,
+		"Title": s.cfg.Title, "Style": s.path + pathStyle, "Action": s.path + PathCASLogin,
 		"Request": handle, "Username": username, "Wrong": wrong,
 	}, wrong)
 }

@@ -11,7 +11,6 @@ import (
 	"html/template"
 	"net"
 	"net/http"
-	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -59,7 +58,7 @@ type Person struct {
 
 // Config is what an OpenID provider is made of.
 type Config struct {
-	// Issuer is the provider's base address, such as http://127.0.0.1:9400.
+	// Issuer is the provider's base address, such as http://127.0.0.1:9400/openid.
 	Issuer string
 	// Title names the provider on its page.
 	Title   string
@@ -75,6 +74,7 @@ type Config struct {
 // apart from the gateway's own.
 type OpenID struct {
 	cfg  Config
+	path string // of the issuer
 	page *template.Template
 
 	mu       sync.Mutex
@@ -91,9 +91,9 @@ type OpenID struct {
 
 // NewOpenID makes a provider. It starts nothing.
 func NewOpenID(cfg Config) (*OpenID, error) {
-	issuer, err := url.Parse(cfg.Issuer)
-	if err != nil || issuer.Host == "" || issuer.Path != "" || issuer.RawQuery != "" {
-		return nil, fmt.Errorf("issuer %q: want scheme and host only", cfg.Issuer)
+	path, err := basePath(cfg.Issuer)
+	if err != nil {
+		return nil, err
 	}
 	if len(cfg.Clients) == 0 || len(cfg.People) == 0 {
 		return nil, errors.New("a provider needs clients and people")
@@ -105,7 +105,7 @@ func NewOpenID(cfg Config) (*OpenID, error) {
 		cfg.Now = time.Now
 	}
 	if cfg.Title == "" {
-		cfg.Title = issuer.Host
+		cfg.Title = cfg.Issuer
 	}
 	page, err := template.ParseFS(assets, "assets/login.html")
 	if err != nil {
@@ -116,7 +116,7 @@ func NewOpenID(cfg Config) (*OpenID, error) {
 		return nil, err
 	}
 	return &OpenID{
-		cfg: cfg, page: page, signing: key, calls: map[string]int{},
+		cfg: cfg, path: path, page: page, signing: key, calls: map[string]int{},
 		pending:  newShelf[authRequest](10 * time.Minute),
 		sessions: newShelf[session](8 * time.Hour),
 		codes:    newShelf[grant](time.Minute),
@@ -137,7 +137,7 @@ const (
 	pathStyle     = "/style.css"
 )
 
-// Handler serves the provider at the root of its issuer.
+// Handler serves the provider at its issuer.
 func (p *OpenID) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+PathDiscovery, p.breakable(p.discovery))
@@ -151,7 +151,7 @@ func (p *OpenID) Handler() http.Handler {
 		w.Header().Set("Cache-Control", "max-age=300")
 		http.ServeFileFS(w, r, assets, "assets/style.css")
 	})
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return mounted(p.path, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p.mu.Lock()
 		p.calls[r.URL.Path]++
 		if len(p.calls) > 100 { // paths are the caller's to choose
@@ -160,7 +160,7 @@ func (p *OpenID) Handler() http.Handler {
 		p.mu.Unlock()
 		r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
 		mux.ServeHTTP(w, r)
-	})
+	}))
 }
 
 // Issuer is the provider's issuer identifier.

@@ -239,11 +239,11 @@ func TestNewOpenIDRefuses(t *testing.T) {
 	sound := fedtest.Config{Issuer: "http://127.0.0.1:1", Alg: jose.ES256,
 		Clients: []fedtest.Client{{ID: "c"}}, People: []fedtest.Person{{Subject: "u"}}}
 	for name, change := range map[string]func(*fedtest.Config){
-		"issuer with a path": func(c *fedtest.Config) { c.Issuer += "/x" },
-		"no issuer":          func(c *fedtest.Config) { c.Issuer = "" },
-		"nobody":             func(c *fedtest.Config) { c.People = nil },
-		"no clients":         func(c *fedtest.Config) { c.Clients = nil },
-		"HS256":              func(c *fedtest.Config) { c.Alg = jose.HS256 },
+		"issuer with a slash": func(c *fedtest.Config) { c.Issuer += "/" },
+		"no issuer":           func(c *fedtest.Config) { c.Issuer = "" },
+		"nobody":              func(c *fedtest.Config) { c.People = nil },
+		"no clients":          func(c *fedtest.Config) { c.Clients = nil },
+		"HS256":               func(c *fedtest.Config) { c.Alg = jose.HS256 },
 	} {
 		cfg := sound
 		change(&cfg)

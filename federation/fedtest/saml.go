@@ -14,7 +14,6 @@ import (
 	"math/big"
 	"net"
 	"net/http"
-	"net/url"
 	"os"
 	"strings"
 	"sync"
@@ -35,7 +34,7 @@ type SAMLPerson struct {
 
 // SAMLConfig is what an identity provider is made of.
 type SAMLConfig struct {
-	// Address is the provider's base address, such as http://127.0.0.1:9401.
+	// Address is the provider's base address, such as http://127.0.0.1:9401/tinh.
 	Address string
 	// Title names the provider on its pages.
 	Title  string
@@ -50,6 +49,7 @@ type SAMLConfig struct {
 // with the gateway's own code but the XML signatures.
 type SAML struct {
 	cfg   SAMLConfig
+	path  string // of the address
 	pages *template.Template
 
 	mu       sync.Mutex
@@ -86,9 +86,9 @@ const (
 
 // NewSAML makes an identity provider. It starts nothing.
 func NewSAML(cfg SAMLConfig) (*SAML, error) {
-	address, err := url.Parse(cfg.Address)
-	if err != nil || address.Host == "" || address.Path != "" || address.RawQuery != "" {
-		return nil, fmt.Errorf("address %q: want scheme and host only", cfg.Address)
+	path, err := basePath(cfg.Address)
+	if err != nil {
+		return nil, err
 	}
 	if len(cfg.People) == 0 {
 		return nil, errors.New("a provider needs people")
@@ -97,7 +97,7 @@ func NewSAML(cfg SAMLConfig) (*SAML, error) {
 		cfg.Now = time.Now
 	}
 	if cfg.Title == "" {
-		cfg.Title = address.Host
+		cfg.Title = cfg.Address
 	}
 	if cfg.NameIDFormat == "" {
 		cfg.NameIDFormat = string(saml.PersistentNameIDFormat)
@@ -107,7 +107,7 @@ func NewSAML(cfg SAMLConfig) (*SAML, error) {
 		return nil, fmt.Errorf("reading the pages: %w", err)
 	}
 	p := &SAML{
-		cfg: cfg, pages: pages, services: map[string]*saml.EntityDescriptor{}, calls: map[string]int{},
+		cfg: cfg, path: path, pages: pages, services: map[string]*saml.EntityDescriptor{}, calls: map[string]int{},
 		pending:  newShelf[*saml.IdpAuthnRequest](10 * time.Minute),
 		sessions: newShelf[samlSession](8 * time.Hour),
 	}
@@ -166,7 +166,7 @@ func (p *SAML) Calls(path string) int {
 	return p.calls[path]
 }
 
-// Handler serves the provider at the root of its address.
+// Handler serves the provider at its address.
 func (p *SAML) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+PathSAMLMetadata, p.metadata)
@@ -179,7 +179,7 @@ func (p *SAML) Handler() http.Handler {
 		w.Header().Set("Cache-Control", "max-age=300")
 		http.ServeFileFS(w, r, assets, "assets/style.css")
 	})
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return mounted(p.path, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p.mu.Lock()
 		p.calls[r.URL.Path]++
 		if len(p.calls) > 100 { // paths are the caller's to choose
@@ -188,7 +188,7 @@ func (p *SAML) Handler() http.Handler {
 		p.mu.Unlock()
 		r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
 		mux.ServeHTTP(w, r)
-	})
+	}))
 }
 
 // GetServiceProvider implements saml.ServiceProviderProvider.

@@ -17,9 +17,9 @@ func startSAML(t *testing.T) *fedtest.SAML {
 func TestNewSAMLRefuses(t *testing.T) {
 	people := []fedtest.SAMLPerson{{Person: fedtest.Person{Subject: "p-1"}}}
 	for name, cfg := range map[string]fedtest.SAMLConfig{
-		"an address with a path": {Address: "http://127.0.0.1:1/x", People: people},
-		"no address":             {People: people},
-		"nobody":                 {Address: "http://127.0.0.1:1"},
+		"an address with a slash": {Address: "http://127.0.0.1:1/", People: people},
+		"no address":              {People: people},
+		"nobody":                  {Address: "http://127.0.0.1:1"},
 	} {
 		if _, err := fedtest.NewSAML(cfg); err == nil {
 			t.Errorf("%s: NewSAML() = nil, want an error", name)

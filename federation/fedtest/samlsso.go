@@ -64,7 +64,7 @@ func (p *SAML) showLogin(w http.ResponseWriter, req *saml.IdpAuthnRequest, usern
 	if wrong {
 		status = http.StatusUnprocessableEntity
 	}
-	p.page(w, status, "login.html", "", map[string]any{"Action": PathSAMLLogin, "Request": handle, "Username": username, "Wrong": wrong})
+	p.page(w, status, "login.html", "", map[string]any{"Action": p.path + PathSAMLLogin, "Request": handle, "Username": username, "Wrong": wrong})
 }
 
 // page writes a page. No form-action: the answer goes to a portal's gateway, and
@@ -80,7 +80,7 @@ func (p *SAML) page(w http.ResponseWriter, status int, name, nonce string, data 
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Security-Policy", policy)
-	data["Title"], data["Style"], data["Nonce"] = p.cfg.Title, pathStyle, nonce
+	data["Title"], data["Style"], data["Nonce"] = p.cfg.Title, p.path+pathStyle, nonce
 	w.WriteHeader(status)
 	_ = p.pages.ExecuteTemplate(w, name, data)
 }

@@ -8,7 +8,6 @@ import (
 	"html/template"
 	"net"
 	"net/http"
-	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -40,7 +39,7 @@ type Citizen struct {
 
 // VNeIDConfig is what a VNeID is made of.
 type VNeIDConfig struct {
-	// Base is its address, such as http://127.0.0.1:9400.
+	// Base is its address, such as http://127.0.0.1:9400/vneid.
 	Base string
 	// Title names it on its page.
 	Title   string
@@ -65,6 +64,7 @@ type VNeIDConfig struct {
 // own, and says on its page that it is none of the real one.
 type VNeID struct {
 	cfg  VNeIDConfig
+	path string // of the base
 	page *template.Template
 
 	mu       sync.Mutex
@@ -79,9 +79,9 @@ type VNeID struct {
 
 // NewVNeID makes a VNeID. It starts nothing.
 func NewVNeID(cfg VNeIDConfig) (*VNeID, error) {
-	base, err := url.Parse(cfg.Base)
-	if err != nil || base.Host == "" || base.Path != "" || base.RawQuery != "" {
-		return nil, fmt.Errorf("base %q: want scheme and host only", cfg.Base)
+	path, err := basePath(cfg.Base)
+	if err != nil {
+		return nil, err
 	}
 	if len(cfg.Clients) == 0 || len(cfg.People) == 0 {
 		return nil, errors.New("a VNeID needs clients and people")
@@ -100,7 +100,7 @@ func NewVNeID(cfg VNeIDConfig) (*VNeID, error) {
 		return nil, fmt.Errorf("reading the login page: %w", err)
 	}
 	return &VNeID{
-		cfg: cfg, page: page, sealTo: cfg.SealTo, calls: map[string]int{},
+		cfg: cfg, path: path, page: page, sealTo: cfg.SealTo, calls: map[string]int{},
 		pending:  newShelf[vneidRequest](10 * time.Minute),
 		sessions: newShelf[Citizen](8 * time.Hour),
 		codes:    newShelf[vneidGrant](time.Minute),
@@ -128,7 +128,7 @@ func vneidPaths(dialect string) VNeIDEndpoints {
 	return VNeIDEndpoints{"/vneid/authorize", "/vneid/token", "/vneid/userinfo", PathLogout}
 }
 
-// Handler serves VNeID at the root of its base.
+// Handler serves VNeID at its base.
 func (v *VNeID) Handler() http.Handler {
 	mux := http.NewServeMux()
 	for _, dialect := range []string{DialectWSO2, DialectSSO, DialectEncrypted} {
@@ -143,7 +143,7 @@ func (v *VNeID) Handler() http.Handler {
 		w.Header().Set("Cache-Control", "max-age=300")
 		http.ServeFileFS(w, r, assets, "assets/style.css")
 	})
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return mounted(v.path, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		v.mu.Lock()
 		v.calls[r.URL.Path]++
 		if len(v.calls) > 100 { // paths are the caller's to choose
@@ -152,7 +152,7 @@ func (v *VNeID) Handler() http.Handler {
 		v.mu.Unlock()
 		r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
 		mux.ServeHTTP(w, r)
-	})
+	}))
 }
 
 // Base is its address.

@@ -73,7 +73,7 @@ func (v *VNeID) showLogin(w http.ResponseWriter, req vneidRequest, username stri
 		w.WriteHeader(http.StatusUnprocessableEntity)
 	}
 	_ = v.page.Execute(w, map[string]any{
-		"Title": v.cfg.Title, "Style": pathStyle, "Action": PathLogin,
+		"Title": v.cfg.Title, "Style": v.path + pathStyle, "Action": v.path + PathLogin,
 		"Request": handle, "Username": username, "Wrong": wrong,
 	})
 }

@@ -24,11 +24,7 @@ type Person struct {
 	Password   string    // empty: no sign-in at the built-in account system
 	TOTPSecret string    // base32 without padding; RFC 6238, SHA-1, 6 digits, 30 s; empty: not enrolled
 	Lock       eid.LockReason
-	// LegacySubject is what the legacy provider calls the person; empty: no
-	// link. LegacyCap bounds grants through that link.
-	LegacySubject string
-	LegacyCap     eid.Level
-	Note          Note
+	Note       Note
 }
 
 // Note tells in a few words what an account is there to show.
@@ -71,8 +67,10 @@ func People() []Person {
 			noted("khóa: số định danh bị hủy hoặc xác lập lại", "locked: number cancelled or re-established"),
 		holder(11, "001040000011", "Ngô Văn Khuất", "1940-05-05", "male", eid.Level1).locked(eid.LockDeath).
 			noted("khóa: người giả định đã mất", "locked: death, of a person who never lived"),
-		holder(12, "011198000012", "Dương Thị Cũ", "1998-08-18", "female", eid.Level1).throughLegacy("legacy-0012").
-			noted("chỉ vào qua nhà cung cấp cũ, tối đa mức 1", "through the legacy provider only, level 1 at most"),
+		holder(12, "011198000012", "Dương Thị Cũ", "1998-08-18", "female", eid.Level1).withoutPassword().
+			noted("chỉ vào qua nhà cung cấp cũ, tối đa mức 1", "through the old portal only, level 1 at most"),
+		holder(13, "048191000013", "Mai Thị Liên Thông", "1991-04-30", "female", eid.Level2).withoutPassword().
+			noted("chỉ vào qua VNeID mô phỏng, mức 2", "through the stand-in of VNeID only, level 2"),
 	}
 }
 
@@ -119,45 +117,12 @@ func (p Person) locked(why eid.LockReason) Person {
 	return p
 }
 
-func (p Person) throughLegacy(subject string) Person {
-	p.Password, p.LegacySubject, p.LegacyCap = "", subject, eid.Level1
+func (p Person) withoutPassword() Person {
+	p.Password = ""
 	return p
 }
 
 func (p Person) noted(vi, en string) Person {
 	p.Note = Note{Vietnamese: vi, English: en}
 	return p
-}
-
-// LegacyACR is the acr value by which the legacy provider states level 1.
-const LegacyACR = "LoA1"
-
-// LegacyUser is a synthetic user of the legacy provider.
-type LegacyUser struct {
-	Login    string
-	Password string
-	Subject  string
-	Name     string
-	ACR      string
-	// Linked is the holder the subject is linked to; zero when to nobody.
-	Linked eid.Identifier
-	Note   Note
-}
-
-// LegacyUsers lists the users of the legacy provider: one for each holder who is
-// linked to it, and one whom no account knows.
-func LegacyUsers() []LegacyUser {
-	var out []LegacyUser
-	for _, p := range People() {
-		if p.LegacySubject != "" {
-			out = append(out, LegacyUser{
-				Login: "nguoi-dung-cu", Password: Password, Subject: p.LegacySubject, Name: p.Name,
-				ACR: LegacyACR, Linked: p.Identifier, Note: p.Note,
-			})
-		}
-	}
-	return append(out, LegacyUser{
-		Login: "nguoi-dung-la", Password: Password, Subject: "legacy-0099", Name: "Lý Văn Chưa Liên Kết", ACR: LegacyACR,
-		Note: Note{"chưa liên kết với tài khoản nào", "linked to no account"},
-	})
 }

@@ -64,16 +64,12 @@ func TestPeopleAreWellFormed(t *testing.T) {
 					t.Errorf("TOTP secret: %d bytes, %v; want at least 20 that read as synthetic", len(secret), err)
 				}
 			}
-			if (p.LegacySubject != "") != p.LegacyCap.Valid() {
-				t.Errorf("legacy subject %q with cap %v", p.LegacySubject, p.LegacyCap)
-			}
 			unique(t, "number", digits)
 			unique(t, "serial", digits[6:])
 			unique(t, "name", p.Name)
 			unique(t, "phone", p.Phone)
 			unique(t, "e-mail", p.Email)
 			unique(t, "TOTP secret", p.TOTPSecret)
-			unique(t, "legacy subject", p.LegacySubject)
 			unique(t, "note", p.Note.Vietnamese)
 		})
 	}
@@ -93,7 +89,7 @@ func TestPeopleCoverEveryCase(t *testing.T) {
 		"level 2, TOTP":       plain(eid.Level2, both),
 		"own floor 2, TOTP":   func(p Person) bool { return p.OwnFloor == eid.Level2 && slices.Equal(p.Factors(), both) },
 		"pending activation":  func(p Person) bool { return p.Status == eid.PendingActivation },
-		"legacy only, cap 1":  func(p Person) bool { return p.Factors() == nil && p.LegacySubject != "" && p.LegacyCap == eid.Level1 },
+		"other sources only":  func(p Person) bool { return p.Factors() == nil && p.Status == eid.Active && p.Lock == "" },
 		"born in the century": func(p Person) bool { return p.BirthDate >= "2000" },
 	}
 	for _, reason := range eid.LockReasons() {
@@ -108,31 +104,5 @@ func TestPeopleCoverEveryCase(t *testing.T) {
 	}
 	if first := People()[0]; !plain(eid.Level2, both)(first) {
 		t.Errorf("the first is %s, want one who can sign in everywhere", first.Name)
-	}
-}
-
-func TestLegacyUsers(t *testing.T) {
-	holders := make(map[eid.Identifier]Person)
-	for _, p := range People() {
-		holders[p.Identifier] = p
-	}
-	linked, strangers := 0, 0
-	logins, subjects := make(map[string]bool), make(map[string]bool)
-	for _, u := range LegacyUsers() {
-		if logins[u.Login] || subjects[u.Subject] || u.Password == "" || u.ACR == "" || u.Name == "" || u.Note.English == "" {
-			t.Errorf("legacy user %s is incomplete or shares its login or subject", u.Login)
-		}
-		logins[u.Login], subjects[u.Subject] = true, true
-		if u.Linked.IsZero() {
-			strangers++
-			continue
-		}
-		linked++
-		if p, ok := holders[u.Linked]; !ok || p.LegacySubject != u.Subject || p.Name != u.Name {
-			t.Errorf("legacy user %s is linked to nobody who is linked to it", u.Login)
-		}
-	}
-	if linked == 0 || strangers == 0 {
-		t.Errorf("%d linked, %d strangers; want some of both", linked, strangers)
 	}
 }
