@@ -15,7 +15,7 @@ import (
 
 // Source is a way of proving who someone is, as the file declares it.
 type Source struct {
-	ID       string `koanf:"id"`       // names it in clients and in callback addresses; it never changes
+	ID       string `koanf:"id"`       // names it in clients, in callback addresses and in the links of accounts; another provider needs another id
 	Kind     string `koanf:"kind"`     // the protocol it speaks: account is the built-in account system, of which there is one at most
 	Name     string `koanf:"name"`     // its name as holders read it
 	NameEN   string `koanf:"name_en"`  // its name on pages in English; without it, name
