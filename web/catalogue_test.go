@@ -208,7 +208,7 @@ func TestRefusalsHaveFourParts(t *testing.T) {
 		check := func(id, title string, data content) {
 			body := render(p, Page{Name: data.page(), Language: lang, Data: data}).Body.String()
 			for _, part := range []string{title, id + ".why", id + ".step1"} {
-				text, err := c.text(part, "Source", "", "Date", "", "Clock", "", "When", "", "Others", false)
+				text, err := c.text(part, "Source", "", "Date", "", "Clock", "", "When", "", "Others", false, "Level", eid.LevelNone, "Needed", eid.LevelNone)
 				if err != nil || !strings.Contains(body, text) {
 					t.Errorf("%s: page lacks %s %q, %v", lang, part, text, err)
 				}
