@@ -143,6 +143,12 @@ func startPair(t *testing.T, redisArgs ...string) *pair {
 		status, _ := p.status(t, "/keys")
 		return status == http.StatusOK
 	})
+	// What the second process registered is in force at the first within a second.
+	p.only.Store(1)
+	portal, a := p.party(t, "portal-2"), p.browser(t)
+	waitUntil(t, "the registrations of the second process at the first", func() bool {
+		return a.get(portal.request().address).offers("personal_number", "")
+	})
 	p.only.Store(0)
 	return p
 }

@@ -97,7 +97,7 @@ func TestTwoProcessesShareOneTimeCodes(t *testing.T) {
 	attempts := make(chan attempt, 16)
 	for range 16 {
 		a := d.browser(t)
-		attempts <- attempt{a, a.submit(a.national(portal.request()), "personal_number", who.PersonalNumber, "password", who.Password)}
+		attempts <- attempt{a, a.submit(a.get(portal.request().address), "personal_number", who.PersonalNumber, "password", who.Password)}
 	}
 	code := d.code(who.TOTPSecret)
 	var won atomic.Int32
