@@ -100,6 +100,22 @@ func (c *Cached[T]) renewing(ctx context.Context) <-chan struct{} {
 	return over
 }
 
+// Warm fetches the document unless a fresh one is there. Its failure is nobody's:
+// who needs the document tries at once.
+func (c *Cached[T]) Warm(ctx context.Context) error {
+	times := c.fetches()
+	if _, age, ok := c.Peek(); ok && age < freshFor {
+		return nil
+	}
+	_, err := c.refresh(ctx, times)
+	if err != nil {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.failed, c.err = time.Time{}, nil
+	}
+	return err
+}
+
 // refresh fetches the document anew, or joins who is fetching it. Who comes when
 // that just ended, having looked before it did, takes its result: times is how
 // many fetches there were then.

@@ -44,6 +44,11 @@ func TestWarm(t *testing.T) {
 	if got := registry.Origins(t.Context(), []string{"alive"}); slices.Contains(got, elsewhere) {
 		t.Fatalf("Origins() = %v before anything was fetched", got)
 	}
+	// What came too early keeps nobody from trying.
+	upstream.Break(fedtest.PathDiscovery, fedtest.Failing)
+	registry.Warm(t.Context())
+	upstream.Behave()
+	upstream.TamperDiscovery(fedtest.Set("authorization_endpoint", elsewhere+"/authorize"))
 	registry.Warm(t.Context())
 	if got := registry.Origins(t.Context(), []string{"dead", "alive"}); !slices.Contains(got, elsewhere) {
 		t.Errorf("Origins() = %v, want %s among them", got, elsewhere)

@@ -80,8 +80,7 @@ func New(settings Settings, d Deps) (*Source, error) {
 
 // Warm fetches the provider's metadata.
 func (s *Source) Warm(ctx context.Context) error {
-	_, err := s.metadata.Get(ctx)
-	return err
+	return s.metadata.Warm(ctx)
 }
 
 // Origins are where the provider's pages are: the issuer's origin, and that of

@@ -61,8 +61,10 @@ func New(settings Settings, d Deps) (*Source, error) {
 
 // Warm fetches the provider's metadata.
 func (s *Source) Warm(ctx context.Context) error {
-	_, err := s.directory.get(ctx)
-	return err
+	if s.directory.remote == nil {
+		return nil
+	}
+	return s.directory.remote.Warm(ctx)
 }
 
 // Origins are where the provider's pages are, as far as its metadata are known.
