@@ -35,20 +35,46 @@ const (
 // live reports whether a key of this state stands in the JWKS.
 func (s State) live() bool { return s == Published || s == Signing || s == Verifying }
 
+// Purpose is what a key is for. Each has keys of its own, and a plan of its own. The
+// zero value is none.
+type Purpose string
+
+// The purposes of every gateway. Those of sources are made by SourceSigning and
+// SourceDecryption.
+const (
+	Tokens       Purpose = "tokens" // ID tokens, access tokens, answers: in the JWKS
+	LogoutTokens Purpose = "logout" // logout tokens: in the JWKS
+	Checkpoints  Purpose = "audit"  // checkpoints of the audit: in the archive alone
+)
+
+// SourceSigning is the purpose of keys that sign for one source: SAML requests, or the
+// client assertions of an OpenID provider.
+func SourceSigning(source string) Purpose { return Purpose("source/" + source + "/sign") }
+
+// SourceDecryption is the purpose of keys that open what one source encrypts: SAML
+// assertions, userinfo, the wrapped keys of VNeID.
+func SourceDecryption(source string) Purpose { return Purpose("source/" + source + "/decrypt") }
+
 // Record is a key as the store keeps it. Times are UTC in whole microseconds;
 // zero means not yet.
 type Record struct {
 	// ID is the kid: the RFC 7638 thumbprint of the public key.
 	ID        string
+	Purpose   Purpose
 	Algorithm Algorithm
 	State     State
-	// Sealed is the private key in PKCS #8, sealed for this ID; empty when
-	// Retired.
+	// Custody names where the private key lives; empty is the store itself.
+	Custody string
+	// Sealed is what the custody finds the private key by, sealed for this ID: the
+	// key itself in PKCS #8 where the store keeps it. When Retired it is the public
+	// JWK, sealed for the archive.
 	Sealed []byte
 	// Public is the public JWK (RFC 7517), kept for the record. It is never
 	// trusted: the JWKS is derived from what Sealed opens to, so that a row
 	// written by somebody without the master key publishes nothing.
 	Public json.RawMessage
+	// Certificate is the X.509 certificate of the key in DER, where its purpose has one.
+	Certificate []byte
 
 	PublishedAt time.Time
 	ActivateAt  time.Time // when an operator's rotation makes this standby sign
@@ -56,6 +82,7 @@ type Record struct {
 	VerifyingAt time.Time
 	RetireAt    time.Time // set with VerifyingAt: from when the key may retire
 	RetiredAt   time.Time
+	RevokedAt   time.Time // with RetiredAt: nothing it signed is believed any more
 }
 
 // Store keeps the records. It is the truth that all processes agree through.

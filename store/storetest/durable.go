@@ -48,6 +48,7 @@ func Durable(t *testing.T, open func(t *testing.T, now func() time.Time) *sqlsto
 	t.Run("refused arrivals", s.refusedArrivals)
 	t.Run("half arrivals", s.halfArrivals)
 	t.Run("levels that follow a source", s.levels)
+	t.Run("leases", s.leases)
 	t.Run("races", s.races)
 }
 

@@ -42,6 +42,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.auditFromStmt, err = db.PrepareContext(ctx, auditFrom); err != nil {
 		return nil, fmt.Errorf("error preparing query AuditFrom: %w", err)
 	}
+	if q.beginLeaseStmt, err = db.PrepareContext(ctx, beginLease); err != nil {
+		return nil, fmt.Errorf("error preparing query BeginLease: %w", err)
+	}
 	if q.consentStmt, err = db.PrepareContext(ctx, consent); err != nil {
 		return nil, fmt.Errorf("error preparing query Consent: %w", err)
 	}
@@ -89,6 +92,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.endExpiredLinkStmt, err = db.PrepareContext(ctx, endExpiredLink); err != nil {
 		return nil, fmt.Errorf("error preparing query EndExpiredLink: %w", err)
+	}
+	if q.endLeaseStmt, err = db.PrepareContext(ctx, endLease); err != nil {
+		return nil, fmt.Errorf("error preparing query EndLease: %w", err)
 	}
 	if q.endLinkStmt, err = db.PrepareContext(ctx, endLink); err != nil {
 		return nil, fmt.Errorf("error preparing query EndLink: %w", err)
@@ -261,6 +267,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.switchesStmt, err = db.PrepareContext(ctx, switches); err != nil {
 		return nil, fmt.Errorf("error preparing query Switches: %w", err)
 	}
+	if q.takeLeaseStmt, err = db.PrepareContext(ctx, takeLease); err != nil {
+		return nil, fmt.Errorf("error preparing query TakeLease: %w", err)
+	}
 	if q.takeTurnStmt, err = db.PrepareContext(ctx, takeTurn); err != nil {
 		return nil, fmt.Errorf("error preparing query TakeTurn: %w", err)
 	}
@@ -303,6 +312,11 @@ func (q *Queries) Close() error {
 	if q.auditFromStmt != nil {
 		if cerr := q.auditFromStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing auditFromStmt: %w", cerr)
+		}
+	}
+	if q.beginLeaseStmt != nil {
+		if cerr := q.beginLeaseStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing beginLeaseStmt: %w", cerr)
 		}
 	}
 	if q.consentStmt != nil {
@@ -383,6 +397,11 @@ func (q *Queries) Close() error {
 	if q.endExpiredLinkStmt != nil {
 		if cerr := q.endExpiredLinkStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing endExpiredLinkStmt: %w", cerr)
+		}
+	}
+	if q.endLeaseStmt != nil {
+		if cerr := q.endLeaseStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing endLeaseStmt: %w", cerr)
 		}
 	}
 	if q.endLinkStmt != nil {
@@ -670,6 +689,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing switchesStmt: %w", cerr)
 		}
 	}
+	if q.takeLeaseStmt != nil {
+		if cerr := q.takeLeaseStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing takeLeaseStmt: %w", cerr)
+		}
+	}
 	if q.takeTurnStmt != nil {
 		if cerr := q.takeTurnStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing takeTurnStmt: %w", cerr)
@@ -730,6 +754,7 @@ type Queries struct {
 	addCountStmt            *sql.Stmt
 	auditStmt               *sql.Stmt
 	auditFromStmt           *sql.Stmt
+	beginLeaseStmt          *sql.Stmt
 	consentStmt             *sql.Stmt
 	consentsOfStmt          *sql.Stmt
 	countAllLogoutsStmt     *sql.Stmt
@@ -746,6 +771,7 @@ type Queries struct {
 	deleteSwitchEventStmt   *sql.Stmt
 	dropOldestLogoutsStmt   *sql.Stmt
 	endExpiredLinkStmt      *sql.Stmt
+	endLeaseStmt            *sql.Stmt
 	endLinkStmt             *sql.Stmt
 	eventsStmt              *sql.Stmt
 	grantFactsStmt          *sql.Stmt
@@ -803,6 +829,7 @@ type Queries struct {
 	switchEventsStmt        *sql.Stmt
 	switchOfStmt            *sql.Stmt
 	switchesStmt            *sql.Stmt
+	takeLeaseStmt           *sql.Stmt
 	takeTurnStmt            *sql.Stmt
 	touchAccountStmt        *sql.Stmt
 	waitingReviewsStmt      *sql.Stmt
@@ -818,6 +845,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		addCountStmt:            q.addCountStmt,
 		auditStmt:               q.auditStmt,
 		auditFromStmt:           q.auditFromStmt,
+		beginLeaseStmt:          q.beginLeaseStmt,
 		consentStmt:             q.consentStmt,
 		consentsOfStmt:          q.consentsOfStmt,
 		countAllLogoutsStmt:     q.countAllLogoutsStmt,
@@ -834,6 +862,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		deleteSwitchEventStmt:   q.deleteSwitchEventStmt,
 		dropOldestLogoutsStmt:   q.dropOldestLogoutsStmt,
 		endExpiredLinkStmt:      q.endExpiredLinkStmt,
+		endLeaseStmt:            q.endLeaseStmt,
 		endLinkStmt:             q.endLinkStmt,
 		eventsStmt:              q.eventsStmt,
 		grantFactsStmt:          q.grantFactsStmt,
@@ -891,6 +920,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		switchEventsStmt:        q.switchEventsStmt,
 		switchOfStmt:            q.switchOfStmt,
 		switchesStmt:            q.switchesStmt,
+		takeLeaseStmt:           q.takeLeaseStmt,
 		takeTurnStmt:            q.takeTurnStmt,
 		touchAccountStmt:        q.touchAccountStmt,
 		waitingReviewsStmt:      q.waitingReviewsStmt,

@@ -55,15 +55,29 @@ SELECT id, algorithm, state, sealed, public, published_at, activate_at, signing_
 FROM signing_keys ORDER BY published_at, id
 `
 
-func (q *Queries) SigningKeys(ctx context.Context) ([]SigningKey, error) {
+type SigningKeysRow struct {
+	ID          string
+	Algorithm   string
+	State       string
+	Sealed      []byte
+	Public      string
+	PublishedAt sql.NullTime
+	ActivateAt  sql.NullTime
+	SigningAt   sql.NullTime
+	VerifyingAt sql.NullTime
+	RetireAt    sql.NullTime
+	RetiredAt   sql.NullTime
+}
+
+func (q *Queries) SigningKeys(ctx context.Context) ([]SigningKeysRow, error) {
 	rows, err := q.query(ctx, q.signingKeysStmt, signingKeys)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	items := []SigningKey{}
+	items := []SigningKeysRow{}
 	for rows.Next() {
-		var i SigningKey
+		var i SigningKeysRow
 		if err := rows.Scan(
 			&i.ID,
 			&i.Algorithm,

@@ -5,7 +5,6 @@
 package sqlcgen
 
 import (
-	"database/sql"
 	"time"
 )
 
@@ -33,20 +32,6 @@ type Event struct {
 	Kind    string
 	Account string
 	At      time.Time
-}
-
-type SigningKey struct {
-	ID          string
-	Algorithm   string
-	State       string
-	Sealed      []byte
-	Public      string
-	PublishedAt sql.NullTime
-	ActivateAt  sql.NullTime
-	SigningAt   sql.NullTime
-	VerifyingAt sql.NullTime
-	RetireAt    sql.NullTime
-	RetiredAt   sql.NullTime
 }
 
 type SourceEvent struct {
