@@ -34,6 +34,12 @@ type Event struct {
 	At      time.Time
 }
 
+type KeyFetch struct {
+	Client string
+	Kid    string
+	At     time.Time
+}
+
 type SourceEvent struct {
 	ID     int64
 	Source string
