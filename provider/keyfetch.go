@@ -52,6 +52,14 @@ type keyFetches struct {
 
 type fetchedKey struct{ client, kid string }
 
+// keySet is a key set as it is served.
+type keySet interface {
+	JWKS() []byte
+	ETag() string
+}
+
+var _ keySet = (*keys.Snapshot)(nil)
+
 func newKeyFetches(store KeyFetches) *keyFetches {
 	k := &keyFetches{store: store, noted: map[string]time.Time{}, waiting: map[fetchedKey]time.Time{}}
 	k.awaiting.Store(&awaiting{})
@@ -91,29 +99,29 @@ func (a *awaiting) at(addr netip.Addr) (ids []string) {
 	return ids
 }
 
-// fetched notes that somebody was given the keys of a snapshot: the party whose own
+// fetched notes that somebody was given a key set: the party whose own
 // address was asked, else those that registered where the request comes from. A HEAD
 // gives no keys; an answer that nothing changed confirms those that the party has.
-func (p *Provider) fetched(c *gin.Context, snapshot *keys.Snapshot) {
+func (p *Provider) fetched(c *gin.Context, set keySet) {
 	a := p.keyFetches.awaiting.Load()
 	if len(a.ids) == 0 || c.Request.Method != http.MethodGet {
 		return
 	}
 	if own := c.Param("client"); own == "" {
 		for _, id := range a.at(clientAddress(c)) {
-			p.keyFetches.note(id, snapshot, p.deps.Now())
+			p.keyFetches.note(id, set, p.deps.Now())
 		}
 	} else if a.ids[own] {
-		p.keyFetches.note(own, snapshot, p.deps.Now())
+		p.keyFetches.note(own, set, p.deps.Now())
 	}
 }
 
 // note keeps a fetch until it is recorded.
-func (k *keyFetches) note(client string, snapshot *keys.Snapshot, now time.Time) {
+func (k *keyFetches) note(client string, set keySet, now time.Time) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if etag := snapshot.ETag(); k.etag != etag {
-		k.etag, k.kids, k.noted = etag, kidsOf(snapshot), map[string]time.Time{}
+	if etag := set.ETag(); k.etag != etag {
+		k.etag, k.kids, k.noted = etag, kidsOf(set), map[string]time.Time{}
 	}
 	if at, ok := k.noted[client]; ok && now.Sub(at).Abs() < fetchNoted || len(k.waiting)+len(k.kids) > mostFetches {
 		return
@@ -127,17 +135,17 @@ func (k *keyFetches) note(client string, snapshot *keys.Snapshot, now time.Time)
 }
 
 // kidsOf lists the keys of a set.
-func kidsOf(snapshot *keys.Snapshot) []string {
-	var set struct {
+func kidsOf(set keySet) []string {
+	var list struct {
 		Keys []struct {
 			ID string `json:"kid"`
 		} `json:"keys"`
 	}
-	if err := json.Unmarshal(snapshot.JWKS(), &set); err != nil {
+	if err := json.Unmarshal(set.JWKS(), &list); err != nil {
 		return nil // no set of ours: none of its keys was fetched
 	}
-	kids := make([]string, len(set.Keys))
-	for i, key := range set.Keys {
+	kids := make([]string, len(list.Keys))
+	for i, key := range list.Keys {
 		kids[i] = key.ID
 	}
 	return kids
