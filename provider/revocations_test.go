@@ -31,12 +31,12 @@ func (w *world) revokeKey(ring *keys.Ring, alg keys.Algorithm) (kid string) {
 			if rec.Algorithm != alg || rec.Purpose != "" && rec.Purpose != keys.Tokens {
 				continue
 			}
-			switch rec.State {
-			case keys.Signing:
+			if rec.State == keys.Signing {
 				kid, since = rec.ID, rec.SigningAt
 				rec.State, rec.Sealed, rec.RetiredAt, rec.RevokedAt = keys.Retired, nil, w.clock(), w.clock()
 				u.Put = append(u.Put, rec)
-			case keys.Published:
+			}
+			if rec.State == keys.Published {
 				next = rec
 			}
 		}
