@@ -174,6 +174,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.lastAuditStmt, err = db.PrepareContext(ctx, lastAudit); err != nil {
 		return nil, fmt.Errorf("error preparing query LastAudit: %w", err)
 	}
+	if q.leaseStmt, err = db.PrepareContext(ctx, lease); err != nil {
+		return nil, fmt.Errorf("error preparing query Lease: %w", err)
+	}
 	if q.leaseLogoutStmt, err = db.PrepareContext(ctx, leaseLogout); err != nil {
 		return nil, fmt.Errorf("error preparing query LeaseLogout: %w", err)
 	}
@@ -219,6 +222,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.partyRegistrationsStmt, err = db.PrepareContext(ctx, partyRegistrations); err != nil {
 		return nil, fmt.Errorf("error preparing query PartyRegistrations: %w", err)
 	}
+	if q.purposeKeysStmt, err = db.PrepareContext(ctx, purposeKeys); err != nil {
+		return nil, fmt.Errorf("error preparing query PurposeKeys: %w", err)
+	}
 	if q.putConsentStmt, err = db.PrepareContext(ctx, putConsent); err != nil {
 		return nil, fmt.Errorf("error preparing query PutConsent: %w", err)
 	}
@@ -230,6 +236,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.putGrantedThroughStmt, err = db.PrepareContext(ctx, putGrantedThrough); err != nil {
 		return nil, fmt.Errorf("error preparing query PutGrantedThrough: %w", err)
+	}
+	if q.putPurposeKeyStmt, err = db.PrepareContext(ctx, putPurposeKey); err != nil {
+		return nil, fmt.Errorf("error preparing query PutPurposeKey: %w", err)
 	}
 	if q.putRelyingPartyStmt, err = db.PrepareContext(ctx, putRelyingParty); err != nil {
 		return nil, fmt.Errorf("error preparing query PutRelyingParty: %w", err)
@@ -266,6 +275,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.revocationEventsStmt, err = db.PrepareContext(ctx, revocationEvents); err != nil {
 		return nil, fmt.Errorf("error preparing query RevocationEvents: %w", err)
+	}
+	if q.revocationPartiesStmt, err = db.PrepareContext(ctx, revocationParties); err != nil {
+		return nil, fmt.Errorf("error preparing query RevocationParties: %w", err)
 	}
 	if q.secretStmt, err = db.PrepareContext(ctx, secret); err != nil {
 		return nil, fmt.Errorf("error preparing query Secret: %w", err)
@@ -564,6 +576,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing lastAuditStmt: %w", cerr)
 		}
 	}
+	if q.leaseStmt != nil {
+		if cerr := q.leaseStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing leaseStmt: %w", cerr)
+		}
+	}
 	if q.leaseLogoutStmt != nil {
 		if cerr := q.leaseLogoutStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing leaseLogoutStmt: %w", cerr)
@@ -639,6 +656,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing partyRegistrationsStmt: %w", cerr)
 		}
 	}
+	if q.purposeKeysStmt != nil {
+		if cerr := q.purposeKeysStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing purposeKeysStmt: %w", cerr)
+		}
+	}
 	if q.putConsentStmt != nil {
 		if cerr := q.putConsentStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing putConsentStmt: %w", cerr)
@@ -657,6 +679,11 @@ func (q *Queries) Close() error {
 	if q.putGrantedThroughStmt != nil {
 		if cerr := q.putGrantedThroughStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing putGrantedThroughStmt: %w", cerr)
+		}
+	}
+	if q.putPurposeKeyStmt != nil {
+		if cerr := q.putPurposeKeyStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putPurposeKeyStmt: %w", cerr)
 		}
 	}
 	if q.putRelyingPartyStmt != nil {
@@ -717,6 +744,11 @@ func (q *Queries) Close() error {
 	if q.revocationEventsStmt != nil {
 		if cerr := q.revocationEventsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing revocationEventsStmt: %w", cerr)
+		}
+	}
+	if q.revocationPartiesStmt != nil {
+		if cerr := q.revocationPartiesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing revocationPartiesStmt: %w", cerr)
 		}
 	}
 	if q.secretStmt != nil {
@@ -878,6 +910,7 @@ type Queries struct {
 	keyFetchersStmt            *sql.Stmt
 	keyFetchesStmt             *sql.Stmt
 	lastAuditStmt              *sql.Stmt
+	leaseStmt                  *sql.Stmt
 	leaseLogoutStmt            *sql.Stmt
 	liftLockStmt               *sql.Stmt
 	linkStmt                   *sql.Stmt
@@ -893,10 +926,12 @@ type Queries struct {
 	moveSwitchEventStmt        *sql.Stmt
 	oldestLogoutStmt           *sql.Stmt
 	partyRegistrationsStmt     *sql.Stmt
+	purposeKeysStmt            *sql.Stmt
 	putConsentStmt             *sql.Stmt
 	putCredentialStmt          *sql.Stmt
 	putGrantedStmt             *sql.Stmt
 	putGrantedThroughStmt      *sql.Stmt
+	putPurposeKeyStmt          *sql.Stmt
 	putRelyingPartyStmt        *sql.Stmt
 	putSigningKeyStmt          *sql.Stmt
 	putSourceStmt              *sql.Stmt
@@ -909,6 +944,7 @@ type Queries struct {
 	reviewByCanonicalStmt      *sql.Stmt
 	reviewsStmt                *sql.Stmt
 	revocationEventsStmt       *sql.Stmt
+	revocationPartiesStmt      *sql.Stmt
 	secretStmt                 *sql.Stmt
 	sectorStmt                 *sql.Stmt
 	setLevelStmt               *sql.Stmt
@@ -979,6 +1015,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		keyFetchersStmt:            q.keyFetchersStmt,
 		keyFetchesStmt:             q.keyFetchesStmt,
 		lastAuditStmt:              q.lastAuditStmt,
+		leaseStmt:                  q.leaseStmt,
 		leaseLogoutStmt:            q.leaseLogoutStmt,
 		liftLockStmt:               q.liftLockStmt,
 		linkStmt:                   q.linkStmt,
@@ -994,10 +1031,12 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		moveSwitchEventStmt:        q.moveSwitchEventStmt,
 		oldestLogoutStmt:           q.oldestLogoutStmt,
 		partyRegistrationsStmt:     q.partyRegistrationsStmt,
+		purposeKeysStmt:            q.purposeKeysStmt,
 		putConsentStmt:             q.putConsentStmt,
 		putCredentialStmt:          q.putCredentialStmt,
 		putGrantedStmt:             q.putGrantedStmt,
 		putGrantedThroughStmt:      q.putGrantedThroughStmt,
+		putPurposeKeyStmt:          q.putPurposeKeyStmt,
 		putRelyingPartyStmt:        q.putRelyingPartyStmt,
 		putSigningKeyStmt:          q.putSigningKeyStmt,
 		putSourceStmt:              q.putSourceStmt,
@@ -1010,6 +1049,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		reviewByCanonicalStmt:      q.reviewByCanonicalStmt,
 		reviewsStmt:                q.reviewsStmt,
 		revocationEventsStmt:       q.revocationEventsStmt,
+		revocationPartiesStmt:      q.revocationPartiesStmt,
 		secretStmt:                 q.secretStmt,
 		sectorStmt:                 q.sectorStmt,
 		setLevelStmt:               q.setLevelStmt,
