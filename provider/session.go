@@ -121,11 +121,11 @@ func (p *Provider) keepFor(s session) time.Duration {
 	if s.Account == "" {
 		return p.cfg.Lifetimes.Login
 	}
-	keep := p.cfg.Lifetimes.SessionIdle
+	last := int64(0)
 	for _, g := range s.Grants {
-		keep = max(keep, time.Unix(g.Until, 0).Sub(p.deps.Now()))
+		last = max(last, g.Until)
 	}
-	return min(keep, store.MaxTTL)
+	return min(max(p.cfg.Lifetimes.SessionIdle, time.Unix(last, 0).Sub(p.deps.Now())), store.MaxTTL)
 }
 
 // Kinds of records in a browser's slot.
