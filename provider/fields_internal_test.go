@@ -70,6 +70,14 @@ func TestRecordsKeepEveryField(t *testing.T) {
 			}
 		}
 	}
+	var whole session
+	filled(t, reflect.ValueOf(&whole).Elem(), &n)
+	for _, want := range []session{whole, {}} {
+		got, err := readSession(want.record())
+		if diff := cmp.Diff(got, want); err != nil || diff != "" {
+			t.Errorf("session read of %q: %v (-got +want):\n%s", want.record(), err, diff)
+		}
+	}
 	for _, want := range []accessRecord{access, {}} {
 		before, err := json.Marshal(want)
 		if err != nil {
@@ -108,6 +116,9 @@ func TestRecordsThatAreNone(t *testing.T) {
 		}
 		if got, err := readAccess(raw); err == nil {
 			t.Errorf("%s is read as a token: %+v", name, got)
+		}
+		if got, err := readSession(raw); err == nil {
+			t.Errorf("%s is read as a session: %+v", name, got)
 		}
 	}
 	endless := writeFields(accessFormat, func(f *fields) {

@@ -122,10 +122,7 @@ func (p *Provider) longestToken(rp *eid.RelyingParty, level eid.Level) time.Dura
 func (p *Provider) enlist(ctx context.Context, f *flow, g sessionGrant, keepCode store.Op) error {
 	for range maxRaces {
 		listed, ousted := f.browser.session.granted(g, p.deps.Now())
-		raw, err := listed.record()
-		if err != nil {
-			return fmt.Errorf("writing session: %w", err)
-		}
+		raw := listed.record()
 		ops := []store.Op{store.CompareAndSet(f.browser.handle.key(kindSession), f.browser.raw, raw, p.keepFor(listed))}
 		if f.raw != nil {
 			ops = append(ops, store.Take(loginKey(f.login.ID)))

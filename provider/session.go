@@ -237,11 +237,8 @@ func (p *Provider) touch(ctx context.Context, b *browser) error {
 		return nil
 	}
 	b.session.SeenAt = now
-	raw, err := b.session.record()
-	if err != nil {
-		return fmt.Errorf("writing session: %w", err)
-	}
-	_, err = p.deps.State.Apply(ctx, b.handle.slot, store.CompareAndSet(b.key(), b.raw, raw, p.keepFor(b.session)))
+	raw := b.session.record()
+	_, err := p.deps.State.Apply(ctx, b.handle.slot, store.CompareAndSet(b.key(), b.raw, raw, p.keepFor(b.session)))
 	if err != nil {
 		return fmt.Errorf("keeping session: %w", err)
 	}
