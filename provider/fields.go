@@ -17,8 +17,11 @@ type fields struct {
 	broken  bool
 }
 
-// errRecord reports a record that is none of ours, or of a version to come.
+// errRecord reports what is no record of its kind.
 var errRecord = errors.New("not a record of its kind")
+
+// maxFormat is the last format that a record may have. JSON begins above it.
+const maxFormat = 31
 
 // writeFields gives the record that list describes. format is its first byte, which
 // tells it from JSON.
@@ -28,13 +31,15 @@ func writeFields(format byte, list func(*fields)) []byte {
 	return f.raw
 }
 
-// readFields reads what writeFields wrote, to its last byte.
+// readFields reads what writeFields wrote, to its last byte. A record of a later
+// format has more at its end, which is not for us: while replicas are upgraded, both
+// versions read both.
 func readFields(format byte, raw []byte, list func(*fields)) error {
-	if len(raw) == 0 || raw[0] != format {
+	if len(raw) == 0 || raw[0] < format || raw[0] > maxFormat {
 		return errRecord
 	}
 	f := fields{rest: string(raw[1:]), reading: true}
-	if list(&f); f.broken || f.rest != "" {
+	if list(&f); f.broken || f.rest != "" && raw[0] == format {
 		return errRecord
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"math"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -107,7 +108,7 @@ func TestRecordsThatAreNone(t *testing.T) {
 		return writeFields(grantFormat, func(f *fields) { number(f, &length) })
 	}
 	for name, raw := range map[string][]byte{
-		"lengthened": append(whole, 0), "another format": append([]byte{grantFormat + 1}, whole[1:]...), "nothing": {},
+		"lengthened": append(slices.Clone(whole), 0), "no format": append([]byte{0}, whole[1:]...), "a letter": append([]byte("g"), whole[1:]...), "nothing": {},
 		"a long text": huge(math.MaxInt64), "less than nothing": huge(-1), "a number without end": {grantFormat, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255},
 		"text": []byte("grant"), "JSON cut off": []byte(`{"sub":"a`),
 	} {
@@ -120,6 +121,10 @@ func TestRecordsThatAreNone(t *testing.T) {
 		if got, err := readSession(raw); err == nil {
 			t.Errorf("%s is read as a session: %+v", name, got)
 		}
+	}
+	later := append(append([]byte{grantFormat + 1}, whole[1:]...), "what comes with the next version"...)
+	if got, err := readGrant(later); err != nil || !cmp.Equal(got, grant, cmpopts.IgnoreUnexported(requestedClaims{})) {
+		t.Errorf("a grant of the next version is read as %+v, %v; want what this version knows of it", got, err)
 	}
 	endless := writeFields(accessFormat, func(f *fields) {
 		a := accessRecord{Family: "family:x"}

@@ -48,7 +48,8 @@ func readGrant(raw []byte) (r grantRecord, err error) {
 	return r, err
 }
 
-// fields lists all fields. A new one goes to the end, under a new format.
+// fields lists all fields. A new one goes to the end, under the next format, and is
+// read of that format only.
 func (r *grantRecord) fields(f *fields) {
 	g := &r.Grant
 	text(f, &g.ID)

@@ -26,7 +26,8 @@ func readSession(raw []byte) (s session, err error) {
 	return s, err
 }
 
-// fields lists all fields. A new one goes to the end, under a new format.
+// fields lists all fields. A new one goes to the end, under the next format, and is
+// read of that format only.
 func (s *session) fields(f *fields) {
 	text(f, &s.ID)
 	text(f, &s.Account)
