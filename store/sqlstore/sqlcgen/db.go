@@ -42,8 +42,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.auditFromStmt, err = db.PrepareContext(ctx, auditFrom); err != nil {
 		return nil, fmt.Errorf("error preparing query AuditFrom: %w", err)
 	}
+	if q.auditHeadStmt, err = db.PrepareContext(ctx, auditHead); err != nil {
+		return nil, fmt.Errorf("error preparing query AuditHead: %w", err)
+	}
 	if q.beginLeaseStmt, err = db.PrepareContext(ctx, beginLease); err != nil {
 		return nil, fmt.Errorf("error preparing query BeginLease: %w", err)
+	}
+	if q.checkpointSinceStmt, err = db.PrepareContext(ctx, checkpointSince); err != nil {
+		return nil, fmt.Errorf("error preparing query CheckpointSince: %w", err)
+	}
+	if q.checkpointsAfterStmt, err = db.PrepareContext(ctx, checkpointsAfter); err != nil {
+		return nil, fmt.Errorf("error preparing query CheckpointsAfter: %w", err)
 	}
 	if q.consentStmt, err = db.PrepareContext(ctx, consent); err != nil {
 		return nil, fmt.Errorf("error preparing query Consent: %w", err)
@@ -117,6 +126,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.insertAuditStmt, err = db.PrepareContext(ctx, insertAudit); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertAudit: %w", err)
 	}
+	if q.insertCheckpointStmt, err = db.PrepareContext(ctx, insertCheckpoint); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertCheckpoint: %w", err)
+	}
 	if q.insertEventStmt, err = db.PrepareContext(ctx, insertEvent); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertEvent: %w", err)
 	}
@@ -152,6 +164,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.lastAuditStmt, err = db.PrepareContext(ctx, lastAudit); err != nil {
 		return nil, fmt.Errorf("error preparing query LastAudit: %w", err)
+	}
+	if q.lastCheckpointStmt, err = db.PrepareContext(ctx, lastCheckpoint); err != nil {
+		return nil, fmt.Errorf("error preparing query LastCheckpoint: %w", err)
 	}
 	if q.leaseLogoutStmt, err = db.PrepareContext(ctx, leaseLogout); err != nil {
 		return nil, fmt.Errorf("error preparing query LeaseLogout: %w", err)
@@ -194,6 +209,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.partyRegistrationsStmt, err = db.PrepareContext(ctx, partyRegistrations); err != nil {
 		return nil, fmt.Errorf("error preparing query PartyRegistrations: %w", err)
+	}
+	if q.putAuditHeadStmt, err = db.PrepareContext(ctx, putAuditHead); err != nil {
+		return nil, fmt.Errorf("error preparing query PutAuditHead: %w", err)
 	}
 	if q.putConsentStmt, err = db.PrepareContext(ctx, putConsent); err != nil {
 		return nil, fmt.Errorf("error preparing query PutConsent: %w", err)
@@ -314,9 +332,24 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing auditFromStmt: %w", cerr)
 		}
 	}
+	if q.auditHeadStmt != nil {
+		if cerr := q.auditHeadStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing auditHeadStmt: %w", cerr)
+		}
+	}
 	if q.beginLeaseStmt != nil {
 		if cerr := q.beginLeaseStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing beginLeaseStmt: %w", cerr)
+		}
+	}
+	if q.checkpointSinceStmt != nil {
+		if cerr := q.checkpointSinceStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing checkpointSinceStmt: %w", cerr)
+		}
+	}
+	if q.checkpointsAfterStmt != nil {
+		if cerr := q.checkpointsAfterStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing checkpointsAfterStmt: %w", cerr)
 		}
 	}
 	if q.consentStmt != nil {
@@ -439,6 +472,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing insertAuditStmt: %w", cerr)
 		}
 	}
+	if q.insertCheckpointStmt != nil {
+		if cerr := q.insertCheckpointStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertCheckpointStmt: %w", cerr)
+		}
+	}
 	if q.insertEventStmt != nil {
 		if cerr := q.insertEventStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertEventStmt: %w", cerr)
@@ -497,6 +535,11 @@ func (q *Queries) Close() error {
 	if q.lastAuditStmt != nil {
 		if cerr := q.lastAuditStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing lastAuditStmt: %w", cerr)
+		}
+	}
+	if q.lastCheckpointStmt != nil {
+		if cerr := q.lastCheckpointStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing lastCheckpointStmt: %w", cerr)
 		}
 	}
 	if q.leaseLogoutStmt != nil {
@@ -567,6 +610,11 @@ func (q *Queries) Close() error {
 	if q.partyRegistrationsStmt != nil {
 		if cerr := q.partyRegistrationsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing partyRegistrationsStmt: %w", cerr)
+		}
+	}
+	if q.putAuditHeadStmt != nil {
+		if cerr := q.putAuditHeadStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putAuditHeadStmt: %w", cerr)
 		}
 	}
 	if q.putConsentStmt != nil {
@@ -754,7 +802,10 @@ type Queries struct {
 	addCountStmt            *sql.Stmt
 	auditStmt               *sql.Stmt
 	auditFromStmt           *sql.Stmt
+	auditHeadStmt           *sql.Stmt
 	beginLeaseStmt          *sql.Stmt
+	checkpointSinceStmt     *sql.Stmt
+	checkpointsAfterStmt    *sql.Stmt
 	consentStmt             *sql.Stmt
 	consentsOfStmt          *sql.Stmt
 	countAllLogoutsStmt     *sql.Stmt
@@ -779,6 +830,7 @@ type Queries struct {
 	holdersAfterStmt        *sql.Stmt
 	insertAccountStmt       *sql.Stmt
 	insertAuditStmt         *sql.Stmt
+	insertCheckpointStmt    *sql.Stmt
 	insertEventStmt         *sql.Stmt
 	insertIdentifierStmt    *sql.Stmt
 	insertLinkStmt          *sql.Stmt
@@ -791,6 +843,7 @@ type Queries struct {
 	insertSubjectStmt       *sql.Stmt
 	insertSwitchEventsStmt  *sql.Stmt
 	lastAuditStmt           *sql.Stmt
+	lastCheckpointStmt      *sql.Stmt
 	leaseLogoutStmt         *sql.Stmt
 	liftLockStmt            *sql.Stmt
 	linkStmt                *sql.Stmt
@@ -805,6 +858,7 @@ type Queries struct {
 	moveSwitchEventStmt     *sql.Stmt
 	oldestLogoutStmt        *sql.Stmt
 	partyRegistrationsStmt  *sql.Stmt
+	putAuditHeadStmt        *sql.Stmt
 	putConsentStmt          *sql.Stmt
 	putCredentialStmt       *sql.Stmt
 	putGrantedStmt          *sql.Stmt
@@ -845,7 +899,10 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		addCountStmt:            q.addCountStmt,
 		auditStmt:               q.auditStmt,
 		auditFromStmt:           q.auditFromStmt,
+		auditHeadStmt:           q.auditHeadStmt,
 		beginLeaseStmt:          q.beginLeaseStmt,
+		checkpointSinceStmt:     q.checkpointSinceStmt,
+		checkpointsAfterStmt:    q.checkpointsAfterStmt,
 		consentStmt:             q.consentStmt,
 		consentsOfStmt:          q.consentsOfStmt,
 		countAllLogoutsStmt:     q.countAllLogoutsStmt,
@@ -870,6 +927,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		holdersAfterStmt:        q.holdersAfterStmt,
 		insertAccountStmt:       q.insertAccountStmt,
 		insertAuditStmt:         q.insertAuditStmt,
+		insertCheckpointStmt:    q.insertCheckpointStmt,
 		insertEventStmt:         q.insertEventStmt,
 		insertIdentifierStmt:    q.insertIdentifierStmt,
 		insertLinkStmt:          q.insertLinkStmt,
@@ -882,6 +940,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		insertSubjectStmt:       q.insertSubjectStmt,
 		insertSwitchEventsStmt:  q.insertSwitchEventsStmt,
 		lastAuditStmt:           q.lastAuditStmt,
+		lastCheckpointStmt:      q.lastCheckpointStmt,
 		leaseLogoutStmt:         q.leaseLogoutStmt,
 		liftLockStmt:            q.liftLockStmt,
 		linkStmt:                q.linkStmt,
@@ -896,6 +955,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		moveSwitchEventStmt:     q.moveSwitchEventStmt,
 		oldestLogoutStmt:        q.oldestLogoutStmt,
 		partyRegistrationsStmt:  q.partyRegistrationsStmt,
+		putAuditHeadStmt:        q.putAuditHeadStmt,
 		putConsentStmt:          q.putConsentStmt,
 		putCredentialStmt:       q.putCredentialStmt,
 		putGrantedStmt:          q.putGrantedStmt,
