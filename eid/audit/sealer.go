@@ -160,6 +160,9 @@ func (s *Sealer) page(ctx context.Context) (bool, error) {
 		head.Log = rand.Text()
 	}
 	at := s.now().UTC().Truncate(time.Microsecond)
+	if at.Before(head.At) {
+		at = head.At // time does not go back in the chain, whatever the clock does
+	}
 	c, next, err := head.next(rows, at, s.signer)
 	if err != nil {
 		return false, err

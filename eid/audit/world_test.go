@@ -287,3 +287,16 @@ func (b box) Open(sealed []byte, context string) ([]byte, error) {
 	}
 	return sealed[sha256.Size:], nil
 }
+
+// inTransaction runs statements with the triggers in place, and takes them back.
+func (d *desk) inTransaction(statements string) error {
+	d.t.Helper()
+	raw, err := sql.Open("sqlite", d.path)
+	must(d.t, err)
+	defer raw.Close()
+	tx, err := raw.BeginTx(d.t.Context(), nil)
+	must(d.t, err)
+	defer func() { must(d.t, tx.Rollback()) }()
+	_, err = tx.ExecContext(d.t.Context(), statements)
+	return err
+}

@@ -23,7 +23,9 @@ type Evidence struct {
 var _ audit.Evidence = (*Evidence)(nil)
 
 // Evidence reads the audit beside what is written.
-func (db *DB) Evidence() *Evidence { return &Evidence{db: db.file.Reader, q: db.reader, sealer: db.sealer} }
+func (db *DB) Evidence() *Evidence {
+	return &Evidence{db: db.file.Reader, q: db.reader, sealer: db.sealer}
+}
 
 // Evidence reads the audit of a database that is only looked at, such as a backup.
 // The error says so where the database is of before checkpoints.

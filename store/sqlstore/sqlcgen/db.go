@@ -84,6 +84,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deferLogoutStmt, err = db.PrepareContext(ctx, deferLogout); err != nil {
 		return nil, fmt.Errorf("error preparing query DeferLogout: %w", err)
 	}
+	if q.deleteAuditStmt, err = db.PrepareContext(ctx, deleteAudit); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteAudit: %w", err)
+	}
 	if q.deleteConsentStmt, err = db.PrepareContext(ctx, deleteConsent); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteConsent: %w", err)
 	}
@@ -117,8 +120,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.grantedSinceStmt, err = db.PrepareContext(ctx, grantedSince); err != nil {
 		return nil, fmt.Errorf("error preparing query GrantedSince: %w", err)
 	}
+	if q.holdStmt, err = db.PrepareContext(ctx, hold); err != nil {
+		return nil, fmt.Errorf("error preparing query Hold: %w", err)
+	}
 	if q.holdersAfterStmt, err = db.PrepareContext(ctx, holdersAfter); err != nil {
 		return nil, fmt.Errorf("error preparing query HoldersAfter: %w", err)
+	}
+	if q.holdsStmt, err = db.PrepareContext(ctx, holds); err != nil {
+		return nil, fmt.Errorf("error preparing query Holds: %w", err)
 	}
 	if q.insertAccountStmt, err = db.PrepareContext(ctx, insertAccount); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertAccount: %w", err)
@@ -131,6 +140,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.insertEventStmt, err = db.PrepareContext(ctx, insertEvent); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertEvent: %w", err)
+	}
+	if q.insertHoldStmt, err = db.PrepareContext(ctx, insertHold); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertHold: %w", err)
 	}
 	if q.insertIdentifierStmt, err = db.PrepareContext(ctx, insertIdentifier); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertIdentifier: %w", err)
@@ -168,8 +180,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.lastCheckpointStmt, err = db.PrepareContext(ctx, lastCheckpoint); err != nil {
 		return nil, fmt.Errorf("error preparing query LastCheckpoint: %w", err)
 	}
+	if q.lastCheckpointBeforeStmt, err = db.PrepareContext(ctx, lastCheckpointBefore); err != nil {
+		return nil, fmt.Errorf("error preparing query LastCheckpointBefore: %w", err)
+	}
 	if q.leaseLogoutStmt, err = db.PrepareContext(ctx, leaseLogout); err != nil {
 		return nil, fmt.Errorf("error preparing query LeaseLogout: %w", err)
+	}
+	if q.liftHoldStmt, err = db.PrepareContext(ctx, liftHold); err != nil {
+		return nil, fmt.Errorf("error preparing query LiftHold: %w", err)
 	}
 	if q.liftLockStmt, err = db.PrepareContext(ctx, liftLock); err != nil {
 		return nil, fmt.Errorf("error preparing query LiftLock: %w", err)
@@ -201,6 +219,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.logoutsLeasedStmt, err = db.PrepareContext(ctx, logoutsLeased); err != nil {
 		return nil, fmt.Errorf("error preparing query LogoutsLeased: %w", err)
 	}
+	if q.markRetentionStmt, err = db.PrepareContext(ctx, markRetention); err != nil {
+		return nil, fmt.Errorf("error preparing query MarkRetention: %w", err)
+	}
 	if q.moveSwitchEventStmt, err = db.PrepareContext(ctx, moveSwitchEvent); err != nil {
 		return nil, fmt.Errorf("error preparing query MoveSwitchEvent: %w", err)
 	}
@@ -209,6 +230,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.partyRegistrationsStmt, err = db.PrepareContext(ctx, partyRegistrations); err != nil {
 		return nil, fmt.Errorf("error preparing query PartyRegistrations: %w", err)
+	}
+	if q.prunableStmt, err = db.PrepareContext(ctx, prunable); err != nil {
+		return nil, fmt.Errorf("error preparing query Prunable: %w", err)
 	}
 	if q.putAuditHeadStmt, err = db.PrepareContext(ctx, putAuditHead); err != nil {
 		return nil, fmt.Errorf("error preparing query PutAuditHead: %w", err)
@@ -293,6 +317,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.touchAccountStmt, err = db.PrepareContext(ctx, touchAccount); err != nil {
 		return nil, fmt.Errorf("error preparing query TouchAccount: %w", err)
+	}
+	if q.unmarkRetentionStmt, err = db.PrepareContext(ctx, unmarkRetention); err != nil {
+		return nil, fmt.Errorf("error preparing query UnmarkRetention: %w", err)
 	}
 	if q.waitingReviewsStmt, err = db.PrepareContext(ctx, waitingReviews); err != nil {
 		return nil, fmt.Errorf("error preparing query WaitingReviews: %w", err)
@@ -402,6 +429,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deferLogoutStmt: %w", cerr)
 		}
 	}
+	if q.deleteAuditStmt != nil {
+		if cerr := q.deleteAuditStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteAuditStmt: %w", cerr)
+		}
+	}
 	if q.deleteConsentStmt != nil {
 		if cerr := q.deleteConsentStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteConsentStmt: %w", cerr)
@@ -457,9 +489,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing grantedSinceStmt: %w", cerr)
 		}
 	}
+	if q.holdStmt != nil {
+		if cerr := q.holdStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing holdStmt: %w", cerr)
+		}
+	}
 	if q.holdersAfterStmt != nil {
 		if cerr := q.holdersAfterStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing holdersAfterStmt: %w", cerr)
+		}
+	}
+	if q.holdsStmt != nil {
+		if cerr := q.holdsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing holdsStmt: %w", cerr)
 		}
 	}
 	if q.insertAccountStmt != nil {
@@ -480,6 +522,11 @@ func (q *Queries) Close() error {
 	if q.insertEventStmt != nil {
 		if cerr := q.insertEventStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertEventStmt: %w", cerr)
+		}
+	}
+	if q.insertHoldStmt != nil {
+		if cerr := q.insertHoldStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertHoldStmt: %w", cerr)
 		}
 	}
 	if q.insertIdentifierStmt != nil {
@@ -542,9 +589,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing lastCheckpointStmt: %w", cerr)
 		}
 	}
+	if q.lastCheckpointBeforeStmt != nil {
+		if cerr := q.lastCheckpointBeforeStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing lastCheckpointBeforeStmt: %w", cerr)
+		}
+	}
 	if q.leaseLogoutStmt != nil {
 		if cerr := q.leaseLogoutStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing leaseLogoutStmt: %w", cerr)
+		}
+	}
+	if q.liftHoldStmt != nil {
+		if cerr := q.liftHoldStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing liftHoldStmt: %w", cerr)
 		}
 	}
 	if q.liftLockStmt != nil {
@@ -597,6 +654,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing logoutsLeasedStmt: %w", cerr)
 		}
 	}
+	if q.markRetentionStmt != nil {
+		if cerr := q.markRetentionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing markRetentionStmt: %w", cerr)
+		}
+	}
 	if q.moveSwitchEventStmt != nil {
 		if cerr := q.moveSwitchEventStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing moveSwitchEventStmt: %w", cerr)
@@ -610,6 +672,11 @@ func (q *Queries) Close() error {
 	if q.partyRegistrationsStmt != nil {
 		if cerr := q.partyRegistrationsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing partyRegistrationsStmt: %w", cerr)
+		}
+	}
+	if q.prunableStmt != nil {
+		if cerr := q.prunableStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing prunableStmt: %w", cerr)
 		}
 	}
 	if q.putAuditHeadStmt != nil {
@@ -752,6 +819,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing touchAccountStmt: %w", cerr)
 		}
 	}
+	if q.unmarkRetentionStmt != nil {
+		if cerr := q.unmarkRetentionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing unmarkRetentionStmt: %w", cerr)
+		}
+	}
 	if q.waitingReviewsStmt != nil {
 		if cerr := q.waitingReviewsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing waitingReviewsStmt: %w", cerr)
@@ -794,195 +866,213 @@ func (q *Queries) queryRow(ctx context.Context, stmt *sql.Stmt, query string, ar
 }
 
 type Queries struct {
-	db                      DBTX
-	tx                      *sql.Tx
-	accountStmt             *sql.Stmt
-	accountByIdentifierStmt *sql.Stmt
-	accountStatusStmt       *sql.Stmt
-	addCountStmt            *sql.Stmt
-	auditStmt               *sql.Stmt
-	auditFromStmt           *sql.Stmt
-	auditHeadStmt           *sql.Stmt
-	beginLeaseStmt          *sql.Stmt
-	checkpointSinceStmt     *sql.Stmt
-	checkpointsAfterStmt    *sql.Stmt
-	consentStmt             *sql.Stmt
-	consentsOfStmt          *sql.Stmt
-	countAllLogoutsStmt     *sql.Stmt
-	countLogoutsStmt        *sql.Stmt
-	countOfStmt             *sql.Stmt
-	countThroughStmt        *sql.Stmt
-	countWaitingReviewsStmt *sql.Stmt
-	credentialStmt          *sql.Stmt
-	decideReviewStmt        *sql.Stmt
-	deferLogoutStmt         *sql.Stmt
-	deleteConsentStmt       *sql.Stmt
-	deleteEventStmt         *sql.Stmt
-	deleteLogoutStmt        *sql.Stmt
-	deleteSwitchEventStmt   *sql.Stmt
-	dropOldestLogoutsStmt   *sql.Stmt
-	endExpiredLinkStmt      *sql.Stmt
-	endLeaseStmt            *sql.Stmt
-	endLinkStmt             *sql.Stmt
-	eventsStmt              *sql.Stmt
-	grantFactsStmt          *sql.Stmt
-	grantedSinceStmt        *sql.Stmt
-	holdersAfterStmt        *sql.Stmt
-	insertAccountStmt       *sql.Stmt
-	insertAuditStmt         *sql.Stmt
-	insertCheckpointStmt    *sql.Stmt
-	insertEventStmt         *sql.Stmt
-	insertIdentifierStmt    *sql.Stmt
-	insertLinkStmt          *sql.Stmt
-	insertLockStmt          *sql.Stmt
-	insertLogoutStmt        *sql.Stmt
-	insertLogoutQueueStmt   *sql.Stmt
-	insertReviewStmt        *sql.Stmt
-	insertSecretStmt        *sql.Stmt
-	insertSectorStmt        *sql.Stmt
-	insertSubjectStmt       *sql.Stmt
-	insertSwitchEventsStmt  *sql.Stmt
-	lastAuditStmt           *sql.Stmt
-	lastCheckpointStmt      *sql.Stmt
-	leaseLogoutStmt         *sql.Stmt
-	liftLockStmt            *sql.Stmt
-	linkStmt                *sql.Stmt
-	linkBySubjectStmt       *sql.Stmt
-	linksBetweenStmt        *sql.Stmt
-	linksOfStmt             *sql.Stmt
-	lockInForceStmt         *sql.Stmt
-	locksInForceStmt        *sql.Stmt
-	logoutQueuesDueStmt     *sql.Stmt
-	logoutsDueStmt          *sql.Stmt
-	logoutsLeasedStmt       *sql.Stmt
-	moveSwitchEventStmt     *sql.Stmt
-	oldestLogoutStmt        *sql.Stmt
-	partyRegistrationsStmt  *sql.Stmt
-	putAuditHeadStmt        *sql.Stmt
-	putConsentStmt          *sql.Stmt
-	putCredentialStmt       *sql.Stmt
-	putGrantedStmt          *sql.Stmt
-	putGrantedThroughStmt   *sql.Stmt
-	putRelyingPartyStmt     *sql.Stmt
-	putSigningKeyStmt       *sql.Stmt
-	putSourceStmt           *sql.Stmt
-	putSwitchStmt           *sql.Stmt
-	registrationChangesStmt *sql.Stmt
-	relyingPartiesStmt      *sql.Stmt
-	removeRelyingPartyStmt  *sql.Stmt
-	removeSourceStmt        *sql.Stmt
-	reviewStmt              *sql.Stmt
-	reviewByCanonicalStmt   *sql.Stmt
-	reviewsStmt             *sql.Stmt
-	secretStmt              *sql.Stmt
-	sectorStmt              *sql.Stmt
-	setLevelStmt            *sql.Stmt
-	signingKeysStmt         *sql.Stmt
-	sourcesStmt             *sql.Stmt
-	subjectsThroughStmt     *sql.Stmt
-	switchEventsStmt        *sql.Stmt
-	switchOfStmt            *sql.Stmt
-	switchesStmt            *sql.Stmt
-	takeLeaseStmt           *sql.Stmt
-	takeTurnStmt            *sql.Stmt
-	touchAccountStmt        *sql.Stmt
-	waitingReviewsStmt      *sql.Stmt
+	db                       DBTX
+	tx                       *sql.Tx
+	accountStmt              *sql.Stmt
+	accountByIdentifierStmt  *sql.Stmt
+	accountStatusStmt        *sql.Stmt
+	addCountStmt             *sql.Stmt
+	auditStmt                *sql.Stmt
+	auditFromStmt            *sql.Stmt
+	auditHeadStmt            *sql.Stmt
+	beginLeaseStmt           *sql.Stmt
+	checkpointSinceStmt      *sql.Stmt
+	checkpointsAfterStmt     *sql.Stmt
+	consentStmt              *sql.Stmt
+	consentsOfStmt           *sql.Stmt
+	countAllLogoutsStmt      *sql.Stmt
+	countLogoutsStmt         *sql.Stmt
+	countOfStmt              *sql.Stmt
+	countThroughStmt         *sql.Stmt
+	countWaitingReviewsStmt  *sql.Stmt
+	credentialStmt           *sql.Stmt
+	decideReviewStmt         *sql.Stmt
+	deferLogoutStmt          *sql.Stmt
+	deleteAuditStmt          *sql.Stmt
+	deleteConsentStmt        *sql.Stmt
+	deleteEventStmt          *sql.Stmt
+	deleteLogoutStmt         *sql.Stmt
+	deleteSwitchEventStmt    *sql.Stmt
+	dropOldestLogoutsStmt    *sql.Stmt
+	endExpiredLinkStmt       *sql.Stmt
+	endLeaseStmt             *sql.Stmt
+	endLinkStmt              *sql.Stmt
+	eventsStmt               *sql.Stmt
+	grantFactsStmt           *sql.Stmt
+	grantedSinceStmt         *sql.Stmt
+	holdStmt                 *sql.Stmt
+	holdersAfterStmt         *sql.Stmt
+	holdsStmt                *sql.Stmt
+	insertAccountStmt        *sql.Stmt
+	insertAuditStmt          *sql.Stmt
+	insertCheckpointStmt     *sql.Stmt
+	insertEventStmt          *sql.Stmt
+	insertHoldStmt           *sql.Stmt
+	insertIdentifierStmt     *sql.Stmt
+	insertLinkStmt           *sql.Stmt
+	insertLockStmt           *sql.Stmt
+	insertLogoutStmt         *sql.Stmt
+	insertLogoutQueueStmt    *sql.Stmt
+	insertReviewStmt         *sql.Stmt
+	insertSecretStmt         *sql.Stmt
+	insertSectorStmt         *sql.Stmt
+	insertSubjectStmt        *sql.Stmt
+	insertSwitchEventsStmt   *sql.Stmt
+	lastAuditStmt            *sql.Stmt
+	lastCheckpointStmt       *sql.Stmt
+	lastCheckpointBeforeStmt *sql.Stmt
+	leaseLogoutStmt          *sql.Stmt
+	liftHoldStmt             *sql.Stmt
+	liftLockStmt             *sql.Stmt
+	linkStmt                 *sql.Stmt
+	linkBySubjectStmt        *sql.Stmt
+	linksBetweenStmt         *sql.Stmt
+	linksOfStmt              *sql.Stmt
+	lockInForceStmt          *sql.Stmt
+	locksInForceStmt         *sql.Stmt
+	logoutQueuesDueStmt      *sql.Stmt
+	logoutsDueStmt           *sql.Stmt
+	logoutsLeasedStmt        *sql.Stmt
+	markRetentionStmt        *sql.Stmt
+	moveSwitchEventStmt      *sql.Stmt
+	oldestLogoutStmt         *sql.Stmt
+	partyRegistrationsStmt   *sql.Stmt
+	prunableStmt             *sql.Stmt
+	putAuditHeadStmt         *sql.Stmt
+	putConsentStmt           *sql.Stmt
+	putCredentialStmt        *sql.Stmt
+	putGrantedStmt           *sql.Stmt
+	putGrantedThroughStmt    *sql.Stmt
+	putRelyingPartyStmt      *sql.Stmt
+	putSigningKeyStmt        *sql.Stmt
+	putSourceStmt            *sql.Stmt
+	putSwitchStmt            *sql.Stmt
+	registrationChangesStmt  *sql.Stmt
+	relyingPartiesStmt       *sql.Stmt
+	removeRelyingPartyStmt   *sql.Stmt
+	removeSourceStmt         *sql.Stmt
+	reviewStmt               *sql.Stmt
+	reviewByCanonicalStmt    *sql.Stmt
+	reviewsStmt              *sql.Stmt
+	secretStmt               *sql.Stmt
+	sectorStmt               *sql.Stmt
+	setLevelStmt             *sql.Stmt
+	signingKeysStmt          *sql.Stmt
+	sourcesStmt              *sql.Stmt
+	subjectsThroughStmt      *sql.Stmt
+	switchEventsStmt         *sql.Stmt
+	switchOfStmt             *sql.Stmt
+	switchesStmt             *sql.Stmt
+	takeLeaseStmt            *sql.Stmt
+	takeTurnStmt             *sql.Stmt
+	touchAccountStmt         *sql.Stmt
+	unmarkRetentionStmt      *sql.Stmt
+	waitingReviewsStmt       *sql.Stmt
 }
 
 func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 	return &Queries{
-		db:                      tx,
-		tx:                      tx,
-		accountStmt:             q.accountStmt,
-		accountByIdentifierStmt: q.accountByIdentifierStmt,
-		accountStatusStmt:       q.accountStatusStmt,
-		addCountStmt:            q.addCountStmt,
-		auditStmt:               q.auditStmt,
-		auditFromStmt:           q.auditFromStmt,
-		auditHeadStmt:           q.auditHeadStmt,
-		beginLeaseStmt:          q.beginLeaseStmt,
-		checkpointSinceStmt:     q.checkpointSinceStmt,
-		checkpointsAfterStmt:    q.checkpointsAfterStmt,
-		consentStmt:             q.consentStmt,
-		consentsOfStmt:          q.consentsOfStmt,
-		countAllLogoutsStmt:     q.countAllLogoutsStmt,
-		countLogoutsStmt:        q.countLogoutsStmt,
-		countOfStmt:             q.countOfStmt,
-		countThroughStmt:        q.countThroughStmt,
-		countWaitingReviewsStmt: q.countWaitingReviewsStmt,
-		credentialStmt:          q.credentialStmt,
-		decideReviewStmt:        q.decideReviewStmt,
-		deferLogoutStmt:         q.deferLogoutStmt,
-		deleteConsentStmt:       q.deleteConsentStmt,
-		deleteEventStmt:         q.deleteEventStmt,
-		deleteLogoutStmt:        q.deleteLogoutStmt,
-		deleteSwitchEventStmt:   q.deleteSwitchEventStmt,
-		dropOldestLogoutsStmt:   q.dropOldestLogoutsStmt,
-		endExpiredLinkStmt:      q.endExpiredLinkStmt,
-		endLeaseStmt:            q.endLeaseStmt,
-		endLinkStmt:             q.endLinkStmt,
-		eventsStmt:              q.eventsStmt,
-		grantFactsStmt:          q.grantFactsStmt,
-		grantedSinceStmt:        q.grantedSinceStmt,
-		holdersAfterStmt:        q.holdersAfterStmt,
-		insertAccountStmt:       q.insertAccountStmt,
-		insertAuditStmt:         q.insertAuditStmt,
-		insertCheckpointStmt:    q.insertCheckpointStmt,
-		insertEventStmt:         q.insertEventStmt,
-		insertIdentifierStmt:    q.insertIdentifierStmt,
-		insertLinkStmt:          q.insertLinkStmt,
-		insertLockStmt:          q.insertLockStmt,
-		insertLogoutStmt:        q.insertLogoutStmt,
-		insertLogoutQueueStmt:   q.insertLogoutQueueStmt,
-		insertReviewStmt:        q.insertReviewStmt,
-		insertSecretStmt:        q.insertSecretStmt,
-		insertSectorStmt:        q.insertSectorStmt,
-		insertSubjectStmt:       q.insertSubjectStmt,
-		insertSwitchEventsStmt:  q.insertSwitchEventsStmt,
-		lastAuditStmt:           q.lastAuditStmt,
-		lastCheckpointStmt:      q.lastCheckpointStmt,
-		leaseLogoutStmt:         q.leaseLogoutStmt,
-		liftLockStmt:            q.liftLockStmt,
-		linkStmt:                q.linkStmt,
-		linkBySubjectStmt:       q.linkBySubjectStmt,
-		linksBetweenStmt:        q.linksBetweenStmt,
-		linksOfStmt:             q.linksOfStmt,
-		lockInForceStmt:         q.lockInForceStmt,
-		locksInForceStmt:        q.locksInForceStmt,
-		logoutQueuesDueStmt:     q.logoutQueuesDueStmt,
-		logoutsDueStmt:          q.logoutsDueStmt,
-		logoutsLeasedStmt:       q.logoutsLeasedStmt,
-		moveSwitchEventStmt:     q.moveSwitchEventStmt,
-		oldestLogoutStmt:        q.oldestLogoutStmt,
-		partyRegistrationsStmt:  q.partyRegistrationsStmt,
-		putAuditHeadStmt:        q.putAuditHeadStmt,
-		putConsentStmt:          q.putConsentStmt,
-		putCredentialStmt:       q.putCredentialStmt,
-		putGrantedStmt:          q.putGrantedStmt,
-		putGrantedThroughStmt:   q.putGrantedThroughStmt,
-		putRelyingPartyStmt:     q.putRelyingPartyStmt,
-		putSigningKeyStmt:       q.putSigningKeyStmt,
-		putSourceStmt:           q.putSourceStmt,
-		putSwitchStmt:           q.putSwitchStmt,
-		registrationChangesStmt: q.registrationChangesStmt,
-		relyingPartiesStmt:      q.relyingPartiesStmt,
-		removeRelyingPartyStmt:  q.removeRelyingPartyStmt,
-		removeSourceStmt:        q.removeSourceStmt,
-		reviewStmt:              q.reviewStmt,
-		reviewByCanonicalStmt:   q.reviewByCanonicalStmt,
-		reviewsStmt:             q.reviewsStmt,
-		secretStmt:              q.secretStmt,
-		sectorStmt:              q.sectorStmt,
-		setLevelStmt:            q.setLevelStmt,
-		signingKeysStmt:         q.signingKeysStmt,
-		sourcesStmt:             q.sourcesStmt,
-		subjectsThroughStmt:     q.subjectsThroughStmt,
-		switchEventsStmt:        q.switchEventsStmt,
-		switchOfStmt:            q.switchOfStmt,
-		switchesStmt:            q.switchesStmt,
-		takeLeaseStmt:           q.takeLeaseStmt,
-		takeTurnStmt:            q.takeTurnStmt,
-		touchAccountStmt:        q.touchAccountStmt,
-		waitingReviewsStmt:      q.waitingReviewsStmt,
+		db:                       tx,
+		tx:                       tx,
+		accountStmt:              q.accountStmt,
+		accountByIdentifierStmt:  q.accountByIdentifierStmt,
+		accountStatusStmt:        q.accountStatusStmt,
+		addCountStmt:             q.addCountStmt,
+		auditStmt:                q.auditStmt,
+		auditFromStmt:            q.auditFromStmt,
+		auditHeadStmt:            q.auditHeadStmt,
+		beginLeaseStmt:           q.beginLeaseStmt,
+		checkpointSinceStmt:      q.checkpointSinceStmt,
+		checkpointsAfterStmt:     q.checkpointsAfterStmt,
+		consentStmt:              q.consentStmt,
+		consentsOfStmt:           q.consentsOfStmt,
+		countAllLogoutsStmt:      q.countAllLogoutsStmt,
+		countLogoutsStmt:         q.countLogoutsStmt,
+		countOfStmt:              q.countOfStmt,
+		countThroughStmt:         q.countThroughStmt,
+		countWaitingReviewsStmt:  q.countWaitingReviewsStmt,
+		credentialStmt:           q.credentialStmt,
+		decideReviewStmt:         q.decideReviewStmt,
+		deferLogoutStmt:          q.deferLogoutStmt,
+		deleteAuditStmt:          q.deleteAuditStmt,
+		deleteConsentStmt:        q.deleteConsentStmt,
+		deleteEventStmt:          q.deleteEventStmt,
+		deleteLogoutStmt:         q.deleteLogoutStmt,
+		deleteSwitchEventStmt:    q.deleteSwitchEventStmt,
+		dropOldestLogoutsStmt:    q.dropOldestLogoutsStmt,
+		endExpiredLinkStmt:       q.endExpiredLinkStmt,
+		endLeaseStmt:             q.endLeaseStmt,
+		endLinkStmt:              q.endLinkStmt,
+		eventsStmt:               q.eventsStmt,
+		grantFactsStmt:           q.grantFactsStmt,
+		grantedSinceStmt:         q.grantedSinceStmt,
+		holdStmt:                 q.holdStmt,
+		holdersAfterStmt:         q.holdersAfterStmt,
+		holdsStmt:                q.holdsStmt,
+		insertAccountStmt:        q.insertAccountStmt,
+		insertAuditStmt:          q.insertAuditStmt,
+		insertCheckpointStmt:     q.insertCheckpointStmt,
+		insertEventStmt:          q.insertEventStmt,
+		insertHoldStmt:           q.insertHoldStmt,
+		insertIdentifierStmt:     q.insertIdentifierStmt,
+		insertLinkStmt:           q.insertLinkStmt,
+		insertLockStmt:           q.insertLockStmt,
+		insertLogoutStmt:         q.insertLogoutStmt,
+		insertLogoutQueueStmt:    q.insertLogoutQueueStmt,
+		insertReviewStmt:         q.insertReviewStmt,
+		insertSecretStmt:         q.insertSecretStmt,
+		insertSectorStmt:         q.insertSectorStmt,
+		insertSubjectStmt:        q.insertSubjectStmt,
+		insertSwitchEventsStmt:   q.insertSwitchEventsStmt,
+		lastAuditStmt:            q.lastAuditStmt,
+		lastCheckpointStmt:       q.lastCheckpointStmt,
+		lastCheckpointBeforeStmt: q.lastCheckpointBeforeStmt,
+		leaseLogoutStmt:          q.leaseLogoutStmt,
+		liftHoldStmt:             q.liftHoldStmt,
+		liftLockStmt:             q.liftLockStmt,
+		linkStmt:                 q.linkStmt,
+		linkBySubjectStmt:        q.linkBySubjectStmt,
+		linksBetweenStmt:         q.linksBetweenStmt,
+		linksOfStmt:              q.linksOfStmt,
+		lockInForceStmt:          q.lockInForceStmt,
+		locksInForceStmt:         q.locksInForceStmt,
+		logoutQueuesDueStmt:      q.logoutQueuesDueStmt,
+		logoutsDueStmt:           q.logoutsDueStmt,
+		logoutsLeasedStmt:        q.logoutsLeasedStmt,
+		markRetentionStmt:        q.markRetentionStmt,
+		moveSwitchEventStmt:      q.moveSwitchEventStmt,
+		oldestLogoutStmt:         q.oldestLogoutStmt,
+		partyRegistrationsStmt:   q.partyRegistrationsStmt,
+		prunableStmt:             q.prunableStmt,
+		putAuditHeadStmt:         q.putAuditHeadStmt,
+		putConsentStmt:           q.putConsentStmt,
+		putCredentialStmt:        q.putCredentialStmt,
+		putGrantedStmt:           q.putGrantedStmt,
+		putGrantedThroughStmt:    q.putGrantedThroughStmt,
+		putRelyingPartyStmt:      q.putRelyingPartyStmt,
+		putSigningKeyStmt:        q.putSigningKeyStmt,
+		putSourceStmt:            q.putSourceStmt,
+		putSwitchStmt:            q.putSwitchStmt,
+		registrationChangesStmt:  q.registrationChangesStmt,
+		relyingPartiesStmt:       q.relyingPartiesStmt,
+		removeRelyingPartyStmt:   q.removeRelyingPartyStmt,
+		removeSourceStmt:         q.removeSourceStmt,
+		reviewStmt:               q.reviewStmt,
+		reviewByCanonicalStmt:    q.reviewByCanonicalStmt,
+		reviewsStmt:              q.reviewsStmt,
+		secretStmt:               q.secretStmt,
+		sectorStmt:               q.sectorStmt,
+		setLevelStmt:             q.setLevelStmt,
+		signingKeysStmt:          q.signingKeysStmt,
+		sourcesStmt:              q.sourcesStmt,
+		subjectsThroughStmt:      q.subjectsThroughStmt,
+		switchEventsStmt:         q.switchEventsStmt,
+		switchOfStmt:             q.switchOfStmt,
+		switchesStmt:             q.switchesStmt,
+		takeLeaseStmt:            q.takeLeaseStmt,
+		takeTurnStmt:             q.takeTurnStmt,
+		touchAccountStmt:         q.touchAccountStmt,
+		unmarkRetentionStmt:      q.unmarkRetentionStmt,
+		waitingReviewsStmt:       q.waitingReviewsStmt,
 	}
 }

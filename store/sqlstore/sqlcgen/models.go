@@ -5,6 +5,7 @@
 package sqlcgen
 
 import (
+	"database/sql"
 	"time"
 )
 
@@ -17,6 +18,17 @@ type Audit struct {
 	Client  string
 	Ref     string
 	Detail  string
+}
+
+type AuditHold struct {
+	ID       string
+	Kind     string
+	Value    string
+	Reason   string
+	SetBy    string
+	SetAt    time.Time
+	LiftedBy string
+	LiftedAt sql.NullTime
 }
 
 type Consent struct {
