@@ -173,8 +173,8 @@ func (i *inspector) chain(ctx context.Context) error {
 				return err
 			}
 		}
-		if len(page) == 0 || (len(page) < pageOf && shipped == nil) {
-			break // the receiver may have more than was read here
+		if len(page) == 0 {
+			break
 		}
 	}
 	for ; shipped != nil; shipped, err = next() {
