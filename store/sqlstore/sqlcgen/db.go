@@ -36,6 +36,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.addCountStmt, err = db.PrepareContext(ctx, addCount); err != nil {
 		return nil, fmt.Errorf("error preparing query AddCount: %w", err)
 	}
+	if q.addRevocationEventStmt, err = db.PrepareContext(ctx, addRevocationEvent); err != nil {
+		return nil, fmt.Errorf("error preparing query AddRevocationEvent: %w", err)
+	}
 	if q.auditStmt, err = db.PrepareContext(ctx, audit); err != nil {
 		return nil, fmt.Errorf("error preparing query Audit: %w", err)
 	}
@@ -183,6 +186,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.lastCheckpointBeforeStmt, err = db.PrepareContext(ctx, lastCheckpointBefore); err != nil {
 		return nil, fmt.Errorf("error preparing query LastCheckpointBefore: %w", err)
 	}
+	if q.leaseStmt, err = db.PrepareContext(ctx, lease); err != nil {
+		return nil, fmt.Errorf("error preparing query Lease: %w", err)
+	}
 	if q.leaseLogoutStmt, err = db.PrepareContext(ctx, leaseLogout); err != nil {
 		return nil, fmt.Errorf("error preparing query LeaseLogout: %w", err)
 	}
@@ -234,6 +240,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.prunableStmt, err = db.PrepareContext(ctx, prunable); err != nil {
 		return nil, fmt.Errorf("error preparing query Prunable: %w", err)
 	}
+	if q.purposeKeysStmt, err = db.PrepareContext(ctx, purposeKeys); err != nil {
+		return nil, fmt.Errorf("error preparing query PurposeKeys: %w", err)
+	}
 	if q.putAuditHeadStmt, err = db.PrepareContext(ctx, putAuditHead); err != nil {
 		return nil, fmt.Errorf("error preparing query PutAuditHead: %w", err)
 	}
@@ -248,6 +257,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.putGrantedThroughStmt, err = db.PrepareContext(ctx, putGrantedThrough); err != nil {
 		return nil, fmt.Errorf("error preparing query PutGrantedThrough: %w", err)
+	}
+	if q.putPurposeKeyStmt, err = db.PrepareContext(ctx, putPurposeKey); err != nil {
+		return nil, fmt.Errorf("error preparing query PutPurposeKey: %w", err)
 	}
 	if q.putRelyingPartyStmt, err = db.PrepareContext(ctx, putRelyingParty); err != nil {
 		return nil, fmt.Errorf("error preparing query PutRelyingParty: %w", err)
@@ -281,6 +293,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.reviewsStmt, err = db.PrepareContext(ctx, reviews); err != nil {
 		return nil, fmt.Errorf("error preparing query Reviews: %w", err)
+	}
+	if q.revocationPartiesStmt, err = db.PrepareContext(ctx, revocationParties); err != nil {
+		return nil, fmt.Errorf("error preparing query RevocationParties: %w", err)
 	}
 	if q.secretStmt, err = db.PrepareContext(ctx, secret); err != nil {
 		return nil, fmt.Errorf("error preparing query Secret: %w", err)
@@ -347,6 +362,11 @@ func (q *Queries) Close() error {
 	if q.addCountStmt != nil {
 		if cerr := q.addCountStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing addCountStmt: %w", cerr)
+		}
+	}
+	if q.addRevocationEventStmt != nil {
+		if cerr := q.addRevocationEventStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addRevocationEventStmt: %w", cerr)
 		}
 	}
 	if q.auditStmt != nil {
@@ -594,6 +614,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing lastCheckpointBeforeStmt: %w", cerr)
 		}
 	}
+	if q.leaseStmt != nil {
+		if cerr := q.leaseStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing leaseStmt: %w", cerr)
+		}
+	}
 	if q.leaseLogoutStmt != nil {
 		if cerr := q.leaseLogoutStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing leaseLogoutStmt: %w", cerr)
@@ -679,6 +704,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing prunableStmt: %w", cerr)
 		}
 	}
+	if q.purposeKeysStmt != nil {
+		if cerr := q.purposeKeysStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing purposeKeysStmt: %w", cerr)
+		}
+	}
 	if q.putAuditHeadStmt != nil {
 		if cerr := q.putAuditHeadStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing putAuditHeadStmt: %w", cerr)
@@ -702,6 +732,11 @@ func (q *Queries) Close() error {
 	if q.putGrantedThroughStmt != nil {
 		if cerr := q.putGrantedThroughStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing putGrantedThroughStmt: %w", cerr)
+		}
+	}
+	if q.putPurposeKeyStmt != nil {
+		if cerr := q.putPurposeKeyStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putPurposeKeyStmt: %w", cerr)
 		}
 	}
 	if q.putRelyingPartyStmt != nil {
@@ -757,6 +792,11 @@ func (q *Queries) Close() error {
 	if q.reviewsStmt != nil {
 		if cerr := q.reviewsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing reviewsStmt: %w", cerr)
+		}
+	}
+	if q.revocationPartiesStmt != nil {
+		if cerr := q.revocationPartiesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing revocationPartiesStmt: %w", cerr)
 		}
 	}
 	if q.secretStmt != nil {
@@ -872,6 +912,7 @@ type Queries struct {
 	accountByIdentifierStmt  *sql.Stmt
 	accountStatusStmt        *sql.Stmt
 	addCountStmt             *sql.Stmt
+	addRevocationEventStmt   *sql.Stmt
 	auditStmt                *sql.Stmt
 	auditFromStmt            *sql.Stmt
 	auditHeadStmt            *sql.Stmt
@@ -921,6 +962,7 @@ type Queries struct {
 	lastAuditStmt            *sql.Stmt
 	lastCheckpointStmt       *sql.Stmt
 	lastCheckpointBeforeStmt *sql.Stmt
+	leaseStmt                *sql.Stmt
 	leaseLogoutStmt          *sql.Stmt
 	liftHoldStmt             *sql.Stmt
 	liftLockStmt             *sql.Stmt
@@ -938,11 +980,13 @@ type Queries struct {
 	oldestLogoutStmt         *sql.Stmt
 	partyRegistrationsStmt   *sql.Stmt
 	prunableStmt             *sql.Stmt
+	purposeKeysStmt          *sql.Stmt
 	putAuditHeadStmt         *sql.Stmt
 	putConsentStmt           *sql.Stmt
 	putCredentialStmt        *sql.Stmt
 	putGrantedStmt           *sql.Stmt
 	putGrantedThroughStmt    *sql.Stmt
+	putPurposeKeyStmt        *sql.Stmt
 	putRelyingPartyStmt      *sql.Stmt
 	putSigningKeyStmt        *sql.Stmt
 	putSourceStmt            *sql.Stmt
@@ -954,6 +998,7 @@ type Queries struct {
 	reviewStmt               *sql.Stmt
 	reviewByCanonicalStmt    *sql.Stmt
 	reviewsStmt              *sql.Stmt
+	revocationPartiesStmt    *sql.Stmt
 	secretStmt               *sql.Stmt
 	sectorStmt               *sql.Stmt
 	setLevelStmt             *sql.Stmt
@@ -978,6 +1023,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		accountByIdentifierStmt:  q.accountByIdentifierStmt,
 		accountStatusStmt:        q.accountStatusStmt,
 		addCountStmt:             q.addCountStmt,
+		addRevocationEventStmt:   q.addRevocationEventStmt,
 		auditStmt:                q.auditStmt,
 		auditFromStmt:            q.auditFromStmt,
 		auditHeadStmt:            q.auditHeadStmt,
@@ -1027,6 +1073,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		lastAuditStmt:            q.lastAuditStmt,
 		lastCheckpointStmt:       q.lastCheckpointStmt,
 		lastCheckpointBeforeStmt: q.lastCheckpointBeforeStmt,
+		leaseStmt:                q.leaseStmt,
 		leaseLogoutStmt:          q.leaseLogoutStmt,
 		liftHoldStmt:             q.liftHoldStmt,
 		liftLockStmt:             q.liftLockStmt,
@@ -1044,11 +1091,13 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		oldestLogoutStmt:         q.oldestLogoutStmt,
 		partyRegistrationsStmt:   q.partyRegistrationsStmt,
 		prunableStmt:             q.prunableStmt,
+		purposeKeysStmt:          q.purposeKeysStmt,
 		putAuditHeadStmt:         q.putAuditHeadStmt,
 		putConsentStmt:           q.putConsentStmt,
 		putCredentialStmt:        q.putCredentialStmt,
 		putGrantedStmt:           q.putGrantedStmt,
 		putGrantedThroughStmt:    q.putGrantedThroughStmt,
+		putPurposeKeyStmt:        q.putPurposeKeyStmt,
 		putRelyingPartyStmt:      q.putRelyingPartyStmt,
 		putSigningKeyStmt:        q.putSigningKeyStmt,
 		putSourceStmt:            q.putSourceStmt,
@@ -1060,6 +1109,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		reviewStmt:               q.reviewStmt,
 		reviewByCanonicalStmt:    q.reviewByCanonicalStmt,
 		reviewsStmt:              q.reviewsStmt,
+		revocationPartiesStmt:    q.revocationPartiesStmt,
 		secretStmt:               q.secretStmt,
 		sectorStmt:               q.sectorStmt,
 		setLevelStmt:             q.setLevelStmt,

@@ -46,6 +46,24 @@ type Event struct {
 	At      time.Time
 }
 
+type PurposeKey struct {
+	ID          string
+	Purpose     string
+	Algorithm   string
+	State       string
+	Custody     string
+	Sealed      []byte
+	Public      string
+	Certificate []byte
+	PublishedAt sql.NullTime
+	ActivateAt  sql.NullTime
+	SigningAt   sql.NullTime
+	VerifyingAt sql.NullTime
+	RetireAt    sql.NullTime
+	RetiredAt   sql.NullTime
+	RevokedAt   sql.NullTime
+}
+
 type SourceEvent struct {
 	ID     int64
 	Source string
