@@ -80,6 +80,7 @@ func effects() map[string]takesEffect {
 		"limits.new_logins":                 atReload,
 		"limits.connections":                atRestart,
 		"outbound.allow":                    atReload,
+		"audit.retention_years":             atRestart,
 		"metrics.listen":                    atRestart,
 		"metrics.pprof":                     atRestart,
 		"log.level":                         atReload,

@@ -18,6 +18,7 @@ import (
 	"eidgate/config"
 	"eidgate/eid"
 	"eidgate/eid/accounts"
+	"eidgate/eid/audit"
 	"eidgate/eid/civil"
 	"eidgate/eid/credential"
 	"eidgate/federation"
@@ -114,6 +115,8 @@ type gateway struct {
 	tls        *certificate       // nil where a proxy speaks TLS
 	// connections is how many may be open at a time.
 	connections int
+	evidence    *audit.Sealer
+	retention   *audit.Retainer
 	log         *slog.Logger
 	now         func() time.Time
 	draining    atomic.Bool
@@ -141,6 +144,8 @@ func openGateway(ctx context.Context, cfg *config.Config, log *slog.Logger, now 
 		return nil, err
 	}
 	g := &gateway{durable: d, log: log, now: now, connections: cfg.Limits.Connections, metrics: metrics, tracing: tracing}
+	g.evidence = audit.NewSealer(d.db, checkpointSigner{d.ring}, log, now)
+	g.retention = audit.NewRetainer(d.db, cfg.Audit.RetentionYears, log, now)
 	if g.state, err = openState(ctx, cfg, d.db, log, now); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening passing state: %w", err), d.db.Close())
 	}
@@ -289,6 +294,8 @@ func (g *gateway) serve(ctx context.Context, l net.Listener, delay time.Duration
 		group.Go(func() error { return g.monitor.serve(ctx, delay) })
 	}
 	group.Go(func() error { return g.ring.Run(ctx) })
+	group.Go(func() error { return g.evidence.Run(ctx) })
+	group.Go(func() error { return g.retention.Run(ctx) })
 	group.Go(func() error { return g.state.Run(ctx) })
 	group.Go(func() error { return g.keepWarm(ctx) })
 	group.Go(func() error { return g.front.Load().provider.Run(ctx) }) // tells parties of ended sessions, over all fronts
@@ -299,6 +306,7 @@ func (g *gateway) serve(ctx context.Context, l net.Listener, delay time.Duration
 		})
 	})
 	err := group.Wait()
+	g.evidence.Finish(ctx) // what requests wrote that ended meanwhile
 	flushTraces(ctx, g.tracing, g.log)
 	return err
 }

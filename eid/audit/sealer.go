@@ -33,20 +33,6 @@ type Store interface {
 	TakeLease(ctx context.Context, name, holder string, lasts time.Duration) (bool, error)
 }
 
-// Meter is told how sealing goes.
-type Meter interface {
-	// Sealed tells of a checkpoint over so many rows, and how old the oldest was.
-	Sealed(rows int, waited time.Duration)
-	// SealingFailed tells that rows wait though there was a turn for them.
-	SealingFailed()
-}
-
-// silent is a Meter that keeps nothing.
-type silent struct{}
-
-func (silent) Sealed(int, time.Duration) {}
-func (silent) SealingFailed()            {}
-
 const (
 	sealEvery   = 500 * time.Millisecond
 	turnTime    = 10 * time.Second
@@ -61,7 +47,6 @@ const (
 type Sealer struct {
 	store  Store
 	signer Signer
-	meter  Meter
 	log    *slog.Logger
 	now    func() time.Time
 	holder string
@@ -72,16 +57,13 @@ type Sealer struct {
 	failing bool       // the last turn failed, and it was said
 }
 
-// NewSealer starts nothing. meter may be nil.
-func NewSealer(store Store, signer Signer, meter Meter, log *slog.Logger, now func() time.Time) *Sealer {
-	if meter == nil {
-		meter = silent{}
-	}
-	return &Sealer{store: store, signer: signer, meter: meter, log: log, now: now, holder: rand.Text()}
+// NewSealer starts nothing.
+func NewSealer(store Store, signer Signer, log *slog.Logger, now func() time.Time) *Sealer {
+	return &Sealer{store: store, signer: signer, log: log, now: now, holder: rand.Text()}
 }
 
-// Run seals until ctx ends, then once more what was written meanwhile. While the
-// store or the key is away rows wait, and it is said once.
+// Run seals until ctx ends. While the store or the key is away rows wait, and it is
+// said once. What is written after its end is for Finish.
 func (s *Sealer) Run(ctx context.Context) error {
 	tick := time.NewTicker(sealEvery)
 	defer tick.Stop()
@@ -89,23 +71,25 @@ func (s *Sealer) Run(ctx context.Context) error {
 		s.turn(ctx)
 		select {
 		case <-ctx.Done():
-			s.turn(context.WithoutCancel(ctx))
 			return nil
 		case <-tick.C:
 		}
 	}
 }
 
+// Finish seals what was written before a process ends, though ctx has ended.
+func (s *Sealer) Finish(ctx context.Context) { s.turn(context.WithoutCancel(ctx)) }
+
 // turn is one Seal of Run.
 func (s *Sealer) turn(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, turnTime)
 	defer cancel()
 	_, err := s.Seal(ctx)
+	if err != nil && errors.Is(ctx.Err(), context.Canceled) {
+		return // the process ends
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err != nil {
-		s.meter.SealingFailed()
-	}
 	switch {
 	case err == nil && s.failing:
 		s.failing = false
@@ -171,7 +155,6 @@ func (s *Sealer) page(ctx context.Context) (bool, error) {
 		return false, fmt.Errorf("keeping checkpoint %d: %w", c.N, err)
 	}
 	s.known = next
-	s.meter.Sealed(len(rows), max(0, at.Sub(rows[0].Time())))
 	return true, nil
 }
 

@@ -162,7 +162,7 @@ func TestSealerNoticesCuts(t *testing.T) {
 	}
 }
 
-// TestRun seals while it runs, and what was written last when it ends.
+// TestRun seals while it runs, and at the end what was written last.
 func TestRun(t *testing.T) {
 	d := newDesk(t)
 	ctx, stop := context.WithCancel(t.Context())
@@ -171,6 +171,7 @@ func TestRun(t *testing.T) {
 	d.write(5)
 	stop()
 	must(t, <-done)
+	d.sealer.Finish(ctx)
 	if got, result := d.verify(); got != nil || result.Rows != 5 || result.Waiting != 0 {
 		t.Errorf("verify = %q, %+v, want 5 rows sealed", got, result)
 	}

@@ -100,7 +100,7 @@ func newDesk(t testing.TB) *desk {
 func (d *desk) newSealer() *audit.Sealer { return d.sealerOver(d.db) }
 
 func (d *desk) sealerOver(s audit.Store) *audit.Sealer {
-	return audit.NewSealer(s, d.key, nil, slog.New(slog.DiscardHandler), d.clock.Now)
+	return audit.NewSealer(s, d.key, slog.New(slog.DiscardHandler), d.clock.Now)
 }
 
 // write writes rows, a grant each, and advances the clock by a second for each.

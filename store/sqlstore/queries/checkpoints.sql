@@ -15,3 +15,6 @@ SELECT sealed FROM audit_head WHERE id = 1;
 
 -- name: PutAuditHead :exec
 INSERT INTO audit_head (id, sealed) VALUES (1, @sealed) ON CONFLICT (id) DO UPDATE SET sealed = excluded.sealed;
+
+-- name: LastSealed :one
+SELECT last_id, at FROM checkpoints ORDER BY n DESC LIMIT 1;

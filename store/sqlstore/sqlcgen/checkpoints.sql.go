@@ -104,6 +104,22 @@ func (q *Queries) LastCheckpoint(ctx context.Context) (LastCheckpointRow, error)
 	return i, err
 }
 
+const lastSealed = `-- name: LastSealed :one
+SELECT last_id, at FROM checkpoints ORDER BY n DESC LIMIT 1
+`
+
+type LastSealedRow struct {
+	LastID int64
+	At     time.Time
+}
+
+func (q *Queries) LastSealed(ctx context.Context) (LastSealedRow, error) {
+	row := q.queryRow(ctx, q.lastSealedStmt, lastSealed)
+	var i LastSealedRow
+	err := row.Scan(&i.LastID, &i.At)
+	return i, err
+}
+
 const putAuditHead = `-- name: PutAuditHead :exec
 INSERT INTO audit_head (id, sealed) VALUES (1, ?1) ON CONFLICT (id) DO UPDATE SET sealed = excluded.sealed
 `

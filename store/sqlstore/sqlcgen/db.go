@@ -186,6 +186,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.lastCheckpointBeforeStmt, err = db.PrepareContext(ctx, lastCheckpointBefore); err != nil {
 		return nil, fmt.Errorf("error preparing query LastCheckpointBefore: %w", err)
 	}
+	if q.lastSealedStmt, err = db.PrepareContext(ctx, lastSealed); err != nil {
+		return nil, fmt.Errorf("error preparing query LastSealed: %w", err)
+	}
 	if q.leaseStmt, err = db.PrepareContext(ctx, lease); err != nil {
 		return nil, fmt.Errorf("error preparing query Lease: %w", err)
 	}
@@ -614,6 +617,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing lastCheckpointBeforeStmt: %w", cerr)
 		}
 	}
+	if q.lastSealedStmt != nil {
+		if cerr := q.lastSealedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing lastSealedStmt: %w", cerr)
+		}
+	}
 	if q.leaseStmt != nil {
 		if cerr := q.leaseStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing leaseStmt: %w", cerr)
@@ -962,6 +970,7 @@ type Queries struct {
 	lastAuditStmt            *sql.Stmt
 	lastCheckpointStmt       *sql.Stmt
 	lastCheckpointBeforeStmt *sql.Stmt
+	lastSealedStmt           *sql.Stmt
 	leaseStmt                *sql.Stmt
 	leaseLogoutStmt          *sql.Stmt
 	liftHoldStmt             *sql.Stmt
@@ -1073,6 +1082,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		lastAuditStmt:            q.lastAuditStmt,
 		lastCheckpointStmt:       q.lastCheckpointStmt,
 		lastCheckpointBeforeStmt: q.lastCheckpointBeforeStmt,
+		lastSealedStmt:           q.lastSealedStmt,
 		leaseStmt:                q.leaseStmt,
 		leaseLogoutStmt:          q.leaseLogoutStmt,
 		liftHoldStmt:             q.liftHoldStmt,
