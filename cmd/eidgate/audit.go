@@ -22,7 +22,7 @@ func newAudit() *cobra.Command {
 		Use: "audit", Short: "evidence: verify, search, export; why a level was given", Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newAuditVerify(), newAuditSearch(), newAuditExport(), newAuditLevels(), newAuditExplain())
+	c.AddCommand(newAuditVerify(), newAuditSearch(), newAuditExport(), newAuditPerson(), newAuditHold(), newAuditLevels(), newAuditExplain())
 	return c
 }
 

@@ -38,7 +38,7 @@ put in place of a new one, shows only against checkpoints that were kept elsewhe
 	since := sinceFlag(c, "")
 	shipped := c.Flags().String("checkpoints", "", "file of checkpoints that were kept elsewhere")
 	export := c.Flags().String("export", "", "file of 'eidgate audit export' to verify instead of a database")
-	trusted := c.Flags().String("keys", "", "with --export: another export, or a list of its keys, whose keys are trusted instead of its own")
+	trusted := c.Flags().String("keys", "", "with --export: another export, such as one of an earlier year, whose keys are trusted instead of its own")
 	grace := c.Flags().Duration("grace", 10*time.Second, "how long a row may wait for its checkpoint")
 	format := outputFlag(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
@@ -141,7 +141,7 @@ func (v *verification) file(c *cobra.Command, path, trusted string) (err error) 
 	return v.end(result, err)
 }
 
-// readKeys reads the keys of another export, or of `eidgate audit keys`.
+// readKeys reads the keys of another export.
 func readKeys(path string) ([]audit.PublicKey, error) {
 	in, err := os.Open(path)
 	if err != nil {

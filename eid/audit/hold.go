@@ -56,3 +56,12 @@ func CheckReason(text string) error {
 	}
 	return nil
 }
+
+// LookUp is the detail of a row that tells that somebody looked a person up.
+type LookUp struct {
+	Role   string `json:"role"`
+	Reason string `json:"reason"`
+}
+
+// Roles are those in which somebody may look a person up, as its holder is told.
+func Roles() []string { return []string{"officer", "operator", "auditor"} }
