@@ -2,7 +2,7 @@ package sqlstore
 
 import (
 	"context"
-	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -61,20 +61,10 @@ func (s AuditSearch) where() (string, []any) {
 
 // History gives rows of an account that tell its holder of use and of look-ups, newest
 // first: those before an id, where it is not zero, limit at most.
-func (db *DB) History(ctx context.Context, account eid.AccountID, before int64, limit int) ([]AuditRow, error) {
+func (db *DB) History(ctx context.Context, account eid.AccountID, before int64, limit int) ([]audit.Row, error) {
 	if before <= 0 {
-		before = 1<<63 - 1
+		before = math.MaxInt64
 	}
-	rows, err := auditRows(ctx, db.file.Reader, `WHERE account = ? AND id < ? AND action IN (?, ?) ORDER BY id DESC LIMIT ?`,
+	return auditRows(ctx, db.file.Reader, `WHERE account = ? AND id < ? AND action IN (?, ?) ORDER BY id DESC LIMIT ?`,
 		string(account), before, eid.ActionGrantIssued, audit.ActionLookedUp, min(max(limit, 0), maxAuditPage))
-	if err != nil {
-		return nil, fmt.Errorf("reading history: %w", err)
-	}
-	list := make([]AuditRow, len(rows))
-	for i, r := range rows {
-		list[i] = AuditRow{ID: r.ID, AuditEntry: eid.AuditEntry{
-			At: r.Time(), Actor: r.Actor, Action: r.Action, Account: account, Client: r.Client, Ref: r.Ref, Detail: []byte(r.Detail),
-		}}
-	}
-	return list, nil
 }
