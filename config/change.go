@@ -81,6 +81,7 @@ func effects() map[string]takesEffect {
 		"limits.connections":                atRestart,
 		"outbound.allow":                    atReload,
 		"audit.retention_years":             atRestart,
+		"audit.ship.file":                   atRestart,
 		"metrics.listen":                    atRestart,
 		"metrics.pprof":                     atRestart,
 		"log.level":                         atReload,

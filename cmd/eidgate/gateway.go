@@ -117,6 +117,7 @@ type gateway struct {
 	connections int
 	evidence    *audit.Sealer
 	retention   *audit.Retainer
+	shipper     *audit.Shipper // nil where checkpoints are not shipped
 	log         *slog.Logger
 	now         func() time.Time
 	draining    atomic.Bool
@@ -146,6 +147,9 @@ func openGateway(ctx context.Context, cfg *config.Config, log *slog.Logger, now 
 	g := &gateway{durable: d, log: log, now: now, connections: cfg.Limits.Connections, metrics: metrics, tracing: tracing}
 	g.evidence = audit.NewSealer(d.db, checkpointSigner{d.ring}, log, now)
 	g.retention = audit.NewRetainer(d.db, cfg.Audit.RetentionYears, log, now)
+	if file := cfg.Audit.Ship.File; file != "" {
+		g.shipper = audit.NewShipper(d.db, "file", audit.NewAppender(file), log)
+	}
 	if g.state, err = openState(ctx, cfg, d.db, log, now); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening passing state: %w", err), d.db.Close())
 	}
@@ -296,6 +300,9 @@ func (g *gateway) serve(ctx context.Context, l net.Listener, delay time.Duration
 	group.Go(func() error { return g.ring.Run(ctx) })
 	group.Go(func() error { return g.evidence.Run(ctx) })
 	group.Go(func() error { return g.retention.Run(ctx) })
+	if g.shipper != nil {
+		group.Go(func() error { return g.shipper.Run(ctx) })
+	}
 	group.Go(func() error { return g.state.Run(ctx) })
 	group.Go(func() error { return g.keepWarm(ctx) })
 	group.Go(func() error { return g.front.Load().provider.Run(ctx) }) // tells parties of ended sessions, over all fronts

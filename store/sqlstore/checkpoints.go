@@ -11,7 +11,10 @@ import (
 	"eidgate/store/sqlstore/sqlcgen"
 )
 
-var _ audit.Store = (*DB)(nil)
+var (
+	_ audit.Store  = (*DB)(nil)
+	_ audit.Outbox = (*DB)(nil)
+)
 
 // headContext is where the head of the audit's chain is sealed.
 const headContext = "audit_head/1"
@@ -94,4 +97,29 @@ func (db *DB) Append(ctx context.Context, c audit.Checkpoint, head audit.Head) e
 		}
 		return nil
 	})
+}
+
+// Checkpoints fills audit.Outbox.
+func (db *DB) Checkpoints(ctx context.Context, after int64, limit int) ([]audit.Checkpoint, error) {
+	return db.Evidence().Checkpoints(ctx, after, limit)
+}
+
+// Shipped fills audit.Outbox.
+func (db *DB) Shipped(ctx context.Context, target string) (int64, error) {
+	n, err := db.reader.Shipped(ctx, target)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return 0, fmt.Errorf("finding what was shipped: %w", away(err))
+	}
+	return n, nil
+}
+
+// Ship fills audit.Outbox.
+func (db *DB) Ship(ctx context.Context, target string, n int64) error {
+	err := db.writeAs(ctx, kindWrite, func(q *sqlcgen.Queries) error {
+		return q.PutShipped(ctx, sqlcgen.PutShippedParams{Target: target, N: n, At: db.stamp()})
+	})
+	if err != nil {
+		return fmt.Errorf("noting what was shipped: %w", err)
+	}
+	return nil
 }

@@ -18,3 +18,10 @@ INSERT INTO audit_head (id, sealed) VALUES (1, @sealed) ON CONFLICT (id) DO UPDA
 
 -- name: LastSealed :one
 SELECT last_id, at FROM checkpoints ORDER BY n DESC LIMIT 1;
+
+-- name: Shipped :one
+SELECT n FROM audit_shipped WHERE target = @target;
+
+-- name: PutShipped :exec
+INSERT INTO audit_shipped (target, n, at) VALUES (@target, @n, @at)
+ON CONFLICT (target) DO UPDATE SET n = excluded.n, at = excluded.at WHERE excluded.n > audit_shipped.n;

@@ -128,3 +128,30 @@ func (q *Queries) PutAuditHead(ctx context.Context, sealed []byte) error {
 	_, err := q.exec(ctx, q.putAuditHeadStmt, putAuditHead, sealed)
 	return err
 }
+
+const putShipped = `-- name: PutShipped :exec
+INSERT INTO audit_shipped (target, n, at) VALUES (?1, ?2, ?3)
+ON CONFLICT (target) DO UPDATE SET n = excluded.n, at = excluded.at WHERE excluded.n > audit_shipped.n
+`
+
+type PutShippedParams struct {
+	Target string
+	N      int64
+	At     time.Time
+}
+
+func (q *Queries) PutShipped(ctx context.Context, arg PutShippedParams) error {
+	_, err := q.exec(ctx, q.putShippedStmt, putShipped, arg.Target, arg.N, arg.At)
+	return err
+}
+
+const shipped = `-- name: Shipped :one
+SELECT n FROM audit_shipped WHERE target = ?1
+`
+
+func (q *Queries) Shipped(ctx context.Context, target string) (int64, error) {
+	row := q.queryRow(ctx, q.shippedStmt, shipped, target)
+	var n int64
+	err := row.Scan(&n)
+	return n, err
+}

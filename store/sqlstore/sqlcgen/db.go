@@ -267,6 +267,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.putRelyingPartyStmt, err = db.PrepareContext(ctx, putRelyingParty); err != nil {
 		return nil, fmt.Errorf("error preparing query PutRelyingParty: %w", err)
 	}
+	if q.putShippedStmt, err = db.PrepareContext(ctx, putShipped); err != nil {
+		return nil, fmt.Errorf("error preparing query PutShipped: %w", err)
+	}
 	if q.putSigningKeyStmt, err = db.PrepareContext(ctx, putSigningKey); err != nil {
 		return nil, fmt.Errorf("error preparing query PutSigningKey: %w", err)
 	}
@@ -308,6 +311,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.setLevelStmt, err = db.PrepareContext(ctx, setLevel); err != nil {
 		return nil, fmt.Errorf("error preparing query SetLevel: %w", err)
+	}
+	if q.shippedStmt, err = db.PrepareContext(ctx, shipped); err != nil {
+		return nil, fmt.Errorf("error preparing query Shipped: %w", err)
 	}
 	if q.signingKeysStmt, err = db.PrepareContext(ctx, signingKeys); err != nil {
 		return nil, fmt.Errorf("error preparing query SigningKeys: %w", err)
@@ -752,6 +758,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing putRelyingPartyStmt: %w", cerr)
 		}
 	}
+	if q.putShippedStmt != nil {
+		if cerr := q.putShippedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putShippedStmt: %w", cerr)
+		}
+	}
 	if q.putSigningKeyStmt != nil {
 		if cerr := q.putSigningKeyStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing putSigningKeyStmt: %w", cerr)
@@ -820,6 +831,11 @@ func (q *Queries) Close() error {
 	if q.setLevelStmt != nil {
 		if cerr := q.setLevelStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing setLevelStmt: %w", cerr)
+		}
+	}
+	if q.shippedStmt != nil {
+		if cerr := q.shippedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing shippedStmt: %w", cerr)
 		}
 	}
 	if q.signingKeysStmt != nil {
@@ -997,6 +1013,7 @@ type Queries struct {
 	putGrantedThroughStmt    *sql.Stmt
 	putPurposeKeyStmt        *sql.Stmt
 	putRelyingPartyStmt      *sql.Stmt
+	putShippedStmt           *sql.Stmt
 	putSigningKeyStmt        *sql.Stmt
 	putSourceStmt            *sql.Stmt
 	putSwitchStmt            *sql.Stmt
@@ -1011,6 +1028,7 @@ type Queries struct {
 	secretStmt               *sql.Stmt
 	sectorStmt               *sql.Stmt
 	setLevelStmt             *sql.Stmt
+	shippedStmt              *sql.Stmt
 	signingKeysStmt          *sql.Stmt
 	sourcesStmt              *sql.Stmt
 	subjectsThroughStmt      *sql.Stmt
@@ -1109,6 +1127,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		putGrantedThroughStmt:    q.putGrantedThroughStmt,
 		putPurposeKeyStmt:        q.putPurposeKeyStmt,
 		putRelyingPartyStmt:      q.putRelyingPartyStmt,
+		putShippedStmt:           q.putShippedStmt,
 		putSigningKeyStmt:        q.putSigningKeyStmt,
 		putSourceStmt:            q.putSourceStmt,
 		putSwitchStmt:            q.putSwitchStmt,
@@ -1123,6 +1142,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		secretStmt:               q.secretStmt,
 		sectorStmt:               q.sectorStmt,
 		setLevelStmt:             q.setLevelStmt,
+		shippedStmt:              q.shippedStmt,
 		signingKeysStmt:          q.signingKeysStmt,
 		sourcesStmt:              q.sourcesStmt,
 		subjectsThroughStmt:      q.subjectsThroughStmt,
