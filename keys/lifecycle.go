@@ -33,7 +33,12 @@ type draft struct {
 }
 
 func newDraft(plans []Plan, now time.Time, records, spare []Record, lacking map[string][]string) *draft {
-	d := &draft{plans: plans, now: now, spare: slices.Clone(spare), lacking: lacking}
+	d := &draft{plans: plans, now: now, lacking: lacking}
+	for _, rec := range spare {
+		if !contains(records, rec.ID) { // written by a transaction that seemed to fail
+			d.spare = append(d.spare, rec)
+		}
+	}
 	for _, rec := range records {
 		d.records = append(d.records, &rec)
 	}
@@ -94,7 +99,8 @@ func (d *draft) begin(p Plan) error {
 			continue
 		}
 		signed = signed || !rec.SigningAt.IsZero()
-		if newest == nil || rec.PublishedAt.After(newest.PublishedAt) {
+		step := func(rec *Record) time.Time { return later(rec.PublishedAt, rec.SigningAt) }
+		if newest == nil || step(rec).After(step(newest)) || step(rec).Equal(step(newest)) && !rec.RevokedAt.IsZero() {
 			newest = rec
 		}
 	}
