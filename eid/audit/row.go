@@ -9,6 +9,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -74,7 +75,8 @@ func (r Row) MarshalJSON() ([]byte, error) {
 		Account: r.Account, Client: r.Client, Ref: r.Ref, Odd: r.Odd,
 	}
 	var compact bytes.Buffer
-	if json.Compact(&compact, []byte(r.Detail)) == nil && compact.String() == r.Detail {
+	// What encoders may write in another way is kept as a text, too.
+	if json.Compact(&compact, []byte(r.Detail)) == nil && compact.String() == r.Detail && !strings.ContainsAny(r.Detail, "<>&\u2028\u2029") {
 		line.Detail = json.RawMessage(r.Detail)
 	} else {
 		line.Text = &r.Detail
