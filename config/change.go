@@ -82,6 +82,8 @@ func effects() map[string]takesEffect {
 		"limits.new_logins":                 atReload,
 		"limits.connections":                atRestart,
 		"outbound.allow":                    atReload,
+		"audit.retention_years":             atRestart,
+		"audit.ship.file":                   atRestart,
 		"metrics.listen":                    atRestart,
 		"metrics.pprof":                     atRestart,
 		"log.level":                         atReload,

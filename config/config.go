@@ -49,6 +49,8 @@ type Config struct {
 	Outbound Outbound `koanf:"outbound"`
 	// The civil registries that legacy providers are compared with.
 	Registries Registries `koanf:"registries"`
+	// What becomes of the audit.
+	Audit Audit `koanf:"audit"`
 	// The listener of metrics.
 	Metrics Metrics `koanf:"metrics"`
 	// What the log holds and how.
@@ -154,6 +156,7 @@ func Default() *Config {
 			PasswordFailures: 20, AddressFailures: 300, NetworkFailures: 3000,
 			SourceCalls: 32, Requests: 512, NewLogins: 20_000, Connections: 4096,
 		},
+		Audit:   Audit{RetentionYears: leastRetention},
 		Metrics: Metrics{Listen: "127.0.0.1:8401"},
 		Log:     Log{Level: "info", Format: FormatJSON},
 	}

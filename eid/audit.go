@@ -41,3 +41,13 @@ const (
 	ActionRegistration    = "registration.applied"
 	ActionTokensRevoked   = "tokens.revoked"
 )
+
+// Actions are those above.
+func Actions() []string {
+	return []string{
+		ActionGrantIssued, ActionSignInFailed, ActionSignInRefused, ActionSignedIn, ActionSteppedUp, ActionSessionEnded,
+		ActionAccountCreated, ActionLevelChanged, ActionDataDiffers, ActionAccountLocked, ActionAccountUnlocked, ActionLinkCreated,
+		ActionConsentGiven, ActionConsentEnded, ActionSourceDistrust, ActionSourceOff, ActionSourceOn, ActionReviewOpened,
+		ActionReviewDecided, ActionRegistration, ActionTokensRevoked,
+	}
+}

@@ -18,6 +18,7 @@ import (
 	"eidgate/config"
 	"eidgate/eid"
 	"eidgate/eid/accounts"
+	"eidgate/eid/audit"
 	"eidgate/eid/civil"
 	"eidgate/eid/credential"
 	"eidgate/federation"
@@ -122,6 +123,9 @@ type gateway struct {
 	tls        *certificate       // nil where a proxy speaks TLS
 	// connections is how many may be open at a time.
 	connections int
+	evidence    *audit.Sealer
+	retention   *audit.Retainer
+	shipper     *audit.Shipper // nil where checkpoints are not shipped
 	log         *slog.Logger
 	now         func() time.Time
 	draining    atomic.Bool
@@ -149,6 +153,11 @@ func openGateway(ctx context.Context, cfg *config.Config, log *slog.Logger, now 
 		return nil, err
 	}
 	g := &gateway{durable: d, log: log, now: now, connections: cfg.Limits.Connections, metrics: metrics, tracing: tracing}
+	g.evidence = audit.NewSealer(d.db, checkpointSigner{d.ring}, log, now)
+	g.retention = audit.NewRetainer(d.db, cfg.Audit.RetentionYears, log, now)
+	if file := cfg.Audit.Ship.File; file != "" {
+		g.shipper = audit.NewShipper(d.db, "file", audit.NewAppender(file), log)
+	}
 	if g.state, err = openState(ctx, cfg, d.db, log, now); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening passing state: %w", err), d.db.Close())
 	}
@@ -232,7 +241,7 @@ func (g *gateway) newFront(cfg *config.Config, old *front) (_ *front, err error)
 	} else {
 		next.provider, err = provider.New(providerConfig(cfg), provider.Deps{
 			Registry: g.population, Reviews: accounts.NewReviews(g.db, g.now), Registrar: accounts.NewRegistrar(g.db, g.now),
-			Clients: g.db, Accounts: g.db, Grants: g.db, Consents: g.db, State: g.measured, Keys: g.ring, Pages: g.pages, Log: g.log, Now: g.now,
+			Clients: g.db, Accounts: g.db, Grants: g.db, Consents: g.db, History: g.db, State: g.measured, Keys: g.ring, Pages: g.pages, Log: g.log, Now: g.now,
 			Sources: next.sources,
 			Outbox:  g.db, Events: g.db, Switches: g.db, Revocations: g.db, KeyFetches: g.db, Outbound: g.calls, Sealer: g.sealer,
 			Ready: g.ready, Meter: g.metrics, TokenKey: g.tokenKey,
@@ -297,6 +306,11 @@ func (g *gateway) serve(ctx context.Context, l net.Listener, delay time.Duration
 		group.Go(func() error { return g.monitor.serve(ctx, delay) })
 	}
 	group.Go(func() error { return g.ring.Run(ctx) })
+	group.Go(func() error { return g.evidence.Run(ctx) })
+	group.Go(func() error { return g.retention.Run(ctx) })
+	if g.shipper != nil {
+		group.Go(func() error { return g.shipper.Run(ctx) })
+	}
 	group.Go(func() error { return g.state.Run(ctx) })
 	group.Go(func() error { return g.keepWarm(ctx) })
 	group.Go(func() error { return g.front.Load().provider.Run(ctx) }) // tells parties of ended sessions, over all fronts
@@ -307,6 +321,7 @@ func (g *gateway) serve(ctx context.Context, l net.Listener, delay time.Duration
 		})
 	})
 	err := group.Wait()
+	g.evidence.Finish(ctx) // what requests wrote that ended meanwhile
 	flushTraces(ctx, g.tracing, g.log)
 	return err
 }

@@ -129,13 +129,25 @@ func newBesideFlags(c *cobra.Command) *besideFlags {
 	}
 }
 
+// settings are the configuration that the flags name.
+func (f *besideFlags) settings() (*config.Config, error) {
+	if *f.data != "" {
+		cfg := config.Default()
+		cfg.Data, cfg.MasterKeyFile = *f.data, masterKeyPath(*f.data)
+		return cfg, nil
+	}
+	cfg, err := config.Load(*f.config, os.Environ())
+	if err != nil {
+		return nil, fmt.Errorf("the configuration cannot be used:\n%w", err)
+	}
+	return cfg, nil
+}
+
 // open opens the data for use. It makes nothing that is not there.
 func (f *besideFlags) open(ctx context.Context, use func(*durable) error) (err error) {
-	cfg := config.Default()
-	if *f.data != "" {
-		cfg.Data, cfg.MasterKeyFile = *f.data, masterKeyPath(*f.data)
-	} else if cfg, err = config.Load(*f.config, os.Environ()); err != nil {
-		return fmt.Errorf("the configuration cannot be used:\n%w", err)
+	cfg, err := f.settings()
+	if err != nil {
+		return err
 	}
 	d, err := openDurable(ctx, cfg, slog.New(slog.DiscardHandler), time.Now, nil)
 	if err != nil {

@@ -20,6 +20,17 @@ type Audit struct {
 	Detail  string
 }
 
+type AuditHold struct {
+	ID       string
+	Kind     string
+	Value    string
+	Reason   string
+	SetBy    string
+	SetAt    time.Time
+	LiftedBy string
+	LiftedAt sql.NullTime
+}
+
 type Consent struct {
 	Account string
 	Client  string
