@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -22,11 +23,10 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
+	"eidgate/keys"
+	"eidgate/store/sqlstore"
 	"eidgate/store/storetest"
 )
-
-// fleetMaxAge is how long portals may cache the key set of a fleet.
-const fleetMaxAge = 3 * time.Second
 
 // fleet are processes of `eidgate serve` on one database and one Redis, with the
 // people of a demo. Nobody listens at the issuer's address: requests to it go to
@@ -34,9 +34,13 @@ const fleetMaxAge = 3 * time.Second
 type fleet struct {
 	*demoRun
 
-	redis   *storetest.Redis
-	members []*member
-	turn    atomic.Uint64
+	settings fleetSettings
+	clients  []fleetClient
+	redis    *storetest.Redis
+	members  []*member
+	db       *sqlstore.DB // opened beside the processes
+	sealer   keys.SealOpener
+	turn     atomic.Uint64
 }
 
 // member is one process of a fleet.
@@ -50,18 +54,31 @@ type member struct {
 	done chan struct{} // closed when the process has ended
 }
 
+// fleetSettings are what tests of fleets differ in.
+type fleetSettings struct {
+	processes int
+	// maxAge is how long portals may cache the key set.
+	maxAge time.Duration
+	// life is how long tokens live that parties verify.
+	life time.Duration
+	// keys is the block of the configuration about keys; "" is the default.
+	keys string
+	// algorithms have a client each.
+	algorithms []jose.SignatureAlgorithm
+}
+
 // fleetConfig is the configuration of one process.
 var fleetConfig = template.Must(template.New("fleet").Parse(`issuer: {{.Issuer}}
 listen: {{.Listen}}
-data: {{.Data}}
+data: {{.Dir}}
 state: redis://{{.Redis}}
 metrics: {listen: "127.0.0.1:0"}
-lifetimes: {jwks_max_age: 3s, id_token: {{.Life}}, jwt_access_token: {{.Life}}}
+lifetimes: {jwks_max_age: {{.MaxAge}}, id_token: {{.Life}}, jwt_access_token: {{.Life}}}
 {{.Keys}}
 sources:
   - {id: national, kind: account, name: Tài khoản, provider: eidgate, may_assert: [1, 2], grants_at_most: 2, window: {from: 2021-11-09}}
-clients:
-{{range .Clients}}  - id: {{.ClientID}}
+{{with .Clients}}clients:
+{{end}}{{range .Clients}}  - id: {{.ClientID}}
     name: Cổng thử nghiệm
     url: {{.URL}}
     tier: province
@@ -74,20 +91,23 @@ clients:
     min_level: 1
     sources: [national]
     refresh: true
-    resources: ["https://api.example.test/"]
+    resources: ["{{.Resource}}"]
     consent: {purpose: Thử}
 {{end}}`))
+
+// fleetResource is where clients of a fleet may ask for access tokens in JWT form.
+const fleetResource = "https://api.example.test/"
 
 // fleetClient is a portal with the algorithm that it registers.
 type fleetClient struct {
 	portalReport
 
-	Alg jose.SignatureAlgorithm
+	Alg      jose.SignatureAlgorithm
+	Resource string
 }
 
-// startFleet starts n processes. keys is the block of the configuration about keys;
-// life is how long tokens live that parties verify; each algorithm has a client.
-func startFleet(t *testing.T, n int, keys string, life time.Duration, algorithms ...jose.SignatureAlgorithm) (*fleet, []fleetClient) {
+// startFleet starts processes on the data of a demo, so that its people can sign in.
+func startFleet(t *testing.T, settings fleetSettings) *fleet {
 	t.Helper()
 	data := filepath.Join(t.TempDir(), "data")
 	demo, err := launch([]string{"--data", data})
@@ -95,29 +115,34 @@ func startFleet(t *testing.T, n int, keys string, life time.Duration, algorithms
 	if code := demo.terminate(); code != 0 {
 		t.Fatalf("the demo ended with %d:\n%s", code, demo.stderr)
 	}
-	f := &fleet{redis: storetest.StartRedis(t)}
-	f.demoRun = &demoRun{
-		report: demo.report, Addr: demo.Addr, Dir: data, stderr: &syncBuffer{}, steps: demo.steps, secrets: map[string][]string{},
-	}
-	f.via, f.Portals = f, nil
-	var clients []fleetClient
-	for _, alg := range algorithms {
+	f := newFleet(t, data, settings)
+	f.report, f.steps = demo.report, demo.steps
+	f.Portals = nil
+	for _, alg := range settings.algorithms {
 		// Nobody listens at port 9: the tests read the redirect.
 		id := "portal-" + strings.ToLower(string(alg))
 		p := portalReport{Name: id, ClientID: id, ClientSecret: rand.Text() + rand.Text(), URL: "http://127.0.0.1:9/" + id}
 		p.RedirectURI = p.URL + "/callback"
 		f.Portals = append(f.Portals, p)
-		clients = append(clients, fleetClient{p, alg})
+		f.clients = append(f.clients, fleetClient{p, alg, fleetResource})
 	}
+	f.configure(t)
+	f.start(t, f.members...)
+	return f
+}
+
+// newFleet prepares processes on a data directory, which need not be there.
+func newFleet(t *testing.T, data string, settings fleetSettings) *fleet {
+	t.Helper()
+	f := &fleet{settings: settings, redis: storetest.StartRedis(t)}
+	f.demoRun = &demoRun{Addr: storetest.FreeAddr(t), Dir: data, stderr: &syncBuffer{}, steps: map[string]bool{}, secrets: map[string][]string{}}
+	f.Issuer, f.via = "http://"+f.Addr, f
 	t.Cleanup(func() {
-		if t.Failed() {
-			for i, m := range f.members {
-				raw := m.log.Bytes()
-				t.Logf("log of process %d ends:\n%s", i+1, raw[max(0, len(raw)-4<<10):])
-			}
+		if raw := f.stderr.Bytes(); t.Failed() {
+			t.Logf("the logs end:\n%s", raw[max(0, len(raw)-8<<10):])
 		}
 	})
-	for range n {
+	for range settings.processes {
 		m := &member{addr: storetest.FreeAddr(t), log: f.stderr}
 		m.file = filepath.Join(t.TempDir(), "eidgate.yaml")
 		m.Transport = &http.Transport{
@@ -126,16 +151,24 @@ func startFleet(t *testing.T, n int, keys string, life time.Duration, algorithms
 			},
 			MaxIdleConnsPerHost: 64,
 		}
+		f.members = append(f.members, m)
+	}
+	t.Cleanup(func() { f.stop(t) })
+	return f
+}
+
+// configure writes the configuration of each process.
+func (f *fleet) configure(t *testing.T) {
+	t.Helper()
+	f.Addr = strings.TrimPrefix(f.Issuer, "http://")
+	for _, m := range f.members {
 		var text bytes.Buffer
 		must(t, fleetConfig.Execute(&text, map[string]any{
-			"Issuer": f.Issuer, "Listen": m.addr, "Data": data, "Redis": f.redis.Addr, "Life": life, "Keys": keys, "Clients": clients,
+			"Issuer": f.Issuer, "Listen": m.addr, "Dir": f.Dir, "Redis": f.redis.Addr, "MaxAge": f.settings.maxAge,
+			"Life": f.settings.life, "Keys": f.settings.keys, "Clients": f.clients,
 		}))
 		must(t, os.WriteFile(m.file, text.Bytes(), 0o600))
-		f.members = append(f.members, m)
-		t.Cleanup(func() { m.stop(t) })
 	}
-	f.start(t, f.members...)
-	return f, clients
 }
 
 // start starts processes together and waits until each serves.
@@ -174,20 +207,27 @@ func (m *member) kill() {
 	m.CloseIdleConnections()
 }
 
-// stop asks the process to end, and says when it ends badly.
-func (m *member) stop(t *testing.T) {
+// stop asks the processes to end together, and says which ends badly.
+func (f *fleet) stop(t *testing.T) {
 	t.Helper()
-	if m.cmd == nil {
-		return
+	for _, m := range f.members {
+		if m.cmd != nil {
+			_ = m.cmd.Process.Signal(syscall.SIGTERM) // gone already is as good
+		}
 	}
-	_ = m.cmd.Process.Signal(syscall.SIGTERM) // gone already is as good
-	select {
-	case <-m.done:
-	case <-time.After(35 * time.Second):
-		m.kill()
-	}
-	if code := m.cmd.ProcessState.ExitCode(); code != 0 {
-		t.Errorf("serve ended with %v", m.cmd.ProcessState)
+	deadline := time.After(35 * time.Second)
+	for i, m := range f.members {
+		if m.cmd == nil {
+			continue
+		}
+		select {
+		case <-m.done:
+		case <-deadline:
+			m.kill()
+		}
+		if code := m.cmd.ProcessState.ExitCode(); code != 0 {
+			t.Errorf("process %d ended with %v", i+1, m.cmd.ProcessState)
+		}
 	}
 }
 
@@ -259,9 +299,74 @@ func (f *fleet) agree(t *testing.T) []string {
 	return first
 }
 
-// lines are the lines of all logs with a message.
-func (f *fleet) lines(message string) int {
-	return strings.Count(f.stderr.String(), fmt.Sprintf("%q:%q", "msg", message))
+// stored are the keys in the database.
+func (f *fleet) stored(t *testing.T) []keys.Record {
+	t.Helper()
+	list, err := f.open(t).Keys(t.Context())
+	must(t, err)
+	return list
+}
+
+// open opens the database beside the processes, once.
+func (f *fleet) open(t *testing.T) *sqlstore.DB {
+	t.Helper()
+	if f.db == nil {
+		var err error
+		f.sealer, err = keys.LoadSealer(filepath.Join(f.Dir, "master.key"), false, slog.New(slog.DiscardHandler))
+		must(t, err)
+		f.db, err = sqlstore.Open(t.Context(), sqlstore.Config{Path: filepath.Join(f.Dir, "eidgate.db")}, f.sealer, time.Now)
+		must(t, err)
+		t.Cleanup(func() {
+			if err := f.db.Close(); err != nil {
+				t.Errorf("closing the database: %v", err)
+			}
+		})
+	}
+	return f.db
+}
+
+// line is a purpose and an algorithm: one key of it signs at a time.
+type line struct {
+	purpose keys.Purpose
+	alg     keys.Algorithm
+}
+
+// lines checks that each line has one key that signs and one standby, and gives the
+// numbers of their keys in all.
+func (f *fleet) lines(t *testing.T) map[line]int {
+	t.Helper()
+	all, states := map[line]int{}, map[line]map[keys.State]int{}
+	for _, rec := range f.stored(t) {
+		l := line{rec.Purpose, rec.Algorithm}
+		if states[l] == nil {
+			states[l] = map[keys.State]int{}
+		}
+		states[l][rec.State]++
+		all[l]++
+	}
+	for l, n := range states {
+		if n[keys.Signing] != 1 || n[keys.Published] != 1 {
+			t.Errorf("line %v has keys %v, want one that signs and one standby", l, n)
+		}
+	}
+	if len(all) < 2 {
+		t.Errorf("lines %v, want ES256 and RS256 at least", all)
+	}
+	return all
+}
+
+// audited counts the audit rows of an action.
+func (f *fleet) audited(t *testing.T, action string) int {
+	t.Helper()
+	n, filter := 0, sqlstore.AuditFilter{Action: action}
+	for {
+		rows, err := f.open(t).Audit(t.Context(), filter)
+		must(t, err)
+		if len(rows) == 0 {
+			return n
+		}
+		n, filter.After = n+len(rows), rows[len(rows)-1].ID
+	}
 }
 
 // logsNothing searches the logs of all processes for secrets and for failures.

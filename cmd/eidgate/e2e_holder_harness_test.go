@@ -29,11 +29,11 @@ type holder struct {
 	access  string // the last one
 }
 
-// holders signs a person in once for each client, n times, and gives the sessions.
-func (f *fleet) holders(t *testing.T, clients []fleetClient, n int) []*holder {
+// holders signs a person in n times at each client, and gives the sessions.
+func (f *fleet) holders(t *testing.T, n int) []*holder {
 	t.Helper()
 	var list []*holder
-	for _, c := range clients {
+	for _, c := range f.clients {
 		for range n {
 			p, a := f.party(t, c.ClientID), f.browser(t)
 			r := p.request()

@@ -75,8 +75,11 @@ func (f *fleet) rotate(t *testing.T, alg jose.SignatureAlgorithm) {
 // they may. No portal rejects a token at any moment of its life.
 func TestRotationUnderLoad(t *testing.T) {
 	begun := time.Now()
-	f, clients := startFleet(t, 3, "keys: {rotate_every: 6500ms}", 8*time.Second, jose.ES256, jose.RS256)
-	holders := f.holders(t, clients, 3)
+	f := startFleet(t, fleetSettings{
+		processes: 3, maxAge: 3 * time.Second, life: 8 * time.Second, keys: "keys: {rotate_every: 6500ms}",
+		algorithms: []jose.SignatureAlgorithm{jose.ES256, jose.RS256},
+	})
+	holders := f.holders(t, 3)
 	e := f.examine(t)
 	t.Logf("%d holders of %d processes are there after %v", len(holders), len(f.members), time.Since(begun).Round(time.Second))
 	l := startLoad(t, e, holders)
@@ -105,7 +108,7 @@ func TestRotationUnderLoad(t *testing.T) {
 	if keys < keysToSign || e.tokens.Load() < tokensToGive {
 		t.Errorf("%d keys signed %d tokens, want %d and %d at least", keys, e.tokens.Load(), keysToSign, tokensToGive)
 	}
-	for _, c := range clients {
+	for _, c := range f.clients {
 		if byAlg[c.Alg] < 3 {
 			t.Errorf("%d keys signed %s, want 3 at least", byAlg[c.Alg], c.Alg)
 		}
@@ -118,13 +121,15 @@ func TestRotationUnderLoad(t *testing.T) {
 // TestFrozenKeySetRejects shows that the examination can fail: a portal that keeps
 // its key set over two rotations rejects the tokens of the key that came meanwhile.
 func TestFrozenKeySetRejects(t *testing.T) {
-	f, clients := startFleet(t, 1, "", time.Minute, jose.ES256)
-	h := f.holders(t, clients, 1)[0]
+	f := startFleet(t, fleetSettings{
+		processes: 1, maxAge: 2 * time.Second, life: time.Minute, algorithms: []jose.SignatureAlgorithm{jose.ES256},
+	})
+	h := f.holders(t, 1)[0]
 	got, err := f.members[0].get(t.Context(), f.Issuer+"/keys")
 	must(t, err)
 	frozen, err := got.keySet()
 	must(t, err)
-	fresh := &cachingVerifier{issuer: f.Issuer, from: f.members[0]}
+	fresh := f.verifier(0)
 	seen := map[string]bool{}
 	var last given
 	for deadline := time.Now().Add(loadDeadline); len(seen) < 3; time.Sleep(time.Second) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -42,7 +43,9 @@ func read(raw string, client fleetClient, at time.Time) (given, error) {
 // not there.
 type cachingVerifier struct {
 	issuer string
-	from   *member // whose key set it reads
+	from   *member   // whose key set it reads
+	others []*member // whose it reads while that one does not answer
+	maxAge time.Duration
 
 	mu      sync.Mutex
 	set     jose.JSONWebKeySet
@@ -68,6 +71,13 @@ func (k jose2oidc) VerifySignature(_ context.Context, raw string) ([]byte, error
 		return nil, fmt.Errorf("%d keys of the cached set are %s", len(found), kid)
 	}
 	return jws.Verify(found[0])
+}
+
+// verifier is a portal that reaches one process, and the others where that is down.
+func (f *fleet) verifier(i int) *cachingVerifier {
+	return &cachingVerifier{
+		issuer: f.Issuer, from: f.members[i], others: slices.Delete(slices.Clone(f.members), i, i+1), maxAge: f.settings.maxAge,
+	}
 }
 
 // verify verifies a token with the cached set of a moment.
@@ -100,10 +110,14 @@ func (v *cachingVerifier) cached(ctx context.Context) (jose.JSONWebKeySet, error
 		header = []string{"If-None-Match", v.etag}
 	}
 	got, err := v.from.get(ctx, v.issuer+"/keys", header...)
+	for i := 0; err != nil && i < len(v.others); i++ {
+		asked = time.Now()
+		got, err = v.others[i].get(ctx, v.issuer+"/keys", header...)
+	}
 	if err != nil {
 		return v.set, fmt.Errorf("fetching the key set: %w", err)
 	}
-	if want := fmt.Sprintf("max-age=%d", int(fleetMaxAge.Seconds())); !strings.Contains(got.header.Get("Cache-Control"), want) {
+	if want := fmt.Sprintf("max-age=%d", int(v.maxAge.Seconds())); !strings.Contains(got.header.Get("Cache-Control"), want) {
 		return v.set, fmt.Errorf("the key set comes with %q, want %s", got.header.Get("Cache-Control"), want)
 	}
 	if got.status != http.StatusNotModified {
@@ -111,7 +125,7 @@ func (v *cachingVerifier) cached(ctx context.Context) (jose.JSONWebKeySet, error
 			return v.set, err
 		}
 	}
-	v.etag, v.until = got.header.Get("ETag"), asked.Add(fleetMaxAge)
+	v.etag, v.until = got.header.Get("ETag"), asked.Add(v.maxAge)
 	v.fetches++
 	return v.set, nil
 }
@@ -143,11 +157,11 @@ func (f *fleet) examine(t *testing.T) *examination {
 	t.Helper()
 	e := &examination{t: t, kids: map[string]jose.SignatureAlgorithm{}, excused: func(given) bool { return false }}
 	for i := range 2 * len(f.members) {
-		v := &cachingVerifier{issuer: f.Issuer, from: f.members[i%len(f.members)]}
+		v := f.verifier(i % len(f.members))
 		_, err := v.cached(t.Context())
 		must(t, err)
 		// The first set is kept shorter by some, so that their ages differ.
-		v.until = v.until.Add(-time.Duration(i) * fleetMaxAge / time.Duration(2*len(f.members)))
+		v.until = v.until.Add(-time.Duration(i) * v.maxAge / time.Duration(2*len(f.members)))
 		e.verifiers = append(e.verifiers, v)
 	}
 	for range moments() {
