@@ -93,6 +93,9 @@ func (c *Config) checkTimes(f *faults) {
 	if l.RefreshIdle > l.RefreshAbsolute {
 		f.add("lifetimes.refresh_idle", "longer than lifetimes.refresh_absolute", "at most "+short(l.RefreshAbsolute))
 	}
+	if l.JWKSMaxAge%time.Second != 0 {
+		f.add("lifetimes.jwks_max_age", "not in whole seconds", "such as 10m")
+	}
 	// A key is published for two cache lives before it signs.
 	if least := 2 * l.JWKSMaxAge; c.Keys.RotateEvery <= least {
 		f.add("keys.rotate_every", "not longer than twice lifetimes.jwks_max_age", "more than "+short(least))
