@@ -5,6 +5,7 @@
 package sqlcgen
 
 import (
+	"database/sql"
 	"time"
 )
 
@@ -32,6 +33,24 @@ type Event struct {
 	Kind    string
 	Account string
 	At      time.Time
+}
+
+type PurposeKey struct {
+	ID          string
+	Purpose     string
+	Algorithm   string
+	State       string
+	Custody     string
+	Sealed      []byte
+	Public      string
+	Certificate []byte
+	PublishedAt sql.NullTime
+	ActivateAt  sql.NullTime
+	SigningAt   sql.NullTime
+	VerifyingAt sql.NullTime
+	RetireAt    sql.NullTime
+	RetiredAt   sql.NullTime
+	RevokedAt   sql.NullTime
 }
 
 type SourceEvent struct {
