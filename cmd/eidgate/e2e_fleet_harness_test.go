@@ -307,6 +307,30 @@ func (f *fleet) stored(t *testing.T) []keys.Record {
 	return list
 }
 
+// key is the key that signs tokens, or stands by to do so.
+func (f *fleet) key(t *testing.T, alg keys.Algorithm, state keys.State) keys.Record {
+	t.Helper()
+	for _, rec := range f.stored(t) {
+		if rec.Purpose == keys.Tokens && rec.Algorithm == alg && rec.State == state {
+			return rec
+		}
+	}
+	t.Fatalf("no %s key of tokens is %s", alg, state)
+	return keys.Record{}
+}
+
+// find is the stored key of a kid.
+func (f *fleet) find(t *testing.T, kid string) keys.Record {
+	t.Helper()
+	for _, rec := range f.stored(t) {
+		if rec.ID == kid {
+			return rec
+		}
+	}
+	t.Fatalf("there is no key %s", kid)
+	return keys.Record{}
+}
+
 // open opens the database beside the processes, once.
 func (f *fleet) open(t *testing.T) *sqlstore.DB {
 	t.Helper()
@@ -325,19 +349,13 @@ func (f *fleet) open(t *testing.T) *sqlstore.DB {
 	return f.db
 }
 
-// line is a purpose and an algorithm: one key of it signs at a time.
-type line struct {
-	purpose keys.Purpose
-	alg     keys.Algorithm
-}
-
 // lines checks that each line has one key that signs and one standby, and gives the
 // numbers of their keys in all.
-func (f *fleet) lines(t *testing.T) map[line]int {
+func (f *fleet) lines(t *testing.T) map[keys.Line]int {
 	t.Helper()
-	all, states := map[line]int{}, map[line]map[keys.State]int{}
+	all, states := map[keys.Line]int{}, map[keys.Line]map[keys.State]int{}
 	for _, rec := range f.stored(t) {
-		l := line{rec.Purpose, rec.Algorithm}
+		l := rec.Line()
 		if states[l] == nil {
 			states[l] = map[keys.State]int{}
 		}
@@ -349,8 +367,10 @@ func (f *fleet) lines(t *testing.T) map[line]int {
 			t.Errorf("line %v has keys %v, want one that signs and one standby", l, n)
 		}
 	}
-	if len(all) < 2 {
-		t.Errorf("lines %v, want ES256 and RS256 at least", all)
+	for _, l := range []keys.Line{{Purpose: keys.Tokens, Algorithm: keys.ES256}, {Purpose: keys.Tokens, Algorithm: keys.RS256}, {Purpose: keys.Checkpoints, Algorithm: keys.ES256}} {
+		if all[l] == 0 {
+			t.Errorf("line %v has no key", l)
+		}
 	}
 	return all
 }

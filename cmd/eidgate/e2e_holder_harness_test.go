@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -23,6 +24,7 @@ type holder struct {
 	f       *fleet
 	client  fleetClient
 	session string // the gateway's cookie
+	via     http.RoundTripper
 
 	refresh string // token in force; "" begins with an authorization
 	used    int
@@ -38,7 +40,7 @@ func (f *fleet) holders(t *testing.T, n int) []*holder {
 			p, a := f.party(t, c.ClientID), f.browser(t)
 			r := p.request()
 			p.answer(r, a.fill(a.get(r.address), f.account("002")))
-			list = append(list, &holder{f: f, client: c, session: a.session()})
+			list = append(list, &holder{f: f, client: c, session: a.session(), via: f})
 		}
 	}
 	return list
@@ -53,20 +55,25 @@ func (h *holder) next(ctx context.Context) (given, error) {
 	return h.redeem(ctx, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {h.refresh}})
 }
 
-// authorize goes through an authorization in the session, without a page.
-func (h *holder) authorize(ctx context.Context) (given, error) {
+// authorize goes through an authorization in the session, without a page, with more
+// parameters: name, value, …
+func (h *holder) authorize(ctx context.Context, params ...string) (given, error) {
 	verifier, state := rand.Text()+rand.Text(), rand.Text()
 	sum := sha256.Sum256([]byte(verifier))
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, h.f.Issuer+"/authorize?"+url.Values{
+	asking := url.Values{
 		"response_type": {"code"}, "client_id": {h.client.ClientID}, "redirect_uri": {h.client.RedirectURI}, "scope": {"openid profile"},
 		"state": {state}, "nonce": {rand.Text()}, "prompt": {"none"},
 		"code_challenge": {base64.RawURLEncoding.EncodeToString(sum[:])}, "code_challenge_method": {"S256"},
-	}.Encode(), nil)
+	}
+	for i := 0; i < len(params); i += 2 {
+		asking.Set(params[i], params[i+1])
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, h.f.Issuer+"/authorize?"+asking.Encode(), nil)
 	if err != nil {
 		return given{}, err
 	}
 	r.Header.Set("Cookie", "eidgate="+h.session)
-	got, err := ask(h.f, r)
+	got, err := ask(h.via, r)
 	if err != nil {
 		return given{}, err
 	}
@@ -86,6 +93,7 @@ func (h *holder) authorize(ctx context.Context) (given, error) {
 
 // redeem calls the token endpoint.
 func (h *holder) redeem(ctx context.Context, form url.Values) (given, error) {
+	asked := time.Now()
 	got, err := h.post(ctx, "/token", form)
 	if err != nil {
 		return given{}, err
@@ -101,7 +109,7 @@ func (h *holder) redeem(ctx context.Context, form url.Values) (given, error) {
 		return given{}, fmt.Errorf("%w: the token endpoint answers %d %s", errNoToken, got.status, set.Error)
 	}
 	h.refresh, h.access = set.Refresh, set.Access
-	return read(set.ID, h.client, time.Now())
+	return read(set.ID, h.client, asked)
 }
 
 // post sends a form to the gateway as the client.
@@ -112,5 +120,51 @@ func (h *holder) post(ctx context.Context, path string, form url.Values) (*answe
 	}
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	r.SetBasicAuth(h.client.ClientID, h.client.ClientSecret)
-	return ask(h.f, r)
+	return ask(h.via, r)
+}
+
+// resource gets an ID token with an access token in JWT form.
+func (h *holder) resource(ctx context.Context) (given, error) {
+	return h.redeem(ctx, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {h.refresh}, "resource": {h.client.Resource}})
+}
+
+// knows reports whether a process answers for an opaque access token at userinfo.
+func (m *member) knows(ctx context.Context, issuer, access string) (bool, error) {
+	got, err := m.get(ctx, issuer+"/userinfo", "Authorization", "Bearer "+access)
+	if err != nil {
+		return false, err
+	}
+	if got.status != http.StatusOK && got.status != http.StatusUnauthorized {
+		return false, fmt.Errorf("userinfo is answered with %d", got.status)
+	}
+	return got.status == http.StatusOK, nil
+}
+
+// active reports whether a process says at introspection that a token counts.
+func (h *holder) active(ctx context.Context, m *member, access string) (bool, error) {
+	at := *h
+	at.via = m
+	got, err := at.post(ctx, "/introspect", url.Values{"token": {access}})
+	if err != nil {
+		return false, err
+	}
+	var answer struct {
+		Active bool `json:"active"`
+	}
+	if err := json.Unmarshal(got.body, &answer); err != nil || got.status != http.StatusOK {
+		return false, fmt.Errorf("introspection is answered with %d: %w", got.status, err)
+	}
+	return answer.Active, nil
+}
+
+// hinted reports whether a process gives a code to an authorization in the session
+// with an ID token as hint.
+func (h *holder) hinted(ctx context.Context, m *member, hint string) (bool, error) {
+	at := *h
+	at.via = m
+	_, err := at.authorize(ctx, "id_token_hint", hint)
+	if errors.Is(err, errNoToken) {
+		return false, nil
+	}
+	return err == nil, err
 }

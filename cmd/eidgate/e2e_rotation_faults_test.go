@@ -5,7 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
-	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"os/exec"
@@ -65,9 +65,9 @@ func TestKilledInRotations(t *testing.T) {
 	}
 	const kills, rotated = 15, 8
 	deadline := time.Now().Add(loadDeadline)
-	for n := 0; n < kills || keysOf(e) < rotated; n++ {
+	for n := 0; n < kills || len(e.kidsOf()) < rotated; n++ {
 		if time.Now().After(deadline) {
-			t.Errorf("%d keys signed, want %d", keysOf(e), rotated)
+			t.Errorf("%d keys signed, want %d", len(e.kidsOf()), rotated)
 			break
 		}
 		m := f.members[n%len(f.members)]
@@ -90,7 +90,7 @@ func TestKilledInRotations(t *testing.T) {
 		}
 	}
 	f.logsNothing(t)
-	t.Logf("%d keys signed %d tokens, %d verifications", keysOf(e), e.tokens.Load(), e.verified.Load())
+	t.Logf("%d keys signed %d tokens, %d verifications", len(e.kidsOf()), e.tokens.Load(), e.verified.Load())
 }
 
 // rotateAndKill begins a rotation as an operator does and kills the command.
@@ -103,12 +103,6 @@ func (f *fleet) rotateAndKill(t *testing.T, after time.Duration) {
 	_ = cmd.Wait()         // it was killed
 }
 
-// keysOf is how many keys signed tokens of an examination.
-func keysOf(e *examination) int {
-	_, n := e.signed()
-	return n
-}
-
 // TestTwoOperatorsRotateAtOnce: they are told the same, and it happens once.
 func TestTwoOperatorsRotateAtOnce(t *testing.T) {
 	f := startFleet(t, fleetSettings{processes: 3, maxAge: 3 * time.Second, life: time.Minute, algorithms: []jose.SignatureAlgorithm{jose.ES256}})
@@ -117,19 +111,16 @@ func TestTwoOperatorsRotateAtOnce(t *testing.T) {
 	rings := make([]*keys.Ring, 4)
 	for i := range rings {
 		rings[i] = f.ring(t, time.Now)
-		must(t, rings[i].Load(t.Context()))
 	}
-	// Standbys of the start are old enough from here on.
-	old := func(rec keys.Record) bool {
-		return rec.Algorithm != keys.ES256 || rec.State != keys.Published || time.Since(rec.PublishedAt) > 2*f.settings.maxAge
-	}
-	waitUntil(t, "a standby that may sign", func() bool { return !slices.ContainsFunc(f.stored(t), func(rec keys.Record) bool { return !old(rec) }) })
+	within(t, "a standby that may sign", func() bool {
+		return time.Since(f.key(t, keys.ES256, keys.Published).PublishedAt) > 2*f.settings.maxAge
+	})
 	signed := f.audited(t, keys.ActionSigning)
 	got := make([]keys.Rotation, len(rings))
 	for i, ring := range rings {
 		work.Go(func() {
 			var err error
-			if got[i], err = ring.Rotate(t.Context(), keys.ES256, "operator:test", "a test"); err != nil {
+			if got[i], err = ring.Rotate(t.Context(), keys.Tokens, keys.ES256, "operator:test", "a test"); err != nil {
 				t.Errorf("Rotate() = %v, want nil", err)
 			}
 		})
@@ -143,14 +134,14 @@ func TestTwoOperatorsRotateAtOnce(t *testing.T) {
 	if n := f.audited(t, keys.ActionSigning) - signed; n != 1 {
 		t.Errorf("%d keys came to sign, want one", n)
 	}
-	for l, n := range f.lines(t) {
-		if want := before[l] + map[bool]int{true: 1}[l.alg == keys.ES256 && before[l] == 2]; l.alg == keys.ES256 && n != want {
-			t.Errorf("line %v has %d keys, want %d", l, n, want)
-		}
+	after := f.lines(t)
+	before[keys.Line{Purpose: keys.Tokens, Algorithm: keys.ES256}]++ // the standby that is new
+	if !maps.Equal(after, before) {
+		t.Errorf("the lines have %v keys, want %v", after, before)
 	}
 	f.agree(t)
 	h := f.holders(t, 1)[0]
-	waitUntil(t, "the new key to sign everywhere", func() bool {
+	within(t, "the new key to sign everywhere", func() bool {
 		for range f.members {
 			tok, err := h.next(t.Context())
 			must(t, err)
@@ -180,17 +171,6 @@ func TestTwoOperatorsRotateAtOnce(t *testing.T) {
 	if n := f.audited(t, keys.ActionScheduled) - scheduled; n != 1 {
 		t.Errorf("%d rotations were scheduled, want one", n)
 	}
-}
-
-// ring is one more process of the fleet, as far as keys go, with a clock of its own.
-func (f *fleet) ring(t *testing.T, now func() time.Time) *keys.Ring {
-	t.Helper()
-	db := f.open(t)
-	cfg := keys.DefaultConfig()
-	cfg.JWKSMaxAge, cfg.TokenLifetime = f.settings.maxAge, time.Hour
-	ring, err := keys.New(cfg, keys.Deps{Store: db, Sealer: f.sealer, Now: now, Log: slog.New(slog.DiscardHandler)})
-	must(t, err)
-	return ring
 }
 
 // raw is a connection of the test's own to the database.
@@ -226,7 +206,7 @@ func TestKeysWhileTheDatabaseIsLocked(t *testing.T) {
 		}
 	}
 	exec("BEGIN EXCLUSIVE")
-	locked := signingKey(t, f)
+	locked := f.key(t, keys.ES256, keys.Signing).ID
 	for begun := time.Now(); time.Since(begun) < 8*time.Second; time.Sleep(200 * time.Millisecond) { // longer than the term and than the max-age
 		tok, err := h.next(t.Context())
 		if err != nil {
@@ -243,24 +223,12 @@ func TestKeysWhileTheDatabaseIsLocked(t *testing.T) {
 		}
 	}
 	exec("ROLLBACK")
-	waitUntil(t, "the rotation that was due", func() bool {
+	within(t, "the rotation that was due", func() bool {
 		tok, err := h.next(t.Context())
 		must(t, err)
 		return tok.kid != locked
 	})
 	f.lines(t)
-}
-
-// signingKey is the ES256 key that signs, by the database.
-func signingKey(t *testing.T, f *fleet) string {
-	t.Helper()
-	for _, rec := range f.stored(t) {
-		if rec.Algorithm == keys.ES256 && rec.State == keys.Signing && (rec.Purpose == "" || rec.Purpose == keys.Tokens) {
-			return rec.ID
-		}
-	}
-	t.Fatal("no key signs")
-	return ""
 }
 
 // TestKeysWhileTheStoreIsAway: the table of keys cannot be read. What is known signs
@@ -280,7 +248,7 @@ func TestKeysWhileTheStoreIsAway(t *testing.T) {
 	}
 	rename("signing_keys", "signing_keys_away")
 	tokens, refusals := 0, map[string]bool{}
-	waitUntil(t, "every process to refuse", func() bool {
+	within(t, "every process to refuse", func() bool {
 		refused := 0
 		for range f.members {
 			held := *h
@@ -319,7 +287,7 @@ func TestKeysWhileTheStoreIsAway(t *testing.T) {
 		}
 	}
 	rename("signing_keys_away", "signing_keys")
-	waitUntil(t, "both processes to sign again", func() bool {
+	within(t, "both processes to sign again", func() bool {
 		for range f.members {
 			if h.refresh == "" {
 				h.used = refreshes

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -21,12 +22,13 @@ import (
 type given struct {
 	raw, kid string
 	client   fleetClient
-	issued   time.Time // by our clock
+	asked    time.Time // by our clock, before and after
+	issued   time.Time
 	expires  time.Time
 }
 
 // read tells of a token what no verifier relies on.
-func read(raw string, client fleetClient, at time.Time) (given, error) {
+func read(raw string, client fleetClient, asked time.Time) (given, error) {
 	token, err := jwt.ParseSigned(raw, []jose.SignatureAlgorithm{client.Alg})
 	if err != nil {
 		return given{}, err
@@ -35,7 +37,9 @@ func read(raw string, client fleetClient, at time.Time) (given, error) {
 	if err := token.UnsafeClaimsWithoutVerification(&claims); err != nil {
 		return given{}, err
 	}
-	return given{raw: raw, kid: token.Headers[0].KeyID, client: client, issued: at, expires: claims.Expiry.Time()}, nil
+	return given{
+		raw: raw, kid: token.Headers[0].KeyID, client: client, asked: asked, issued: time.Now(), expires: claims.Expiry.Time(),
+	}, nil
 }
 
 // cachingVerifier is a portal that verifies by go-oidc and go-jose, with a key set
@@ -135,17 +139,23 @@ func (v *cachingVerifier) cached(ctx context.Context) (jose.JSONWebKeySet, error
 type examination struct {
 	t         *testing.T
 	verifiers []*cachingVerifier
-	// excused says of a token that was rejected whether it had to be.
-	excused func(given) bool
-
-	stages []chan given
-	work   sync.WaitGroup
-	turn   atomic.Uint64
+	stages    []chan given
+	work      sync.WaitGroup
+	turn      atomic.Uint64
 
 	tokens, verified, rejected, revoked, late atomic.Int64
 
-	mu   sync.Mutex
-	kids map[string]jose.SignatureAlgorithm // that signed, by the tokens
+	mu        sync.Mutex
+	kids      map[string]jose.SignatureAlgorithm // that signed, by the tokens
+	emergency emergency
+}
+
+// emergency is a key that is revoked while tokens are verified.
+type emergency struct {
+	kid     string
+	begun   time.Time // from then on a rejection of its tokens is right
+	inForce time.Time // from then on nobody signs with it; zero: not known yet
+	over    time.Time // from then on no cache holds it
 }
 
 // moments of a token's life at which it is verified, in parts of it: at the first by
@@ -155,7 +165,7 @@ func moments() []float64 { return []float64{0, 0.3, 0.6, 0.95} }
 // examine begins an examination with two verifiers for each process. finish ends it.
 func (f *fleet) examine(t *testing.T) *examination {
 	t.Helper()
-	e := &examination{t: t, kids: map[string]jose.SignatureAlgorithm{}, excused: func(given) bool { return false }}
+	e := &examination{t: t, kids: map[string]jose.SignatureAlgorithm{}}
 	for i := range 2 * len(f.members) {
 		v := f.verifier(i % len(f.members))
 		_, err := v.cached(t.Context())
@@ -178,6 +188,9 @@ func (e *examination) take(tok given) {
 	e.tokens.Add(1)
 	e.mu.Lock()
 	e.kids[tok.kid] = tok.client.Alg
+	if m := e.emergency; tok.kid == m.kid && !m.inForce.IsZero() && tok.asked.After(m.inForce) {
+		e.t.Errorf("the revoked key signed %v after it was out of every key set", tok.asked.Sub(m.inForce))
+	}
 	e.mu.Unlock()
 	e.stages[0] <- tok
 }
@@ -212,14 +225,35 @@ func (e *examination) verify(tok given) {
 		return
 	}
 	err := v.verify(context.WithoutCancel(e.t.Context()), tok, at)
+	e.mu.Lock()
+	m := e.emergency
+	e.mu.Unlock()
+	revoked := tok.kid == m.kid
 	switch {
+	case err == nil && revoked && !m.over.IsZero() && at.After(m.over):
+		e.t.Errorf("a token of the revoked key is accepted %v after no cache may hold it", at.Sub(m.over))
 	case err == nil:
 		e.verified.Add(1)
-	case e.excused(tok):
+	case revoked && !at.Before(m.begun):
 		e.revoked.Add(1)
 	case e.rejected.Add(1) <= 10: // ten tell enough
 		e.t.Errorf("rejected %v after it was issued, by a set of process %s: %v", at.Sub(tok.issued), v.from.addr, err)
 	}
+}
+
+// revoke notes that a key is about to be revoked.
+func (e *examination) revoke(kid string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.emergency = emergency{kid: kid, begun: time.Now()}
+}
+
+// revokedEverywhere notes that no process has the revoked key any more.
+func (e *examination) revokedEverywhere() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.emergency.inForce = time.Now()
+	e.emergency.over = e.emergency.inForce.Add(e.verifiers[0].maxAge)
 }
 
 // finish waits until the last token has been verified at the end of its life.
@@ -228,15 +262,20 @@ func (e *examination) finish() {
 	e.work.Wait()
 }
 
-// signed are the numbers of keys that signed, by algorithm, and in all.
-func (e *examination) signed() (byAlg map[jose.SignatureAlgorithm]int, all int) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	byAlg = map[jose.SignatureAlgorithm]int{}
-	for _, alg := range e.kids {
+// signed are the numbers of keys that signed, by algorithm.
+func (e *examination) signed() map[jose.SignatureAlgorithm]int {
+	byAlg := map[jose.SignatureAlgorithm]int{}
+	for _, alg := range e.kidsOf() {
 		byAlg[alg]++
 	}
-	return byAlg, len(e.kids)
+	return byAlg
+}
+
+// kidsOf are the keys that signed.
+func (e *examination) kidsOf() map[string]jose.SignatureAlgorithm {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return maps.Clone(e.kids)
 }
 
 // errNoToken reports an answer without a token.
