@@ -105,6 +105,7 @@ func TestEmergencyUnderLoad(t *testing.T) {
 // these tests notice: a standby that is forced to sign before caches have it makes
 // portals reject its tokens until they fetch.
 func TestForcedActivationRejects(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	f := startFleet(t, fleetSettings{
 		processes: 1, maxAge: 30 * time.Second, life: time.Minute, algorithms: []jose.SignatureAlgorithm{jose.ES256},
 	})

@@ -29,6 +29,7 @@ func (f *fleet) ring(t *testing.T, now func() time.Time) *keys.Ring {
 // lets a standby sign before caches have it nor retires a key, and nothing is written
 // that lies ahead.
 func TestProcessWithAClockAhead(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	f := startFleet(t, fleetSettings{processes: 2, maxAge: 3 * time.Second, life: time.Minute, algorithms: []jose.SignatureAlgorithm{jose.ES256}})
 	ctx, stop := context.WithCancel(t.Context())
 	var work sync.WaitGroup
@@ -74,6 +75,7 @@ func TestProcessWithAClockAhead(t *testing.T) {
 // may go unconfirmed, and wakes with requests waiting. It signs none of them with the
 // revoked key.
 func TestProcessThatWasStopped(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	f := startFleet(t, fleetSettings{processes: 2, maxAge: 2 * time.Second, life: time.Minute, algorithms: []jose.SignatureAlgorithm{jose.ES256}})
 	holders, asleep := f.holders(t, 3), f.members[1]
 	for _, h := range holders {

@@ -2,11 +2,12 @@ package main_test
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"encoding/json"
 	"errors"
 	"maps"
-	"math/rand/v2"
+	"math/big"
 	"net/http"
 	"os/exec"
 	"path/filepath"
@@ -24,6 +25,7 @@ import (
 // TestThreeColdStarts: three processes start together on a directory that is not
 // there yet, and each line of keys has one that signs.
 func TestThreeColdStarts(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	for range 2 {
 		f := newFleet(t, filepath.Join(t.TempDir(), "data"), fleetSettings{processes: 3, maxAge: 10 * time.Minute, life: time.Minute})
 		f.configure(t)
@@ -45,6 +47,7 @@ func TestThreeColdStarts(t *testing.T) {
 // rotations, again and again. Each line goes on with one key that signs and one
 // standby, and no token is rejected.
 func TestKilledInRotations(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	f := startFleet(t, fleetSettings{
 		processes: 3, maxAge: 2 * time.Second, life: 8 * time.Second, keys: "keys: {rotate_every: 4500ms}",
 		algorithms: []jose.SignatureAlgorithm{jose.ES256, jose.RS256},
@@ -71,9 +74,9 @@ func TestKilledInRotations(t *testing.T) {
 			break
 		}
 		m := f.members[n%len(f.members)]
-		time.Sleep(rand.N(time.Second))
+		time.Sleep(upTo(t, time.Second))
 		m.kill()
-		f.rotateAndKill(t, rand.N(120*time.Millisecond))
+		f.rotateAndKill(t, upTo(t, 120*time.Millisecond))
 		f.start(t, m)
 	}
 	stop()
@@ -103,8 +106,17 @@ func (f *fleet) rotateAndKill(t *testing.T, after time.Duration) {
 	_ = cmd.Wait()         // it was killed
 }
 
+// upTo is any length of time below most.
+func upTo(t *testing.T, most time.Duration) time.Duration {
+	t.Helper()
+	n, err := rand.Int(rand.Reader, big.NewInt(int64(most)))
+	must(t, err)
+	return time.Duration(n.Int64())
+}
+
 // TestTwoOperatorsRotateAtOnce: they are told the same, and it happens once.
 func TestTwoOperatorsRotateAtOnce(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	f := startFleet(t, fleetSettings{processes: 3, maxAge: 3 * time.Second, life: time.Minute, algorithms: []jose.SignatureAlgorithm{jose.ES256}})
 	before := f.lines(t)
 	var work sync.WaitGroup
@@ -191,6 +203,7 @@ func (f *fleet) raw(t *testing.T) *sql.Conn {
 // TestKeysWhileTheDatabaseIsLocked: nobody can write while a rotation is due. The old
 // key signs on for as long as it takes, and the rotation follows.
 func TestKeysWhileTheDatabaseIsLocked(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	f := startFleet(t, fleetSettings{
 		processes: 2, maxAge: 2 * time.Second, life: time.Minute, keys: "keys: {rotate_every: 4500ms}",
 		algorithms: []jose.SignatureAlgorithm{jose.ES256},
@@ -235,6 +248,7 @@ func TestKeysWhileTheDatabaseIsLocked(t *testing.T) {
 // until another process might have retired it, then nothing does; portals go on
 // verifying; with the table everything comes back, and no key was made meanwhile.
 func TestKeysWhileTheStoreIsAway(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	f := startFleet(t, fleetSettings{processes: 2, maxAge: 3 * time.Second, life: time.Minute, algorithms: []jose.SignatureAlgorithm{jose.ES256}})
 	h := f.holders(t, 1)[0]
 	last, err := h.next(t.Context())

@@ -76,7 +76,7 @@ func (f *fleet) rotate(t *testing.T, alg jose.SignatureAlgorithm) {
 func TestRotationUnderLoad(t *testing.T) {
 	begun := time.Now()
 	f := startFleet(t, fleetSettings{
-		processes: 3, maxAge: 3 * time.Second, life: 8 * time.Second, keys: "keys: {rotate_every: 6500ms}",
+		processes: 3, maxAge: 3 * time.Second, life: 8 * time.Second, keys: "keys: {rotate_every: 6100ms}",
 		algorithms: []jose.SignatureAlgorithm{jose.ES256, jose.RS256},
 	})
 	holders := f.holders(t, 3)
@@ -130,6 +130,7 @@ func within(t *testing.T, what string, ok func() bool) {
 // TestFrozenKeySetRejects shows that the examination can fail: a portal that keeps
 // its key set over two rotations rejects the tokens of the key that came meanwhile.
 func TestFrozenKeySetRejects(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	f := startFleet(t, fleetSettings{
 		processes: 1, maxAge: 2 * time.Second, life: time.Minute, algorithms: []jose.SignatureAlgorithm{jose.ES256},
 	})
