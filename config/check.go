@@ -94,6 +94,9 @@ func (c *Config) checkTimes(f *faults) {
 	if l.RefreshIdle > l.RefreshAbsolute {
 		f.add("lifetimes.refresh_idle", "longer than lifetimes.refresh_absolute", "at most "+short(l.RefreshAbsolute))
 	}
+	if l.JWKSMaxAge%time.Second != 0 {
+		f.add("lifetimes.jwks_max_age", "not in whole seconds", "such as 10m")
+	}
 	for _, n := range c.counts() {
 		if n.value < n.least || n.value > n.most {
 			f.add(n.path, "out of bounds", fmt.Sprintf("from %d to %d", n.least, n.most))

@@ -90,7 +90,7 @@ type Lifetimes struct {
 	SessionIdle     time.Duration `koanf:"session_idle"`     // how long a session lives that nobody uses
 	SessionAbsolute time.Duration `koanf:"session_absolute"` // how long a session lives at all
 	Level2Proof     time.Duration `koanf:"level2_proof"`     // how long a proof carries Level 2
-	JWKSMaxAge      time.Duration `koanf:"jwks_max_age"`     // how long portals may cache the key set
+	JWKSMaxAge      time.Duration `koanf:"jwks_max_age"`     // how long portals may cache the key set, in whole seconds
 	Consent         time.Duration `koanf:"consent"`          // how long a consent is remembered
 }
 

@@ -151,7 +151,10 @@ func newWorldWith(t testing.TB, change func(cfg *provider.Config, d *provider.De
 	w.state, err = statestore.Open(ctx, statestore.Config{Path: filepath.Join(dir, "state.db")}, w.clock)
 	must(t, err)
 	t.Cleanup(func() { must(t, w.state.Close()) })
-	ring, err := keys.New(keys.DefaultConfig(), keys.Deps{Store: w.db, Sealer: sealer, Now: w.clock, Log: log})
+	ring, err := keys.New(keys.DefaultConfig(), keys.Deps{
+		Store: w.db, Sealer: sealer, Now: w.clock, Log: log,
+		Uptime: func() time.Duration { return 0 }, // nobody runs it: keys count as confirmed
+	})
 	must(t, err)
 	must(t, ring.Load(ctx))
 
