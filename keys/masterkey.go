@@ -169,14 +169,26 @@ func (m MasterKey) read(ctx context.Context) (*keyset.Handle, error) {
 		}
 		return handle, nil
 	}
-	handle, err := keyset.ReadWithContext(ctx, reader, m.Wrapping, []byte(wrappedFor))
-	if errors.Is(err, ErrCustody) {
-		return nil, fmt.Errorf("%w: decrypting %s: %w", ErrMasterKey, m.place(), err)
+	kms := &heard{AEADWithContext: m.Wrapping}
+	handle, err := keyset.ReadWithContext(ctx, reader, kms, []byte(wrappedFor))
+	if kms.err != nil {
+		return nil, fmt.Errorf("%w: decrypting %s: %w", ErrMasterKey, m.place(), kms.err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s is not a keyset that this KMS encrypted", ErrMasterKey, m.place())
 	}
 	return handle, nil
+}
+
+// heard keeps what a KMS says to decrypting: the library drops it.
+type heard struct {
+	tink.AEADWithContext
+	err error
+}
+
+func (h *heard) DecryptWithContext(ctx context.Context, sealed, associated []byte) (plain []byte, err error) {
+	plain, h.err = h.AEADWithContext.DecryptWithContext(ctx, sealed, associated)
+	return plain, h.err
 }
 
 // encode writes the keyset as read reads it.
