@@ -15,6 +15,7 @@ import (
 func (c *Config) check(f *faults) {
 	c.checkServer(f)
 	c.checkState(f)
+	c.checkCustody(f)
 	c.checkACR(f)
 	c.checkTimes(f)
 	c.checkSources(f)
