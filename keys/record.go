@@ -85,6 +85,10 @@ type Record struct {
 	RevokedAt   time.Time // with RetiredAt: nothing it signed is believed any more
 }
 
+// Context is what Sealed is sealed for: everything of the row that must not be
+// exchanged.
+func (r Record) Context() string { return sealContext(r.Algorithm, r.ID) }
+
 // Store keeps the records. It is the truth that all processes agree through.
 type Store interface {
 	// Keys returns all records, retired ones too, in any order.

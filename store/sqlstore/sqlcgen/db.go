@@ -99,8 +99,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.endLinkStmt, err = db.PrepareContext(ctx, endLink); err != nil {
 		return nil, fmt.Errorf("error preparing query EndLink: %w", err)
 	}
+	if q.endMasterKeyProcessStmt, err = db.PrepareContext(ctx, endMasterKeyProcess); err != nil {
+		return nil, fmt.Errorf("error preparing query EndMasterKeyProcess: %w", err)
+	}
 	if q.eventsStmt, err = db.PrepareContext(ctx, events); err != nil {
 		return nil, fmt.Errorf("error preparing query Events: %w", err)
+	}
+	if q.forgetMasterKeyProcessesStmt, err = db.PrepareContext(ctx, forgetMasterKeyProcesses); err != nil {
+		return nil, fmt.Errorf("error preparing query ForgetMasterKeyProcesses: %w", err)
 	}
 	if q.grantFactsStmt, err = db.PrepareContext(ctx, grantFacts); err != nil {
 		return nil, fmt.Errorf("error preparing query GrantFacts: %w", err)
@@ -186,6 +192,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.logoutsLeasedStmt, err = db.PrepareContext(ctx, logoutsLeased); err != nil {
 		return nil, fmt.Errorf("error preparing query LogoutsLeased: %w", err)
 	}
+	if q.masterKeyProcessesStmt, err = db.PrepareContext(ctx, masterKeyProcesses); err != nil {
+		return nil, fmt.Errorf("error preparing query MasterKeyProcesses: %w", err)
+	}
 	if q.moveSwitchEventStmt, err = db.PrepareContext(ctx, moveSwitchEvent); err != nil {
 		return nil, fmt.Errorf("error preparing query MoveSwitchEvent: %w", err)
 	}
@@ -206,6 +215,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.putGrantedThroughStmt, err = db.PrepareContext(ctx, putGrantedThrough); err != nil {
 		return nil, fmt.Errorf("error preparing query PutGrantedThrough: %w", err)
+	}
+	if q.putMasterKeyProcessStmt, err = db.PrepareContext(ctx, putMasterKeyProcess); err != nil {
+		return nil, fmt.Errorf("error preparing query PutMasterKeyProcess: %w", err)
 	}
 	if q.putRelyingPartyStmt, err = db.PrepareContext(ctx, putRelyingParty); err != nil {
 		return nil, fmt.Errorf("error preparing query PutRelyingParty: %w", err)
@@ -409,9 +421,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing endLinkStmt: %w", cerr)
 		}
 	}
+	if q.endMasterKeyProcessStmt != nil {
+		if cerr := q.endMasterKeyProcessStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing endMasterKeyProcessStmt: %w", cerr)
+		}
+	}
 	if q.eventsStmt != nil {
 		if cerr := q.eventsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing eventsStmt: %w", cerr)
+		}
+	}
+	if q.forgetMasterKeyProcessesStmt != nil {
+		if cerr := q.forgetMasterKeyProcessesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing forgetMasterKeyProcessesStmt: %w", cerr)
 		}
 	}
 	if q.grantFactsStmt != nil {
@@ -554,6 +576,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing logoutsLeasedStmt: %w", cerr)
 		}
 	}
+	if q.masterKeyProcessesStmt != nil {
+		if cerr := q.masterKeyProcessesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing masterKeyProcessesStmt: %w", cerr)
+		}
+	}
 	if q.moveSwitchEventStmt != nil {
 		if cerr := q.moveSwitchEventStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing moveSwitchEventStmt: %w", cerr)
@@ -587,6 +614,11 @@ func (q *Queries) Close() error {
 	if q.putGrantedThroughStmt != nil {
 		if cerr := q.putGrantedThroughStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing putGrantedThroughStmt: %w", cerr)
+		}
+	}
+	if q.putMasterKeyProcessStmt != nil {
+		if cerr := q.putMasterKeyProcessStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putMasterKeyProcessStmt: %w", cerr)
 		}
 	}
 	if q.putRelyingPartyStmt != nil {
@@ -746,183 +778,191 @@ func (q *Queries) queryRow(ctx context.Context, stmt *sql.Stmt, query string, ar
 }
 
 type Queries struct {
-	db                      DBTX
-	tx                      *sql.Tx
-	accountStmt             *sql.Stmt
-	accountByIdentifierStmt *sql.Stmt
-	accountStatusStmt       *sql.Stmt
-	addCountStmt            *sql.Stmt
-	auditStmt               *sql.Stmt
-	auditFromStmt           *sql.Stmt
-	beginLeaseStmt          *sql.Stmt
-	consentStmt             *sql.Stmt
-	consentsOfStmt          *sql.Stmt
-	countAllLogoutsStmt     *sql.Stmt
-	countLogoutsStmt        *sql.Stmt
-	countOfStmt             *sql.Stmt
-	countThroughStmt        *sql.Stmt
-	countWaitingReviewsStmt *sql.Stmt
-	credentialStmt          *sql.Stmt
-	decideReviewStmt        *sql.Stmt
-	deferLogoutStmt         *sql.Stmt
-	deleteConsentStmt       *sql.Stmt
-	deleteEventStmt         *sql.Stmt
-	deleteLogoutStmt        *sql.Stmt
-	deleteSwitchEventStmt   *sql.Stmt
-	dropOldestLogoutsStmt   *sql.Stmt
-	endExpiredLinkStmt      *sql.Stmt
-	endLeaseStmt            *sql.Stmt
-	endLinkStmt             *sql.Stmt
-	eventsStmt              *sql.Stmt
-	grantFactsStmt          *sql.Stmt
-	grantedSinceStmt        *sql.Stmt
-	holdersAfterStmt        *sql.Stmt
-	insertAccountStmt       *sql.Stmt
-	insertAuditStmt         *sql.Stmt
-	insertEventStmt         *sql.Stmt
-	insertIdentifierStmt    *sql.Stmt
-	insertLinkStmt          *sql.Stmt
-	insertLockStmt          *sql.Stmt
-	insertLogoutStmt        *sql.Stmt
-	insertLogoutQueueStmt   *sql.Stmt
-	insertReviewStmt        *sql.Stmt
-	insertSecretStmt        *sql.Stmt
-	insertSectorStmt        *sql.Stmt
-	insertSubjectStmt       *sql.Stmt
-	insertSwitchEventsStmt  *sql.Stmt
-	lastAuditStmt           *sql.Stmt
-	leaseLogoutStmt         *sql.Stmt
-	liftLockStmt            *sql.Stmt
-	linkStmt                *sql.Stmt
-	linkBySubjectStmt       *sql.Stmt
-	linksBetweenStmt        *sql.Stmt
-	linksOfStmt             *sql.Stmt
-	lockInForceStmt         *sql.Stmt
-	locksInForceStmt        *sql.Stmt
-	logoutQueuesDueStmt     *sql.Stmt
-	logoutsDueStmt          *sql.Stmt
-	logoutsLeasedStmt       *sql.Stmt
-	moveSwitchEventStmt     *sql.Stmt
-	oldestLogoutStmt        *sql.Stmt
-	partyRegistrationsStmt  *sql.Stmt
-	putConsentStmt          *sql.Stmt
-	putCredentialStmt       *sql.Stmt
-	putGrantedStmt          *sql.Stmt
-	putGrantedThroughStmt   *sql.Stmt
-	putRelyingPartyStmt     *sql.Stmt
-	putSigningKeyStmt       *sql.Stmt
-	putSourceStmt           *sql.Stmt
-	putSwitchStmt           *sql.Stmt
-	registrationChangesStmt *sql.Stmt
-	relyingPartiesStmt      *sql.Stmt
-	removeRelyingPartyStmt  *sql.Stmt
-	removeSourceStmt        *sql.Stmt
-	reviewStmt              *sql.Stmt
-	reviewByCanonicalStmt   *sql.Stmt
-	reviewsStmt             *sql.Stmt
-	secretStmt              *sql.Stmt
-	sectorStmt              *sql.Stmt
-	setLevelStmt            *sql.Stmt
-	signingKeysStmt         *sql.Stmt
-	sourcesStmt             *sql.Stmt
-	subjectsThroughStmt     *sql.Stmt
-	switchEventsStmt        *sql.Stmt
-	switchOfStmt            *sql.Stmt
-	switchesStmt            *sql.Stmt
-	takeLeaseStmt           *sql.Stmt
-	takeTurnStmt            *sql.Stmt
-	touchAccountStmt        *sql.Stmt
-	waitingReviewsStmt      *sql.Stmt
+	db                           DBTX
+	tx                           *sql.Tx
+	accountStmt                  *sql.Stmt
+	accountByIdentifierStmt      *sql.Stmt
+	accountStatusStmt            *sql.Stmt
+	addCountStmt                 *sql.Stmt
+	auditStmt                    *sql.Stmt
+	auditFromStmt                *sql.Stmt
+	beginLeaseStmt               *sql.Stmt
+	consentStmt                  *sql.Stmt
+	consentsOfStmt               *sql.Stmt
+	countAllLogoutsStmt          *sql.Stmt
+	countLogoutsStmt             *sql.Stmt
+	countOfStmt                  *sql.Stmt
+	countThroughStmt             *sql.Stmt
+	countWaitingReviewsStmt      *sql.Stmt
+	credentialStmt               *sql.Stmt
+	decideReviewStmt             *sql.Stmt
+	deferLogoutStmt              *sql.Stmt
+	deleteConsentStmt            *sql.Stmt
+	deleteEventStmt              *sql.Stmt
+	deleteLogoutStmt             *sql.Stmt
+	deleteSwitchEventStmt        *sql.Stmt
+	dropOldestLogoutsStmt        *sql.Stmt
+	endExpiredLinkStmt           *sql.Stmt
+	endLeaseStmt                 *sql.Stmt
+	endLinkStmt                  *sql.Stmt
+	endMasterKeyProcessStmt      *sql.Stmt
+	eventsStmt                   *sql.Stmt
+	forgetMasterKeyProcessesStmt *sql.Stmt
+	grantFactsStmt               *sql.Stmt
+	grantedSinceStmt             *sql.Stmt
+	holdersAfterStmt             *sql.Stmt
+	insertAccountStmt            *sql.Stmt
+	insertAuditStmt              *sql.Stmt
+	insertEventStmt              *sql.Stmt
+	insertIdentifierStmt         *sql.Stmt
+	insertLinkStmt               *sql.Stmt
+	insertLockStmt               *sql.Stmt
+	insertLogoutStmt             *sql.Stmt
+	insertLogoutQueueStmt        *sql.Stmt
+	insertReviewStmt             *sql.Stmt
+	insertSecretStmt             *sql.Stmt
+	insertSectorStmt             *sql.Stmt
+	insertSubjectStmt            *sql.Stmt
+	insertSwitchEventsStmt       *sql.Stmt
+	lastAuditStmt                *sql.Stmt
+	leaseLogoutStmt              *sql.Stmt
+	liftLockStmt                 *sql.Stmt
+	linkStmt                     *sql.Stmt
+	linkBySubjectStmt            *sql.Stmt
+	linksBetweenStmt             *sql.Stmt
+	linksOfStmt                  *sql.Stmt
+	lockInForceStmt              *sql.Stmt
+	locksInForceStmt             *sql.Stmt
+	logoutQueuesDueStmt          *sql.Stmt
+	logoutsDueStmt               *sql.Stmt
+	logoutsLeasedStmt            *sql.Stmt
+	masterKeyProcessesStmt       *sql.Stmt
+	moveSwitchEventStmt          *sql.Stmt
+	oldestLogoutStmt             *sql.Stmt
+	partyRegistrationsStmt       *sql.Stmt
+	putConsentStmt               *sql.Stmt
+	putCredentialStmt            *sql.Stmt
+	putGrantedStmt               *sql.Stmt
+	putGrantedThroughStmt        *sql.Stmt
+	putMasterKeyProcessStmt      *sql.Stmt
+	putRelyingPartyStmt          *sql.Stmt
+	putSigningKeyStmt            *sql.Stmt
+	putSourceStmt                *sql.Stmt
+	putSwitchStmt                *sql.Stmt
+	registrationChangesStmt      *sql.Stmt
+	relyingPartiesStmt           *sql.Stmt
+	removeRelyingPartyStmt       *sql.Stmt
+	removeSourceStmt             *sql.Stmt
+	reviewStmt                   *sql.Stmt
+	reviewByCanonicalStmt        *sql.Stmt
+	reviewsStmt                  *sql.Stmt
+	secretStmt                   *sql.Stmt
+	sectorStmt                   *sql.Stmt
+	setLevelStmt                 *sql.Stmt
+	signingKeysStmt              *sql.Stmt
+	sourcesStmt                  *sql.Stmt
+	subjectsThroughStmt          *sql.Stmt
+	switchEventsStmt             *sql.Stmt
+	switchOfStmt                 *sql.Stmt
+	switchesStmt                 *sql.Stmt
+	takeLeaseStmt                *sql.Stmt
+	takeTurnStmt                 *sql.Stmt
+	touchAccountStmt             *sql.Stmt
+	waitingReviewsStmt           *sql.Stmt
 }
 
 func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 	return &Queries{
-		db:                      tx,
-		tx:                      tx,
-		accountStmt:             q.accountStmt,
-		accountByIdentifierStmt: q.accountByIdentifierStmt,
-		accountStatusStmt:       q.accountStatusStmt,
-		addCountStmt:            q.addCountStmt,
-		auditStmt:               q.auditStmt,
-		auditFromStmt:           q.auditFromStmt,
-		beginLeaseStmt:          q.beginLeaseStmt,
-		consentStmt:             q.consentStmt,
-		consentsOfStmt:          q.consentsOfStmt,
-		countAllLogoutsStmt:     q.countAllLogoutsStmt,
-		countLogoutsStmt:        q.countLogoutsStmt,
-		countOfStmt:             q.countOfStmt,
-		countThroughStmt:        q.countThroughStmt,
-		countWaitingReviewsStmt: q.countWaitingReviewsStmt,
-		credentialStmt:          q.credentialStmt,
-		decideReviewStmt:        q.decideReviewStmt,
-		deferLogoutStmt:         q.deferLogoutStmt,
-		deleteConsentStmt:       q.deleteConsentStmt,
-		deleteEventStmt:         q.deleteEventStmt,
-		deleteLogoutStmt:        q.deleteLogoutStmt,
-		deleteSwitchEventStmt:   q.deleteSwitchEventStmt,
-		dropOldestLogoutsStmt:   q.dropOldestLogoutsStmt,
-		endExpiredLinkStmt:      q.endExpiredLinkStmt,
-		endLeaseStmt:            q.endLeaseStmt,
-		endLinkStmt:             q.endLinkStmt,
-		eventsStmt:              q.eventsStmt,
-		grantFactsStmt:          q.grantFactsStmt,
-		grantedSinceStmt:        q.grantedSinceStmt,
-		holdersAfterStmt:        q.holdersAfterStmt,
-		insertAccountStmt:       q.insertAccountStmt,
-		insertAuditStmt:         q.insertAuditStmt,
-		insertEventStmt:         q.insertEventStmt,
-		insertIdentifierStmt:    q.insertIdentifierStmt,
-		insertLinkStmt:          q.insertLinkStmt,
-		insertLockStmt:          q.insertLockStmt,
-		insertLogoutStmt:        q.insertLogoutStmt,
-		insertLogoutQueueStmt:   q.insertLogoutQueueStmt,
-		insertReviewStmt:        q.insertReviewStmt,
-		insertSecretStmt:        q.insertSecretStmt,
-		insertSectorStmt:        q.insertSectorStmt,
-		insertSubjectStmt:       q.insertSubjectStmt,
-		insertSwitchEventsStmt:  q.insertSwitchEventsStmt,
-		lastAuditStmt:           q.lastAuditStmt,
-		leaseLogoutStmt:         q.leaseLogoutStmt,
-		liftLockStmt:            q.liftLockStmt,
-		linkStmt:                q.linkStmt,
-		linkBySubjectStmt:       q.linkBySubjectStmt,
-		linksBetweenStmt:        q.linksBetweenStmt,
-		linksOfStmt:             q.linksOfStmt,
-		lockInForceStmt:         q.lockInForceStmt,
-		locksInForceStmt:        q.locksInForceStmt,
-		logoutQueuesDueStmt:     q.logoutQueuesDueStmt,
-		logoutsDueStmt:          q.logoutsDueStmt,
-		logoutsLeasedStmt:       q.logoutsLeasedStmt,
-		moveSwitchEventStmt:     q.moveSwitchEventStmt,
-		oldestLogoutStmt:        q.oldestLogoutStmt,
-		partyRegistrationsStmt:  q.partyRegistrationsStmt,
-		putConsentStmt:          q.putConsentStmt,
-		putCredentialStmt:       q.putCredentialStmt,
-		putGrantedStmt:          q.putGrantedStmt,
-		putGrantedThroughStmt:   q.putGrantedThroughStmt,
-		putRelyingPartyStmt:     q.putRelyingPartyStmt,
-		putSigningKeyStmt:       q.putSigningKeyStmt,
-		putSourceStmt:           q.putSourceStmt,
-		putSwitchStmt:           q.putSwitchStmt,
-		registrationChangesStmt: q.registrationChangesStmt,
-		relyingPartiesStmt:      q.relyingPartiesStmt,
-		removeRelyingPartyStmt:  q.removeRelyingPartyStmt,
-		removeSourceStmt:        q.removeSourceStmt,
-		reviewStmt:              q.reviewStmt,
-		reviewByCanonicalStmt:   q.reviewByCanonicalStmt,
-		reviewsStmt:             q.reviewsStmt,
-		secretStmt:              q.secretStmt,
-		sectorStmt:              q.sectorStmt,
-		setLevelStmt:            q.setLevelStmt,
-		signingKeysStmt:         q.signingKeysStmt,
-		sourcesStmt:             q.sourcesStmt,
-		subjectsThroughStmt:     q.subjectsThroughStmt,
-		switchEventsStmt:        q.switchEventsStmt,
-		switchOfStmt:            q.switchOfStmt,
-		switchesStmt:            q.switchesStmt,
-		takeLeaseStmt:           q.takeLeaseStmt,
-		takeTurnStmt:            q.takeTurnStmt,
-		touchAccountStmt:        q.touchAccountStmt,
-		waitingReviewsStmt:      q.waitingReviewsStmt,
+		db:                           tx,
+		tx:                           tx,
+		accountStmt:                  q.accountStmt,
+		accountByIdentifierStmt:      q.accountByIdentifierStmt,
+		accountStatusStmt:            q.accountStatusStmt,
+		addCountStmt:                 q.addCountStmt,
+		auditStmt:                    q.auditStmt,
+		auditFromStmt:                q.auditFromStmt,
+		beginLeaseStmt:               q.beginLeaseStmt,
+		consentStmt:                  q.consentStmt,
+		consentsOfStmt:               q.consentsOfStmt,
+		countAllLogoutsStmt:          q.countAllLogoutsStmt,
+		countLogoutsStmt:             q.countLogoutsStmt,
+		countOfStmt:                  q.countOfStmt,
+		countThroughStmt:             q.countThroughStmt,
+		countWaitingReviewsStmt:      q.countWaitingReviewsStmt,
+		credentialStmt:               q.credentialStmt,
+		decideReviewStmt:             q.decideReviewStmt,
+		deferLogoutStmt:              q.deferLogoutStmt,
+		deleteConsentStmt:            q.deleteConsentStmt,
+		deleteEventStmt:              q.deleteEventStmt,
+		deleteLogoutStmt:             q.deleteLogoutStmt,
+		deleteSwitchEventStmt:        q.deleteSwitchEventStmt,
+		dropOldestLogoutsStmt:        q.dropOldestLogoutsStmt,
+		endExpiredLinkStmt:           q.endExpiredLinkStmt,
+		endLeaseStmt:                 q.endLeaseStmt,
+		endLinkStmt:                  q.endLinkStmt,
+		endMasterKeyProcessStmt:      q.endMasterKeyProcessStmt,
+		eventsStmt:                   q.eventsStmt,
+		forgetMasterKeyProcessesStmt: q.forgetMasterKeyProcessesStmt,
+		grantFactsStmt:               q.grantFactsStmt,
+		grantedSinceStmt:             q.grantedSinceStmt,
+		holdersAfterStmt:             q.holdersAfterStmt,
+		insertAccountStmt:            q.insertAccountStmt,
+		insertAuditStmt:              q.insertAuditStmt,
+		insertEventStmt:              q.insertEventStmt,
+		insertIdentifierStmt:         q.insertIdentifierStmt,
+		insertLinkStmt:               q.insertLinkStmt,
+		insertLockStmt:               q.insertLockStmt,
+		insertLogoutStmt:             q.insertLogoutStmt,
+		insertLogoutQueueStmt:        q.insertLogoutQueueStmt,
+		insertReviewStmt:             q.insertReviewStmt,
+		insertSecretStmt:             q.insertSecretStmt,
+		insertSectorStmt:             q.insertSectorStmt,
+		insertSubjectStmt:            q.insertSubjectStmt,
+		insertSwitchEventsStmt:       q.insertSwitchEventsStmt,
+		lastAuditStmt:                q.lastAuditStmt,
+		leaseLogoutStmt:              q.leaseLogoutStmt,
+		liftLockStmt:                 q.liftLockStmt,
+		linkStmt:                     q.linkStmt,
+		linkBySubjectStmt:            q.linkBySubjectStmt,
+		linksBetweenStmt:             q.linksBetweenStmt,
+		linksOfStmt:                  q.linksOfStmt,
+		lockInForceStmt:              q.lockInForceStmt,
+		locksInForceStmt:             q.locksInForceStmt,
+		logoutQueuesDueStmt:          q.logoutQueuesDueStmt,
+		logoutsDueStmt:               q.logoutsDueStmt,
+		logoutsLeasedStmt:            q.logoutsLeasedStmt,
+		masterKeyProcessesStmt:       q.masterKeyProcessesStmt,
+		moveSwitchEventStmt:          q.moveSwitchEventStmt,
+		oldestLogoutStmt:             q.oldestLogoutStmt,
+		partyRegistrationsStmt:       q.partyRegistrationsStmt,
+		putConsentStmt:               q.putConsentStmt,
+		putCredentialStmt:            q.putCredentialStmt,
+		putGrantedStmt:               q.putGrantedStmt,
+		putGrantedThroughStmt:        q.putGrantedThroughStmt,
+		putMasterKeyProcessStmt:      q.putMasterKeyProcessStmt,
+		putRelyingPartyStmt:          q.putRelyingPartyStmt,
+		putSigningKeyStmt:            q.putSigningKeyStmt,
+		putSourceStmt:                q.putSourceStmt,
+		putSwitchStmt:                q.putSwitchStmt,
+		registrationChangesStmt:      q.registrationChangesStmt,
+		relyingPartiesStmt:           q.relyingPartiesStmt,
+		removeRelyingPartyStmt:       q.removeRelyingPartyStmt,
+		removeSourceStmt:             q.removeSourceStmt,
+		reviewStmt:                   q.reviewStmt,
+		reviewByCanonicalStmt:        q.reviewByCanonicalStmt,
+		reviewsStmt:                  q.reviewsStmt,
+		secretStmt:                   q.secretStmt,
+		sectorStmt:                   q.sectorStmt,
+		setLevelStmt:                 q.setLevelStmt,
+		signingKeysStmt:              q.signingKeysStmt,
+		sourcesStmt:                  q.sourcesStmt,
+		subjectsThroughStmt:          q.subjectsThroughStmt,
+		switchEventsStmt:             q.switchEventsStmt,
+		switchOfStmt:                 q.switchOfStmt,
+		switchesStmt:                 q.switchesStmt,
+		takeLeaseStmt:                q.takeLeaseStmt,
+		takeTurnStmt:                 q.takeTurnStmt,
+		touchAccountStmt:             q.touchAccountStmt,
+		waitingReviewsStmt:           q.waitingReviewsStmt,
 	}
 }

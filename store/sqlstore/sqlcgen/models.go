@@ -34,6 +34,13 @@ type Event struct {
 	At      time.Time
 }
 
+type MasterKeyProcess struct {
+	Process string
+	Seals   int64
+	Holds   string
+	At      time.Time
+}
+
 type SourceEvent struct {
 	ID     int64
 	Source string
