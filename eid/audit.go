@@ -41,3 +41,11 @@ const (
 	ActionRegistration    = "registration.applied"
 	ActionTokensRevoked   = "tokens.revoked"
 )
+
+// Actions on the master key.
+const (
+	ActionMasterKeyAdded    = "master_key.added"
+	ActionMasterKeyPromoted = "master_key.promoted"
+	ActionMasterKeyResealed = "master_key.resealed"
+	ActionMasterKeyRemoved  = "master_key.removed"
+)

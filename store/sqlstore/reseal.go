@@ -63,20 +63,31 @@ type SealedRows struct {
 
 // Sealed counts the sealed rows by table and key.
 func (db *DB) Sealed(ctx context.Context) ([]SealedRows, error) {
-	return countSealed(ctx, db.file.Reader)
+	var list []SealedRows
+	for _, c := range sealedColumns() {
+		found, err := c.count(ctx, db.file.Reader)
+		if err != nil {
+			return nil, away(err)
+		}
+		list = append(list, found...)
+	}
+	return list, nil
 }
 
 // Sealed counts the sealed rows by table and key, in the tables that are there.
 func (e *Examination) Sealed(ctx context.Context) ([]SealedRows, error) {
-	return countSealed(ctx, e.db)
-}
-
-func countSealed(ctx context.Context, db *sql.DB) ([]SealedRows, error) {
 	var list []SealedRows
 	for _, c := range sealedColumns() {
-		found, err := c.count(ctx, db)
+		var there int
+		if err := e.db.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?", c.table).Scan(&there); err != nil {
+			return nil, fmt.Errorf("looking for table %s: %w", c.table, err)
+		}
+		if there == 0 {
+			continue
+		}
+		found, err := c.count(ctx, e.db)
 		if err != nil {
-			return nil, fmt.Errorf("counting what is sealed in %s: %w", c.table, err)
+			return nil, err
 		}
 		list = append(list, found...)
 	}
@@ -87,7 +98,7 @@ func (c sealedColumn) count(ctx context.Context, db *sql.DB) (list []SealedRows,
 	//nolint:gosec // names of ours
 	rows, err := db.QueryContext(ctx, "SELECT substr(sealed, 1, 5), count(*) FROM "+c.table+" WHERE length(sealed) > 0 GROUP BY substr(sealed, 1, 5)")
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("counting what is sealed in %s: %w", c.table, err)
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
