@@ -32,7 +32,7 @@ func (c *checked) Public() crypto.PublicKey { return c.private.Public() }
 // opts ask for (RFC 7518 §3.5).
 func (c *checked) Sign(random io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
 	_, pss := opts.(*rsa.PSSOptions)
-	if opts == nil || opts.HashFunc() != crypto.SHA256 || len(digest) != crypto.SHA256.Size() || pss != (c.alg == pss256) {
+	if opts == nil || opts.HashFunc() != crypto.SHA256 || len(digest) != crypto.SHA256.Size() || pss != (c.alg == PS256) {
 		return nil, errDigest
 	}
 	salt := &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: crypto.SHA256}
@@ -59,6 +59,3 @@ func (c *checked) Sign(random io.Reader, digest []byte, opts crypto.SignerOpts) 
 	}
 	return signature, nil
 }
-
-// pss256 is RSASSA-PSS with SHA-256 (RFC 7518 §3.5).
-const pss256 Algorithm = "PS256"

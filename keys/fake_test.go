@@ -89,7 +89,7 @@ func (s *memStore) in(alg Algorithm, state State) []Record {
 	defer s.mu.Unlock()
 	var found []Record
 	for _, rec := range s.records {
-		if rec.Algorithm == alg && rec.State == state {
+		if rec.Purpose == Tokens && rec.Algorithm == alg && rec.State == state {
 			found = append(found, rec)
 		}
 	}
@@ -159,8 +159,25 @@ func (b *logBuffer) logger() *slog.Logger { return slog.New(slog.NewTextHandler(
 // es256 is a quick configuration: one algorithm, rotated by hand only.
 func es256() Config {
 	cfg := DefaultConfig()
-	cfg.Algorithms = []Policy{{Algorithm: ES256}}
+	cfg.Plans = []Plan{{Purpose: Tokens, Algorithm: ES256}}
 	return cfg
+}
+
+// standbyAge and verifyAge are how long a key of tokens is published before it signs, and
+// kept after.
+func (c Config) standbyAge() time.Duration { return c.complete(c.Plans[0]).PublishFor }
+func (c Config) verifyAge() time.Duration  { return c.complete(c.Plans[0]).VerifyFor }
+
+// pass is one poll of a process, with what its custodies have to do between.
+func pass(t testing.TB, r *Ring) {
+	t.Helper()
+	for range 3 {
+		w := r.turn(t.Context())
+		if w.none() || r.attend(t.Context(), w) != nil {
+			break
+		}
+	}
+	r.turn(t.Context())
 }
 
 func masterKey(t testing.TB) []byte {
@@ -174,6 +191,16 @@ func masterKey(t testing.TB) []byte {
 		t.Fatal(err)
 	}
 	return buf.Bytes()
+}
+
+// made makes a key that no store has.
+func made(t testing.TB, p Plan, box SealOpener) Record {
+	t.Helper()
+	rec, _, err := newRecord(t.Context(), p, 2048, software{}, box, newClock().now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rec
 }
 
 func newSealer(t testing.TB) *Sealer {
@@ -214,7 +241,7 @@ func load(t testing.TB, r *Ring) {
 
 func rotate(t testing.TB, r *Ring, alg Algorithm) Rotation {
 	t.Helper()
-	rot, err := r.Rotate(t.Context(), alg, "operator:synthetic", "test")
+	rot, err := r.Rotate(t.Context(), Tokens, alg, "operator:synthetic", "test")
 	if err != nil {
 		t.Fatalf("Rotate(%s) error = %v, want nil", alg, err)
 	}
@@ -223,7 +250,7 @@ func rotate(t testing.TB, r *Ring, alg Algorithm) Rotation {
 
 func sign(t testing.TB, s *Snapshot, alg Algorithm) string {
 	t.Helper()
-	token, err := s.Sign(alg, "JWT", []byte(`{"sub":"synthetic"}`))
+	token, err := s.Sign(Tokens, alg, "JWT", []byte(`{"sub":"synthetic"}`))
 	if err != nil {
 		t.Fatalf("Sign(%s) error = %v, want nil", alg, err)
 	}
@@ -233,7 +260,7 @@ func sign(t testing.TB, s *Snapshot, alg Algorithm) string {
 // kidOf reads the kid of a token as a verifier does.
 func kidOf(t testing.TB, token string) string {
 	t.Helper()
-	jws, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.ES256, jose.RS256})
+	jws, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.ES256, jose.RS256, jose.PS256})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -251,7 +278,7 @@ func parseJWKS(t testing.TB, raw []byte) jose.JSONWebKeySet {
 
 // verifies reports whether a relying party that holds set accepts a token.
 func verifies(token string, set jose.JSONWebKeySet) bool {
-	jws, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.ES256, jose.RS256})
+	jws, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.ES256, jose.RS256, jose.PS256})
 	if err != nil {
 		return false
 	}

@@ -13,7 +13,7 @@ import (
 
 func TestScheduledRotation(t *testing.T) {
 	cfg := es256()
-	cfg.Algorithms[0].RotateEvery = 24 * time.Hour
+	cfg.Plans[0].RotateEvery = 24 * time.Hour
 	r, store, c := loaded(t, cfg)
 	first, standby := store.in(ES256, Signing)[0], store.in(ES256, Published)[0]
 	token := sign(t, r.Snapshot(), ES256)
@@ -37,20 +37,20 @@ func TestScheduledRotation(t *testing.T) {
 
 	c.advance(cfg.verifyAge() - time.Microsecond)
 	load(t, r)
-	if _, err := r.Snapshot().Verify(token, "JWT"); err != nil {
+	if _, err := r.Snapshot().Verify(Tokens, token, "JWT"); err != nil {
 		t.Errorf("Verify() of the old key's token = %v, want nil until it retires", err)
 	}
 	c.advance(time.Microsecond)
 	load(t, r)
-	if _, err := r.Snapshot().Verify(token, "JWT"); !errors.Is(err, ErrToken) {
+	if _, err := r.Snapshot().Verify(Tokens, token, "JWT"); !errors.Is(err, ErrToken) {
 		t.Errorf("Verify() of a retired key's token = %v, want ErrToken", err)
 	}
 	retired := store.in(ES256, Retired)
 	if len(retired) != 1 || retired[0].ID != first.ID {
 		t.Fatalf("retired = %+v, want %s", retired, first.ID)
 	}
-	if retired[0].Sealed != nil || retired[0].Public == nil || retired[0].RetiredAt.IsZero() {
-		t.Errorf("the retired record is %+v, want no private part, its public one and the time", retired[0])
+	if key, err := open(retired[0], r.box); err != nil || key.private != nil || key.id != first.ID || retired[0].RetiredAt.IsZero() {
+		t.Errorf("the retired record opens to %+v, %v, want its public part alone and the time", key, err)
 	}
 	if strings.Contains(string(r.Snapshot().JWKS()), first.ID) {
 		t.Error("the JWKS names a retired key")
@@ -59,7 +59,7 @@ func TestScheduledRotation(t *testing.T) {
 
 func TestLongDowntimeRotatesOnce(t *testing.T) {
 	cfg := es256()
-	cfg.Algorithms[0].RotateEvery = 24 * time.Hour
+	cfg.Plans[0].RotateEvery = 24 * time.Hour
 	r, store, c := loaded(t, cfg)
 	standby := store.in(ES256, Published)[0].ID
 	c.advance(365 * 24 * time.Hour)
@@ -98,7 +98,7 @@ func TestRotateAtOnceWhenStandbyIsKnown(t *testing.T) {
 	c.advance(r.cfg.standbyAge())
 	store.events = nil
 	got := rotate(t, r, ES256)
-	want := Rotation{Algorithm: ES256, From: first, To: standby, At: r.time()}
+	want := Rotation{Purpose: Tokens, Algorithm: ES256, From: first, To: standby, At: r.time()}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("Rotate() (-want +got):\n%s", diff)
 	}
@@ -107,7 +107,7 @@ func TestRotateAtOnceWhenStandbyIsKnown(t *testing.T) {
 	}
 	fresh := store.in(ES256, Published)[0].ID
 	by := func(action, kid string) Event {
-		return Event{Action: action, KeyID: kid, Actor: "operator:synthetic", Reason: "test"}
+		return Event{Action: action, KeyID: kid, Purpose: Tokens, Actor: "operator:synthetic", Reason: "test"}
 	}
 	wantEvents := []Event{by(ActionVerifying, first), by(ActionSigning, standby), by(ActionPublished, fresh)}
 	if diff := cmp.Diff(wantEvents, store.events); diff != "" {
@@ -120,7 +120,7 @@ func TestRotateIsScheduledWhenStandbyIsFresh(t *testing.T) {
 	first, standby := store.in(ES256, Signing)[0], store.in(ES256, Published)[0]
 	c.advance(r.cfg.standbyAge() - time.Minute)
 	want := Rotation{
-		Algorithm: ES256, From: first.ID, To: standby.ID, Pending: true,
+		Purpose: Tokens, Algorithm: ES256, From: first.ID, To: standby.ID, Pending: true,
 		At: standby.PublishedAt.Add(r.cfg.standbyAge()),
 	}
 	store.events = nil
@@ -174,12 +174,12 @@ func TestRotateByManyAtOnceHappensOnce(t *testing.T) {
 	}
 	c.advance(es256().standbyAge())
 	first, standby := store.in(ES256, Signing)[0].ID, store.in(ES256, Published)[0].ID
-	want := Rotation{Algorithm: ES256, From: first, To: standby, At: rings[0].time()}
+	want := Rotation{Purpose: Tokens, Algorithm: ES256, From: first, To: standby, At: rings[0].time()}
 	var wg sync.WaitGroup
 	for _, r := range rings {
 		wg.Go(func() {
-			got, err := r.Rotate(t.Context(), ES256, "operator:synthetic", "test")
-			if err != nil || got != want {
+			got, err := r.Rotate(t.Context(), Tokens, ES256, "operator:synthetic", "test")
+			if diff := cmp.Diff(want, got); err != nil || diff != "" {
 				t.Errorf("Rotate() = %+v, %v, want %+v", got, err, want)
 			}
 		})
@@ -206,7 +206,7 @@ func TestRotateRefuses(t *testing.T) {
 		{"no reason", ES256, "operator:synthetic", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if got, err := r.Rotate(t.Context(), tt.alg, tt.actor, tt.reason); err == nil {
+			if got, err := r.Rotate(t.Context(), Tokens, tt.alg, tt.actor, tt.reason); err == nil {
 				t.Errorf("Rotate() = %+v, nil, want an error", got)
 			}
 		})
@@ -220,11 +220,11 @@ func TestAlgorithmAddedAndDropped(t *testing.T) {
 	r, store, c := loaded(t, es256())
 	token := sign(t, r.Snapshot(), ES256)
 	cfg := es256()
-	cfg.Algorithms = []Policy{{Algorithm: RS256}}
+	cfg.Plans = []Plan{{Purpose: Tokens, Algorithm: RS256}}
 	next, _ := newRing(t, cfg, store, r.box.(*Sealer), c)
 	load(t, next)
 	sign(t, next.Snapshot(), RS256)
-	if _, err := next.Snapshot().Verify(token, "JWT"); err != nil {
+	if _, err := next.Snapshot().Verify(Tokens, token, "JWT"); err != nil {
 		t.Errorf("Verify() of a dropped algorithm's token = %v, want nil", err)
 	}
 	if got := len(store.in(ES256, Signing)); got != 1 {
@@ -238,7 +238,7 @@ func TestAlgorithmAddedAndDropped(t *testing.T) {
 
 func TestList(t *testing.T) {
 	cfg := es256()
-	cfg.Algorithms[0].RotateEvery = 24 * time.Hour
+	cfg.Plans[0].RotateEvery = 24 * time.Hour
 	r, _, c := loaded(t, cfg)
 	start := r.time()
 	c.advance(time.Hour)

@@ -85,7 +85,7 @@ func TestRotationUnderLoad(t *testing.T) {
 		signing.Go(func() {
 			for ctx.Err() == nil {
 				expires := c.now().Add(cfg.TokenLifetime)
-				token, err := ring.Snapshot().Sign(ES256, "JWT", json.RawMessage(`{"sub":"synthetic"}`))
+				token, err := ring.Snapshot().Sign(Tokens, ES256, "JWT", json.RawMessage(`{"sub":"synthetic"}`))
 				if err != nil {
 					t.Errorf("Sign() = %v, want nil", err)
 					return
@@ -117,12 +117,12 @@ func TestRotationUnderLoad(t *testing.T) {
 	// do in life, and each new key until a verifier has seen it.
 	pass := func() {
 		c.advance(step)
-		at := c.now().Truncate(time.Microsecond)
 		for _, r := range rings {
+			at := r.uptime()
 			await(t, func() bool {
 				r.mu.Lock()
 				defer r.mu.Unlock()
-				return !r.confirmed.Before(at)
+				return r.confirmed >= at
 			})
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // tally is a Meter that writes down what it is told.
@@ -22,12 +24,12 @@ func TestSignaturesAreTold(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := ring.Snapshot().Sign(ES256, "JWT", []byte("{}")); !errors.Is(err, ErrNoKey) {
+	if _, err := ring.Snapshot().Sign(Tokens, ES256, "JWT", []byte("{}")); !errors.Is(err, ErrNoKey) {
 		t.Errorf("Sign() before Load = %v, want ErrNoKey", err)
 	}
 	load(t, ring)
 	sign(t, ring.Snapshot(), ES256)
-	if _, err := ring.Snapshot().Sign(RS256, "at+jwt", []byte("{}")); !errors.Is(err, ErrNoKey) {
+	if _, err := ring.Snapshot().Sign(Tokens, RS256, "at+jwt", []byte("{}")); !errors.Is(err, ErrNoKey) {
 		t.Errorf("Sign(RS256) = %v, want ErrNoKey", err)
 	}
 	want := []string{"ES256 JWT false", "ES256 JWT true", "RS256 at+jwt false"}
@@ -47,7 +49,7 @@ func TestKnown(t *testing.T) {
 		t.Fatal(err)
 	}
 	listed := slices.DeleteFunc(all, func(i Info) bool { return i.State == Retired })
-	if got := ring.Known(); len(got) < 3 || !slices.Equal(got, listed) {
+	if got := ring.Known(); len(got) < 3 || !cmp.Equal(got, listed) {
 		t.Errorf("Known() = %+v, want %+v", got, listed)
 	}
 }

@@ -2,16 +2,18 @@ package keys
 
 import (
 	"bytes"
+	"context"
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/rsa"
-	"crypto/x509"
 	"encoding/base64"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"time"
 
 	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/cryptosigner"
 )
 
 // SealOpener is what the ring asks of a Sealer.
@@ -25,95 +27,183 @@ var _ SealOpener = (*Sealer)(nil)
 // signer is an opened key.
 type signer struct {
 	id      string
-	alg     Algorithm
-	private crypto.Signer
+	line    Line
+	public  crypto.PublicKey
+	private crypto.Signer // nil while its custody has not opened it
+	custody string
+	found   []byte // by what the custody finds it
 	sealed  []byte // what it was opened from
 }
 
-// public is the JWK of the key, with public members only.
-func (s *signer) public() jose.JSONWebKey {
-	return jose.JSONWebKey{Key: s.private.Public(), KeyID: s.id, Algorithm: string(s.alg), Use: "sig"}
+// held is what a row seals for a key that is not in the row itself: with its public
+// key a process can verify while the custody is away. In the archive it is what was
+// public, with found until the custody has forgotten the private key.
+type held struct {
+	Public jose.JSONWebKey `json:"jwk"`
+	Found  []byte          `json:"found,omitempty"`
 }
 
-// generate makes a key pair.
-func generate(alg Algorithm, rsaBits int) (crypto.Signer, error) {
-	switch alg {
-	case RS256:
-		return rsa.GenerateKey(rand.Reader, rsaBits)
-	case ES256:
-		return ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+// jwk is the JWK of the key, with public members only.
+func (s *signer) jwk() jose.JSONWebKey { return publicJWK(s.id, s.line.Algorithm, s.public) }
+
+func publicJWK(id string, alg Algorithm, public crypto.PublicKey) jose.JSONWebKey {
+	jwk := jose.JSONWebKey{Key: public, KeyID: id, Algorithm: string(alg), Use: "sig"}
+	if alg == RSA { // no algorithm of RFC 7518: the padding is not the key's to say
+		jwk.Algorithm, jwk.Use = "", "enc"
 	}
-	return nil, fmt.Errorf("%w %q", errAlgorithm, alg)
+	return jwk
 }
 
-// newRecord makes a key that stands in no state yet.
-func newRecord(alg Algorithm, rsaBits int, box SealOpener) (Record, error) {
-	private, err := generate(alg, rsaBits)
+// newRecord makes a key that stands in no state yet. Where the custody is not the
+// store, the private key stays behind if the record is not kept.
+func newRecord(ctx context.Context, p Plan, rsaBits int, custody Custody, box SealOpener, now time.Time) (Record, crypto.Signer, error) {
+	found, private, err := custody.Generate(ctx, p.Algorithm, rsaBits)
 	if err != nil {
-		return Record{}, fmt.Errorf("generating %s key: %w", alg, err)
+		return Record{}, nil, fmt.Errorf("making %s key: %w", p.Line(), err)
+	}
+	rec, err := describe(p, found, private, box, now)
+	if err != nil {
+		return Record{}, nil, errors.Join(err, custody.Destroy(ctx, p.Algorithm, found))
+	}
+	return rec, private, nil
+}
+
+// describe writes the record of a key that was just made.
+func describe(p Plan, found []byte, private crypto.Signer, box SealOpener, now time.Time) (Record, error) {
+	if err := fits(p.Algorithm, private.Public()); err != nil {
+		return Record{}, err
 	}
 	id, err := thumbprint(private.Public())
 	if err != nil {
 		return Record{}, err
 	}
-	der, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		return Record{}, fmt.Errorf("encoding %s key: %w", alg, err)
+	rec := Record{ID: id, Purpose: p.Purpose, Algorithm: p.Algorithm, Custody: p.Custody, State: Published}
+	jwk := publicJWK(id, p.Algorithm, private.Public())
+	if rec.Public, err = jwk.MarshalJSON(); err != nil {
+		return Record{}, fmt.Errorf("encoding public %s key: %w", p.Line(), err)
 	}
-	sealed, err := box.Seal(der, sealContext(alg, id))
-	if err != nil {
+	plaintext := found
+	if p.Custody != "" {
+		if plaintext, err = json.Marshal(held{Public: jwk, Found: found}); err != nil {
+			return Record{}, fmt.Errorf("encoding %s key: %w", p.Line(), err)
+		}
+	}
+	if rec.Sealed, err = box.Seal(plaintext, rec.Context()); err != nil {
 		return Record{}, err
 	}
-	s := signer{id: id, alg: alg, private: private}
-	public, err := s.public().MarshalJSON()
-	if err != nil {
-		return Record{}, fmt.Errorf("encoding public %s key: %w", alg, err)
+	if p.Certificate.CommonName != "" {
+		rec.Certificate, err = certify(forAlgorithm(p.Algorithm, private), p.Algorithm, p.Certificate, now)
 	}
-	return Record{ID: id, Algorithm: alg, Sealed: sealed, Public: public}, nil
+	return rec, err
 }
 
-// open opens a record and checks that the key is of the algorithm and the kid
-// that the row states.
+// open opens what a record seals and checks that the key is of the algorithm and the
+// kid that the row states. It asks no custody: a key that lives in one is without its
+// private part.
 func open(rec Record, box SealOpener) (*signer, error) {
-	der, err := box.Open(rec.Sealed, sealContext(rec.Algorithm, rec.ID))
+	plaintext, err := box.Open(rec.Sealed, rec.Context())
 	if err != nil {
 		return nil, err
 	}
-	parsed, err := x509.ParsePKCS8PrivateKey(der)
-	if err != nil {
-		return nil, fmt.Errorf("key %s: not in PKCS #8", rec.ID)
+	key := &signer{id: rec.ID, line: rec.Line(), custody: rec.Custody, sealed: bytes.Clone(rec.Sealed)}
+	if rec.Custody == "" && rec.State != Retired {
+		if key.private, err = (software{}).Open(context.Background(), rec.Algorithm, plaintext); err != nil { // no I/O
+			return nil, fmt.Errorf("key %s: %w", rec.ID, err)
+		}
+		key.public = key.private.Public()
+	} else {
+		var h held
+		if err := json.Unmarshal(plaintext, &h); err != nil || h.Public.Key == nil || !h.Public.IsPublic() {
+			return nil, fmt.Errorf("key %s: what is sealed is no public key", rec.ID)
+		}
+		key.public, key.found = h.Public.Key, h.Found
 	}
-	private, err := ofAlgorithm(rec.Algorithm, parsed)
-	if err != nil {
-		return nil, fmt.Errorf("key %s: %w", rec.ID, err)
+	return key, key.check(rec)
+}
+
+// check holds the key against its row.
+func (s *signer) check(rec Record) error {
+	if err := fits(rec.Algorithm, s.public); err != nil {
+		return fmt.Errorf("key %s: %w", rec.ID, err)
 	}
-	id, err := thumbprint(private.Public())
+	id, err := thumbprint(s.public)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if id != rec.ID {
-		return nil, fmt.Errorf("key %s: the row holds another key, %s", rec.ID, id)
+		return fmt.Errorf("key %s: the row holds another key, %s", rec.ID, id)
 	}
-	return &signer{id: id, alg: rec.Algorithm, private: private, sealed: bytes.Clone(rec.Sealed)}, nil
-}
-
-// ofAlgorithm returns the key if alg signs with its kind.
-func ofAlgorithm(alg Algorithm, key any) (crypto.Signer, error) {
-	switch key := key.(type) {
-	case *rsa.PrivateKey:
-		if alg == RS256 && key.N.BitLen() >= 2048 {
-			return key, nil
-		}
-	case *ecdsa.PrivateKey:
-		if alg == ES256 && key.Curve == elliptic.P256() {
-			return key, nil
+	if len(rec.Certificate) > 0 {
+		if err := certified(rec.Certificate, s.public); err != nil {
+			return fmt.Errorf("key %s: %w", rec.ID, err)
 		}
 	}
-	return nil, fmt.Errorf("%w %q does not sign with a %T", errAlgorithm, alg, key)
+	return nil
 }
 
-// sealContext binds a sealed key to its row.
-func sealContext(alg Algorithm, id string) string { return "signing key " + string(alg) + " " + id }
+// archive seals the public part of a record that has retired, for what the record
+// says now.
+func archive(rec Record, opened *signer, keepFound bool, box SealOpener) (Record, error) {
+	h := held{Public: opened.jwk()}
+	if keepFound {
+		h.Found = opened.found
+	}
+	plaintext, err := json.Marshal(h)
+	if err != nil {
+		return Record{}, fmt.Errorf("encoding archived key %s: %w", rec.ID, err)
+	}
+	rec.Sealed, err = box.Seal(plaintext, rec.Context())
+	return rec, err
+}
+
+// jws makes a compact JWS.
+func (s *signer) jws(typ string, payload []byte) (string, error) {
+	var private any = s.private
+	switch {
+	case s.private == nil:
+		return "", fmt.Errorf("%w: %s has not opened the key", ErrCustody, s.custody)
+	case s.custody != "":
+		private = cryptosigner.Opaque(forAlgorithm(s.line.Algorithm, s.private))
+	}
+	// Made anew each time: it costs half a microsecond, and go-jose does not
+	// promise that a signer may be shared.
+	js, err := jose.NewSigner(jose.SigningKey{
+		Algorithm: jose.SignatureAlgorithm(s.line.Algorithm), Key: jose.JSONWebKey{Key: private, KeyID: s.id},
+	}, (&jose.SignerOptions{}).WithType(jose.ContentType(typ)))
+	if err != nil {
+		return "", err
+	}
+	signed, err := js.Sign(payload)
+	if err != nil {
+		return "", err
+	}
+	return signed.CompactSerialize()
+}
+
+// forAlgorithm makes RSA-PSS signatures with salts as long as the hash, which RFC 7518
+// §3.5 demands and cryptosigner and crypto/x509 leave to the key.
+func forAlgorithm(alg Algorithm, private crypto.Signer) crypto.Signer {
+	if alg != PS256 {
+		return private
+	}
+	return salted{private}
+}
+
+type salted struct{ crypto.Signer }
+
+func (s salted) Sign(rand io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	return s.Signer.Sign(rand, digest, &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: opts.HashFunc()})
+}
+
+// refusing is a key that cannot sign now.
+type refusing struct {
+	public crypto.PublicKey
+	why    error
+}
+
+func (r refusing) Public() crypto.PublicKey { return r.public }
+
+func (r refusing) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) { return nil, r.why }
 
 // thumbprint is the kid of a key (RFC 7638 §3, SHA-256, base64url).
 func thumbprint(public crypto.PublicKey) (string, error) {

@@ -1,14 +1,11 @@
 package keys
 
 import (
-	"cmp"
-	"crypto/sha256"
+	"bytes"
+	"crypto"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -19,7 +16,7 @@ import (
 var (
 	// ErrToken is the one error for every token that does not verify.
 	ErrToken = errors.New("token not valid")
-	// ErrNoKey reports that no key of the algorithm signs.
+	// ErrNoKey reports that no key of the line signs.
 	ErrNoKey = errors.New("no signing key")
 	// ErrStale reports that the store was out of reach for so long that other
 	// processes may have retired the keys known here.
@@ -35,151 +32,45 @@ const maxToken = 16 << 10
 // per request and make all tokens of the answer with it. It is safe for
 // concurrent use.
 type Snapshot struct {
-	set   *keySet
-	stale bool // its keys may be retired elsewhere: verify, do not sign
-	now   func() time.Time
-	meter Meter
+	set    *keySet
+	loaded bool // from the store
+	stale  bool // its keys may be retired elsewhere: verify, do not sign
+	now    func() time.Time
+	meter  Meter
 }
 
-// keySet is the opened keys that stand in the JWKS.
-type keySet struct {
-	records  []Record // the live ones that the set was made of
-	signing  map[Algorithm]*signer
-	known    map[string]*signer        // by kid
-	accepted []jose.SignatureAlgorithm // those of known
-	jwks     string
-	etag     string
-}
-
-// newKeySet opens the records that stand in the JWKS; old spares it opening
-// again what has not changed.
-func newKeySet(records []Record, box SealOpener, old *keySet) (*keySet, error) {
-	live := slices.DeleteFunc(slices.Clone(records), func(rec Record) bool { return rec.State == Retired })
-	// Signing keys first: some verifiers take the first key that fits.
-	rank := []State{Signing, Published, Verifying}
-	slices.SortFunc(live, func(a, b Record) int {
-		return cmp.Or(cmp.Compare(slices.Index(rank, a.State), slices.Index(rank, b.State)),
-			cmp.Compare(a.Algorithm, b.Algorithm), cmp.Compare(a.ID, b.ID))
-	})
-	if old != nil && slices.EqualFunc(live, old.records, sameKey) {
-		return old, nil
-	}
-	set := &keySet{records: live, signing: map[Algorithm]*signer{}, known: map[string]*signer{}}
-	for _, rec := range live {
-		if err := set.add(rec, box, old); err != nil {
-			return nil, err
-		}
-	}
-	return set, set.publish()
-}
-
-// add opens one record.
-func (set *keySet) add(rec Record, box SealOpener, old *keySet) error {
-	if !rec.State.live() {
-		return fmt.Errorf("key %s: unknown state %q", rec.ID, rec.State)
-	}
-	if set.known[rec.ID] != nil {
-		return fmt.Errorf("key %s: stored twice", rec.ID)
-	}
-	key := old.opened(rec)
-	if key == nil {
-		var err error
-		if key, err = open(rec, box); err != nil {
-			return fmt.Errorf("opening %s key %s: %w", rec.Algorithm, rec.ID, err)
-		}
-	}
-	set.known[rec.ID] = key
-	if rec.State == Signing {
-		if set.signing[rec.Algorithm] != nil {
-			return fmt.Errorf("key %s: a second one signs %s", rec.ID, rec.Algorithm)
-		}
-		set.signing[rec.Algorithm] = key
-	}
-	return nil
-}
-
-// publish writes the JWKS.
-func (set *keySet) publish() error {
-	doc := jose.JSONWebKeySet{Keys: []jose.JSONWebKey{}}
-	algs := map[jose.SignatureAlgorithm]bool{}
-	for _, rec := range set.records {
-		jwk := set.known[rec.ID].public()
-		if !jwk.IsPublic() {
-			return fmt.Errorf("key %s: not public", rec.ID)
-		}
-		doc.Keys = append(doc.Keys, jwk)
-		algs[jose.SignatureAlgorithm(rec.Algorithm)] = true
-	}
-	raw, err := json.Marshal(doc)
-	if err != nil {
-		return fmt.Errorf("encoding JWKS: %w", err)
-	}
-	sum := sha256.Sum256(raw)
-	set.jwks = string(raw)
-	set.etag = `"` + base64.RawURLEncoding.EncodeToString(sum[:16]) + `"`
-	set.accepted = slices.Sorted(maps.Keys(algs))
-	return nil
-}
-
-// opened returns the key of a record if the set has it open.
-func (set *keySet) opened(rec Record) *signer {
-	if set == nil {
-		return nil
-	}
-	if key := set.known[rec.ID]; key != nil && key.alg == rec.Algorithm && string(key.sealed) == string(rec.Sealed) {
-		return key
-	}
-	return nil
-}
-
-// sameKey reports whether two records publish and sign alike.
-func sameKey(a, b Record) bool {
-	return a.ID == b.ID && a.Algorithm == b.Algorithm && a.State == b.State && string(a.Sealed) == string(b.Sealed)
-}
-
-// Sign makes a compact JWS (RFC 7515 §3.1) of payload with the signing key of
-// alg; its header names the kid and typ, such as JWT or at+jwt (RFC 8725 §3.11).
-// The error wraps ErrNoKey or ErrStale where there is no key to sign with.
-func (s *Snapshot) Sign(alg Algorithm, typ string, payload []byte) (string, error) {
+// Sign makes a compact JWS (RFC 7515 §3.1) of payload with the signing key of a line;
+// its header names the kid and typ, such as JWT or at+jwt (RFC 8725 §3.11). The error
+// wraps ErrNoKey, ErrStale or ErrCustody where there is no key to sign with.
+func (s *Snapshot) Sign(purpose Purpose, alg Algorithm, typ string, payload []byte) (string, error) {
 	start := s.now()
-	token, err := s.sign(alg, typ, payload)
+	token, err := s.sign(Line{purpose, alg}, typ, payload)
 	s.meter.Signed(string(alg), typ, s.now().Sub(start), err)
 	return token, err
 }
 
-func (s *Snapshot) sign(alg Algorithm, typ string, payload []byte) (string, error) {
+func (s *Snapshot) sign(l Line, typ string, payload []byte) (string, error) {
 	if s.stale {
 		return "", ErrStale
 	}
-	key := s.set.signing[alg]
-	if key == nil {
-		return "", fmt.Errorf("%w for %q", ErrNoKey, alg)
+	key := s.set.signing[l]
+	if key == nil || !l.Algorithm.Valid() {
+		return "", fmt.Errorf("%w for %s", ErrNoKey, l)
 	}
 	if typ == "" {
 		return "", errors.New("signing: no typ given")
 	}
-	// Made anew each time: it costs half a microsecond, and go-jose does not
-	// promise that a signer may be shared.
-	signingKey := jose.SigningKey{
-		Algorithm: jose.SignatureAlgorithm(alg),
-		Key:       jose.JSONWebKey{Key: key.private, KeyID: key.id},
-	}
-	js, err := jose.NewSigner(signingKey, (&jose.SignerOptions{}).WithType(jose.ContentType(typ)))
+	token, err := key.jws(typ, payload)
 	if err != nil {
 		return "", fmt.Errorf("signing with %s: %w", key.id, err)
 	}
-	jws, err := js.Sign(payload)
-	if err != nil {
-		return "", fmt.Errorf("signing with %s: %w", key.id, err)
-	}
-	return jws.CompactSerialize()
+	return token, nil
 }
 
-// Verify returns the payload of a compact JWS that one of the keys in the JWKS
-// signed as typ. Keys come from the snapshot alone: jwk, jku, x5c and x5u headers
-// are never followed. Every failure is ErrToken. The claims are the caller's to
-// check.
-func (s *Snapshot) Verify(token, typ string) ([]byte, error) {
+// Verify returns the payload of a compact JWS that a key of the purpose signed as typ.
+// Keys come from the snapshot alone: jwk, jku, x5c and x5u headers are never
+// followed. Every failure is ErrToken. The claims are the caller's to check.
+func (s *Snapshot) Verify(purpose Purpose, token, typ string) ([]byte, error) {
 	if len(token) > maxToken || len(s.set.accepted) == 0 || !wellSpelt(token) {
 		return nil, ErrToken
 	}
@@ -192,10 +83,10 @@ func (s *Snapshot) Verify(token, typ string) ([]byte, error) {
 		return nil, ErrToken
 	}
 	key := s.set.known[header.KeyID]
-	if key == nil || header.Algorithm != string(key.alg) {
+	if key == nil || key.line.Purpose != purpose || header.Algorithm != string(key.line.Algorithm) {
 		return nil, ErrToken
 	}
-	payload, err := jws.Verify(key.private.Public())
+	payload, err := jws.Verify(key.public)
 	if err != nil {
 		return nil, ErrToken
 	}
@@ -214,15 +105,57 @@ func wellSpelt(token string) bool {
 	return true
 }
 
-// signingID is the kid that signs alg, or empty.
-func (s *Snapshot) signingID(alg Algorithm) string {
-	if key := s.set.signing[alg]; key != nil {
+// Key is a key for what is not a JWS of the gateway's: XML signatures, assertions to
+// sources, decryption.
+type Key struct {
+	ID          string // kid
+	Algorithm   Algorithm
+	State       State
+	Certificate []byte // X.509, DER; empty where the plan asks for none
+	// Signer signs, or refuses wrapping ErrCustody or ErrStale. Nil where keys of the
+	// purpose decrypt.
+	Signer crypto.Signer
+	// Decrypter opens what was encrypted to the key. Nil where keys of the purpose sign.
+	Decrypter crypto.Decrypter
+}
+
+// Keys gives the live keys of a purpose: the one that signs, or that others should
+// encrypt to, first; then the standby; then those that gave way.
+func (s *Snapshot) Keys(purpose Purpose) []Key {
+	var list []Key
+	for _, rec := range s.set.records {
+		if rec.Purpose != purpose {
+			continue
+		}
+		key := s.set.known[rec.ID]
+		k := Key{ID: rec.ID, Algorithm: rec.Algorithm, State: rec.State, Certificate: bytes.Clone(rec.Certificate)}
+		switch private, opens := key.private.(crypto.Decrypter); {
+		case purpose.decrypts() && opens:
+			k.Decrypter = private
+		case key.private == nil:
+			k.Signer = refusing{key.public, fmt.Errorf("%w: %s has not opened the key", ErrCustody, key.custody)}
+		case s.stale:
+			k.Signer = refusing{key.public, ErrStale}
+		case key.custody == "":
+			k.Signer = key.private // the plain kind, which libraries know
+		default:
+			k.Signer = forAlgorithm(rec.Algorithm, key.private)
+		}
+		list = append(list, k)
+	}
+	return list
+}
+
+// signingID is the kid that signs for a line, or empty.
+func (s *Snapshot) signingID(l Line) string {
+	if key := s.set.signing[l]; key != nil {
 		return key.id
 	}
 	return ""
 }
 
-// JWKS is the JSON of the key set (RFC 7517 §5): public members only.
+// JWKS is the JSON of the key set (RFC 7517 §5) with the keys of tokens and logout
+// tokens: public members only.
 func (s *Snapshot) JWKS() []byte { return []byte(s.set.jwks) }
 
 // ETag is the entity tag of JWKS, quotes included (RFC 9110 §8.8.3).

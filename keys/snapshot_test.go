@@ -26,8 +26,8 @@ func TestJWKSHoldsPublicMembersOnly(t *testing.T) {
 	if err := json.Unmarshal(r.Snapshot().JWKS(), &doc); err != nil {
 		t.Fatal(err)
 	}
-	if len(doc.Keys) != 6 {
-		t.Fatalf("%d keys, want 6: signing, published and verifying of two algorithms", len(doc.Keys))
+	if len(doc.Keys) != 10 {
+		t.Fatalf("%d keys, want 10: signing, published and verifying of two algorithms, signing and published for logout tokens", len(doc.Keys))
 	}
 	members := map[string][]string{
 		"EC":  {"alg", "crv", "kid", "kty", "use", "x", "y"},
@@ -49,7 +49,7 @@ func TestJWKSHoldsPublicMembersOnly(t *testing.T) {
 		kids[key["kid"]] = true
 	}
 	for i, alg := range []Algorithm{ES256, RS256} {
-		if got, want := doc.Keys[i]["kid"], r.Snapshot().signingID(alg); got != want {
+		if got, want := doc.Keys[i]["kid"], r.Snapshot().signingID(Line{Tokens, alg}); got != want {
 			t.Errorf("key %d is %s, want the %s key that signs first: %s", i, got, alg, want)
 		}
 	}
@@ -92,11 +92,11 @@ func TestSignAndVerify(t *testing.T) {
 	r, _, _ := loaded(t, DefaultConfig())
 	s := r.Snapshot()
 	for _, alg := range []Algorithm{ES256, RS256} {
-		token, err := s.Sign(alg, "at+jwt", []byte(`{"a":1}`))
+		token, err := s.Sign(Tokens, alg, "at+jwt", []byte(`{"a":1}`))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := s.Verify(token, "at+jwt"); err != nil || string(got) != `{"a":1}` {
+		if got, err := s.Verify(Tokens, token, "at+jwt"); err != nil || string(got) != `{"a":1}` {
 			t.Errorf("Verify(%s) = %s, %v, want the payload", alg, got, err)
 		}
 		if !verifies(token, parseJWKS(t, s.JWKS())) {
@@ -113,7 +113,7 @@ func TestSignAndVerify(t *testing.T) {
 		{"HMAC", "JWT", "HS256", ErrNoKey},
 		{"no typ", "", ES256, nil},
 	} {
-		if token, err := s.Sign(tt.alg, tt.typ, nil); err == nil || tt.want != nil && !errors.Is(err, tt.want) {
+		if token, err := s.Sign(Tokens, tt.alg, tt.typ, nil); err == nil || tt.want != nil && !errors.Is(err, tt.want) {
 			t.Errorf("%s: Sign() = %q, %v, want error %v", tt.name, token, err, tt.want)
 		}
 	}
@@ -123,11 +123,11 @@ func TestVerifyRefuses(t *testing.T) {
 	r, store, _ := loaded(t, DefaultConfig())
 	s := r.Snapshot()
 	good := sign(t, s, ES256)
-	if _, err := s.Verify(good, "JWT"); err != nil {
+	if _, err := s.Verify(Tokens, good, "JWT"); err != nil {
 		t.Fatalf("Verify() = %v, want nil", err)
 	}
-	kid := s.signingID(ES256)
-	rsaKid := s.signingID(RS256)
+	kid := s.signingID(Line{Tokens, ES256})
+	rsaKid := s.signingID(Line{Tokens, RS256})
 	rsaPublic, err := x509.MarshalPKIXPublicKey(s.set.known[rsaKid].private.Public())
 	if err != nil {
 		t.Fatal(err)
@@ -195,20 +195,20 @@ func TestVerifyRefuses(t *testing.T) {
 	}
 	for name, token := range tests {
 		t.Run(name, func(t *testing.T) {
-			payload, err := s.Verify(token, "JWT")
+			payload, err := s.Verify(Tokens, token, "JWT")
 			if payload != nil || err != ErrToken { //nolint:errorlint // the same bare error for all
 				t.Errorf("Verify() = %q, %v, want nil and exactly ErrToken", payload, err)
 			}
 		})
 	}
 	for _, typ := range []string{"", "jwt", "at+jwt", "application/JWT", "JWT "} {
-		if payload, err := s.Verify(good, typ); payload != nil || err != ErrToken { //nolint:errorlint // as above
+		if payload, err := s.Verify(Tokens, good, typ); payload != nil || err != ErrToken { //nolint:errorlint // as above
 			t.Errorf("Verify() of a JWT as %q = %q, %v, want ErrToken", typ, payload, err)
 		}
 	}
 	untyped := forge(jose.ES256, s.set.known[kid].private, h{"kid": kid})
 	for _, typ := range []string{"", "JWT"} {
-		if _, err := s.Verify(untyped, typ); !errors.Is(err, ErrToken) {
+		if _, err := s.Verify(Tokens, untyped, typ); !errors.Is(err, ErrToken) {
 			t.Errorf("Verify() of a token without typ as %q = %v, want ErrToken", typ, err)
 		}
 	}
@@ -232,7 +232,7 @@ func FuzzVerify(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, token string) {
-		if payload, err := s.Verify(token, "JWT"); err == nil && token != good {
+		if payload, err := s.Verify(Tokens, token, "JWT"); err == nil && token != good {
 			t.Errorf("Verify(%q) = %q, nil, want an error", token, payload)
 		}
 	})
@@ -245,7 +245,7 @@ func BenchmarkSign(b *testing.B) {
 	for _, alg := range []Algorithm{ES256, RS256} {
 		b.Run(string(alg), func(b *testing.B) {
 			for b.Loop() {
-				if _, err := s.Sign(alg, "JWT", payload); err != nil {
+				if _, err := s.Sign(Tokens, alg, "JWT", payload); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -260,7 +260,7 @@ func BenchmarkVerify(b *testing.B) {
 		token := sign(b, s, alg)
 		b.Run(string(alg), func(b *testing.B) {
 			for b.Loop() {
-				if _, err := s.Verify(token, "JWT"); err != nil {
+				if _, err := s.Verify(Tokens, token, "JWT"); err != nil {
 					b.Fatal(err)
 				}
 			}

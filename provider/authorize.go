@@ -14,6 +14,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"eidgate/eid"
+	"eidgate/keys"
 	"eidgate/web"
 )
 
@@ -377,7 +378,7 @@ func (p *Provider) wantedSubject(hint, named string, rp *eid.RelyingParty) (stri
 		return named, nil
 	}
 	bad := refuse(codeInvalidRequest, "id_token_hint is not an ID token of this party")
-	payload, err := p.deps.Keys.Snapshot().Verify(hint, "JWT")
+	payload, err := p.deps.Keys.Snapshot().Verify(keys.Tokens, hint, "JWT")
 	if err != nil {
 		return "", bad
 	}

@@ -337,7 +337,7 @@ func (p *Provider) logoutToken(rp *eid.RelyingParty, n eid.LogoutNotice) (string
 	if err != nil {
 		return "", fmt.Errorf("writing logout token: %w", err)
 	}
-	token, err := p.deps.Keys.Snapshot().Sign(keys.Algorithm(rp.IDTokenAlg), logoutTokenType, payload)
+	token, err := p.deps.Keys.Snapshot().Sign(keys.LogoutTokens, keys.Algorithm(rp.IDTokenAlg), logoutTokenType, payload)
 	if err != nil {
 		return "", fmt.Errorf("signing logout token: %w", err)
 	}

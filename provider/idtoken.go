@@ -43,7 +43,7 @@ func (p *Provider) idToken(rp *eid.RelyingParty, r *grantRecord, account *eid.Ac
 			return "", err
 		}
 	}
-	token, err := p.deps.Keys.Snapshot().Sign(keys.Algorithm(rp.IDTokenAlg), "JWT", payload)
+	token, err := p.deps.Keys.Snapshot().Sign(keys.Tokens, keys.Algorithm(rp.IDTokenAlg), "JWT", payload)
 	if err != nil {
 		return "", fmt.Errorf("signing id token: %w", err)
 	}

@@ -71,7 +71,7 @@ func (p *Provider) jwtToken(rp *eid.RelyingParty, g *grantRecord, f jwtFor, now 
 	if err != nil {
 		return accessToken{}, fmt.Errorf("writing access token: %w", err)
 	}
-	text, err := p.deps.Keys.Snapshot().Sign(jwtAccessAlg, typJWTAccess, payload)
+	text, err := p.deps.Keys.Snapshot().Sign(keys.Tokens, jwtAccessAlg, typJWTAccess, payload)
 	if err != nil {
 		return accessToken{}, fmt.Errorf("signing access token: %w", err)
 	}
@@ -80,7 +80,7 @@ func (p *Provider) jwtToken(rp *eid.RelyingParty, g *grantRecord, f jwtFor, now 
 
 // nameOfJWT reads the jti of an access token in JWT form that we signed.
 func (p *Provider) nameOfJWT(text string) (accessName, bool) {
-	payload, err := p.deps.Keys.Snapshot().Verify(text, typJWTAccess)
+	payload, err := p.deps.Keys.Snapshot().Verify(keys.Tokens, text, typJWTAccess)
 	if err != nil {
 		return accessName{}, false
 	}

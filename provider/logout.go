@@ -13,6 +13,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"eidgate/eid"
+	"eidgate/keys"
 	"eidgate/web"
 )
 
@@ -124,7 +125,7 @@ func (p *Provider) parseLogout(c *gin.Context) (*logoutRequest, bool) {
 
 // readHint reads an ID token of ours, expired or not, nil when it is none.
 func (p *Provider) readHint(hint string) *idTokenClaims {
-	payload, err := p.deps.Keys.Snapshot().Verify(hint, "JWT")
+	payload, err := p.deps.Keys.Snapshot().Verify(keys.Tokens, hint, "JWT")
 	if err != nil {
 		return nil
 	}

@@ -87,7 +87,7 @@ func (p *Provider) writeJWT(c *gin.Context, alg keys.Algorithm, typ, contentType
 		p.backChannelFailure(c, fmt.Errorf("writing answer: %w", err))
 		return
 	}
-	signed, err := p.deps.Keys.Snapshot().Sign(alg, typ, payload)
+	signed, err := p.deps.Keys.Snapshot().Sign(keys.Tokens, alg, typ, payload)
 	if err != nil {
 		p.backChannelFailure(c, fmt.Errorf("signing answer: %w", err))
 		return

@@ -100,9 +100,9 @@ func use(t testing.TB, m *Metrics) Probes {
 	return Probes{
 		Keys: func() []Key {
 			return []Key{
-				{"ES256", "signing", m.now().Add(-time.Hour), m.now().Add(time.Hour)},
-				{"ES256", "verifying", m.now().Add(-time.Hour), m.now().Add(time.Minute)},
-				{"ES256", "verifying", m.now().Add(-2 * time.Hour), m.now().Add(-time.Minute)},
+				{Purpose: "tokens", Algorithm: "ES256", Status: "signing", Since: m.now().Add(-time.Hour), Next: m.now().Add(time.Hour)},
+				{Purpose: "tokens", Algorithm: "ES256", Status: "verifying", Since: m.now().Add(-time.Hour), Next: m.now().Add(time.Minute)},
+				{Purpose: "tokens", Algorithm: "ES256", Status: "verifying", Since: m.now().Add(-2 * time.Hour), Next: m.now().Add(-time.Minute)},
 			}
 		},
 		MasterKey:   func() time.Time { return m.now().Add(-time.Hour) },
@@ -158,8 +158,8 @@ func TestMetrics(t *testing.T) {
 	}
 	// Of two verifying keys the older and the sooner change are told.
 	for metric, near := range map[string]string{
-		`eidgate_key_age_seconds{algorithm="ES256",status="verifying"} `:         "7200",
-		`eidgate_key_next_change_seconds{algorithm="ES256",status="verifying"} `: "-60",
+		`eidgate_key_age_seconds{algorithm="ES256",purpose="tokens",status="verifying"} `:         "7200",
+		`eidgate_key_next_change_seconds{algorithm="ES256",purpose="tokens",status="verifying"} `: "-60",
 	} {
 		_, value, ok := strings.Cut(text, metric)
 		if !ok || !strings.HasPrefix(value, near) {

@@ -8,11 +8,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Key is a signing key as far as its age goes.
+// Key is a key as far as its age goes.
 type Key struct {
-	Algorithm, Status string
-	Since             time.Time // in this status
-	Next              time.Time // of the next planned change; zero when none is
+	Purpose, Algorithm, Status string
+	Since                      time.Time // in this status
+	Next                       time.Time // of the next planned change; zero when none is
+	Overdue                    time.Time // since when its change waits for somebody; zero when it does not
 }
 
 // Backlog is what durable data holds that is still to be done, and how much it
@@ -26,7 +27,9 @@ type Backlog struct {
 // Probes look at what changes by itself. They are asked at each scrape, each
 // within a second; one that is nil is left out.
 type Probes struct {
-	Keys        func() []Key // without I/O
+	Keys        func() []Key           // without I/O
+	Custodies   func() map[string]bool // whether each keeper of private keys failed when last asked; without I/O
+	ClockDoubt  func() bool            // whether keys are not rotated here since the clock is not trusted; without I/O
 	MasterKey   func() time.Time
 	Certificate func() (notAfter time.Time, ok bool)
 	Backlog     func(ctx context.Context) (Backlog, error)
@@ -39,19 +42,23 @@ type samples struct {
 	last time.Time
 
 	keyAge, keyNext, masterKey, certificate *prometheus.GaugeVec
+	keyOverdue, custodyFailing, clockDoubt  *prometheus.GaugeVec
 	notices, oldest, auditRows, storeUp     *prometheus.GaugeVec
 }
 
 func newSamples(f factory) samples {
 	return samples{
-		keyAge:      f.gauges("key_age_seconds", "How long the oldest key of a status has been in it.", "algorithm", "status"),
-		keyNext:     f.gauges("key_next_change_seconds", "Time until the next planned change of a key; negative once it is overdue.", "algorithm", "status"),
-		masterKey:   f.gauges("master_key_age_seconds", "Time since the file of the master key was written."),
-		certificate: f.gauges("certificate_expiry_timestamp_seconds", "When the server's certificate ends, since 1970."),
-		notices:     f.gauges("logout_outbox_waiting", "Notices of ended sessions that wait to be delivered."),
-		oldest:      f.gauges("logout_outbox_oldest_age_seconds", "Age of the oldest notice that waits; 0 when none does."),
-		auditRows:   f.gauges("audit_rows", "Rows that the audit was given."),
-		storeUp:     f.gauges("store_up", "1 where a store answers within a second, else 0.", "store"),
+		keyAge:         f.gauges("key_age_seconds", "How long the oldest key of a status has been in it.", "purpose", "algorithm", "status"),
+		keyNext:        f.gauges("key_next_change_seconds", "Time until the next planned change of a key; negative once it is overdue.", "purpose", "algorithm", "status"),
+		keyOverdue:     f.gauges("key_rotation_overdue_seconds", "How long a rotation waits beyond its date for a party to fetch, or an operator to activate, the key.", "purpose", "algorithm"),
+		custodyFailing: f.gauges("key_custody_failing", "1 while a keeper of private keys fails; an empty custody is the store itself.", "custody"),
+		clockDoubt:     f.gauges("key_clock_doubted", "1 while this process does not rotate keys since it cannot tell the time."),
+		masterKey:      f.gauges("master_key_age_seconds", "Time since the file of the master key was written."),
+		certificate:    f.gauges("certificate_expiry_timestamp_seconds", "When the server's certificate ends, since 1970."),
+		notices:        f.gauges("logout_outbox_waiting", "Notices of ended sessions that wait to be delivered."),
+		oldest:         f.gauges("logout_outbox_oldest_age_seconds", "Age of the oldest notice that waits; 0 when none does."),
+		auditRows:      f.gauges("audit_rows", "Rows that the audit was given."),
+		storeUp:        f.gauges("store_up", "1 where a store answers within a second, else 0.", "store"),
 	}
 }
 
@@ -74,6 +81,15 @@ func (m *Metrics) sample(ctx context.Context, p Probes) {
 	if p.Keys != nil {
 		s.keys(p.Keys(), now)
 	}
+	if p.Custodies != nil {
+		s.custodyFailing.Reset()
+		for name, failing := range p.Custodies() {
+			s.custodyFailing.WithLabelValues(label(name)).Set(number(failing))
+		}
+	}
+	if p.ClockDoubt != nil {
+		s.clockDoubt.WithLabelValues().Set(number(p.ClockDoubt()))
+	}
 	if p.MasterKey != nil {
 		if made := p.MasterKey(); !made.IsZero() {
 			s.masterKey.WithLabelValues().Set(now.Sub(made).Seconds())
@@ -88,11 +104,7 @@ func (m *Metrics) sample(ctx context.Context, p Probes) {
 		s.backlog(ctx, p.Backlog, now)
 	}
 	for name, ping := range p.Stores {
-		up := 0.0
-		if within(ctx, ping) == nil {
-			up = 1
-		}
-		s.storeUp.WithLabelValues(label(name)).Set(up)
+		s.storeUp.WithLabelValues(label(name)).Set(number(within(ctx, ping) == nil))
 	}
 }
 
@@ -101,15 +113,24 @@ func (m *Metrics) sample(ctx context.Context, p Probes) {
 func (s *samples) keys(list []Key, now time.Time) {
 	s.keyAge.Reset()
 	s.keyNext.Reset()
-	oldest, next := map[[2]string]time.Time{}, map[[2]string]time.Time{}
+	s.keyOverdue.Reset()
+	oldest, next := map[[3]string]time.Time{}, map[[3]string]time.Time{}
+	overdue := map[[2]string]time.Time{}
 	for _, k := range list {
-		labels := [2]string{label(k.Algorithm), label(k.Status)}
+		labels := [3]string{label(k.Purpose), label(k.Algorithm), label(k.Status)}
 		if since, ok := oldest[labels]; !ok || k.Since.Before(since) {
 			oldest[labels] = k.Since
 		}
 		if at, ok := next[labels]; !k.Next.IsZero() && (!ok || k.Next.Before(at)) {
 			next[labels] = k.Next
 		}
+		line := [2]string{labels[0], labels[1]}
+		if since, ok := overdue[line]; !k.Overdue.IsZero() && (!ok || k.Overdue.Before(since)) {
+			overdue[line] = k.Overdue
+		}
+	}
+	for line, since := range overdue {
+		s.keyOverdue.WithLabelValues(line[:]...).Set(now.Sub(since).Seconds())
 	}
 	for labels, since := range oldest {
 		s.keyAge.WithLabelValues(labels[:]...).Set(now.Sub(since).Seconds())
@@ -117,6 +138,13 @@ func (s *samples) keys(list []Key, now time.Time) {
 	for labels, at := range next {
 		s.keyNext.WithLabelValues(labels[:]...).Set(at.Sub(now).Seconds())
 	}
+}
+
+func number(yes bool) float64 {
+	if yes {
+		return 1
+	}
+	return 0
 }
 
 // backlog leaves the gauges as they were where nothing can be known: store_up

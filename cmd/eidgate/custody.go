@@ -43,16 +43,16 @@ func openCustodies(cfg *config.Config, now func() time.Time) (c custodies, err e
 	return c, err
 }
 
-// byName gives the custodies to the ring.
-func (c custodies) byName() map[string]keys.Custody {
-	named := map[string]keys.Custody{}
+// list gives the custodies to the ring.
+func (c custodies) list() []keys.Custody {
+	var all []keys.Custody
 	if c.pkcs11 != nil {
-		named[c.pkcs11.Name()] = c.pkcs11
+		all = append(all, c.pkcs11)
 	}
 	if c.transit != nil {
-		named[c.transit.Name()] = c.transit
+		all = append(all, c.transit)
 	}
-	return named
+	return all
 }
 
 // run renews the token of the Transit engine until ctx ends.

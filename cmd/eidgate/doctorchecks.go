@@ -41,7 +41,7 @@ func checksOf(cfg *config.Config, via string, now func() time.Time) ([]doctor.Ch
 			return doctor.MasterKey(ctx, master, databasePath(cfg))
 		}},
 		{Name: "signing keys", Look: func(ctx context.Context) []doctor.Finding {
-			return doctor.SigningKeys(ctx, databasePath(cfg), master, keysConfig(cfg), now)
+			return doctor.SigningKeys(ctx, databasePath(cfg), master, held.list(), keysConfig(cfg), now)
 		}},
 		{Name: "passing state", Look: func(ctx context.Context) []doctor.Finding { return passingStateChecks(ctx, cfg) }},
 		{Name: "clock", Last: true, Look: clocks.Look},

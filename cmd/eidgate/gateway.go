@@ -84,7 +84,7 @@ func openDurable(ctx context.Context, cfg *config.Config, log *slog.Logger, now 
 	if err != nil {
 		return nil, err
 	}
-	ring, err := keys.New(keysConfig(cfg), keys.Deps{Store: db, Sealer: sealer, Now: now, Log: log, Meter: m})
+	ring, err := keys.New(keysConfig(cfg), keys.Deps{Store: db, Sealer: sealer, Now: now, Log: log, Meter: m, Leases: db, Custodies: held.list()})
 	if err == nil {
 		err = ring.Load(ctx)
 	}
@@ -96,9 +96,7 @@ func openDurable(ctx context.Context, cfg *config.Config, log *slog.Logger, now 
 
 func keysConfig(cfg *config.Config) keys.Config {
 	k := keys.DefaultConfig()
-	for i := range k.Algorithms {
-		k.Algorithms[i].RotateEvery = cfg.Keys.RotateEvery
-	}
+	k.Plans = keys.TokenPlans(cfg.Keys.RotateEvery, keys.ES256, keys.RS256)
 	k.RSABits = cfg.Keys.RSABits
 	k.JWKSMaxAge = cfg.Lifetimes.JWKSMaxAge
 	k.TokenLifetime = config.MaxTokenLifetime // so that lifetimes may change while keys are in use

@@ -37,13 +37,13 @@ func newKeysList() *cobra.Command {
 				return err
 			}
 			w := tabwriter.NewWriter(c.OutOrStdout(), 0, 0, 2, ' ', 0)
-			fmt.Fprintln(w, "KEY\tALG\tSTATE\tPUBLISHED\tSIGNS FROM\tNEXT")
+			fmt.Fprintln(w, "KEY\tFOR\tALG\tSTATE\tPUBLISHED\tSIGNS FROM\tNEXT")
 			for _, k := range list {
 				next := ""
 				if k.Next != "" {
 					next = fmt.Sprintf("%s at %s", k.Next, clock(k.NextAt))
 				}
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", k.ID, k.Algorithm, k.State, clock(k.PublishedAt), clock(k.SigningAt), next)
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", k.ID, k.Purpose, k.Algorithm, k.State, clock(k.PublishedAt), clock(k.SigningAt), next)
 			}
 			return w.Flush()
 		})
@@ -71,7 +71,7 @@ within seconds.`,
 			return usageError{errors.New("--reason: say why; the audit keeps it")}
 		}
 		return withRing(c.Context(), where, func(ring *keys.Ring) error {
-			r, err := ring.Rotate(c.Context(), keys.Algorithm(*alg), "operator:"+operator(), *reason)
+			r, err := ring.Rotate(c.Context(), keys.Tokens, keys.Algorithm(*alg), "operator:"+operator(), *reason)
 			if err != nil {
 				return err
 			}

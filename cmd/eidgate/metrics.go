@@ -66,6 +66,14 @@ func (m *monitor) address() string {
 func (g *gateway) probes(cfg *config.Config) telemetry.Probes {
 	p := telemetry.Probes{
 		Keys: func() []telemetry.Key { return keyAges(g.ring.Known()) },
+		Custodies: func() map[string]bool {
+			failing := map[string]bool{"": false}
+			for _, name := range g.ring.Condition().Away {
+				failing[name] = true
+			}
+			return failing
+		},
+		ClockDoubt: func() bool { return g.ring.Condition().Clock != "" },
 		MasterKey: func() time.Time {
 			info, err := os.Stat(cfg.MasterKeyFile)
 			if err != nil {
@@ -101,9 +109,21 @@ func keyAges(infos []keys.Info) []telemetry.Key {
 			since = info.RetiredAt
 		case keys.Published:
 		}
-		list = append(list, telemetry.Key{Algorithm: string(info.Algorithm), Status: string(info.State), Since: since, Next: info.NextAt})
+		k := telemetry.Key{Purpose: keyPurpose(info.Purpose), Algorithm: string(info.Algorithm), Status: string(info.State), Since: since, Next: info.NextAt}
+		if info.Overdue { // nothing is amiss with the gateway
+			k.Next, k.Overdue = time.Time{}, info.NextAt
+		}
+		list = append(list, k)
 	}
 	return list
+}
+
+// keyPurpose is a purpose as a label: those of all sources are one.
+func keyPurpose(p keys.Purpose) string {
+	if p.Source() != "" {
+		return "source"
+	}
+	return string(p)
 }
 
 // passwordOutcome names how an evaluation ended.

@@ -7,8 +7,6 @@ import (
 	"errors"
 	"regexp"
 	"time"
-
-	"eidgate/keys"
 )
 
 // ErrBuild reports a program that was built without PKCS #11.
@@ -34,6 +32,3 @@ func (c Config) check() error {
 	}
 	return nil
 }
-
-// ps256 is RSASSA-PSS with SHA-256 (RFC 7518 §3.5).
-const ps256 keys.Algorithm = "PS256"

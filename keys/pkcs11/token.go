@@ -51,7 +51,7 @@ func (t *Token) Name() string { return "pkcs11" }
 // Generate implements keys.Custody: a key that signs and does nothing else, and that
 // cannot be taken off the token. What finds it is its label.
 func (t *Token) Generate(ctx context.Context, alg keys.Algorithm, rsaBits int) ([]byte, crypto.Signer, error) {
-	if alg != keys.ES256 && alg != keys.RS256 && alg != ps256 {
+	if alg != keys.ES256 && alg != keys.RS256 && alg != keys.PS256 {
 		return nil, nil, fmt.Errorf("no key of %q is made on a token", alg)
 	}
 	id := make([]byte, 16)
@@ -133,7 +133,7 @@ func kept(c *crypto11.Context, key crypto11.Signer) error {
 func fits(alg keys.Algorithm, public crypto.PublicKey) error {
 	switch public := public.(type) {
 	case *rsa.PublicKey:
-		if (alg == keys.RS256 || alg == ps256) && public.N.BitLen() >= 2048 {
+		if (alg == keys.RS256 || alg == keys.PS256) && public.N.BitLen() >= 2048 {
 			return nil
 		}
 	case *ecdsa.PublicKey:

@@ -42,7 +42,7 @@ func (s *signer) Sign(_ io.Reader, digest []byte, _ crypto.SignerOpts) ([]byte, 
 	switch s.alg {
 	case keys.ES256:
 		ask.Marshalling = "asn1"
-	case ps256:
+	case keys.PS256:
 		ask.Signature, ask.SaltLength = "pss", "hash"
 	default:
 		ask.Signature = "pkcs1v15"

@@ -189,7 +189,7 @@ func (k keyInfo) public(alg keys.Algorithm) (crypto.PublicKey, error) {
 	}
 	switch public := public.(type) {
 	case *rsa.PublicKey:
-		if (alg == keys.RS256 || alg == ps256) && public.N.BitLen() >= 2048 {
+		if (alg == keys.RS256 || alg == keys.PS256) && public.N.BitLen() >= 2048 {
 			return public, nil
 		}
 	case *ecdsa.PublicKey:
@@ -200,15 +200,13 @@ func (k keyInfo) public(alg keys.Algorithm) (crypto.PublicKey, error) {
 	return nil, fmt.Errorf("it is not one for %s", alg)
 }
 
-// ps256 is RSASSA-PSS with SHA-256 (RFC 7518 §3.5).
-const ps256 keys.Algorithm = "PS256"
 
 // kindOf is the engine's name for a key of an algorithm.
 func kindOf(alg keys.Algorithm, rsaBits int) (string, error) {
 	switch {
 	case alg == keys.ES256:
 		return "ecdsa-p256", nil
-	case (alg == keys.RS256 || alg == ps256) && (rsaBits == 2048 || rsaBits == 3072 || rsaBits == 4096):
+	case (alg == keys.RS256 || alg == keys.PS256) && (rsaBits == 2048 || rsaBits == 3072 || rsaBits == 4096):
 		return fmt.Sprintf("rsa-%d", rsaBits), nil
 	}
 	return "", fmt.Errorf("no key of %s with %d bits is made here", alg, rsaBits)

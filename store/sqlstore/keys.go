@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"eidgate/eid"
 	"eidgate/keys"
@@ -34,12 +35,12 @@ func (db *DB) UpdateKeys(ctx context.Context, change func(current []keys.Record)
 			}
 		}
 		for _, e := range u.Events {
-			detail, err := json.Marshal(keyDetail{KeyID: e.KeyID, Reason: e.Reason})
-			if err != nil {
-				return fmt.Errorf("writing audit detail: %w", err)
+			if err := insertAudit(ctx, q, keyEntry(e, db.stamp())); err != nil {
+				return err
 			}
-			entry := eid.AuditEntry{At: db.stamp(), Actor: e.Actor, Action: e.Action, Detail: detail}
-			if err := insertAudit(ctx, q, entry); err != nil {
+		}
+		for _, k := range u.Revoked {
+			if err := db.announce(ctx, q, k); err != nil {
 				return err
 			}
 		}
@@ -47,40 +48,111 @@ func (db *DB) UpdateKeys(ctx context.Context, change func(current []keys.Record)
 	})
 }
 
+// GrantedSince names the parties that got tokens since a time: those that Revoke tells
+// of a key that has signed since then.
+func (db *DB) GrantedSince(ctx context.Context, since time.Time) ([]string, error) {
+	clients, err := db.reader.RevocationParties(ctx, since)
+	if err != nil {
+		return nil, fmt.Errorf("finding parties with tokens: %w", err)
+	}
+	return clients, nil
+}
+
+// announce notes which parties are to be told that a key is believed no more.
+func (db *DB) announce(ctx context.Context, q *sqlcgen.Queries, k keys.RevokedKey) error {
+	clients, err := q.RevocationParties(ctx, k.Since)
+	if err != nil {
+		return fmt.Errorf("finding parties of a revoked key: %w", err)
+	}
+	for _, client := range clients {
+		err := q.AddRevocationEvent(ctx, sqlcgen.AddRevocationEventParams{Kid: k.ID, Client: client, Since: k.Since, At: db.stamp()})
+		if err != nil {
+			return fmt.Errorf("writing revocation event: %w", err)
+		}
+	}
+	return nil
+}
+
+// keyDetail is what the audit says of a step of a key.
 type keyDetail struct {
-	KeyID  string `json:"kid"`
-	Reason string `json:"reason,omitempty"`
+	KeyID   string       `json:"kid"`
+	Purpose keys.Purpose `json:"purpose,omitempty"`
+	Reason  string       `json:"reason,omitempty"`
+	Forced  bool         `json:"forced,omitempty"`
+	Ready   time.Time    `json:"ready_at,omitzero"`
+	Lacking []string     `json:"lacking,omitempty"`
+	More    int          `json:"lacking_more,omitempty"` // how many lack it beside those named
+}
+
+// maxLacking bounds how many parties one audit row names.
+const maxLacking = 100
+
+func keyEntry(e keys.Event, at time.Time) eid.AuditEntry {
+	d := keyDetail{KeyID: e.KeyID, Purpose: e.Purpose, Reason: e.Reason, Forced: e.Forced, Ready: e.Ready, Lacking: e.Lacking}
+	if n := len(d.Lacking) - maxLacking; n > 0 {
+		d.Lacking, d.More = d.Lacking[:maxLacking], n
+	}
+	detail, _ := json.Marshal(d) // strings, a time and a number
+	return eid.AuditEntry{At: at, Actor: e.Actor, Action: e.Action, Detail: detail}
 }
 
 func records(ctx context.Context, q *sqlcgen.Queries) ([]keys.Record, error) {
-	rows, err := q.SigningKeys(ctx)
+	tokens, err := q.SigningKeys(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("reading signing keys: %w", err)
 	}
+	others, err := q.PurposeKeys(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("reading keys of purposes: %w", err)
+	}
 	var list []keys.Record
-	for _, row := range rows {
+	for _, row := range tokens {
 		list = append(list, keys.Record{
-			ID: row.ID, Algorithm: keys.Algorithm(row.Algorithm), State: keys.State(row.State),
+			ID: row.ID, Purpose: keys.Tokens, Algorithm: keys.Algorithm(row.Algorithm), State: keys.State(row.State), Custody: row.Custody,
 			Sealed: row.Sealed, Public: json.RawMessage(row.Public),
 			PublishedAt: row.PublishedAt.Time, ActivateAt: row.ActivateAt.Time, SigningAt: row.SigningAt.Time,
-			VerifyingAt: row.VerifyingAt.Time, RetireAt: row.RetireAt.Time, RetiredAt: row.RetiredAt.Time,
+			VerifyingAt: row.VerifyingAt.Time, RetireAt: row.RetireAt.Time, RetiredAt: row.RetiredAt.Time, RevokedAt: row.RevokedAt.Time,
+		})
+	}
+	for _, row := range others {
+		list = append(list, keys.Record{
+			ID: row.ID, Purpose: keys.Purpose(row.Purpose), Algorithm: keys.Algorithm(row.Algorithm), State: keys.State(row.State), Custody: row.Custody,
+			Sealed: row.Sealed, Public: json.RawMessage(row.Public), Certificate: row.Certificate,
+			PublishedAt: row.PublishedAt.Time, ActivateAt: row.ActivateAt.Time, SigningAt: row.SigningAt.Time,
+			VerifyingAt: row.VerifyingAt.Time, RetireAt: row.RetireAt.Time, RetiredAt: row.RetiredAt.Time, RevokedAt: row.RevokedAt.Time,
 		})
 	}
 	return list, nil
 }
 
+// putKey writes a key of tokens where every version of the program looks for it, and
+// any other where only those look that know purposes.
 func putKey(ctx context.Context, q *sqlcgen.Queries, r keys.Record) error {
-	sealed := r.Sealed
-	if sealed == nil {
-		sealed = []byte{} // a retired key: the column is never NULL
+	sealed, certificate := notNull(r.Sealed), notNull(r.Certificate)
+	var err error
+	if r.Purpose == keys.Tokens {
+		err = q.PutSigningKey(ctx, sqlcgen.PutSigningKeyParams{
+			ID: r.ID, Algorithm: string(r.Algorithm), State: string(r.State), Custody: r.Custody, Sealed: sealed, Public: string(r.Public),
+			PublishedAt: nullable(r.PublishedAt), ActivateAt: nullable(r.ActivateAt), SigningAt: nullable(r.SigningAt),
+			VerifyingAt: nullable(r.VerifyingAt), RetireAt: nullable(r.RetireAt), RetiredAt: nullable(r.RetiredAt), RevokedAt: nullable(r.RevokedAt),
+		})
+	} else {
+		err = q.PutPurposeKey(ctx, sqlcgen.PutPurposeKeyParams{
+			ID: r.ID, Purpose: string(r.Purpose), Algorithm: string(r.Algorithm), State: string(r.State), Custody: r.Custody,
+			Sealed: sealed, Public: string(r.Public), Certificate: certificate,
+			PublishedAt: nullable(r.PublishedAt), ActivateAt: nullable(r.ActivateAt), SigningAt: nullable(r.SigningAt),
+			VerifyingAt: nullable(r.VerifyingAt), RetireAt: nullable(r.RetireAt), RetiredAt: nullable(r.RetiredAt), RevokedAt: nullable(r.RevokedAt),
+		})
 	}
-	err := q.PutSigningKey(ctx, sqlcgen.PutSigningKeyParams{
-		ID: r.ID, Algorithm: string(r.Algorithm), State: string(r.State), Sealed: sealed, Public: string(r.Public),
-		PublishedAt: nullable(r.PublishedAt), ActivateAt: nullable(r.ActivateAt), SigningAt: nullable(r.SigningAt),
-		VerifyingAt: nullable(r.VerifyingAt), RetireAt: nullable(r.RetireAt), RetiredAt: nullable(r.RetiredAt),
-	})
 	if err != nil {
-		return fmt.Errorf("writing signing key: %w", err)
+		return fmt.Errorf("writing key: %w", err)
 	}
 	return nil
+}
+
+func notNull(b []byte) []byte {
+	if b == nil {
+		return []byte{}
+	}
+	return b
 }

@@ -2,6 +2,8 @@ package sqlstore
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 
@@ -25,6 +27,19 @@ func (db *DB) TakeLease(ctx context.Context, name, holder string, lasts time.Dur
 		return false, fmt.Errorf("taking lease %s: %w", name, err)
 	}
 	return taken > 0, nil
+}
+
+// Lease tells who has a lease and until when. A lease that nobody has, or has any more,
+// is told as it was left; an empty holder had never anybody, or was given back.
+func (db *DB) Lease(ctx context.Context, name string) (holder string, until time.Time, err error) {
+	row, err := db.reader.Lease(ctx, name)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return "", time.Time{}, nil
+	case err != nil:
+		return "", time.Time{}, fmt.Errorf("reading lease %s: %w", name, err)
+	}
+	return row.Holder, row.Until, nil
 }
 
 // EndLease gives back a lease before its end. One that holder has not is left alone.

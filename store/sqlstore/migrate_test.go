@@ -115,8 +115,8 @@ func fill(t *testing.T, db *sqlstore.DB) (id eid.AccountID, lock, link string) {
 	}
 	err = db.UpdateKeys(ctx, func([]keys.Record) (keys.Update, error) {
 		return keys.Update{Put: []keys.Record{
-			{ID: "a", Algorithm: keys.ES256, State: keys.Signing}, {ID: "b", Algorithm: keys.ES256, State: keys.Published},
-			{ID: "c", Algorithm: keys.RS256, State: keys.Signing},
+			{ID: "a", Purpose: keys.Tokens, Algorithm: keys.ES256, State: keys.Signing}, {ID: "b", Purpose: keys.Tokens, Algorithm: keys.ES256, State: keys.Published},
+			{ID: "c", Purpose: keys.Tokens, Algorithm: keys.RS256, State: keys.Signing},
 		}}, nil
 	})
 	if err != nil {

@@ -112,7 +112,7 @@ func (s durableSuite) raceKeys(t *testing.T) {
 	race(racers, func(int) {
 		err := d.UpdateKeys(t.Context(), func(current []keys.Record) (keys.Update, error) {
 			id := fmt.Sprint("kid-", len(current))
-			return keys.Update{Put: []keys.Record{{ID: id, Algorithm: keys.ES256, State: keys.Published}}}, nil
+			return keys.Update{Put: []keys.Record{{ID: id, Purpose: keys.Tokens, Algorithm: keys.ES256, State: keys.Published}}}, nil
 		})
 		if err != nil {
 			t.Errorf("UpdateKeys(): %v", err)

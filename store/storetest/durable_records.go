@@ -99,7 +99,7 @@ func (s durableSuite) keys(t *testing.T) {
 	d, ctx := s.desk(t), t.Context()
 	now := d.clock.Now()
 	first := keys.Record{
-		ID: "kid-1", Algorithm: keys.ES256, State: keys.Published, Sealed: []byte{1, 2}, Public: json.RawMessage(`{"kty":"EC"}`),
+		ID: "kid-1", Purpose: keys.Tokens, Algorithm: keys.ES256, State: keys.Published, Sealed: []byte{1, 2}, Public: json.RawMessage(`{"kty":"EC"}`),
 		PublishedAt: now,
 	}
 	put := func(put []keys.Record, events ...keys.Event) error {
@@ -113,7 +113,7 @@ func (s durableSuite) keys(t *testing.T) {
 	equal(t, "Keys()", got, []keys.Record{first})
 
 	whole := keys.Record{
-		ID: "kid-1", Algorithm: keys.ES256, State: keys.Retired, Public: json.RawMessage(`{"kty":"EC"}`),
+		ID: "kid-1", Purpose: keys.Tokens, Algorithm: keys.ES256, State: keys.Retired, Public: json.RawMessage(`{"kty":"EC"}`),
 		PublishedAt: now, ActivateAt: now.Add(1 * time.Hour), SigningAt: now.Add(2 * time.Hour),
 		VerifyingAt: now.Add(3 * time.Hour), RetireAt: now.Add(4 * time.Hour), RetiredAt: now.Add(5 * time.Hour),
 	}
@@ -147,7 +147,7 @@ func (s durableSuite) oneSigningKey(t *testing.T) {
 		return d.UpdateKeys(ctx, func([]keys.Record) (keys.Update, error) { return keys.Update{Put: put}, nil })
 	}
 	key := func(id string, a keys.Algorithm, state keys.State) keys.Record {
-		return keys.Record{ID: id, Algorithm: a, State: state, PublishedAt: d.clock.Now()}
+		return keys.Record{ID: id, Purpose: keys.Tokens, Algorithm: a, State: state, PublishedAt: d.clock.Now()}
 	}
 	must(t, put(key("a", keys.ES256, keys.Signing), key("b", keys.ES256, keys.Published), key("r", keys.RS256, keys.Signing)))
 	if put(key("b", keys.ES256, keys.Signing)) == nil {

@@ -104,13 +104,16 @@ func TestJudgeClocks(t *testing.T) {
 
 func TestJudgeKeys(t *testing.T) {
 	now := time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)
-	signs := keys.Info{ID: "s", Algorithm: keys.ES256, State: keys.Signing, PublishedAt: now.Add(-48 * time.Hour), SigningAt: now.Add(-24 * time.Hour), Next: keys.Verifying, NextAt: now.Add(24 * time.Hour)}
-	standby := keys.Info{ID: "p", Algorithm: keys.ES256, State: keys.Published, PublishedAt: now.Add(-24 * time.Hour), Next: keys.Signing, NextAt: now.Add(24 * time.Hour)}
-	old := keys.Info{ID: "o", Algorithm: keys.ES256, State: keys.Verifying, VerifyingAt: now.Add(-time.Hour), Next: keys.Retired, NextAt: now.Add(time.Hour)}
+	signs := keys.Info{ID: "s", Purpose: keys.Tokens, Algorithm: keys.ES256, State: keys.Signing, PublishedAt: now.Add(-48 * time.Hour), SigningAt: now.Add(-24 * time.Hour), Next: keys.Verifying, NextAt: now.Add(24 * time.Hour)}
+	standby := keys.Info{ID: "p", Purpose: keys.Tokens, Algorithm: keys.ES256, State: keys.Published, PublishedAt: now.Add(-24 * time.Hour), Next: keys.Signing, NextAt: now.Add(24 * time.Hour)}
+	old := keys.Info{ID: "o", Purpose: keys.Tokens, Algorithm: keys.ES256, State: keys.Verifying, VerifyingAt: now.Add(-time.Hour), Next: keys.Retired, NextAt: now.Add(time.Hour)}
 	other := signs
 	other.Algorithm = keys.RS256
 	overdue, unretired, future := signs, old, standby
 	overdue.NextAt, unretired.NextAt, future.PublishedAt = now.Add(-time.Hour), now.Add(-time.Hour), now.Add(time.Hour)
+	unconfirmed, waiting := overdue, standby
+	waiting.NextAt = overdue.NextAt
+	unconfirmed.Overdue, waiting.Overdue, waiting.Waits = true, true, keys.WaitsForOperator
 	for _, tt := range []struct {
 		name string
 		list []keys.Info
@@ -118,15 +121,16 @@ func TestJudgeKeys(t *testing.T) {
 		want []Status
 	}{
 		{"well", []keys.Info{signs, standby, old}, "until 2026-05-02", []Status{OK}},
-		{"none", nil, "no ES256 key signs", []Status{Fault, Fault}},
-		{"of another algorithm only", []keys.Info{other}, "no ES256 key signs", []Status{Fault, Fault}},
-		{"two sign", []keys.Info{signs, signs, standby}, "2 ES256 keys", []Status{Fault}},
+		{"none", nil, "no tokens ES256 key signs", []Status{Fault, Fault}},
+		{"of another algorithm only", []keys.Info{other}, "no tokens ES256 key signs", []Status{Fault, Fault}},
+		{"two sign", []keys.Info{signs, signs, standby}, "2 tokens ES256 keys", []Status{Fault}},
 		{"no standby", []keys.Info{signs}, "standby", []Status{Fault}},
 		{"rotation overdue", []keys.Info{overdue, standby}, "should be verifying since", []Status{Warning}},
+		{"waits for an operator", []keys.Info{unconfirmed, waiting}, "waits for an operator", []Status{Warning}},
 		{"not retired", []keys.Info{signs, standby, unretired}, "should be retired since", []Status{Warning}},
 		{"published tomorrow", []keys.Info{signs, future}, "ahead of this machine's clock", []Status{Fault}},
 	} {
-		wants(t, tt.name, judgeKeys(keys.ES256, tt.list, 30*time.Second, now), tt.word, tt.want...)
+		wants(t, tt.name, judgeKeys(keys.Line{Purpose: keys.Tokens, Algorithm: keys.ES256}, tt.list, 30*time.Second, now), tt.word, tt.want...)
 	}
 }
 

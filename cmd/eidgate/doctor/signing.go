@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -17,7 +18,7 @@ import (
 const late = time.Minute
 
 // SigningKeys opens every signing key and looks at where each stands in its life.
-func SigningKeys(ctx context.Context, database string, master keys.MasterKey, cfg keys.Config, now func() time.Time) []Finding {
+func SigningKeys(ctx context.Context, database string, master keys.MasterKey, custodies []keys.Custody, cfg keys.Config, now func() time.Time) []Finding {
 	const noKeys = "no keys yet: the first start makes them"
 	if _, err := os.Stat(database); errors.Is(err, fs.ErrNotExist) {
 		return []Finding{warning("eidgate serve makes them", noKeys)}
@@ -32,7 +33,7 @@ func SigningKeys(ctx context.Context, database string, master keys.MasterKey, cf
 		return []Finding{fault(others, "the keys cannot be read: %v", err)}
 	}
 	defer func() { _ = e.Close() }()
-	ring, err := keys.New(cfg, keys.Deps{Store: e, Sealer: sealer, Now: now, Log: slog.New(slog.DiscardHandler)})
+	ring, err := keys.New(cfg, keys.Deps{Store: e, Sealer: sealer, Now: now, Log: slog.New(slog.DiscardHandler), Custodies: custodies})
 	if err != nil {
 		return []Finding{fault("mend keys and lifetimes.jwks_max_age", "%v", err)}
 	}
@@ -46,19 +47,19 @@ func SigningKeys(ctx context.Context, database string, master keys.MasterKey, cf
 		return []Finding{warning("eidgate serve makes them", noKeys)}
 	}
 	var list []Finding
-	for _, policy := range cfg.Algorithms {
-		list = append(list, judgeKeys(policy.Algorithm, infos, cfg.Skew, now())...)
+	for _, plan := range cfg.Plans {
+		list = append(list, judgeKeys(plan.Line(), infos, cfg.Skew, now())...)
 	}
 	return list
 }
 
-func judgeKeys(alg keys.Algorithm, infos []keys.Info, skew time.Duration, now time.Time) []Finding {
+func judgeKeys(line keys.Line, infos []keys.Info, skew time.Duration, now time.Time) []Finding {
 	const started = "start the gateway; if it runs, its log says why it does not keep its keys"
 	var list []Finding
 	count := make(map[keys.State]int)
 	var signs keys.Info
 	for _, k := range infos {
-		if k.Algorithm != alg {
+		if k.Purpose != line.Purpose || k.Algorithm != line.Algorithm {
 			continue
 		}
 		count[k.State]++
@@ -66,20 +67,23 @@ func judgeKeys(alg keys.Algorithm, infos []keys.Info, skew time.Duration, now ti
 			signs = k
 		}
 		if latest(k).After(now.Add(skew)) {
-			list = append(list, fault("set this machine's clock", "%s key %s has steps ahead of this machine's clock", alg, k.ID))
+			list = append(list, fault("set this machine's clock", "%s key %s has steps ahead of this machine's clock", line, k.ID))
 		}
-		if k.Next != "" && k.State != keys.Published && now.After(k.NextAt.Add(late)) {
-			list = append(list, warning(started, "%s key %s should be %s since %s", alg, k.ID, k.Next, day(k.NextAt)))
+		if k.Overdue && k.State == keys.Published {
+			list = append(list, warning("eidgate keys activate, once they have it; eidgate keys fetches names them", "%s key %s waits for %s since %s", line, k.ID, waitsFor(k), day(k.NextAt)))
+		}
+		if k.Next != "" && !k.Overdue && k.State != keys.Published && now.After(k.NextAt.Add(late)) {
+			list = append(list, warning(started, "%s key %s should be %s since %s", line, k.ID, k.Next, day(k.NextAt)))
 		}
 	}
 	switch n := count[keys.Signing]; {
 	case n == 0:
-		list = append(list, fault(started+"; else restore the table of keys from a backup", "no %s key signs", alg))
+		list = append(list, fault(started+"; else restore the table of keys from a backup", "no %s key signs", line))
 	case n > 1:
-		list = append(list, fault("restore the table of keys from a backup", "%d %s keys sign at once", n, alg))
+		list = append(list, fault("restore the table of keys from a backup", "%d %s keys sign at once", n, line))
 	}
 	if count[keys.Published] == 0 {
-		list = append(list, fault(started, "no %s key is published as standby: an emergency would have to wait for caches", alg))
+		list = append(list, fault(started, "no %s key is published as standby: an emergency would have to wait for caches", line))
 	}
 	if len(list) > 0 {
 		return list
@@ -88,7 +92,15 @@ func judgeKeys(alg keys.Algorithm, infos []keys.Info, skew time.Duration, now ti
 	if signs.Next != "" {
 		planned = "until " + day(signs.NextAt)
 	}
-	return []Finding{ok("%s: one signs, %s; a standby is published", alg, planned)}
+	return []Finding{ok("%s: one signs, %s; a standby is published", line, planned)}
+}
+
+// waitsFor names who holds a rotation.
+func waitsFor(k keys.Info) string {
+	if k.Waits == keys.WaitsForOperator {
+		return "an operator to activate it"
+	}
+	return fmt.Sprintf("%d parties to fetch it", len(k.Lacking))
 }
 
 // latest is the last step that a key has taken.

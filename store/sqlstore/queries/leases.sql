@@ -7,3 +7,6 @@ WHERE name = @name AND (holder = @holder OR until <= @now);
 
 -- name: EndLease :exec
 DELETE FROM leases WHERE name = @name AND holder = @holder;
+
+-- name: Lease :one
+SELECT holder, until FROM leases WHERE name = @name;

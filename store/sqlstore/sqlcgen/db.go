@@ -36,6 +36,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.addCountStmt, err = db.PrepareContext(ctx, addCount); err != nil {
 		return nil, fmt.Errorf("error preparing query AddCount: %w", err)
 	}
+	if q.addRevocationEventStmt, err = db.PrepareContext(ctx, addRevocationEvent); err != nil {
+		return nil, fmt.Errorf("error preparing query AddRevocationEvent: %w", err)
+	}
 	if q.auditStmt, err = db.PrepareContext(ctx, audit); err != nil {
 		return nil, fmt.Errorf("error preparing query Audit: %w", err)
 	}
@@ -159,6 +162,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.lastAuditStmt, err = db.PrepareContext(ctx, lastAudit); err != nil {
 		return nil, fmt.Errorf("error preparing query LastAudit: %w", err)
 	}
+	if q.leaseStmt, err = db.PrepareContext(ctx, lease); err != nil {
+		return nil, fmt.Errorf("error preparing query Lease: %w", err)
+	}
 	if q.leaseLogoutStmt, err = db.PrepareContext(ctx, leaseLogout); err != nil {
 		return nil, fmt.Errorf("error preparing query LeaseLogout: %w", err)
 	}
@@ -204,6 +210,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.partyRegistrationsStmt, err = db.PrepareContext(ctx, partyRegistrations); err != nil {
 		return nil, fmt.Errorf("error preparing query PartyRegistrations: %w", err)
 	}
+	if q.purposeKeysStmt, err = db.PrepareContext(ctx, purposeKeys); err != nil {
+		return nil, fmt.Errorf("error preparing query PurposeKeys: %w", err)
+	}
 	if q.putConsentStmt, err = db.PrepareContext(ctx, putConsent); err != nil {
 		return nil, fmt.Errorf("error preparing query PutConsent: %w", err)
 	}
@@ -218,6 +227,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.putMasterKeyProcessStmt, err = db.PrepareContext(ctx, putMasterKeyProcess); err != nil {
 		return nil, fmt.Errorf("error preparing query PutMasterKeyProcess: %w", err)
+	}
+	if q.putPurposeKeyStmt, err = db.PrepareContext(ctx, putPurposeKey); err != nil {
+		return nil, fmt.Errorf("error preparing query PutPurposeKey: %w", err)
 	}
 	if q.putRelyingPartyStmt, err = db.PrepareContext(ctx, putRelyingParty); err != nil {
 		return nil, fmt.Errorf("error preparing query PutRelyingParty: %w", err)
@@ -251,6 +263,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.reviewsStmt, err = db.PrepareContext(ctx, reviews); err != nil {
 		return nil, fmt.Errorf("error preparing query Reviews: %w", err)
+	}
+	if q.revocationPartiesStmt, err = db.PrepareContext(ctx, revocationParties); err != nil {
+		return nil, fmt.Errorf("error preparing query RevocationParties: %w", err)
 	}
 	if q.secretStmt, err = db.PrepareContext(ctx, secret); err != nil {
 		return nil, fmt.Errorf("error preparing query Secret: %w", err)
@@ -314,6 +329,11 @@ func (q *Queries) Close() error {
 	if q.addCountStmt != nil {
 		if cerr := q.addCountStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing addCountStmt: %w", cerr)
+		}
+	}
+	if q.addRevocationEventStmt != nil {
+		if cerr := q.addRevocationEventStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addRevocationEventStmt: %w", cerr)
 		}
 	}
 	if q.auditStmt != nil {
@@ -521,6 +541,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing lastAuditStmt: %w", cerr)
 		}
 	}
+	if q.leaseStmt != nil {
+		if cerr := q.leaseStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing leaseStmt: %w", cerr)
+		}
+	}
 	if q.leaseLogoutStmt != nil {
 		if cerr := q.leaseLogoutStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing leaseLogoutStmt: %w", cerr)
@@ -596,6 +621,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing partyRegistrationsStmt: %w", cerr)
 		}
 	}
+	if q.purposeKeysStmt != nil {
+		if cerr := q.purposeKeysStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing purposeKeysStmt: %w", cerr)
+		}
+	}
 	if q.putConsentStmt != nil {
 		if cerr := q.putConsentStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing putConsentStmt: %w", cerr)
@@ -619,6 +649,11 @@ func (q *Queries) Close() error {
 	if q.putMasterKeyProcessStmt != nil {
 		if cerr := q.putMasterKeyProcessStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing putMasterKeyProcessStmt: %w", cerr)
+		}
+	}
+	if q.putPurposeKeyStmt != nil {
+		if cerr := q.putPurposeKeyStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putPurposeKeyStmt: %w", cerr)
 		}
 	}
 	if q.putRelyingPartyStmt != nil {
@@ -674,6 +709,11 @@ func (q *Queries) Close() error {
 	if q.reviewsStmt != nil {
 		if cerr := q.reviewsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing reviewsStmt: %w", cerr)
+		}
+	}
+	if q.revocationPartiesStmt != nil {
+		if cerr := q.revocationPartiesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing revocationPartiesStmt: %w", cerr)
 		}
 	}
 	if q.secretStmt != nil {
@@ -784,6 +824,7 @@ type Queries struct {
 	accountByIdentifierStmt      *sql.Stmt
 	accountStatusStmt            *sql.Stmt
 	addCountStmt                 *sql.Stmt
+	addRevocationEventStmt       *sql.Stmt
 	auditStmt                    *sql.Stmt
 	auditFromStmt                *sql.Stmt
 	beginLeaseStmt               *sql.Stmt
@@ -825,6 +866,7 @@ type Queries struct {
 	insertSubjectStmt            *sql.Stmt
 	insertSwitchEventsStmt       *sql.Stmt
 	lastAuditStmt                *sql.Stmt
+	leaseStmt                    *sql.Stmt
 	leaseLogoutStmt              *sql.Stmt
 	liftLockStmt                 *sql.Stmt
 	linkStmt                     *sql.Stmt
@@ -840,11 +882,13 @@ type Queries struct {
 	moveSwitchEventStmt          *sql.Stmt
 	oldestLogoutStmt             *sql.Stmt
 	partyRegistrationsStmt       *sql.Stmt
+	purposeKeysStmt              *sql.Stmt
 	putConsentStmt               *sql.Stmt
 	putCredentialStmt            *sql.Stmt
 	putGrantedStmt               *sql.Stmt
 	putGrantedThroughStmt        *sql.Stmt
 	putMasterKeyProcessStmt      *sql.Stmt
+	putPurposeKeyStmt            *sql.Stmt
 	putRelyingPartyStmt          *sql.Stmt
 	putSigningKeyStmt            *sql.Stmt
 	putSourceStmt                *sql.Stmt
@@ -856,6 +900,7 @@ type Queries struct {
 	reviewStmt                   *sql.Stmt
 	reviewByCanonicalStmt        *sql.Stmt
 	reviewsStmt                  *sql.Stmt
+	revocationPartiesStmt        *sql.Stmt
 	secretStmt                   *sql.Stmt
 	sectorStmt                   *sql.Stmt
 	setLevelStmt                 *sql.Stmt
@@ -879,6 +924,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		accountByIdentifierStmt:      q.accountByIdentifierStmt,
 		accountStatusStmt:            q.accountStatusStmt,
 		addCountStmt:                 q.addCountStmt,
+		addRevocationEventStmt:       q.addRevocationEventStmt,
 		auditStmt:                    q.auditStmt,
 		auditFromStmt:                q.auditFromStmt,
 		beginLeaseStmt:               q.beginLeaseStmt,
@@ -920,6 +966,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		insertSubjectStmt:            q.insertSubjectStmt,
 		insertSwitchEventsStmt:       q.insertSwitchEventsStmt,
 		lastAuditStmt:                q.lastAuditStmt,
+		leaseStmt:                    q.leaseStmt,
 		leaseLogoutStmt:              q.leaseLogoutStmt,
 		liftLockStmt:                 q.liftLockStmt,
 		linkStmt:                     q.linkStmt,
@@ -935,11 +982,13 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		moveSwitchEventStmt:          q.moveSwitchEventStmt,
 		oldestLogoutStmt:             q.oldestLogoutStmt,
 		partyRegistrationsStmt:       q.partyRegistrationsStmt,
+		purposeKeysStmt:              q.purposeKeysStmt,
 		putConsentStmt:               q.putConsentStmt,
 		putCredentialStmt:            q.putCredentialStmt,
 		putGrantedStmt:               q.putGrantedStmt,
 		putGrantedThroughStmt:        q.putGrantedThroughStmt,
 		putMasterKeyProcessStmt:      q.putMasterKeyProcessStmt,
+		putPurposeKeyStmt:            q.putPurposeKeyStmt,
 		putRelyingPartyStmt:          q.putRelyingPartyStmt,
 		putSigningKeyStmt:            q.putSigningKeyStmt,
 		putSourceStmt:                q.putSourceStmt,
@@ -951,6 +1000,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		reviewStmt:                   q.reviewStmt,
 		reviewByCanonicalStmt:        q.reviewByCanonicalStmt,
 		reviewsStmt:                  q.reviewsStmt,
+		revocationPartiesStmt:        q.revocationPartiesStmt,
 		secretStmt:                   q.secretStmt,
 		sectorStmt:                   q.sectorStmt,
 		setLevelStmt:                 q.setLevelStmt,

@@ -8,21 +8,139 @@ package sqlcgen
 import (
 	"context"
 	"database/sql"
+	"time"
 )
 
+const addRevocationEvent = `-- name: AddRevocationEvent :exec
+INSERT INTO revocation_events (kid, client, since, at) VALUES (?1, ?2, ?3, ?4)
+`
+
+type AddRevocationEventParams struct {
+	Kid    string
+	Client string
+	Since  time.Time
+	At     time.Time
+}
+
+func (q *Queries) AddRevocationEvent(ctx context.Context, arg AddRevocationEventParams) error {
+	_, err := q.exec(ctx, q.addRevocationEventStmt, addRevocationEvent,
+		arg.Kid,
+		arg.Client,
+		arg.Since,
+		arg.At,
+	)
+	return err
+}
+
+const purposeKeys = `-- name: PurposeKeys :many
+SELECT id, purpose, algorithm, state, custody, sealed, public, certificate,
+    published_at, activate_at, signing_at, verifying_at, retire_at, retired_at, revoked_at
+FROM purpose_keys ORDER BY published_at, id
+`
+
+func (q *Queries) PurposeKeys(ctx context.Context) ([]PurposeKey, error) {
+	rows, err := q.query(ctx, q.purposeKeysStmt, purposeKeys)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []PurposeKey{}
+	for rows.Next() {
+		var i PurposeKey
+		if err := rows.Scan(
+			&i.ID,
+			&i.Purpose,
+			&i.Algorithm,
+			&i.State,
+			&i.Custody,
+			&i.Sealed,
+			&i.Public,
+			&i.Certificate,
+			&i.PublishedAt,
+			&i.ActivateAt,
+			&i.SigningAt,
+			&i.VerifyingAt,
+			&i.RetireAt,
+			&i.RetiredAt,
+			&i.RevokedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const putPurposeKey = `-- name: PutPurposeKey :exec
+INSERT INTO purpose_keys (id, purpose, algorithm, state, custody, sealed, public, certificate,
+    published_at, activate_at, signing_at, verifying_at, retire_at, retired_at, revoked_at)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8,
+    ?9, ?10, ?11, ?12, ?13, ?14, ?15)
+ON CONFLICT (id) DO UPDATE SET purpose = excluded.purpose, algorithm = excluded.algorithm, state = excluded.state, custody = excluded.custody,
+    sealed = excluded.sealed, public = excluded.public, certificate = excluded.certificate, published_at = excluded.published_at,
+    activate_at = excluded.activate_at, signing_at = excluded.signing_at, verifying_at = excluded.verifying_at,
+    retire_at = excluded.retire_at, retired_at = excluded.retired_at, revoked_at = excluded.revoked_at
+`
+
+type PutPurposeKeyParams struct {
+	ID          string
+	Purpose     string
+	Algorithm   string
+	State       string
+	Custody     string
+	Sealed      []byte
+	Public      string
+	Certificate []byte
+	PublishedAt sql.NullTime
+	ActivateAt  sql.NullTime
+	SigningAt   sql.NullTime
+	VerifyingAt sql.NullTime
+	RetireAt    sql.NullTime
+	RetiredAt   sql.NullTime
+	RevokedAt   sql.NullTime
+}
+
+func (q *Queries) PutPurposeKey(ctx context.Context, arg PutPurposeKeyParams) error {
+	_, err := q.exec(ctx, q.putPurposeKeyStmt, putPurposeKey,
+		arg.ID,
+		arg.Purpose,
+		arg.Algorithm,
+		arg.State,
+		arg.Custody,
+		arg.Sealed,
+		arg.Public,
+		arg.Certificate,
+		arg.PublishedAt,
+		arg.ActivateAt,
+		arg.SigningAt,
+		arg.VerifyingAt,
+		arg.RetireAt,
+		arg.RetiredAt,
+		arg.RevokedAt,
+	)
+	return err
+}
+
 const putSigningKey = `-- name: PutSigningKey :exec
-INSERT INTO signing_keys (id, algorithm, state, sealed, public, published_at, activate_at, signing_at, verifying_at, retire_at, retired_at)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
-ON CONFLICT (id) DO UPDATE SET algorithm = excluded.algorithm, state = excluded.state, sealed = excluded.sealed,
+INSERT INTO signing_keys (id, algorithm, state, custody, sealed, public, published_at, activate_at, signing_at, verifying_at, retire_at, retired_at, revoked_at)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+ON CONFLICT (id) DO UPDATE SET algorithm = excluded.algorithm, state = excluded.state, custody = excluded.custody, sealed = excluded.sealed,
     public = excluded.public, published_at = excluded.published_at, activate_at = excluded.activate_at,
     signing_at = excluded.signing_at, verifying_at = excluded.verifying_at, retire_at = excluded.retire_at,
-    retired_at = excluded.retired_at
+    retired_at = excluded.retired_at, revoked_at = excluded.revoked_at
 `
 
 type PutSigningKeyParams struct {
 	ID          string
 	Algorithm   string
 	State       string
+	Custody     string
 	Sealed      []byte
 	Public      string
 	PublishedAt sql.NullTime
@@ -31,6 +149,7 @@ type PutSigningKeyParams struct {
 	VerifyingAt sql.NullTime
 	RetireAt    sql.NullTime
 	RetiredAt   sql.NullTime
+	RevokedAt   sql.NullTime
 }
 
 func (q *Queries) PutSigningKey(ctx context.Context, arg PutSigningKeyParams) error {
@@ -38,6 +157,7 @@ func (q *Queries) PutSigningKey(ctx context.Context, arg PutSigningKeyParams) er
 		arg.ID,
 		arg.Algorithm,
 		arg.State,
+		arg.Custody,
 		arg.Sealed,
 		arg.Public,
 		arg.PublishedAt,
@@ -46,12 +166,40 @@ func (q *Queries) PutSigningKey(ctx context.Context, arg PutSigningKeyParams) er
 		arg.VerifyingAt,
 		arg.RetireAt,
 		arg.RetiredAt,
+		arg.RevokedAt,
 	)
 	return err
 }
 
+const revocationParties = `-- name: RevocationParties :many
+SELECT DISTINCT client FROM granted WHERE last_at >= ?1 ORDER BY client
+`
+
+func (q *Queries) RevocationParties(ctx context.Context, since time.Time) ([]string, error) {
+	rows, err := q.query(ctx, q.revocationPartiesStmt, revocationParties, since)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []string{}
+	for rows.Next() {
+		var client string
+		if err := rows.Scan(&client); err != nil {
+			return nil, err
+		}
+		items = append(items, client)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const signingKeys = `-- name: SigningKeys :many
-SELECT id, algorithm, state, sealed, public, published_at, activate_at, signing_at, verifying_at, retire_at, retired_at
+SELECT id, algorithm, state, custody, sealed, public, published_at, activate_at, signing_at, verifying_at, retire_at, retired_at, revoked_at
 FROM signing_keys ORDER BY published_at, id
 `
 
@@ -59,6 +207,7 @@ type SigningKeysRow struct {
 	ID          string
 	Algorithm   string
 	State       string
+	Custody     string
 	Sealed      []byte
 	Public      string
 	PublishedAt sql.NullTime
@@ -67,6 +216,7 @@ type SigningKeysRow struct {
 	VerifyingAt sql.NullTime
 	RetireAt    sql.NullTime
 	RetiredAt   sql.NullTime
+	RevokedAt   sql.NullTime
 }
 
 func (q *Queries) SigningKeys(ctx context.Context) ([]SigningKeysRow, error) {
@@ -82,6 +232,7 @@ func (q *Queries) SigningKeys(ctx context.Context) ([]SigningKeysRow, error) {
 			&i.ID,
 			&i.Algorithm,
 			&i.State,
+			&i.Custody,
 			&i.Sealed,
 			&i.Public,
 			&i.PublishedAt,
@@ -90,6 +241,7 @@ func (q *Queries) SigningKeys(ctx context.Context) ([]SigningKeysRow, error) {
 			&i.VerifyingAt,
 			&i.RetireAt,
 			&i.RetiredAt,
+			&i.RevokedAt,
 		); err != nil {
 			return nil, err
 		}

@@ -37,6 +37,22 @@ func (q *Queries) EndLease(ctx context.Context, name string, holder string) erro
 	return err
 }
 
+const lease = `-- name: Lease :one
+SELECT holder, until FROM leases WHERE name = ?1
+`
+
+type LeaseRow struct {
+	Holder string
+	Until  time.Time
+}
+
+func (q *Queries) Lease(ctx context.Context, name string) (LeaseRow, error) {
+	row := q.queryRow(ctx, q.leaseStmt, lease, name)
+	var i LeaseRow
+	err := row.Scan(&i.Holder, &i.Until)
+	return i, err
+}
+
 const takeLease = `-- name: TakeLease :execrows
 UPDATE leases SET holder = ?1, until = ?2
 WHERE name = ?3 AND (holder = ?1 OR until <= ?4)

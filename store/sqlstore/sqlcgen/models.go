@@ -5,6 +5,7 @@
 package sqlcgen
 
 import (
+	"database/sql"
 	"time"
 )
 
@@ -39,6 +40,24 @@ type MasterKeyProcess struct {
 	Seals   int64
 	Holds   string
 	At      time.Time
+}
+
+type PurposeKey struct {
+	ID          string
+	Purpose     string
+	Algorithm   string
+	State       string
+	Custody     string
+	Sealed      []byte
+	Public      string
+	Certificate []byte
+	PublishedAt sql.NullTime
+	ActivateAt  sql.NullTime
+	SigningAt   sql.NullTime
+	VerifyingAt sql.NullTime
+	RetireAt    sql.NullTime
+	RetiredAt   sql.NullTime
+	RevokedAt   sql.NullTime
 }
 
 type SourceEvent struct {
