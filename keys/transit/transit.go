@@ -200,7 +200,6 @@ func (k keyInfo) public(alg keys.Algorithm) (crypto.PublicKey, error) {
 	return nil, fmt.Errorf("it is not one for %s", alg)
 }
 
-
 // kindOf is the engine's name for a key of an algorithm.
 func kindOf(alg keys.Algorithm, rsaBits int) (string, error) {
 	switch {
