@@ -44,6 +44,18 @@ type Transit struct {
 // Given reports whether there is such a server.
 func (t Transit) Given() bool { return t.Address != "" }
 
+// names are those of the custodies that the configuration has.
+func (c Custody) names() []string {
+	var names []string
+	if c.PKCS11.Given() {
+		names = append(names, "pkcs11")
+	}
+	if c.Transit.Given() {
+		names = append(names, "transit")
+	}
+	return names
+}
+
 // custodyName is what names in a custody may look like.
 var custodyName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,49}$`)
 

@@ -90,7 +90,8 @@ func TestAwayAndBack(t *testing.T) {
 	h := newHSM(t)
 	found, private, err := h.Generate(t.Context(), keys.ES256, 0)
 	check(t, err)
-	over := h.mood(t, "away")
+	over, err := h.soft.Away()
+	check(t, err)
 	for what, err := range map[string]error{
 		"Sign": signs(keys.ES256, private), "Ping": h.Ping(t.Context()), "Destroy": h.Destroy(t.Context(), keys.ES256, found),
 	} {
@@ -114,7 +115,8 @@ func TestHang(t *testing.T) {
 	h := newHSM(t)
 	_, private, err := h.Generate(t.Context(), keys.ES256, 0)
 	check(t, err)
-	over := h.mood(t, "hang")
+	over, err := h.soft.Hang()
+	check(t, err)
 	var wait sync.WaitGroup
 	for range 40 { // more than there are slots
 		wait.Go(func() {
