@@ -232,11 +232,11 @@ func TestMasterKeyInKMS(t *testing.T) {
 	if _, err := m.Load(ctx); err != nil {
 		t.Errorf("Load() afterwards = %v", err)
 	}
-	clear := MasterKey{File: filepath.Join(t.TempDir(), "clear.key")}
-	if _, err := clear.Create(ctx); err != nil {
+	plain := MasterKey{File: filepath.Join(t.TempDir(), "clear.key")}
+	if _, err := plain.Create(ctx); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := (MasterKey{File: clear.File, Wrapping: k}).Load(ctx); !errors.Is(err, ErrMasterKey) {
+	if _, err := (MasterKey{File: plain.File, Wrapping: k}).Load(ctx); !errors.Is(err, ErrMasterKey) {
 		t.Errorf("Load() of a keyset in the clear = %v, want ErrMasterKey", err)
 	}
 }

@@ -18,8 +18,13 @@ type Token struct{}
 
 var _ keys.Custody = (*Token)(nil)
 
-// New returns ErrBuild.
-func New(Config, func() time.Time) (*Token, error) { return nil, ErrBuild }
+// New checks the configuration, and returns ErrBuild.
+func New(cfg Config, _ func() time.Time) (*Token, error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	return nil, ErrBuild
+}
 
 // Name implements keys.Custody.
 func (*Token) Name() string { return "pkcs11" }

@@ -21,9 +21,6 @@ type Config struct {
 	Timeout time.Duration // of one operation; making a key has ten times as long
 }
 
-// maxPIN bounds the PIN's file, in bytes.
-const maxPIN = 1 << 10
-
 var labelOf = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$`)
 
 func (c Config) check() error {

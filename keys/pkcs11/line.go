@@ -18,6 +18,9 @@ import (
 	"eidgate/keys"
 )
 
+// maxPIN bounds the PIN's file, in bytes.
+const maxPIN = 1 << 10
+
 // calm is how long a login that failed is not tried again.
 const calm = time.Second
 

@@ -171,15 +171,11 @@ func TestMisbehaviour(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t)
 			c := w.client(t, func(cfg *transit.Config) { cfg.Timeout = 200 * time.Millisecond })
-			_, private, err := w.Generate(t.Context(), keys.ES256, 0)
-			if err != nil {
-				t.Fatal(err)
-			}
 			found, _, err := c.Generate(t.Context(), keys.ES256, 0)
 			if err != nil {
 				t.Fatal(err)
 			}
-			private, err = c.Open(t.Context(), keys.ES256, found)
+			private, err := c.Open(t.Context(), keys.ES256, found)
 			if err != nil {
 				t.Fatal(err)
 			}

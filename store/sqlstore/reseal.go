@@ -184,6 +184,7 @@ func (c sealedColumn) reseal(ctx context.Context, tx *sql.Tx, ring Keyring, afte
 	}
 	columns := strings.Join(c.row, ", ")
 	places := strings.TrimSuffix(strings.Repeat("?, ", len(c.row)), ", ")
+	//nolint:gosec // names of ours
 	update := "UPDATE " + c.table + " SET sealed = ? WHERE (" + columns + ") = (" + places + ")"
 	for i, r := range rows {
 		again, err := anew(ring, r.sealed, c.context(r.row))

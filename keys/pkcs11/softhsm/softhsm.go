@@ -70,7 +70,7 @@ func (h *HSM) mood(name string) (func(), error) {
 }
 
 func (h *HSM) run(ctx context.Context, name string, args ...string) (string, error) {
-	c := exec.CommandContext(ctx, name, args...) //nolint:gosec // commands of ours
+	c := exec.CommandContext(ctx, name, args...)
 	c.Env = append(os.Environ(), h.Env...)
 	out, err := c.CombinedOutput()
 	if err != nil {
