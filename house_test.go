@@ -31,6 +31,10 @@ var arrows = map[string][]string{
 	"eid/credential":     {"eid"},
 	"eid/civil":          {"eid"},
 	"keys":               {},
+	"keys/pkcs11":        {"keys"},
+	"keys/pkcs11/...":    {},
+	"keys/transit":       {"keys"},
+	"keys/transit/...":   {},
 	"web":                {"eid"},
 	"web/browsertest":    {},
 	"store":              {},
@@ -57,7 +61,7 @@ var arrows = map[string][]string{
 }
 
 // forTests lists what the tests of any package may import besides.
-var forTests = []string{"federation/fedtest", "federation/account", "federation/openid", "federation/vneid", "federation/cas", "federation/ldap", "federation/saml", "store/statestore", "store/redisstore", "store/sqlstore", "store/storetest", "web/browsertest"}
+var forTests = []string{"federation/fedtest", "federation/account", "federation/openid", "federation/vneid", "federation/cas", "federation/ldap", "federation/saml", "store/statestore", "store/redisstore", "store/sqlstore", "store/storetest", "web/browsertest", "keys/transit/transittest", "keys/pkcs11/softhsm"}
 
 // outside lists the third-party modules of packages that may not have any other.
 var outside = map[string][]string{"eid": {"golang.org/x/text"}}

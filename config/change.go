@@ -51,7 +51,21 @@ func effects() map[string]takesEffect {
 		"redis.pool_size":                   atRestart,
 		"redis.wait_replicas":               atRestart,
 		"redis.wait_timeout":                atRestart,
-		"master_key_file":                   atRestart,
+		"master_key_file":                   atRestart, // the file itself may change at any time
+		"master_key":                        atRestart,
+		"master_key_transit":                atRestart,
+		"custody.pkcs11.module":             atRestart,
+		"custody.pkcs11.token":              atRestart,
+		"custody.pkcs11.pin_file":           atRestart, // the file itself may change at any time
+		"custody.pkcs11.prefix":             atRestart,
+		"custody.pkcs11.timeout":            atRestart,
+		"custody.transit.address":           atRestart,
+		"custody.transit.mount":             atRestart,
+		"custody.transit.namespace":         atRestart,
+		"custody.transit.token_file":        atRestart, // the file itself may change at any time
+		"custody.transit.ca_file":           atRestart,
+		"custody.transit.prefix":            atRestart,
+		"custody.transit.timeout":           atRestart,
 		"acr.level1":                        atReload,
 		"acr.level2":                        atReload,
 		"lifetimes.login":                   atReload,

@@ -14,6 +14,7 @@ import (
 func (c *Config) check(f *faults) {
 	c.checkServer(f)
 	c.checkState(f)
+	c.checkCustody(f)
 	c.checkACR(f)
 	c.checkTimes(f)
 	c.checkKeys(f)

@@ -49,5 +49,14 @@ func Actions() []string {
 		ActionAccountCreated, ActionLevelChanged, ActionDataDiffers, ActionAccountLocked, ActionAccountUnlocked, ActionLinkCreated,
 		ActionConsentGiven, ActionConsentEnded, ActionSourceDistrust, ActionSourceOff, ActionSourceOn, ActionReviewOpened,
 		ActionReviewDecided, ActionRegistration, ActionTokensRevoked,
+		ActionMasterKeyAdded, ActionMasterKeyPromoted, ActionMasterKeyResealed, ActionMasterKeyRemoved,
 	}
 }
+
+// Actions on the master key.
+const (
+	ActionMasterKeyAdded    = "master_key.added"
+	ActionMasterKeyPromoted = "master_key.promoted"
+	ActionMasterKeyResealed = "master_key.resealed"
+	ActionMasterKeyRemoved  = "master_key.removed"
+)

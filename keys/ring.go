@@ -456,6 +456,7 @@ func (r *Ring) read(ctx context.Context) ([]Record, error) {
 func (r *Ring) commit(ctx context.Context, lacking map[string][]string, decide func(*draft) error) (*draft, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
+	r.spares = slices.DeleteFunc(r.spares, r.lost)
 	var d *draft
 	err := r.store.UpdateKeys(ctx, func(current []Record) (Update, error) {
 		d = newDraft(*r.plans.Load(), r.time(), current, r.spares, lacking)

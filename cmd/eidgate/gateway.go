@@ -40,6 +40,8 @@ type durable struct {
 	db         *sqlstore.DB
 	ring       *keys.Ring
 	sealer     *keys.Sealer
+	master     keys.MasterKey // where sealer was read from
+	custodies  custodies
 	vocabulary eid.Vocabulary
 }
 
@@ -49,7 +51,11 @@ func makeDurable(ctx context.Context, cfg *config.Config, log *slog.Logger) erro
 	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
 		return fmt.Errorf("making the data directory: %w", err)
 	}
-	if _, err := keys.LoadSealer(cfg.MasterKeyFile, true, log); err != nil {
+	_, master, err := openMasterKey(cfg, time.Now)
+	if err != nil {
+		return err
+	}
+	if err := makeMasterKey(ctx, cfg, master, log); err != nil {
 		return fmt.Errorf("making the master key: %w", err)
 	}
 	return sqlstore.Migrate(ctx, sqlstore.Config{Path: databasePath(cfg)})
@@ -67,7 +73,11 @@ func openDurable(ctx context.Context, cfg *config.Config, log *slog.Logger, now 
 	if _, err := os.Stat(where.Path); err != nil {
 		return nil, fmt.Errorf("there is no gateway's data at %s: %w", cfg.Data, err)
 	}
-	sealer, err := keys.LoadSealer(cfg.MasterKeyFile, false, log)
+	held, master, err := openMasterKey(cfg, now)
+	if err != nil {
+		return nil, err
+	}
+	sealer, err := master.Load(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("loading the master key: %w", err)
 	}
@@ -75,14 +85,14 @@ func openDurable(ctx context.Context, cfg *config.Config, log *slog.Logger, now 
 	if err != nil {
 		return nil, err
 	}
-	ring, err := keys.New(keysConfig(cfg), keys.Deps{Store: db, Sealer: sealer, Now: now, Log: log, Meter: m, Leases: db, Fetches: db})
+	ring, err := keys.New(keysConfig(cfg), keys.Deps{Store: db, Sealer: sealer, Now: now, Log: log, Meter: m, Leases: db, Fetches: db, Custodies: held.list()})
 	if err == nil {
 		err = ring.Load(ctx)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("loading the signing keys: %w", err), db.Close())
 	}
-	return &durable{db: db, ring: ring, sealer: sealer, vocabulary: cfg.Vocabulary()}, nil
+	return &durable{db: db, ring: ring, sealer: sealer, master: master, custodies: held, vocabulary: cfg.Vocabulary()}, nil
 }
 
 func keysConfig(cfg *config.Config) keys.Config {
@@ -119,8 +129,9 @@ type gateway struct {
 	metrics    *telemetry.Metrics
 	tracing    *telemetry.Tracing // nil where traces are off
 	monitor    *monitor           // serves the metrics; nil where they are off
-	watch      *watch             // nil where there is nothing to read again
-	tls        *certificate       // nil where a proxy speaks TLS
+	keeper     *masterKeeper
+	watch      *watch       // nil where there is nothing to read again
+	tls        *certificate // nil where a proxy speaks TLS
 	// connections is how many may be open at a time.
 	connections int
 	evidence    *audit.Sealer
@@ -152,7 +163,7 @@ func openGateway(ctx context.Context, cfg *config.Config, log *slog.Logger, now 
 	if err != nil {
 		return nil, err
 	}
-	g := &gateway{durable: d, log: log, now: now, connections: cfg.Limits.Connections, metrics: metrics, tracing: tracing}
+	g := &gateway{durable: d, keeper: newMasterKeeper(d, log), log: log, now: now, connections: cfg.Limits.Connections, metrics: metrics, tracing: tracing}
 	g.evidence = audit.NewSealer(d.db, checkpointSigner{d.ring}, log, now)
 	g.retention = audit.NewRetainer(d.db, cfg.Audit.RetentionYears, log, now)
 	if file := cfg.Audit.Ship.File; file != "" {
@@ -283,7 +294,10 @@ func (g *gateway) ready(ctx context.Context) error {
 	return errors.Join(g.db.Ping(ctx), g.state.Ping(ctx))
 }
 
-func (g *gateway) close() error { return errors.Join(g.state.Close(), g.db.Close()) }
+func (g *gateway) close() error {
+	g.custodies.close()
+	return errors.Join(g.state.Close(), g.db.Close())
+}
 
 // A stop takes 30 s at most: proxies get drainDelay to see that the process is
 // not ready any more, then requests under way get drainTime to end.
@@ -311,6 +325,8 @@ func (g *gateway) serve(ctx context.Context, l net.Listener, delay time.Duration
 	if g.shipper != nil {
 		group.Go(func() error { return g.shipper.Run(ctx) })
 	}
+	group.Go(func() error { return g.keeper.run(ctx) })
+	group.Go(func() error { return g.custodies.run(ctx, g.log) })
 	group.Go(func() error { return g.state.Run(ctx) })
 	group.Go(func() error { return g.keepWarm(ctx) })
 	group.Go(func() error { return g.front.Load().provider.Run(ctx) }) // tells parties of ended sessions, over all fronts

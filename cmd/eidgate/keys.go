@@ -86,33 +86,6 @@ within seconds.`,
 	return c
 }
 
-// newKeysMaster makes `eidgate keys master`, for a master key that comes from
-// elsewhere than the data directory, where the first start makes one by itself.
-func newKeysMaster() *cobra.Command {
-	c := &cobra.Command{
-		Use: "master", Short: "make a master key, which seals secrets at rest", Args: noArgs,
-		Long: `master writes a new master key to a file that is not there yet, for a credential
-of systemd or another vault. Keep a copy apart from the database: nothing sealed
-opens without it. On a plain installation the first start makes master.key in the
-data directory by itself.`,
-	}
-	file := c.Flags().String("out", "", "file to write (required)")
-	c.RunE = func(c *cobra.Command, _ []string) error {
-		if *file == "" {
-			return usageError{errors.New("--out: name the file to write")}
-		}
-		if _, err := os.Lstat(*file); err == nil {
-			return fmt.Errorf("%s is there already, and a master key is never replaced", *file)
-		}
-		if _, err := keys.LoadSealer(*file, true, slog.New(slog.DiscardHandler)); err != nil {
-			return err
-		}
-		fmt.Fprintf(c.OutOrStdout(), "made: %s; back it up apart from the database\n", *file)
-		return nil
-	}
-	return c
-}
-
 // withRing opens the key ring of a gateway's data.
 func withRing(ctx context.Context, where *besideFlags, use func(*keys.Ring) error) error {
 	return where.open(ctx, func(d *durable) error { return use(d.ring) })

@@ -117,8 +117,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.endLinkStmt, err = db.PrepareContext(ctx, endLink); err != nil {
 		return nil, fmt.Errorf("error preparing query EndLink: %w", err)
 	}
+	if q.endMasterKeyProcessStmt, err = db.PrepareContext(ctx, endMasterKeyProcess); err != nil {
+		return nil, fmt.Errorf("error preparing query EndMasterKeyProcess: %w", err)
+	}
 	if q.eventsStmt, err = db.PrepareContext(ctx, events); err != nil {
 		return nil, fmt.Errorf("error preparing query Events: %w", err)
+	}
+	if q.forgetMasterKeyProcessesStmt, err = db.PrepareContext(ctx, forgetMasterKeyProcesses); err != nil {
+		return nil, fmt.Errorf("error preparing query ForgetMasterKeyProcesses: %w", err)
 	}
 	if q.grantFactsStmt, err = db.PrepareContext(ctx, grantFacts); err != nil {
 		return nil, fmt.Errorf("error preparing query GrantFacts: %w", err)
@@ -249,6 +255,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.markRetentionStmt, err = db.PrepareContext(ctx, markRetention); err != nil {
 		return nil, fmt.Errorf("error preparing query MarkRetention: %w", err)
 	}
+	if q.masterKeyProcessesStmt, err = db.PrepareContext(ctx, masterKeyProcesses); err != nil {
+		return nil, fmt.Errorf("error preparing query MasterKeyProcesses: %w", err)
+	}
 	if q.moveRevocationEventStmt, err = db.PrepareContext(ctx, moveRevocationEvent); err != nil {
 		return nil, fmt.Errorf("error preparing query MoveRevocationEvent: %w", err)
 	}
@@ -281,6 +290,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.putGrantedThroughStmt, err = db.PrepareContext(ctx, putGrantedThrough); err != nil {
 		return nil, fmt.Errorf("error preparing query PutGrantedThrough: %w", err)
+	}
+	if q.putMasterKeyProcessStmt, err = db.PrepareContext(ctx, putMasterKeyProcess); err != nil {
+		return nil, fmt.Errorf("error preparing query PutMasterKeyProcess: %w", err)
 	}
 	if q.putPurposeKeyStmt, err = db.PrepareContext(ctx, putPurposeKey); err != nil {
 		return nil, fmt.Errorf("error preparing query PutPurposeKey: %w", err)
@@ -535,9 +547,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing endLinkStmt: %w", cerr)
 		}
 	}
+	if q.endMasterKeyProcessStmt != nil {
+		if cerr := q.endMasterKeyProcessStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing endMasterKeyProcessStmt: %w", cerr)
+		}
+	}
 	if q.eventsStmt != nil {
 		if cerr := q.eventsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing eventsStmt: %w", cerr)
+		}
+	}
+	if q.forgetMasterKeyProcessesStmt != nil {
+		if cerr := q.forgetMasterKeyProcessesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing forgetMasterKeyProcessesStmt: %w", cerr)
 		}
 	}
 	if q.grantFactsStmt != nil {
@@ -755,6 +777,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing markRetentionStmt: %w", cerr)
 		}
 	}
+	if q.masterKeyProcessesStmt != nil {
+		if cerr := q.masterKeyProcessesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing masterKeyProcessesStmt: %w", cerr)
+		}
+	}
 	if q.moveRevocationEventStmt != nil {
 		if cerr := q.moveRevocationEventStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing moveRevocationEventStmt: %w", cerr)
@@ -808,6 +835,11 @@ func (q *Queries) Close() error {
 	if q.putGrantedThroughStmt != nil {
 		if cerr := q.putGrantedThroughStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing putGrantedThroughStmt: %w", cerr)
+		}
+	}
+	if q.putMasterKeyProcessStmt != nil {
+		if cerr := q.putMasterKeyProcessStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putMasterKeyProcessStmt: %w", cerr)
 		}
 	}
 	if q.putPurposeKeyStmt != nil {
@@ -1002,247 +1034,255 @@ func (q *Queries) queryRow(ctx context.Context, stmt *sql.Stmt, query string, ar
 }
 
 type Queries struct {
-	db                         DBTX
-	tx                         *sql.Tx
-	accountStmt                *sql.Stmt
-	accountByIdentifierStmt    *sql.Stmt
-	accountStatusStmt          *sql.Stmt
-	addCountStmt               *sql.Stmt
-	auditStmt                  *sql.Stmt
-	auditFromStmt              *sql.Stmt
-	auditHeadStmt              *sql.Stmt
-	beginLeaseStmt             *sql.Stmt
-	checkpointSinceStmt        *sql.Stmt
-	checkpointsAfterStmt       *sql.Stmt
-	cleanKeyFetchesStmt        *sql.Stmt
-	consentStmt                *sql.Stmt
-	consentsOfStmt             *sql.Stmt
-	countAllLogoutsStmt        *sql.Stmt
-	countLogoutsStmt           *sql.Stmt
-	countOfStmt                *sql.Stmt
-	countThroughStmt           *sql.Stmt
-	countWaitingReviewsStmt    *sql.Stmt
-	credentialStmt             *sql.Stmt
-	decideReviewStmt           *sql.Stmt
-	deferLogoutStmt            *sql.Stmt
-	deleteAuditStmt            *sql.Stmt
-	deleteConsentStmt          *sql.Stmt
-	deleteEventStmt            *sql.Stmt
-	deleteLogoutStmt           *sql.Stmt
-	deleteRevocationEventStmt  *sql.Stmt
-	deleteSwitchEventStmt      *sql.Stmt
-	dropOldestLogoutsStmt      *sql.Stmt
-	endExpiredLinkStmt         *sql.Stmt
-	endLeaseStmt               *sql.Stmt
-	endLinkStmt                *sql.Stmt
-	eventsStmt                 *sql.Stmt
-	grantFactsStmt             *sql.Stmt
-	grantedSinceStmt           *sql.Stmt
-	hasKeyFetchStmt            *sql.Stmt
-	holdStmt                   *sql.Stmt
-	holdersAfterStmt           *sql.Stmt
-	holdsStmt                  *sql.Stmt
-	insertAccountStmt          *sql.Stmt
-	insertAuditStmt            *sql.Stmt
-	insertCheckpointStmt       *sql.Stmt
-	insertEventStmt            *sql.Stmt
-	insertHoldStmt             *sql.Stmt
-	insertIdentifierStmt       *sql.Stmt
-	insertKeyFetchStmt         *sql.Stmt
-	insertLinkStmt             *sql.Stmt
-	insertLockStmt             *sql.Stmt
-	insertLogoutStmt           *sql.Stmt
-	insertLogoutQueueStmt      *sql.Stmt
-	insertReviewStmt           *sql.Stmt
-	insertRevocationEventsStmt *sql.Stmt
-	insertSecretStmt           *sql.Stmt
-	insertSectorStmt           *sql.Stmt
-	insertSubjectStmt          *sql.Stmt
-	insertSwitchEventsStmt     *sql.Stmt
-	keyFetchersStmt            *sql.Stmt
-	keyFetchesStmt             *sql.Stmt
-	lastAuditStmt              *sql.Stmt
-	lastCheckpointStmt         *sql.Stmt
-	lastCheckpointBeforeStmt   *sql.Stmt
-	lastSealedStmt             *sql.Stmt
-	leaseStmt                  *sql.Stmt
-	leaseLogoutStmt            *sql.Stmt
-	liftHoldStmt               *sql.Stmt
-	liftLockStmt               *sql.Stmt
-	linkStmt                   *sql.Stmt
-	linkBySubjectStmt          *sql.Stmt
-	linksBetweenStmt           *sql.Stmt
-	linksOfStmt                *sql.Stmt
-	lockInForceStmt            *sql.Stmt
-	locksInForceStmt           *sql.Stmt
-	logoutQueuesDueStmt        *sql.Stmt
-	logoutsDueStmt             *sql.Stmt
-	logoutsLeasedStmt          *sql.Stmt
-	markRetentionStmt          *sql.Stmt
-	moveRevocationEventStmt    *sql.Stmt
-	moveSwitchEventStmt        *sql.Stmt
-	oldestLogoutStmt           *sql.Stmt
-	partyRegistrationsStmt     *sql.Stmt
-	prunableStmt               *sql.Stmt
-	purposeKeysStmt            *sql.Stmt
-	putAuditHeadStmt           *sql.Stmt
-	putConsentStmt             *sql.Stmt
-	putCredentialStmt          *sql.Stmt
-	putGrantedStmt             *sql.Stmt
-	putGrantedThroughStmt      *sql.Stmt
-	putPurposeKeyStmt          *sql.Stmt
-	putRelyingPartyStmt        *sql.Stmt
-	putShippedStmt             *sql.Stmt
-	putSigningKeyStmt          *sql.Stmt
-	putSourceStmt              *sql.Stmt
-	putSwitchStmt              *sql.Stmt
-	registrationChangesStmt    *sql.Stmt
-	relyingPartiesStmt         *sql.Stmt
-	removeRelyingPartyStmt     *sql.Stmt
-	removeSourceStmt           *sql.Stmt
-	reviewStmt                 *sql.Stmt
-	reviewByCanonicalStmt      *sql.Stmt
-	reviewsStmt                *sql.Stmt
-	revocationEventsStmt       *sql.Stmt
-	revocationPartiesStmt      *sql.Stmt
-	secretStmt                 *sql.Stmt
-	sectorStmt                 *sql.Stmt
-	setLevelStmt               *sql.Stmt
-	shippedStmt                *sql.Stmt
-	signingKeysStmt            *sql.Stmt
-	sourcesStmt                *sql.Stmt
-	subjectsSinceStmt          *sql.Stmt
-	subjectsThroughStmt        *sql.Stmt
-	switchEventsStmt           *sql.Stmt
-	switchOfStmt               *sql.Stmt
-	switchesStmt               *sql.Stmt
-	takeLeaseStmt              *sql.Stmt
-	takeTurnStmt               *sql.Stmt
-	touchAccountStmt           *sql.Stmt
-	unmarkRetentionStmt        *sql.Stmt
-	waitingReviewsStmt         *sql.Stmt
+	db                           DBTX
+	tx                           *sql.Tx
+	accountStmt                  *sql.Stmt
+	accountByIdentifierStmt      *sql.Stmt
+	accountStatusStmt            *sql.Stmt
+	addCountStmt                 *sql.Stmt
+	auditStmt                    *sql.Stmt
+	auditFromStmt                *sql.Stmt
+	auditHeadStmt                *sql.Stmt
+	beginLeaseStmt               *sql.Stmt
+	checkpointSinceStmt          *sql.Stmt
+	checkpointsAfterStmt         *sql.Stmt
+	cleanKeyFetchesStmt          *sql.Stmt
+	consentStmt                  *sql.Stmt
+	consentsOfStmt               *sql.Stmt
+	countAllLogoutsStmt          *sql.Stmt
+	countLogoutsStmt             *sql.Stmt
+	countOfStmt                  *sql.Stmt
+	countThroughStmt             *sql.Stmt
+	countWaitingReviewsStmt      *sql.Stmt
+	credentialStmt               *sql.Stmt
+	decideReviewStmt             *sql.Stmt
+	deferLogoutStmt              *sql.Stmt
+	deleteAuditStmt              *sql.Stmt
+	deleteConsentStmt            *sql.Stmt
+	deleteEventStmt              *sql.Stmt
+	deleteLogoutStmt             *sql.Stmt
+	deleteRevocationEventStmt    *sql.Stmt
+	deleteSwitchEventStmt        *sql.Stmt
+	dropOldestLogoutsStmt        *sql.Stmt
+	endExpiredLinkStmt           *sql.Stmt
+	endLeaseStmt                 *sql.Stmt
+	endLinkStmt                  *sql.Stmt
+	endMasterKeyProcessStmt      *sql.Stmt
+	eventsStmt                   *sql.Stmt
+	forgetMasterKeyProcessesStmt *sql.Stmt
+	grantFactsStmt               *sql.Stmt
+	grantedSinceStmt             *sql.Stmt
+	hasKeyFetchStmt              *sql.Stmt
+	holdStmt                     *sql.Stmt
+	holdersAfterStmt             *sql.Stmt
+	holdsStmt                    *sql.Stmt
+	insertAccountStmt            *sql.Stmt
+	insertAuditStmt              *sql.Stmt
+	insertCheckpointStmt         *sql.Stmt
+	insertEventStmt              *sql.Stmt
+	insertHoldStmt               *sql.Stmt
+	insertIdentifierStmt         *sql.Stmt
+	insertKeyFetchStmt           *sql.Stmt
+	insertLinkStmt               *sql.Stmt
+	insertLockStmt               *sql.Stmt
+	insertLogoutStmt             *sql.Stmt
+	insertLogoutQueueStmt        *sql.Stmt
+	insertReviewStmt             *sql.Stmt
+	insertRevocationEventsStmt   *sql.Stmt
+	insertSecretStmt             *sql.Stmt
+	insertSectorStmt             *sql.Stmt
+	insertSubjectStmt            *sql.Stmt
+	insertSwitchEventsStmt       *sql.Stmt
+	keyFetchersStmt              *sql.Stmt
+	keyFetchesStmt               *sql.Stmt
+	lastAuditStmt                *sql.Stmt
+	lastCheckpointStmt           *sql.Stmt
+	lastCheckpointBeforeStmt     *sql.Stmt
+	lastSealedStmt               *sql.Stmt
+	leaseStmt                    *sql.Stmt
+	leaseLogoutStmt              *sql.Stmt
+	liftHoldStmt                 *sql.Stmt
+	liftLockStmt                 *sql.Stmt
+	linkStmt                     *sql.Stmt
+	linkBySubjectStmt            *sql.Stmt
+	linksBetweenStmt             *sql.Stmt
+	linksOfStmt                  *sql.Stmt
+	lockInForceStmt              *sql.Stmt
+	locksInForceStmt             *sql.Stmt
+	logoutQueuesDueStmt          *sql.Stmt
+	logoutsDueStmt               *sql.Stmt
+	logoutsLeasedStmt            *sql.Stmt
+	markRetentionStmt            *sql.Stmt
+	masterKeyProcessesStmt       *sql.Stmt
+	moveRevocationEventStmt      *sql.Stmt
+	moveSwitchEventStmt          *sql.Stmt
+	oldestLogoutStmt             *sql.Stmt
+	partyRegistrationsStmt       *sql.Stmt
+	prunableStmt                 *sql.Stmt
+	purposeKeysStmt              *sql.Stmt
+	putAuditHeadStmt             *sql.Stmt
+	putConsentStmt               *sql.Stmt
+	putCredentialStmt            *sql.Stmt
+	putGrantedStmt               *sql.Stmt
+	putGrantedThroughStmt        *sql.Stmt
+	putMasterKeyProcessStmt      *sql.Stmt
+	putPurposeKeyStmt            *sql.Stmt
+	putRelyingPartyStmt          *sql.Stmt
+	putShippedStmt               *sql.Stmt
+	putSigningKeyStmt            *sql.Stmt
+	putSourceStmt                *sql.Stmt
+	putSwitchStmt                *sql.Stmt
+	registrationChangesStmt      *sql.Stmt
+	relyingPartiesStmt           *sql.Stmt
+	removeRelyingPartyStmt       *sql.Stmt
+	removeSourceStmt             *sql.Stmt
+	reviewStmt                   *sql.Stmt
+	reviewByCanonicalStmt        *sql.Stmt
+	reviewsStmt                  *sql.Stmt
+	revocationEventsStmt         *sql.Stmt
+	revocationPartiesStmt        *sql.Stmt
+	secretStmt                   *sql.Stmt
+	sectorStmt                   *sql.Stmt
+	setLevelStmt                 *sql.Stmt
+	shippedStmt                  *sql.Stmt
+	signingKeysStmt              *sql.Stmt
+	sourcesStmt                  *sql.Stmt
+	subjectsSinceStmt            *sql.Stmt
+	subjectsThroughStmt          *sql.Stmt
+	switchEventsStmt             *sql.Stmt
+	switchOfStmt                 *sql.Stmt
+	switchesStmt                 *sql.Stmt
+	takeLeaseStmt                *sql.Stmt
+	takeTurnStmt                 *sql.Stmt
+	touchAccountStmt             *sql.Stmt
+	unmarkRetentionStmt          *sql.Stmt
+	waitingReviewsStmt           *sql.Stmt
 }
 
 func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 	return &Queries{
-		db:                         tx,
-		tx:                         tx,
-		accountStmt:                q.accountStmt,
-		accountByIdentifierStmt:    q.accountByIdentifierStmt,
-		accountStatusStmt:          q.accountStatusStmt,
-		addCountStmt:               q.addCountStmt,
-		auditStmt:                  q.auditStmt,
-		auditFromStmt:              q.auditFromStmt,
-		auditHeadStmt:              q.auditHeadStmt,
-		beginLeaseStmt:             q.beginLeaseStmt,
-		checkpointSinceStmt:        q.checkpointSinceStmt,
-		checkpointsAfterStmt:       q.checkpointsAfterStmt,
-		cleanKeyFetchesStmt:        q.cleanKeyFetchesStmt,
-		consentStmt:                q.consentStmt,
-		consentsOfStmt:             q.consentsOfStmt,
-		countAllLogoutsStmt:        q.countAllLogoutsStmt,
-		countLogoutsStmt:           q.countLogoutsStmt,
-		countOfStmt:                q.countOfStmt,
-		countThroughStmt:           q.countThroughStmt,
-		countWaitingReviewsStmt:    q.countWaitingReviewsStmt,
-		credentialStmt:             q.credentialStmt,
-		decideReviewStmt:           q.decideReviewStmt,
-		deferLogoutStmt:            q.deferLogoutStmt,
-		deleteAuditStmt:            q.deleteAuditStmt,
-		deleteConsentStmt:          q.deleteConsentStmt,
-		deleteEventStmt:            q.deleteEventStmt,
-		deleteLogoutStmt:           q.deleteLogoutStmt,
-		deleteRevocationEventStmt:  q.deleteRevocationEventStmt,
-		deleteSwitchEventStmt:      q.deleteSwitchEventStmt,
-		dropOldestLogoutsStmt:      q.dropOldestLogoutsStmt,
-		endExpiredLinkStmt:         q.endExpiredLinkStmt,
-		endLeaseStmt:               q.endLeaseStmt,
-		endLinkStmt:                q.endLinkStmt,
-		eventsStmt:                 q.eventsStmt,
-		grantFactsStmt:             q.grantFactsStmt,
-		grantedSinceStmt:           q.grantedSinceStmt,
-		hasKeyFetchStmt:            q.hasKeyFetchStmt,
-		holdStmt:                   q.holdStmt,
-		holdersAfterStmt:           q.holdersAfterStmt,
-		holdsStmt:                  q.holdsStmt,
-		insertAccountStmt:          q.insertAccountStmt,
-		insertAuditStmt:            q.insertAuditStmt,
-		insertCheckpointStmt:       q.insertCheckpointStmt,
-		insertEventStmt:            q.insertEventStmt,
-		insertHoldStmt:             q.insertHoldStmt,
-		insertIdentifierStmt:       q.insertIdentifierStmt,
-		insertKeyFetchStmt:         q.insertKeyFetchStmt,
-		insertLinkStmt:             q.insertLinkStmt,
-		insertLockStmt:             q.insertLockStmt,
-		insertLogoutStmt:           q.insertLogoutStmt,
-		insertLogoutQueueStmt:      q.insertLogoutQueueStmt,
-		insertReviewStmt:           q.insertReviewStmt,
-		insertRevocationEventsStmt: q.insertRevocationEventsStmt,
-		insertSecretStmt:           q.insertSecretStmt,
-		insertSectorStmt:           q.insertSectorStmt,
-		insertSubjectStmt:          q.insertSubjectStmt,
-		insertSwitchEventsStmt:     q.insertSwitchEventsStmt,
-		keyFetchersStmt:            q.keyFetchersStmt,
-		keyFetchesStmt:             q.keyFetchesStmt,
-		lastAuditStmt:              q.lastAuditStmt,
-		lastCheckpointStmt:         q.lastCheckpointStmt,
-		lastCheckpointBeforeStmt:   q.lastCheckpointBeforeStmt,
-		lastSealedStmt:             q.lastSealedStmt,
-		leaseStmt:                  q.leaseStmt,
-		leaseLogoutStmt:            q.leaseLogoutStmt,
-		liftHoldStmt:               q.liftHoldStmt,
-		liftLockStmt:               q.liftLockStmt,
-		linkStmt:                   q.linkStmt,
-		linkBySubjectStmt:          q.linkBySubjectStmt,
-		linksBetweenStmt:           q.linksBetweenStmt,
-		linksOfStmt:                q.linksOfStmt,
-		lockInForceStmt:            q.lockInForceStmt,
-		locksInForceStmt:           q.locksInForceStmt,
-		logoutQueuesDueStmt:        q.logoutQueuesDueStmt,
-		logoutsDueStmt:             q.logoutsDueStmt,
-		logoutsLeasedStmt:          q.logoutsLeasedStmt,
-		markRetentionStmt:          q.markRetentionStmt,
-		moveRevocationEventStmt:    q.moveRevocationEventStmt,
-		moveSwitchEventStmt:        q.moveSwitchEventStmt,
-		oldestLogoutStmt:           q.oldestLogoutStmt,
-		partyRegistrationsStmt:     q.partyRegistrationsStmt,
-		prunableStmt:               q.prunableStmt,
-		purposeKeysStmt:            q.purposeKeysStmt,
-		putAuditHeadStmt:           q.putAuditHeadStmt,
-		putConsentStmt:             q.putConsentStmt,
-		putCredentialStmt:          q.putCredentialStmt,
-		putGrantedStmt:             q.putGrantedStmt,
-		putGrantedThroughStmt:      q.putGrantedThroughStmt,
-		putPurposeKeyStmt:          q.putPurposeKeyStmt,
-		putRelyingPartyStmt:        q.putRelyingPartyStmt,
-		putShippedStmt:             q.putShippedStmt,
-		putSigningKeyStmt:          q.putSigningKeyStmt,
-		putSourceStmt:              q.putSourceStmt,
-		putSwitchStmt:              q.putSwitchStmt,
-		registrationChangesStmt:    q.registrationChangesStmt,
-		relyingPartiesStmt:         q.relyingPartiesStmt,
-		removeRelyingPartyStmt:     q.removeRelyingPartyStmt,
-		removeSourceStmt:           q.removeSourceStmt,
-		reviewStmt:                 q.reviewStmt,
-		reviewByCanonicalStmt:      q.reviewByCanonicalStmt,
-		reviewsStmt:                q.reviewsStmt,
-		revocationEventsStmt:       q.revocationEventsStmt,
-		revocationPartiesStmt:      q.revocationPartiesStmt,
-		secretStmt:                 q.secretStmt,
-		sectorStmt:                 q.sectorStmt,
-		setLevelStmt:               q.setLevelStmt,
-		shippedStmt:                q.shippedStmt,
-		signingKeysStmt:            q.signingKeysStmt,
-		sourcesStmt:                q.sourcesStmt,
-		subjectsSinceStmt:          q.subjectsSinceStmt,
-		subjectsThroughStmt:        q.subjectsThroughStmt,
-		switchEventsStmt:           q.switchEventsStmt,
-		switchOfStmt:               q.switchOfStmt,
-		switchesStmt:               q.switchesStmt,
-		takeLeaseStmt:              q.takeLeaseStmt,
-		takeTurnStmt:               q.takeTurnStmt,
-		touchAccountStmt:           q.touchAccountStmt,
-		unmarkRetentionStmt:        q.unmarkRetentionStmt,
-		waitingReviewsStmt:         q.waitingReviewsStmt,
+		db:                           tx,
+		tx:                           tx,
+		accountStmt:                  q.accountStmt,
+		accountByIdentifierStmt:      q.accountByIdentifierStmt,
+		accountStatusStmt:            q.accountStatusStmt,
+		addCountStmt:                 q.addCountStmt,
+		auditStmt:                    q.auditStmt,
+		auditFromStmt:                q.auditFromStmt,
+		auditHeadStmt:                q.auditHeadStmt,
+		beginLeaseStmt:               q.beginLeaseStmt,
+		checkpointSinceStmt:          q.checkpointSinceStmt,
+		checkpointsAfterStmt:         q.checkpointsAfterStmt,
+		cleanKeyFetchesStmt:          q.cleanKeyFetchesStmt,
+		consentStmt:                  q.consentStmt,
+		consentsOfStmt:               q.consentsOfStmt,
+		countAllLogoutsStmt:          q.countAllLogoutsStmt,
+		countLogoutsStmt:             q.countLogoutsStmt,
+		countOfStmt:                  q.countOfStmt,
+		countThroughStmt:             q.countThroughStmt,
+		countWaitingReviewsStmt:      q.countWaitingReviewsStmt,
+		credentialStmt:               q.credentialStmt,
+		decideReviewStmt:             q.decideReviewStmt,
+		deferLogoutStmt:              q.deferLogoutStmt,
+		deleteAuditStmt:              q.deleteAuditStmt,
+		deleteConsentStmt:            q.deleteConsentStmt,
+		deleteEventStmt:              q.deleteEventStmt,
+		deleteLogoutStmt:             q.deleteLogoutStmt,
+		deleteRevocationEventStmt:    q.deleteRevocationEventStmt,
+		deleteSwitchEventStmt:        q.deleteSwitchEventStmt,
+		dropOldestLogoutsStmt:        q.dropOldestLogoutsStmt,
+		endExpiredLinkStmt:           q.endExpiredLinkStmt,
+		endLeaseStmt:                 q.endLeaseStmt,
+		endLinkStmt:                  q.endLinkStmt,
+		endMasterKeyProcessStmt:      q.endMasterKeyProcessStmt,
+		eventsStmt:                   q.eventsStmt,
+		forgetMasterKeyProcessesStmt: q.forgetMasterKeyProcessesStmt,
+		grantFactsStmt:               q.grantFactsStmt,
+		grantedSinceStmt:             q.grantedSinceStmt,
+		hasKeyFetchStmt:              q.hasKeyFetchStmt,
+		holdStmt:                     q.holdStmt,
+		holdersAfterStmt:             q.holdersAfterStmt,
+		holdsStmt:                    q.holdsStmt,
+		insertAccountStmt:            q.insertAccountStmt,
+		insertAuditStmt:              q.insertAuditStmt,
+		insertCheckpointStmt:         q.insertCheckpointStmt,
+		insertEventStmt:              q.insertEventStmt,
+		insertHoldStmt:               q.insertHoldStmt,
+		insertIdentifierStmt:         q.insertIdentifierStmt,
+		insertKeyFetchStmt:           q.insertKeyFetchStmt,
+		insertLinkStmt:               q.insertLinkStmt,
+		insertLockStmt:               q.insertLockStmt,
+		insertLogoutStmt:             q.insertLogoutStmt,
+		insertLogoutQueueStmt:        q.insertLogoutQueueStmt,
+		insertReviewStmt:             q.insertReviewStmt,
+		insertRevocationEventsStmt:   q.insertRevocationEventsStmt,
+		insertSecretStmt:             q.insertSecretStmt,
+		insertSectorStmt:             q.insertSectorStmt,
+		insertSubjectStmt:            q.insertSubjectStmt,
+		insertSwitchEventsStmt:       q.insertSwitchEventsStmt,
+		keyFetchersStmt:              q.keyFetchersStmt,
+		keyFetchesStmt:               q.keyFetchesStmt,
+		lastAuditStmt:                q.lastAuditStmt,
+		lastCheckpointStmt:           q.lastCheckpointStmt,
+		lastCheckpointBeforeStmt:     q.lastCheckpointBeforeStmt,
+		lastSealedStmt:               q.lastSealedStmt,
+		leaseStmt:                    q.leaseStmt,
+		leaseLogoutStmt:              q.leaseLogoutStmt,
+		liftHoldStmt:                 q.liftHoldStmt,
+		liftLockStmt:                 q.liftLockStmt,
+		linkStmt:                     q.linkStmt,
+		linkBySubjectStmt:            q.linkBySubjectStmt,
+		linksBetweenStmt:             q.linksBetweenStmt,
+		linksOfStmt:                  q.linksOfStmt,
+		lockInForceStmt:              q.lockInForceStmt,
+		locksInForceStmt:             q.locksInForceStmt,
+		logoutQueuesDueStmt:          q.logoutQueuesDueStmt,
+		logoutsDueStmt:               q.logoutsDueStmt,
+		logoutsLeasedStmt:            q.logoutsLeasedStmt,
+		markRetentionStmt:            q.markRetentionStmt,
+		masterKeyProcessesStmt:       q.masterKeyProcessesStmt,
+		moveRevocationEventStmt:      q.moveRevocationEventStmt,
+		moveSwitchEventStmt:          q.moveSwitchEventStmt,
+		oldestLogoutStmt:             q.oldestLogoutStmt,
+		partyRegistrationsStmt:       q.partyRegistrationsStmt,
+		prunableStmt:                 q.prunableStmt,
+		purposeKeysStmt:              q.purposeKeysStmt,
+		putAuditHeadStmt:             q.putAuditHeadStmt,
+		putConsentStmt:               q.putConsentStmt,
+		putCredentialStmt:            q.putCredentialStmt,
+		putGrantedStmt:               q.putGrantedStmt,
+		putGrantedThroughStmt:        q.putGrantedThroughStmt,
+		putMasterKeyProcessStmt:      q.putMasterKeyProcessStmt,
+		putPurposeKeyStmt:            q.putPurposeKeyStmt,
+		putRelyingPartyStmt:          q.putRelyingPartyStmt,
+		putShippedStmt:               q.putShippedStmt,
+		putSigningKeyStmt:            q.putSigningKeyStmt,
+		putSourceStmt:                q.putSourceStmt,
+		putSwitchStmt:                q.putSwitchStmt,
+		registrationChangesStmt:      q.registrationChangesStmt,
+		relyingPartiesStmt:           q.relyingPartiesStmt,
+		removeRelyingPartyStmt:       q.removeRelyingPartyStmt,
+		removeSourceStmt:             q.removeSourceStmt,
+		reviewStmt:                   q.reviewStmt,
+		reviewByCanonicalStmt:        q.reviewByCanonicalStmt,
+		reviewsStmt:                  q.reviewsStmt,
+		revocationEventsStmt:         q.revocationEventsStmt,
+		revocationPartiesStmt:        q.revocationPartiesStmt,
+		secretStmt:                   q.secretStmt,
+		sectorStmt:                   q.sectorStmt,
+		setLevelStmt:                 q.setLevelStmt,
+		shippedStmt:                  q.shippedStmt,
+		signingKeysStmt:              q.signingKeysStmt,
+		sourcesStmt:                  q.sourcesStmt,
+		subjectsSinceStmt:            q.subjectsSinceStmt,
+		subjectsThroughStmt:          q.subjectsThroughStmt,
+		switchEventsStmt:             q.switchEventsStmt,
+		switchOfStmt:                 q.switchOfStmt,
+		switchesStmt:                 q.switchesStmt,
+		takeLeaseStmt:                q.takeLeaseStmt,
+		takeTurnStmt:                 q.takeTurnStmt,
+		touchAccountStmt:             q.touchAccountStmt,
+		unmarkRetentionStmt:          q.unmarkRetentionStmt,
+		waitingReviewsStmt:           q.waitingReviewsStmt,
 	}
 }

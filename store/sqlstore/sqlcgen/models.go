@@ -52,6 +52,13 @@ type KeyFetch struct {
 	At     time.Time
 }
 
+type MasterKeyProcess struct {
+	Process string
+	Seals   int64
+	Holds   string
+	At      time.Time
+}
+
 type PurposeKey struct {
 	ID          string
 	Purpose     string
