@@ -15,7 +15,7 @@ import (
 // only description of a key that there is.
 //
 //go:embed config.go client.go source.go registration.go monitoring.go state.go civil.go policy.go
-//go:embed openid.go vneid.go saml.go cas.go ldap.go
+//go:embed openid.go vneid.go saml.go cas.go ldap.go managedkeys.go
 var declared embed.FS
 
 // descriptions reads the comments of the fields of every block, by the names of
