@@ -17,7 +17,7 @@ var ErrNoOwnKey = errors.New("no key of the gateway's signs for this source yet"
 // value is none: such a key does nothing.
 type Turn int
 
-// The turns, in order of life.
+// The turns.
 const (
 	// Next is published, so that the other side knows the key before its turn. It opens,
 	// and signs nothing.
@@ -28,6 +28,9 @@ const (
 	// it is not published for that, so that whoever picks any of the keys that he has
 	// cached never picks one that is about to go.
 	Past
+	// Fresh opens, and is published neither: another process of the gateway may not have
+	// it yet.
+	Fresh
 )
 
 // OwnKey is a private key of the gateway's at one source. It prints as nothing.
