@@ -15,10 +15,11 @@ import (
 	"eidgate/keys"
 )
 
-// Keys of sources change while people sign in, in two processes of which one hears of
-// everything as late as it may, at sources that go on with what they read for as long
-// as they may, and encrypt to any of the keys in it: before, at and after each step
-// nobody is refused. VNeID is given each key by hand.
+// Keys of sources change while people sign in, as fast as operators can have them
+// change, in two processes of which one hears of everything as late as it may, at
+// sources that read what this one publishes, go on with it for as long as they may, and
+// encrypt to any of the keys in it: before, at and after each step nobody is refused.
+// VNeID is given each key by hand.
 func TestRollover(t *testing.T) {
 	k := newKeeper(t, 2)
 	idp, viaSAML := samlUpstream(t, k, "nganh", managed(false))
@@ -26,6 +27,10 @@ func TestRollover(t *testing.T) {
 	platform, viaVNeID := vneidUpstream(t, k, "vneid", managed(true))
 	list := k.register(t, []string{hostOf(t, idp.EntityID()), hostOf(t, op.Issuer()), hostOf(t, platform.Base())}, viaSAML, viaOpenID, viaVNeID)
 
+	lines := []keys.Line{
+		{Purpose: keys.SourceSigning("nganh"), Algorithm: keys.RS256}, {Purpose: keys.SourceDecryption("nganh"), Algorithm: keys.RSA},
+		{Purpose: keys.SourceSigning("buu-chinh"), Algorithm: keys.ES256}, {Purpose: keys.SourceDecryption("buu-chinh"), Algorithm: keys.RSA},
+	}
 	reads := 0
 	all := []*upstream{
 		{src: list[0], read: func(t *testing.T, body []byte) { require(t, idp.Trust(body)) }},
@@ -35,12 +40,15 @@ func TestRollover(t *testing.T) {
 	unwrapping := keys.SourceDecryption("vneid")
 	platform.SealTo(rsaPublic(t, k.byState(unwrapping, keys.Signing)))
 	begun := k.clock.Now()
-	var heard, handed time.Time // when the second process last read the store; when the platform got the next key
-	activated := 0
+	var heard, handed, stepped time.Time // when the second process last read the store; when the platform got the next key; when a key last changed
 	turn := 0
 	visit := func(at time.Time) {
 		k.clock.set(at)
+		before := k.gateways[0].ring.Snapshot()
 		require(t, k.gateways[0].ring.Load(t.Context()))
+		if k.gateways[0].ring.Snapshot() != before {
+			stepped = at
+		}
 		if at.Sub(heard) >= lag {
 			require(t, k.gateways[1].ring.Load(t.Context()))
 			heard = at
@@ -48,8 +56,8 @@ func TestRollover(t *testing.T) {
 		for _, u := range all {
 			turn++
 			here, there := k.open(t, turn%2, u.src), k.open(t, (turn+1)%2, u.src)
-			if u.read != nil && at.Sub(u.at) >= published {
-				u.read(t, publishedBy(t, here))
+			if u.read != nil && (at.Sub(u.at) >= published || at.Sub(stepped) == time.Second) {
+				u.read(t, publishedBy(t, k.open(t, 1, u.src)))
 				u.at = at
 			}
 			if p := u.pending; p != nil && at.Sub(p.at) <= 2*time.Second {
@@ -70,27 +78,29 @@ func TestRollover(t *testing.T) {
 		}
 	}
 	visit(begun)
-	for k.clock.Now().Before(begun.Add(3*rotation + 4*published)) {
+	for k.clock.Now().Before(begun.Add(5 * (published + lag))) {
 		next := k.next(t, all)
 		for _, at := range []time.Time{next.Add(-time.Second), next, next.Add(time.Second)} {
 			if at.After(k.clock.Now()) {
 				visit(at)
 			}
 		}
-		// The operator hands the next key over when the old one is due, and says so an
-		// hour after the platform has changed.
+		for _, l := range lines {
+			_, err := k.gateways[0].ring.Rotate(t.Context(), l.Purpose, l.Algorithm, "operator:test", "as soon as can be")
+			require(t, err)
+		}
+		// The operator hands the next key over, and says so when caches could have it.
 		standby := k.byState(unwrapping, keys.Published)
-		switch due := begun.Add(time.Duration(activated+1) * rotation); {
-		case k.clock.Now().Before(due):
+		switch {
 		case handed.IsZero():
 			platform.SealTo(rsaPublic(t, standby))
 			handed = k.clock.Now()
-		case k.clock.Now().Sub(handed) >= time.Hour:
+		case k.clock.Now().Sub(standby.PublishedAt) >= published+lag:
 			rot, err := k.gateways[0].ring.Activate(t.Context(), unwrapping, keys.RSA, "operator:test", "handed over", false)
 			if err != nil || rot.To != standby.ID {
 				t.Fatalf("Activate() = %+v, %v, want %s", rot, err, standby.ID)
 			}
-			activated, handed = activated+1, time.Time{}
+			handed = time.Time{}
 		}
 		if t.Failed() {
 			t.FailNow()
@@ -104,9 +114,9 @@ func TestRollover(t *testing.T) {
 			signed[info.Purpose]++
 		}
 	}
-	for _, purpose := range []keys.Purpose{keys.SourceSigning("nganh"), keys.SourceDecryption("nganh"), keys.SourceSigning("buu-chinh"), keys.SourceDecryption("buu-chinh"), unwrapping} {
-		if signed[purpose] < 3 {
-			t.Errorf("%s: %d keys came into use, want 3 or more", purpose, signed[purpose])
+	for _, l := range append(lines, keys.Line{Purpose: unwrapping}) {
+		if n := signed[l.Purpose]; n < 4 {
+			t.Errorf("%s: %d keys came into use, want 4 or more", l.Purpose, n)
 		}
 	}
 	for _, u := range all {
