@@ -97,22 +97,26 @@ type sourceReader interface {
 	Sources(ctx context.Context) ([]eid.Source, error)
 }
 
-// planSources has the ring keep the keys that the registered sources want kept. lag is
-// how long a gateway that cannot reach the database goes on with keys of before. A
-// source whose settings cannot be read has no plan; its sign-ins say why.
+// planSources has the ring keep the keys that the registered sources want kept.
 func planSources(ctx context.Context, from sourceReader, ring *keys.Ring, lag time.Duration) error {
 	sources, err := from.Sources(ctx)
 	if err != nil {
 		return fmt.Errorf("planning keys of sources: %w", err)
 	}
-	known := ring.Known()
+	return ring.Plan(plansOf(sources, lag, ring.Known()))
+}
+
+// plansOf are the plans of keys that sources want kept. lag is how long a gateway that
+// cannot reach the database goes on with keys of before. A source whose settings
+// cannot be read has no plan; its sign-ins say why.
+func plansOf(sources []eid.Source, lag time.Duration, known []keys.Info) []keys.Plan {
 	var plans []keys.Plan
 	for _, src := range sources {
 		if own, err := keysOfSource(src); err == nil {
 			plans = append(plans, own.plans(src.ID, lag, known)...)
 		}
 	}
-	return ring.Plan(plans)
+	return plans
 }
 
 // sourceKeys is what a source says of the gateway's keys there.
