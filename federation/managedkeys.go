@@ -28,6 +28,14 @@ type ManagedKeys struct {
 	Years int `json:"years,omitempty"`
 }
 
+// CacheFor is how long a source may go on with what it read of these keys; 0 for none.
+func (m *ManagedKeys) CacheFor() time.Duration {
+	if m == nil {
+		return 0
+	}
+	return m.PublishFor
+}
+
 // MaxCertificateYears bounds ManagedKeys.Years.
 const MaxCertificateYears = 30
 

@@ -118,7 +118,7 @@ func TestKeptKeys(t *testing.T) {
 
 	platform := shown("vneid-moi")
 	if len(platform) != 2 || platform[0].Use != "decrypt" || platform[0].Stands != "in use" || platform[1].Stands != "next" ||
-		!strings.Contains(platform[1].Confirm, "source/vneid-moi/decrypt") {
+		!strings.Contains(platform[1].Confirm, "keys activate "+platform[1].KID) {
 		t.Errorf("sources key vneid-moi = %+v, want one in use and one that waits to be activated", platform)
 	}
 	exit, out, errs := run(t, "sources", "key", "vneid-moi", "--config", s.file, "--kid", platform[1].KID)

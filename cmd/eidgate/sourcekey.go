@@ -118,7 +118,7 @@ func newSourceKeyRow(use string, key keys.Key, info keys.Info) (sourceKeyRow, er
 		Stands: map[keys.State]string{keys.Published: "next", keys.Signing: "in use", keys.Verifying: "past"}[key.State],
 	}
 	if key.State == keys.Published && info.Waits == keys.WaitsForOperator {
-		row.Confirm = fmt.Sprintf("eidgate keys activate --purpose %s --alg %s", info.Purpose, info.Algorithm)
+		row.Confirm = "eidgate keys activate " + key.ID
 	}
 	var public crypto.PublicKey
 	switch {

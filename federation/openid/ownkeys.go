@@ -28,7 +28,13 @@ const (
 	assertionLife = time.Minute
 )
 
-var _ federation.Publisher = (*Source)(nil)
+var (
+	_ federation.Publisher = (*Source)(nil)
+	_ federation.Changer   = (*Source)(nil)
+)
+
+// CacheFor is how long the provider may go on with keys that it read.
+func (s *Source) CacheFor() time.Duration { return s.settings.Managed.CacheFor() }
 
 // parseOwnKey reads a private key in PEM: PKCS #8, PKCS #1 or SEC 1. Errors hold
 // nothing of it.

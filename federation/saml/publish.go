@@ -11,7 +11,13 @@ import (
 	"eidgate/federation"
 )
 
-var _ federation.Publisher = (*Source)(nil)
+var (
+	_ federation.Publisher = (*Source)(nil)
+	_ federation.Changer   = (*Source)(nil)
+)
+
+// CacheFor is how long the provider may go on with metadata that it read.
+func (s *Source) CacheFor() time.Duration { return s.settings.Managed.CacheFor() }
 
 // Publish makes the gateway's metadata as a service provider (SAML Metadata
 // §2.4.4), with all keys that may have signed, so that the provider knows the next

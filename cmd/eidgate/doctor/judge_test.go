@@ -157,7 +157,7 @@ func TestJudgeSourceKeys(t *testing.T) {
 		{"not made yet", plan, nil, "start the gateway", Warning},
 		{"waits too long", plan, []keys.Info{signs, late}, "eidgate sources key vneid --kid k-2", Warning},
 		{"succeeds a file", moving, []keys.Info{standby}, "takes over from a file", OK},
-		{"succeeds a file, and waits too long", moving, []keys.Info{late}, "activate --purpose source/vneid/decrypt --alg RSA", Warning},
+		{"succeeds a file, and waits too long", moving, []keys.Info{late}, "eidgate keys activate k-2", Warning},
 		{"the file went too early", plan, []keys.Info{standby}, "no source/vneid/decrypt RSA key signs", Fault},
 	} {
 		wants(t, tt.name, judgeKeys(tt.plan, tt.list, 30*time.Second, now), tt.word, tt.want)

@@ -107,7 +107,7 @@ func judgeKeys(plan keys.Plan, infos []keys.Info, skew time.Duration, now time.T
 // mendWait says what ends a wait.
 func mendWait(k keys.Info) string {
 	if source := k.Purpose.Source(); source != "" {
-		return fmt.Sprintf("hand the key over (eidgate sources key %s --kid %s), then eidgate keys activate --purpose %s --alg %s", source, k.ID, k.Purpose, k.Algorithm)
+		return fmt.Sprintf("hand the key over (eidgate sources key %s --kid %s), then eidgate keys activate %[2]s", source, k.ID)
 	}
 	return "eidgate keys activate, once they have it; eidgate keys fetches names them"
 }
