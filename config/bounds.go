@@ -45,6 +45,8 @@ func words(pattern string) []string {
 		return []string{"post", "basic"}
 	case "sources[].vneid.cipher":
 		return []string{"ecb", "cbc"}
+	case "sources[].openid.managed_keys.algorithm":
+		return []string{"RS256", "PS256", "ES256"}
 	case "sources[].saml.binding":
 		return []string{"redirect", "post"}
 	case "sources[].saml.signed":

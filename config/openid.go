@@ -32,7 +32,11 @@ type OpenID struct {
 	EncryptionKeys []eid.Secret `koanf:"encryption_keys"`
 	// Files that hold these keys, instead of encryption_keys, or credential:NAME.
 	EncryptionKeyFiles []string `koanf:"encryption_key_files"`
-	Scopes             []string `koanf:"scopes"` // the scopes asked beside openid
+	// Instead of files: the gateway keeps and changes keys itself. Beside files, those
+	// sign until the first of the kept ones does, and decrypt until they are removed;
+	// beside a secret, keys are published, and the secret counts until it is removed.
+	ManagedKeys *ManagedKeys `koanf:"managed_keys"`
+	Scopes      []string     `koanf:"scopes"` // the scopes asked beside openid
 	// The provider's acr values and the level of each. Others name no level.
 	ACR map[string]eid.Level `koanf:"acr"`
 	// The acr value to ask for when a level is wanted.
@@ -62,6 +66,7 @@ type openidSettings struct {
 	SigningKeys      []string             `json:"signing_keys,omitempty"`
 	PSS              bool                 `json:"pss,omitempty"`
 	EncryptionKeys   []string             `json:"encryption_keys,omitempty"`
+	ManagedKeys      *managedSettings     `json:"managed_keys,omitempty"`
 	Scopes           []string             `json:"scopes,omitempty"`
 	ACR              map[string]eid.Level `json:"acr"`
 	RequestACR       map[eid.Level]string `json:"request_acr,omitempty"`
@@ -79,6 +84,7 @@ func (o *OpenID) settings() any {
 		SigningKeys:      reveal(o.SigningKeys),
 		PSS:              o.PSS,
 		EncryptionKeys:   reveal(o.EncryptionKeys),
+		ManagedKeys:      o.ManagedKeys.settings("openid"),
 		Scopes:           slices.DeleteFunc(slices.Clone(o.Scopes), func(s string) bool { return s == "openid" }),
 		ACR:              o.ACR,
 		RequestACR:       o.RequestACR,
@@ -128,6 +134,7 @@ func (o *OpenID) check(f *faults, at string, c *Config) {
 		f.add(member(at, "client_id"), "missing", "what the provider calls this gateway")
 	}
 	o.checkKeys(f, at)
+	o.ManagedKeys.check(f, member(at, "managed_keys"), "openid", c.Lifetimes.JWKSMaxAge)
 	if o.EssentialACR && len(o.RequestACR) == 0 {
 		f.add(member(at, "essential_acr"), "names no value", "request_acr, with a value for each level")
 	}
@@ -158,8 +165,8 @@ func (o *OpenID) check(f *faults, at string, c *Config) {
 func (o *OpenID) checkKeys(f *faults, at string) {
 	secret := !o.ClientSecret.IsZero() || o.ClientSecretFile != ""
 	switch keys := len(o.SigningKeys) + len(o.SigningKeyFiles); {
-	case !secret && keys == 0:
-		f.add(member(at, "client_secret"), "missing", "client_secret or client_secret_file, or signing_key_files")
+	case !secret && keys == 0 && o.ManagedKeys == nil:
+		f.add(member(at, "client_secret"), "missing", "client_secret or client_secret_file, signing_key_files, or managed_keys: {}")
 	case secret && keys > 0:
 		f.add(member(at, "signing_keys"), "given beside a secret", "keep one of the two")
 	}
@@ -167,6 +174,9 @@ func (o *OpenID) checkKeys(f *faults, at string) {
 	checkPrivateKeys(f, at, "encryption_key", o.EncryptionKeys, o.EncryptionKeyFiles)
 	if len(o.EncryptionKeys) > 0 && !o.UserInfo {
 		f.add(member(at, "encryption_keys"), "userinfo is not asked for", "userinfo: true, or remove it")
+	}
+	if m := o.ManagedKeys; m != nil && m.Encryption && !o.UserInfo {
+		f.add(member(member(at, "managed_keys"), "encryption"), "userinfo is not asked for", "userinfo: true, or remove it")
 	}
 }
 

@@ -29,7 +29,10 @@ type SAML struct {
 	// The files of the keys, instead of keys, or credential:NAME; eidgate sources
 	// keypair makes one.
 	KeyFiles []string `koanf:"key_files"`
-	Binding  string   `koanf:"binding"` // how requests go to the provider; without it, redirect
+	// Instead of keys: the gateway keeps and changes keys itself. Beside keys, those
+	// sign until the first of the kept ones does, and decrypt until they are removed.
+	ManagedKeys *ManagedKeys `koanf:"managed_keys"`
+	Binding     string       `koanf:"binding"` // how requests go to the provider; without it, redirect
 	// What the provider signs. Without it, the assertion; what it does not cover is
 	// not believed.
 	Signed string `koanf:"signed"`
@@ -77,6 +80,7 @@ type samlSettings struct {
 	Metadata         string               `json:"metadata,omitempty"`
 	MetadataCert     string               `json:"metadata_cert,omitempty"`
 	Keys             []string             `json:"keys"`
+	ManagedKeys      *managedSettings     `json:"managed_keys,omitempty"`
 	Binding          string               `json:"binding,omitempty"`
 	Signed           string               `json:"signed,omitempty"`
 	ACR              map[string]eid.Level `json:"acr,omitempty"`
@@ -103,7 +107,7 @@ func (s *SAML) settings() any {
 	}
 	return samlSettings{
 		Issuer: s.Issuer, EntityID: s.EntityID, MetadataURL: s.MetadataURL, Metadata: s.Metadata, MetadataCert: s.MetadataCert,
-		Keys: keys, Binding: s.Binding, Signed: s.Signed, ACR: s.ACR, LevelAttribute: s.LevelAttribute, Levels: s.Levels,
+		Keys: keys, ManagedKeys: s.ManagedKeys.settings("saml"), Binding: s.Binding, Signed: s.Signed, ACR: s.ACR, LevelAttribute: s.LevelAttribute, Levels: s.Levels,
 		RequestACR: s.RequestACR, Comparison: s.Comparison, AMR: s.AMR, NameIDFormat: s.NameIDFormat,
 		SubjectAttribute: s.SubjectAttribute, Person: samlPersonSettings(s.Person),
 	}
@@ -178,11 +182,12 @@ func (s *SAML) check(f *faults, at string, c *Config) {
 		checkReachable(f, member(at, "metadata_url"), s.MetadataURL, c.Outbound.Allow)
 	}
 	switch keys := max(len(s.Keys), len(s.KeyFiles)); {
-	case keys == 0:
-		f.add(member(at, "key_files"), "missing", "a file made by eidgate sources keypair")
+	case keys == 0 && s.ManagedKeys == nil:
+		f.add(member(at, "key_files"), "missing", "a file made by eidgate sources keypair, or managed_keys: {}")
 	case keys > maxKeyPairs:
 		f.add(member(at, "key_files"), "more than four keys", "the one that signs, and those before and after it")
 	}
+	s.ManagedKeys.check(f, member(at, "managed_keys"), "saml", c.Lifetimes.JWKSMaxAge)
 	for _, word := range []struct{ key, value string }{{"binding", s.Binding}, {"signed", s.Signed}, {"comparison", s.Comparison}} {
 		checkChoice(f, member(at, word.key), word.value, false)
 	}

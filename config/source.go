@@ -164,7 +164,7 @@ func (s *Source) reach() eid.Level {
 
 func (c *Config) checkSources(f *faults) {
 	seen := make(map[string]bool)
-	accounts := 0
+	accounts, keeping := 0, 0
 	for i := range c.Sources {
 		at, s := item("sources", i), &c.Sources[i]
 		if f.isBroken(at) {
@@ -195,6 +195,11 @@ func (c *Config) checkSources(f *faults) {
 				f.add(member(at, b.kind), "missing", "a block with "+strings.Join(required("sources[]."+b.kind), ", "))
 			case b.given:
 				b.block.check(f, member(at, b.kind), c)
+			}
+			if keeps, ok := b.block.(interface{ keepsKeys() bool }); ok && b.given && keeps.keepsKeys() {
+				if keeping++; keeping == maxKeeping+1 {
+					f.add(member(member(at, b.kind), "managed_keys"), "too many sources with keys of their own", fmt.Sprintf("at most %d", maxKeeping))
+				}
 			}
 		}
 	}

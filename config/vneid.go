@@ -49,8 +49,11 @@ type VNeID struct {
 	DecryptionKeys []eid.Secret `koanf:"decryption_keys"`
 	// Files that hold the keys, instead of decryption_keys, or credential:NAME.
 	DecryptionKeyFiles []string `koanf:"decryption_key_files"`
-	Cipher             string   `koanf:"cipher"`   // the mode of AES, ecb (default) or cbc with a leading IV; for encrypted
-	AESBits            int      `koanf:"aes_bits"` // the size of AES keys, 128, 192 or 256 (default); for encrypted
+	// Instead of files: the gateway keeps and changes keys itself, and the platform is
+	// given each by hand. Beside files, those open until they are removed; for encrypted.
+	ManagedKeys *ManagedKeys `koanf:"managed_keys"`
+	Cipher      string       `koanf:"cipher"`   // the mode of AES, ecb (default) or cbc with a leading IV; for encrypted
+	AESBits     int          `koanf:"aes_bits"` // the size of AES keys, 128, 192 or 256 (default); for encrypted
 }
 
 // VNeIDClaims are names of claims.
@@ -97,6 +100,7 @@ type vneidSettings struct {
 	Claims              VNeIDClaims          `json:"claims,omitzero"`
 	Parameters          VNeIDParameters      `json:"parameters,omitzero"`
 	DecryptionKeys      []string             `json:"decryption_keys,omitempty"`
+	ManagedKeys         *managedSettings     `json:"managed_keys,omitempty"`
 	Cipher              string               `json:"cipher,omitempty"`
 	AESBits             int                  `json:"aes_bits,omitempty"`
 }
@@ -111,7 +115,7 @@ func (v *VNeID) settings() any {
 		ClientID: v.ClientID, ClientSecret: v.ClientSecret.Reveal(), ClientAuth: v.ClientAuth, Scopes: v.Scopes,
 		AuthorizeParameters: v.AuthorizeParameters, PKCE: v.PKCE, Levels: v.Levels, RequestLevels: v.RequestLevels,
 		Citizens: v.Citizens, AsksEachTime: v.AsksEachTime, Claims: v.Claims, Parameters: v.Parameters,
-		DecryptionKeys: keys, Cipher: v.Cipher, AESBits: v.AESBits,
+		DecryptionKeys: keys, ManagedKeys: v.ManagedKeys.settings("vneid"), Cipher: v.Cipher, AESBits: v.AESBits,
 	}
 }
 
@@ -180,6 +184,7 @@ func (v *VNeID) check(f *faults, at string, c *Config) {
 		}
 	}
 	v.checkCipher(f, at)
+	v.ManagedKeys.check(f, member(at, "managed_keys"), "vneid", c.Lifetimes.JWKSMaxAge)
 }
 
 func (v *VNeID) checkEndpoints(f *faults, at string, allow []string) {
@@ -211,9 +216,9 @@ func (v *VNeID) checkEndpoints(f *faults, at string, allow []string) {
 func (v *VNeID) checkCipher(f *faults, at string) {
 	keys := len(v.DecryptionKeys) + len(v.DecryptionKeyFiles)
 	switch {
-	case v.Dialect == "encrypted" && keys == 0:
-		f.add(member(at, "decryption_keys"), "missing", "decryption_keys or decryption_key_files")
-	case (v.Dialect == "wso2" || v.Dialect == "sso") && (keys > 0 || v.Cipher != "" || v.AESBits != 0):
+	case v.Dialect == "encrypted" && keys == 0 && v.ManagedKeys == nil:
+		f.add(member(at, "decryption_keys"), "missing", "decryption_keys or decryption_key_files, or managed_keys: {}")
+	case (v.Dialect == "wso2" || v.Dialect == "sso") && (keys > 0 || v.ManagedKeys != nil || v.Cipher != "" || v.AESBits != 0):
 		f.add(member(at, "decryption_keys"), "keys, cipher or aes_bits given for a dialect in the clear", "dialect: encrypted, or remove them")
 	}
 	checkChoice(f, member(at, "cipher"), v.Cipher, false)

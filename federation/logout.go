@@ -75,3 +75,10 @@ type Publisher interface {
 	// itself lies.
 	Publish(entity, callback, address string) (contentType string, body []byte, err error)
 }
+
+// Changer is a Publisher whose document changes by a plan.
+type Changer interface {
+	// CacheFor is how long the source may go on with what Publish gave it; 0 where there
+	// is no plan.
+	CacheFor() time.Duration
+}

@@ -48,10 +48,13 @@ func (c Config) validate(custodies map[string]Custody) error {
 		}
 	}
 	wrong(len(c.Plans) == 0, "plans: none given")
-	wrong(c.RSABits != 2048 && c.RSABits != 3072 && c.RSABits != 4096, "rsa bits %d: want 2048, 3072 or 4096", c.RSABits)
+	wrong(!rsaSize(c.RSABits), "rsa bits %d: want 2048, 3072 or 4096", c.RSABits)
 	wrong(c.JWKSMaxAge < time.Second || c.JWKSMaxAge%time.Second != 0, "jwks max-age %s: want whole seconds, 1s or more", c.JWKSMaxAge)
 	wrong(c.TokenLifetime <= 0, "token lifetime %s: want more than 0", c.TokenLifetime)
 	wrong(c.Skew < 0, "skew %s: want 0 or more", c.Skew)
 	wrong(c.Poll <= 0 || c.Poll > c.JWKSMaxAge/2, "poll %s: want more than 0 and at most half the jwks max-age", c.Poll)
 	return errors.Join(append(errs, c.validatePlans(c.Plans, custodies)...)...)
 }
+
+// rsaSize reports whether keys of so many bits are made.
+func rsaSize(bits int) bool { return bits == 2048 || bits == 3072 || bits == 4096 }

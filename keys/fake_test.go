@@ -198,7 +198,8 @@ func masterKey(t testing.TB) []byte {
 // made makes a key that no store has.
 func made(t testing.TB, p Plan, box SealOpener) Record {
 	t.Helper()
-	rec, _, err := newRecord(t.Context(), p, 2048, software{}, box, newClock().now())
+	p.RSABits = 2048
+	rec, _, err := newRecord(t.Context(), p, software{}, box, newClock().now())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,6 +33,8 @@ type Plan struct {
 	Custody string
 	// Certificate is made with each key where it has a name.
 	Certificate Certificate
+	// RSABits is the size of new RSA keys; 0 is that of the ring.
+	RSABits int
 }
 
 // Certificate says which self-signed certificate a key gets (RFC 5280). The zero value
@@ -64,6 +66,9 @@ func (c Config) complete(p Plan) Plan {
 	// A process that cannot reach the store signs for a max-age; for as long it
 	// serves the JWKS of before.
 	p.VerifyFor = max(p.VerifyFor, c.JWKSMaxAge+c.Skew)
+	if p.RSABits == 0 {
+		p.RSABits = c.RSABits
+	}
 	if p.Purpose.inJWKS() {
 		// One max-age empties the verifiers' caches; the other covers the process that
 		// serves the old JWKS.
@@ -93,6 +98,7 @@ func (c Config) validatePlans(plans []Plan, custodies map[string]Custody) []erro
 		wrong(!p.Purpose.valid(), "purpose %q: unknown", p.Purpose)
 		wrong(!fits, "algorithm %q: want %s, %s or %s, and %s to decrypt", p.Algorithm, RS256, PS256, ES256, RSA)
 		wrong(seen[p.Line()], "named twice")
+		wrong(p.RSABits != 0 && !rsaSize(p.RSABits), "rsa bits %d: want 2048, 3072 or 4096", p.RSABits)
 		wrong(p.PublishFor < 0 || p.VerifyFor < 0 || p.RotateEvery < 0, "times: want 0 or more")
 		least := c.complete(p).PublishFor
 		wrong(p.RotateEvery != 0 && p.RotateEvery < least, "rotation every %s: want 0 or at least %s, for which a key is published before", p.RotateEvery, least)

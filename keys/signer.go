@@ -56,8 +56,8 @@ func publicJWK(id string, alg Algorithm, public crypto.PublicKey) jose.JSONWebKe
 
 // newRecord makes a key that stands in no state yet. Where the custody is not the
 // store, the private key stays behind if the record is not kept.
-func newRecord(ctx context.Context, p Plan, rsaBits int, custody Custody, box SealOpener, now time.Time) (Record, crypto.Signer, error) {
-	found, private, err := custody.Generate(ctx, p.Algorithm, rsaBits)
+func newRecord(ctx context.Context, p Plan, custody Custody, box SealOpener, now time.Time) (Record, crypto.Signer, error) {
+	found, private, err := custody.Generate(ctx, p.Algorithm, p.RSABits)
 	if err != nil {
 		return Record{}, nil, fmt.Errorf("making %s key: %w", p.Line(), err)
 	}

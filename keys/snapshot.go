@@ -114,7 +114,8 @@ type Key struct {
 	ID          string // kid
 	Algorithm   Algorithm
 	State       State
-	Certificate []byte // X.509, DER; empty where the plan asks for none
+	PublishedAt time.Time // UTC
+	Certificate []byte    // X.509, DER; empty where the plan asks for none
 	// Signer signs, or refuses wrapping ErrCustody or ErrStale. Nil where keys of the
 	// purpose decrypt.
 	Signer crypto.Signer
@@ -131,7 +132,7 @@ func (s *Snapshot) Keys(purpose Purpose) []Key {
 			continue
 		}
 		key := s.set.known[rec.ID]
-		k := Key{ID: rec.ID, Algorithm: rec.Algorithm, State: rec.State, Certificate: bytes.Clone(rec.Certificate)}
+		k := Key{ID: rec.ID, Algorithm: rec.Algorithm, State: rec.State, PublishedAt: rec.PublishedAt, Certificate: bytes.Clone(rec.Certificate)}
 		switch private, opens := key.private.(crypto.Decrypter); {
 		case purpose.decrypts() && opens:
 			k.Decrypter = private

@@ -78,7 +78,7 @@ func (r *Ring) spare(ctx context.Context, p Plan) error {
 	if err != nil {
 		return err
 	}
-	rec, private, err := newRecord(ctx, p, r.cfg.RSABits, c, r.box, r.time())
+	rec, private, err := newRecord(ctx, p, c, r.box, r.time())
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -22,8 +23,18 @@ func (p *Provider) noticeAddress(source string) string {
 	return p.cfg.Issuer + pathSource + source + tailLogout
 }
 
-// documentTime is how long what we publish for a source may be cached.
-const documentTime = "public, max-age=3600"
+// documentTime is how long what we publish for a source may be cached at most.
+const documentTime = time.Hour
+
+// cacheControl says how long what a source reads of the gateway may be cached: by the
+// source alone, for the time that a proxy kept it would add to that.
+func cacheControl(speaker federation.Source) string {
+	most := documentTime
+	if changer, ok := federation.As[federation.Changer](speaker); ok && changer.CacheFor() > 0 {
+		most = min(most, changer.CacheFor())
+	}
+	return fmt.Sprintf("private, max-age=%d", int(most.Seconds()))
+}
 
 // publish shows what a source needs to know of the gateway.
 func (p *Provider) publish(c *gin.Context) {
@@ -44,7 +55,7 @@ func (p *Provider) publish(c *gin.Context) {
 	case len(body) == 0:
 		p.pageError(c, http.StatusNotFound, web.ErrorNotFound, "")
 	default:
-		c.Header("Cache-Control", documentTime)
+		c.Header("Cache-Control", cacheControl(speaker))
 		c.Data(http.StatusOK, contentType, body)
 	}
 }

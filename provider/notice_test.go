@@ -609,12 +609,19 @@ func originIs(u *url.URL) string { return u.Scheme + "://" + u.Host }
 func TestPublished(t *testing.T) {
 	w := newWorld(t)
 	w.notified()
-	w.speaking(&spoken{})
+	source := w.speaking(&spoken{})
 	base := w.server.URL + "/source/spoken"
 	p := w.browser().get(base + "/metadata")
 	want := base + "/metadata " + w.server.URL + "/callback/spoken " + base + "/logout"
-	if p.status != http.StatusOK || p.body != want || p.header.Get("Content-Type") != "application/samlmetadata+xml" || p.header.Get("Cache-Control") != "public, max-age=3600" {
+	if p.status != http.StatusOK || p.body != want || p.header.Get("Content-Type") != "application/samlmetadata+xml" || p.header.Get("Cache-Control") != "private, max-age=3600" {
 		t.Errorf("metadata = %d %q %v, want %q", p.status, p.body, p.header, want)
+	}
+	// A proxy never adds to what a source may cache, nor is that longer than is planned.
+	for planned, want := range map[time.Duration]string{time.Minute: "private, max-age=60", 48 * time.Hour: "private, max-age=3600"} {
+		source.cache = planned
+		if p := w.browser().get(base + "/metadata"); p.header.Get("Cache-Control") != want {
+			t.Errorf("Cache-Control of %s = %q, want %q", planned, p.header.Get("Cache-Control"), want)
+		}
 	}
 	for _, source := range []string{"upstream", "national", "nowhere"} { // upstream has no keys of ours
 		if p := w.browser().get(w.server.URL + "/source/" + source + "/metadata"); p.status != http.StatusNotFound {

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"time"
 
 	"eidgate/eid"
 	"eidgate/federation"
@@ -20,6 +21,7 @@ type spoken struct {
 	begin  func(req federation.Request) (federation.Step, error)
 	finish func(reply federation.Reply) (federation.Step, error)
 	hear   func(in federation.Incoming) (federation.Notice, error)
+	cache  time.Duration // CacheFor
 
 	mu      sync.Mutex
 	logouts []federation.LogoutRequest
@@ -30,6 +32,7 @@ var (
 	_ federation.LogoutSource = (*spoken)(nil)
 	_ federation.Listener     = (*spoken)(nil)
 	_ federation.Publisher    = (*spoken)(nil)
+	_ federation.Changer      = (*spoken)(nil)
 )
 
 func (s *spoken) Begin(_ context.Context, req federation.Request) (federation.Step, error) {
@@ -49,6 +52,8 @@ func (s *spoken) Finish(_ context.Context, req federation.Request, reply federat
 func (s *spoken) Hear(_ context.Context, in federation.Incoming) (federation.Notice, error) {
 	return s.hear(in)
 }
+
+func (s *spoken) CacheFor() time.Duration { return s.cache }
 
 func (s *spoken) Origins() []string { return []string{spokenOrigin} }
 

@@ -41,7 +41,9 @@ func checksOf(cfg *config.Config, via string, now func() time.Time) ([]doctor.Ch
 			return doctor.MasterKey(ctx, master, databasePath(cfg))
 		}},
 		{Name: "signing keys", Look: func(ctx context.Context) []doctor.Finding {
-			return doctor.SigningKeys(ctx, databasePath(cfg), master, held.list(), keysConfig(cfg), now)
+			k := keysConfig(cfg)
+			k.Plans = append(k.Plans, plansOf(sources, cfg.Lifetimes.JWKSMaxAge, nil)...)
+			return doctor.SigningKeys(ctx, databasePath(cfg), master, held.list(), k, now)
 		}},
 		{Name: "passing state", Look: func(ctx context.Context) []doctor.Finding { return passingStateChecks(ctx, cfg) }},
 		{Name: "clock", Last: true, Look: clocks.Look},

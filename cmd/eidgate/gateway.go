@@ -89,6 +89,9 @@ func openDurable(ctx context.Context, cfg *config.Config, log *slog.Logger, now 
 	if err == nil {
 		err = ring.Load(ctx)
 	}
+	if err == nil { // what sources want kept; adopt makes it
+		err = planSources(ctx, db, ring, cfg.Lifetimes.JWKSMaxAge)
+	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("loading the signing keys: %w", err), db.Close())
 	}
@@ -231,6 +234,12 @@ func (g *gateway) adopt(ctx context.Context, cfg *config.Config) error {
 	if err := g.db.ApplyRegistrations(ctx, cfg.RelyingParties(), sources, "file", "system"); err != nil {
 		return err
 	}
+	if err := planSources(ctx, g.db, g.ring, cfg.Lifetimes.JWKSMaxAge); err != nil {
+		return err
+	}
+	if err := g.ring.Load(ctx); err != nil { // nobody else has to wait for it; Run goes on trying
+		g.log.ErrorContext(ctx, "keys of sources not made yet", "err", err)
+	}
 	if old == nil || !slices.Equal(old.cfg.Outbound.Allow, cfg.Outbound.Allow) {
 		g.outbound.Allow(allowed)
 	}
@@ -245,7 +254,7 @@ func (g *gateway) newFront(cfg *config.Config, old *front) (_ *front, err error)
 	if old != nil && old.cfg.Limits == cfg.Limits {
 		next.sources = old.sources
 	} else {
-		next.sources = federation.NewRegistry(g.db, func(src eid.Source) (federation.Source, error) { return g.buildSource(src, cfg.Issuer, cfg.Limits) }, cfg.Limits.SourceCalls)
+		next.sources = federation.NewRegistry(g.db, func(src eid.Source) (federation.Source, error) { return g.buildSource(src, cfg) }, cfg.Limits.SourceCalls)
 	}
 	if old != nil {
 		next.provider, err = old.provider.Reconfigured(providerConfig(cfg), next.sources)
@@ -345,10 +354,16 @@ func (g *gateway) serve(ctx context.Context, l net.Listener, delay time.Duration
 // warmEvery is how often what sources publish is looked after.
 const warmEvery = time.Minute
 
-// keepWarm has what sources publish at hand before anybody signs in there.
+// keepWarm has what sources publish at hand before anybody signs in there, and plans
+// of their keys as they are registered.
 func (g *gateway) keepWarm(ctx context.Context) error {
 	for {
-		g.front.Load().sources.Warm(ctx)
+		front := g.front.Load()
+		front.sources.Warm(ctx)
+		// Another process may have registered sources.
+		if err := planSources(ctx, g.db, g.ring, front.cfg.Lifetimes.JWKSMaxAge); err != nil && ctx.Err() == nil {
+			g.log.WarnContext(ctx, "keys of sources not planned anew", "err", err)
+		}
 		select {
 		case <-ctx.Done():
 			return nil

@@ -23,7 +23,7 @@ certificate from the gateway's metadata for that source.
 
 To change the key: add a new file as the last of key_files, wait until the
 provider has read the metadata again, put it first, and remove the old one when
-nothing is encrypted for it any more.`,
+nothing is encrypted for it any more. With managed_keys the gateway does all that itself.`,
 	}
 	out := c.Flags().String("out", "", "file to write; it must not exist (required)")
 	name := c.Flags().String("name", "eidgate", "common name of the certificate")

@@ -14,24 +14,23 @@ import (
 	"eidgate/federation/vneid"
 )
 
-// buildSource makes the code that speaks to a registered source. issuer is the
-// gateway's own address.
-func (g *gateway) buildSource(src eid.Source, issuer string, limits config.Limits) (federation.Source, error) {
+// buildSource makes the code that speaks to a registered source.
+func (g *gateway) buildSource(src eid.Source, cfg *config.Config) (federation.Source, error) {
 	switch src.Kind {
 	case federation.KindAccount:
-		return account.New(guessLimits(limits), g.account)
+		return account.New(guessLimits(cfg.Limits), g.account)
 	case federation.KindOpenID:
 		settings, err := openid.ParseSettings(src.Settings)
 		if err != nil {
 			return nil, fmt.Errorf("reading settings: %w", err)
 		}
-		return openid.New(settings, openid.Deps{HTTP: g.calls, Now: g.now})
+		return openid.New(settings, openid.Deps{HTTP: g.calls, Now: g.now, Keys: g.keptKeys(src.ID, settings.Managed, cfg)})
 	case federation.KindVNeID:
 		settings, err := vneid.ParseSettings(src.Settings)
 		if err != nil {
 			return nil, fmt.Errorf("reading settings: %w", err)
 		}
-		return vneid.New(settings, vneid.Deps{HTTP: g.calls})
+		return vneid.New(settings, vneid.Deps{HTTP: g.calls, Keys: g.keptKeys(src.ID, settings.Managed, cfg)})
 	case federation.KindCAS:
 		settings, err := cas.ParseSettings(src.Settings)
 		if err != nil {
@@ -43,7 +42,7 @@ func (g *gateway) buildSource(src eid.Source, issuer string, limits config.Limit
 		if err != nil {
 			return nil, fmt.Errorf("reading settings: %w", err)
 		}
-		guesses, err := federation.NewGuesses(guessLimits(limits), g.account.State, g.account.Key)
+		guesses, err := federation.NewGuesses(guessLimits(cfg.Limits), g.account.State, g.account.Key)
 		if err != nil {
 			return nil, fmt.Errorf("counting guesses: %w", err)
 		}
@@ -53,7 +52,9 @@ func (g *gateway) buildSource(src eid.Source, issuer string, limits config.Limit
 		if err != nil {
 			return nil, fmt.Errorf("reading settings: %w", err)
 		}
-		return saml.New(settings, saml.Deps{HTTP: g.calls, Now: g.now, Entity: issuer + "/source/" + src.ID + "/metadata"})
+		return saml.New(settings, saml.Deps{
+			HTTP: g.calls, Now: g.now, Entity: cfg.Issuer + "/source/" + src.ID + "/metadata", Keys: g.keptKeys(src.ID, settings.Managed, cfg),
+		})
 	}
 	return nil, unknownKind(src.Kind)
 }

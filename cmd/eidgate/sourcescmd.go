@@ -22,7 +22,7 @@ func newSources() *cobra.Command {
 		Use: "sources", Short: "show sources, and switch one off or on", Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newSourcesList(), newSourcesShow(), newSourcesSwitch(true), newSourcesSwitch(false), newSourceKeypair())
+	c.AddCommand(newSourcesList(), newSourcesShow(), newSourcesSwitch(true), newSourcesSwitch(false), newSourceKey(), newSourceKeypair())
 	return c
 }
 
@@ -56,7 +56,7 @@ func newSourcesList() *cobra.Command {
 }
 
 func newSourcesShow() *cobra.Command {
-	c := &cobra.Command{Use: "show ID", Short: "show one source: window, levels, maintenance, state, and who uses it", Args: oneSource}
+	c := &cobra.Command{Use: "show ID", Short: "show one source: window, levels, maintenance, state, who uses it, and keys kept for it", Args: oneSource}
 	where := newBesideFlags(c)
 	asJSON := c.Flags().Bool("json", false, "print JSON")
 	c.RunE = func(c *cobra.Command, words []string) error {
@@ -82,6 +82,9 @@ func newSourcesShow() *cobra.Command {
 				}
 			}
 			if shown.People, err = d.db.PeopleThrough(c.Context(), src.ID, now.AddDate(0, 0, -30)); err != nil {
+				return err
+			}
+			if shown.Keys, err = sourceKeyRows(c.Context(), d.ring, src.ID); err != nil {
 				return err
 			}
 			if *asJSON {
@@ -201,6 +204,8 @@ type sourceShown struct {
 	Maintenance  []eid.Window  `json:"maintenance,omitempty"`
 	Parties      []partyRow    `json:"clients"`
 	People       int           `json:"subjects_last_30_days"`
+	// Keys are those that the gateway keeps for the source itself.
+	Keys []sourceKeyRow `json:"keys"`
 }
 
 // partyRow is a client that accepts the source, and whether it can use it now.
@@ -236,6 +241,9 @@ func (s *sourceShown) print(out io.Writer) error {
 			why = "cannot use it now: " + strings.ReplaceAll(string(p.Why), "_", " ")
 		}
 		row("client", "%s %s", p.ID, why)
+	}
+	for _, k := range s.Keys {
+		row("key", "%s", k)
 	}
 	row("subjects given in the last 30 days", "%d", s.People)
 	return w.Flush()

@@ -11,6 +11,7 @@ import (
 	"html/template"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -220,8 +221,25 @@ func serveUntilEnd(t TB, listener net.Listener, h http.Handler) {
 	})
 }
 
+// Rekey has a client authenticate by other keys, and userinfo encrypted to another,
+// as after reading its key set again.
+func (p *OpenID) Rekey(id string, keys []jose.JSONWebKey, encrypt *jose.JSONWebKey) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	clients := slices.Clone(p.cfg.Clients)
+	for i := range clients {
+		if clients[i].ID == id {
+			clients[i].Keys, clients[i].EncryptUserInfo = keys, encrypt
+		}
+	}
+	p.cfg.Clients = clients
+}
+
 func (p *OpenID) client(id string) (Client, bool) {
-	for _, c := range p.cfg.Clients {
+	p.mu.Lock()
+	clients := p.cfg.Clients
+	p.mu.Unlock()
+	for _, c := range clients {
 		if c.ID == id {
 			return c, true
 		}

@@ -1,13 +1,11 @@
 package openid
 
 import (
-	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
-	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
@@ -15,6 +13,7 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/cryptosigner"
 	"golang.org/x/oauth2"
 
 	"eidgate/eid"
@@ -29,21 +28,20 @@ const (
 	assertionLife = time.Minute
 )
 
-var _ federation.Publisher = (*Source)(nil)
+var (
+	_ federation.Publisher = (*Source)(nil)
+	_ federation.Changer   = (*Source)(nil)
+)
 
-// ownKey is a private key of the gateway, under the thumbprint of its public half
-// as kid (RFC 7638).
-type ownKey struct {
-	private crypto.Signer
-	kid     string
-}
+// CacheFor is how long the provider may go on with keys that it read.
+func (s *Source) CacheFor() time.Duration { return s.settings.Managed.CacheFor() }
 
 // parseOwnKey reads a private key in PEM: PKCS #8, PKCS #1 or SEC 1. Errors hold
 // nothing of it.
-func parseOwnKey(secret eid.Secret) (ownKey, error) {
+func parseOwnKey(secret eid.Secret) (federation.OwnKey, error) {
 	block, _ := pem.Decode([]byte(secret.Reveal()))
 	if block == nil {
-		return ownKey{}, errors.New("not a private key in PEM")
+		return federation.OwnKey{}, errors.New("not a private key in PEM")
 	}
 	var key any
 	var err error
@@ -56,34 +54,51 @@ func parseOwnKey(secret eid.Secret) (ownKey, error) {
 		key, err = x509.ParsePKCS8PrivateKey(block.Bytes)
 	}
 	if err != nil {
-		return ownKey{}, errors.New("not a private key in PEM")
+		return federation.OwnKey{}, errors.New("not a private key in PEM")
 	}
-	own := ownKey{}
+	var own federation.OwnKey
 	switch k := key.(type) {
 	case *rsa.PrivateKey:
 		if bits := k.N.BitLen(); bits < minRSABits || bits > maxRSABits {
-			return ownKey{}, fmt.Errorf("RSA of %d bits, want %d to %d", bits, minRSABits, maxRSABits)
+			return federation.OwnKey{}, fmt.Errorf("RSA of %d bits, want %d to %d", bits, minRSABits, maxRSABits)
 		}
-		own.private = k
+		own.Private = k
 	case *ecdsa.PrivateKey:
 		if k.Curve != elliptic.P256() {
-			return ownKey{}, errors.New("an EC key that is not on P-256")
+			return federation.OwnKey{}, errors.New("an EC key that is not on P-256")
 		}
-		own.private = k
+		own.Private = k
 	default:
-		return ownKey{}, errors.New("want an RSA key, or an EC key on P-256")
+		return federation.OwnKey{}, errors.New("want an RSA key, or an EC key on P-256")
 	}
-	sum, err := (&jose.JSONWebKey{Key: own.private.Public()}).Thumbprint(crypto.SHA256)
-	if err != nil {
-		return ownKey{}, errors.New("a key without a thumbprint")
-	}
-	own.kid = base64.RawURLEncoding.EncodeToString(sum)
-	return own, nil
+	own.ID, err = federation.KeyID(own.Private.Public())
+	return own, err
 }
 
-// signs is the algorithm that the key signs with.
-func (k ownKey) signs(pss bool) jose.SignatureAlgorithm {
-	switch _, isRSA := k.private.(*rsa.PrivateKey); {
+// keyFiles reads the keys that stand in the settings.
+func (s Settings) keyFiles() (federation.KeyFiles, error) {
+	var files federation.KeyFiles
+	for _, secret := range s.SigningKeys {
+		own, err := parseOwnKey(secret)
+		if err != nil {
+			return federation.KeyFiles{}, fmt.Errorf("signing keys: %w", err)
+		}
+		own.Algorithm = string(signs(own, s.PSS))
+		files.Sign = append(files.Sign, own)
+	}
+	for _, secret := range s.EncryptionKeys {
+		own, err := parseOwnKey(secret)
+		if err != nil {
+			return federation.KeyFiles{}, fmt.Errorf("encryption keys: %w", err)
+		}
+		files.Open = append(files.Open, own)
+	}
+	return files, nil
+}
+
+// signs is the algorithm that a key from a file signs with.
+func signs(key federation.OwnKey, pss bool) jose.SignatureAlgorithm {
+	switch _, isRSA := key.Private.(*rsa.PrivateKey); {
 	case isRSA && pss:
 		return jose.PS256
 	case isRSA:
@@ -93,23 +108,23 @@ func (k ownKey) signs(pss bool) jose.SignatureAlgorithm {
 }
 
 // opens is the algorithm that content keys come encrypted with.
-func (k ownKey) opens() jose.KeyAlgorithm {
-	if _, isRSA := k.private.(*rsa.PrivateKey); isRSA {
+func opens(key federation.OwnKey) jose.KeyAlgorithm {
+	if _, isRSA := key.Private.(*rsa.PrivateKey); isRSA {
 		return jose.RSA_OAEP_256
 	}
 	return jose.ECDH_ES
 }
 
 // Publish gives the public halves of the gateway's keys at this provider (RFC 7517
-// §5), nothing where there are none.
+// §5), nothing where there are none: all that may have signed, and those to encrypt
+// to, the one in use first.
 func (s *Source) Publish(_, _, _ string) (contentType string, body []byte, err error) {
 	var set jose.JSONWebKeySet
-	for _, key := range s.signing {
-		set.Keys = append(set.Keys, jose.JSONWebKey{
-			Key: key.private.Public(), KeyID: key.kid, Use: "sig", Algorithm: string(key.signs(s.settings.PSS))})
+	for _, key := range s.own.Signing() {
+		set.Keys = append(set.Keys, jose.JSONWebKey{Key: key.Private.Public(), KeyID: key.ID, Use: "sig", Algorithm: key.Algorithm})
 	}
-	for _, key := range s.opening {
-		set.Keys = append(set.Keys, jose.JSONWebKey{Key: key.private.Public(), KeyID: key.kid, Use: "enc", Algorithm: string(key.opens())})
+	for _, key := range federation.EncryptionKeys(s.own) {
+		set.Keys = append(set.Keys, jose.JSONWebKey{Key: key.Private.Public(), KeyID: key.ID, Use: "enc", Algorithm: string(opens(key))})
 	}
 	if len(set.Keys) == 0 {
 		return "", nil, nil
@@ -126,10 +141,14 @@ func (s *Source) Publish(_, _, _ string) (contentType string, body []byte, err e
 // an assertion for an endpoint that another provider's metadata names could be
 // carried there.
 func (s *Source) authenticate() ([]oauth2.AuthCodeOption, error) {
-	if len(s.signing) == 0 {
+	if !s.settings.asserts() {
 		return nil, nil
 	}
-	key, now := s.signing[0], s.now()
+	key, private, err := federation.SigningKey(s.own)
+	if err != nil {
+		return nil, err
+	}
+	now := s.now()
 	payload, err := json.Marshal(map[string]any{
 		"iss": s.settings.ClientID, "sub": s.settings.ClientID, "aud": s.settings.Issuer, "jti": rand.Text(),
 		"iat": now.Unix(), "exp": now.Add(assertionLife).Unix(),
@@ -137,7 +156,13 @@ func (s *Source) authenticate() ([]oauth2.AuthCodeOption, error) {
 	if err != nil {
 		return nil, fmt.Errorf("writing a client assertion: %w", err)
 	}
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: key.signs(s.settings.PSS), Key: jose.JSONWebKey{Key: key.private, KeyID: key.kid}},
+	var signing any = private
+	switch private.(type) {
+	case *rsa.PrivateKey, *ecdsa.PrivateKey:
+	default: // a key that lives elsewhere
+		signing = cryptosigner.Opaque(private)
+	}
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.SignatureAlgorithm(key.Algorithm), Key: jose.JSONWebKey{Key: signing, KeyID: key.ID}},
 		(&jose.SignerOptions{}).WithType("JWT"))
 	if err != nil {
 		return nil, fmt.Errorf("making a signer: %w", err)

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/go-jose/go-jose/v4"
+
 	"eidgate/eid"
 	"eidgate/federation"
 )
@@ -27,6 +29,9 @@ type Settings struct {
 	// EncryptionKeys are those that the provider may encrypt userinfo to, published
 	// beside them: RSA-OAEP-256, or ECDH-ES on P-256.
 	EncryptionKeys []eid.Secret
+	// Managed says how the gateway keeps keys itself, which take over from those above;
+	// while there is a ClientSecret, that is what authenticates. Nil for none.
+	Managed *federation.ManagedKeys
 	// Scopes are asked beside openid.
 	Scopes []string
 	// ACR maps the provider's acr values to levels. A value that is not here is
@@ -54,19 +59,20 @@ type PersonClaims struct {
 
 // settingsJSON is how Settings are stored.
 type settingsJSON struct {
-	Issuer           string               `json:"issuer"`
-	ClientID         string               `json:"client_id"`
-	ClientSecret     string               `json:"client_secret"`
-	SigningKeys      []string             `json:"signing_keys"`
-	PSS              bool                 `json:"pss"`
-	EncryptionKeys   []string             `json:"encryption_keys"`
-	Scopes           []string             `json:"scopes"`
-	ACR              map[string]eid.Level `json:"acr"`
-	RequestACR       map[eid.Level]string `json:"request_acr"`
-	EssentialACR     bool                 `json:"essential_acr"`
-	TrustedAudiences []string             `json:"trusted_audiences"`
-	UserInfo         bool                 `json:"userinfo"`
-	Person           PersonClaims         `json:"person"`
+	Issuer           string                  `json:"issuer"`
+	ClientID         string                  `json:"client_id"`
+	ClientSecret     string                  `json:"client_secret"`
+	SigningKeys      []string                `json:"signing_keys"`
+	PSS              bool                    `json:"pss"`
+	EncryptionKeys   []string                `json:"encryption_keys"`
+	Managed          *federation.ManagedKeys `json:"managed_keys"`
+	Scopes           []string                `json:"scopes"`
+	ACR              map[string]eid.Level    `json:"acr"`
+	RequestACR       map[eid.Level]string    `json:"request_acr"`
+	EssentialACR     bool                    `json:"essential_acr"`
+	TrustedAudiences []string                `json:"trusted_audiences"`
+	UserInfo         bool                    `json:"userinfo"`
+	Person           PersonClaims            `json:"person"`
 }
 
 // ParseSettings reads eid.Source.Settings and reports every fault at once:
@@ -86,7 +92,7 @@ func ParseSettings(raw json.RawMessage) (Settings, error) {
 	s := Settings{
 		Issuer: in.Issuer, ClientID: in.ClientID, ClientSecret: eid.NewSecret(in.ClientSecret), Scopes: in.Scopes,
 		ACR: in.ACR, RequestACR: in.RequestACR, TrustedAudiences: in.TrustedAudiences, PSS: in.PSS,
-		EssentialACR: in.EssentialACR, UserInfo: in.UserInfo, Person: in.Person,
+		EssentialACR: in.EssentialACR, UserInfo: in.UserInfo, Person: in.Person, Managed: in.Managed,
 	}
 	for _, key := range in.SigningKeys {
 		s.SigningKeys = append(s.SigningKeys, eid.NewSecret(key))
@@ -95,6 +101,11 @@ func ParseSettings(raw json.RawMessage) (Settings, error) {
 		s.EncryptionKeys = append(s.EncryptionKeys, eid.NewSecret(key))
 	}
 	return s, s.check()
+}
+
+// asserts reports whether the gateway authenticates by a key.
+func (s Settings) asserts() bool {
+	return len(s.SigningKeys) > 0 || s.Managed != nil && s.ClientSecret.IsZero()
 }
 
 func (s Settings) check() error {
@@ -135,6 +146,12 @@ func (s Settings) check() error {
 	}
 	if len(s.EncryptionKeys) > 0 && !s.UserInfo {
 		errs = append(errs, errors.New("encryption_keys: userinfo is not asked for"))
+	}
+	if err := s.Managed.Check(string(jose.RS256), string(jose.PS256), string(jose.ES256)); err != nil {
+		errs = append(errs, err)
+	}
+	if m := s.Managed; m != nil && (m.Algorithm == "" || m.Decryption && !s.UserInfo) {
+		errs = append(errs, errors.New("managed_keys: want an algorithm to sign with, and userinfo where they decrypt"))
 	}
 	if s.EssentialACR && len(s.RequestACR) == 0 {
 		errs = append(errs, errors.New("essential_acr: request_acr names no value to ask for"))

@@ -25,14 +25,16 @@ type Deps struct {
 	// HTTP makes the calls: see federation.HTTPClient.
 	HTTP *http.Client
 	Now  func() time.Time
+	// Keys are those that the gateway keeps for this source; nil unless
+	// Settings.Managed is set.
+	Keys federation.OwnKeys
 }
 
 // Source is one OpenID provider. It keeps the provider's metadata and keys;
 // make one per registered source and hold on to it.
 type Source struct {
 	settings Settings
-	signing  []ownKey
-	opening  []ownKey
+	own      federation.OwnKeys
 	http     *http.Client
 	now      func() time.Time
 	metadata *federation.Cached[metadata]
@@ -50,24 +52,14 @@ func New(settings Settings, d Deps) (*Source, error) {
 	if err := settings.check(); err != nil {
 		return nil, err
 	}
-	if d.HTTP == nil || d.Now == nil {
-		return nil, errors.New("an OpenID source needs a client and a clock")
+	if d.HTTP == nil || d.Now == nil || (settings.Managed == nil) != (d.Keys == nil) {
+		return nil, errors.New("an OpenID source needs a client, a clock and its keys")
 	}
-	s := &Source{settings: settings, http: d.HTTP, now: d.Now}
-	for _, key := range settings.SigningKeys {
-		own, err := parseOwnKey(key)
-		if err != nil {
-			return nil, fmt.Errorf("signing keys: %w", err)
-		}
-		s.signing = append(s.signing, own)
+	files, err := settings.keyFiles()
+	if err != nil {
+		return nil, err
 	}
-	for _, key := range settings.EncryptionKeys {
-		own, err := parseOwnKey(key)
-		if err != nil {
-			return nil, fmt.Errorf("encryption keys: %w", err)
-		}
-		s.opening = append(s.opening, own)
-	}
+	s := &Source{settings: settings, own: federation.Succeed(d.Keys, files), http: d.HTTP, now: d.Now}
 	s.metadata = federation.NewCached(func(ctx context.Context) (metadata, error) {
 		return discover(ctx, d.HTTP, settings.Issuer)
 	}, d.Now)

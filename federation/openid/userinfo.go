@@ -174,11 +174,11 @@ func (s *Source) decrypt(raw string) ([]byte, error) {
 	sealed, err := jose.ParseEncryptedCompact(raw,
 		[]jose.KeyAlgorithm{jose.RSA_OAEP_256, jose.ECDH_ES}, []jose.ContentEncryption{jose.A128GCM, jose.A256GCM})
 	if err == nil {
-		for _, key := range s.opening {
-			if sealed.Header.Algorithm != string(key.opens()) || sealed.Header.KeyID != "" && sealed.Header.KeyID != key.kid {
+		for _, key := range s.own.Decryption() {
+			if sealed.Header.Algorithm != string(opens(key)) || sealed.Header.KeyID != "" && sealed.Header.KeyID != key.ID {
 				continue
 			}
-			if plain, err := sealed.Decrypt(key.private); err == nil {
+			if plain, err := sealed.Decrypt(key.Private); err == nil {
 				return plain, nil
 			}
 		}

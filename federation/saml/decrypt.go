@@ -13,6 +13,8 @@ import (
 	"errors"
 
 	"github.com/beevik/etree"
+
+	"eidgate/federation"
 )
 
 // maxRecipients is how many encrypted keys one assertion may bring.
@@ -54,7 +56,7 @@ type methodXML struct {
 
 // decrypt gives the assertion in an EncryptedAssertion, by any of the keys. It
 // says nothing of who wrote it: that is for a signature inside or around.
-func decrypt(el *etree.Element, pairs []KeyPair) (*etree.Element, error) {
+func decrypt(el *etree.Element, own federation.OwnKeys) (*etree.Element, error) {
 	var in encryptedXML
 	if decode(el, &in) != nil {
 		return nil, errDecryption
@@ -64,9 +66,10 @@ func decrypt(el *etree.Element, pairs []KeyPair) (*etree.Element, error) {
 	if err != nil || len(keys) == 0 || len(keys) > maxRecipients {
 		return nil, errDecryption
 	}
+	ours := own.Decryption()
 	for _, key := range keys {
-		for _, pair := range pairs {
-			content, err := pair.unwrap(key)
+		for _, one := range ours {
+			content, err := unwrap(one.Private, key)
 			if err != nil {
 				continue
 			}
@@ -84,7 +87,7 @@ func decrypt(el *etree.Element, pairs []KeyPair) (*etree.Element, error) {
 
 // unwrap decrypts a content key. RSA-OAEP only: padding of PKCS #1 v1.5 tells
 // attackers too much (XML Encryption 1.1 §5.5.1).
-func (k KeyPair) unwrap(key encryptedKeyXML) ([]byte, error) {
+func unwrap(own federation.Private, key encryptedKeyXML) ([]byte, error) {
 	options := rsa.OAEPOptions{Hash: crypto.SHA1, MGFHash: crypto.SHA1}
 	var known bool
 	if digest := key.Method.Digest.Algorithm; digest != "" {
@@ -111,7 +114,11 @@ func (k KeyPair) unwrap(key encryptedKeyXML) ([]byte, error) {
 	if options.Label, err = unbase64(key.Method.Label); err != nil {
 		return nil, errDecryption
 	}
-	content, err := k.private.Decrypt(rand.Reader, wrapped, &options)
+	private, ok := own.(crypto.Decrypter)
+	if !ok {
+		return nil, errDecryption
+	}
+	content, err := private.Decrypt(rand.Reader, wrapped, &options)
 	if err != nil {
 		return nil, errDecryption
 	}

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	dsig "github.com/russellhaering/goxmldsig"
+
+	"eidgate/federation"
 )
 
 // Sizes of RSA keys, in bits.
@@ -90,10 +92,35 @@ func (KeyPair) GoString() string { return "[key]" }
 // LogValue tells nothing of the key.
 func (KeyPair) LogValue() slog.Value { return slog.StringValue("[key]") }
 
-// signer makes signatures by RSA with SHA-256, for elements under exclusive
-// canonicalization.
-func (k KeyPair) signer() (*dsig.SigningContext, error) {
-	signing, err := dsig.NewSigningContext(k.private, [][]byte{k.cert.Raw})
+// files are the pairs as the gateway's keys: each signs and opens.
+func files(pairs []KeyPair) (federation.KeyFiles, error) {
+	var list federation.KeyFiles
+	for _, pair := range pairs {
+		id, err := federation.KeyID(pair.private.Public())
+		if err != nil {
+			return federation.KeyFiles{}, err
+		}
+		list.Sign = append(list.Sign, federation.OwnKey{ID: id, Algorithm: ownAlgorithm, Certificate: pair.cert.Raw, Private: pair.private})
+		list.Open = append(list.Open, federation.OwnKey{ID: id, Certificate: pair.cert.Raw, Private: pair.private})
+	}
+	return list, nil
+}
+
+// ownAlgorithm is what requests and logout messages are signed by: RSA with SHA-256
+// (RFC 6931 §2.3.2), as JWS names it.
+const ownAlgorithm = "RS256"
+
+// newSigner makes signatures by RSA with SHA-256, for elements under exclusive
+// canonicalization, with the key that is in use.
+func newSigner(keys federation.OwnKeys) (*dsig.SigningContext, error) {
+	key, private, err := federation.SigningKey(keys)
+	if err != nil {
+		return nil, err
+	}
+	if len(key.Certificate) == 0 || key.Algorithm != ownAlgorithm {
+		return nil, errors.New("the key that signs is none for SAML")
+	}
+	signing, err := dsig.NewSigningContext(private, [][]byte{key.Certificate})
 	if err != nil {
 		return nil, fmt.Errorf("making a signer: %w", err)
 	}

@@ -66,7 +66,7 @@ func (s *Source) Logout(ctx context.Context, req federation.LogoutRequest) (stri
 	if m.SessionIndex != "" {
 		request.root.CreateElement("samlp:SessionIndex").SetText(m.SessionIndex)
 	}
-	return request.redirect(s.settings.Keys[0])
+	return request.redirect(s.keys)
 }
 
 func logoutID(state string) string {
@@ -244,9 +244,9 @@ func (s *Source) answer(ctx context.Context, to, relay string, now time.Time) (*
 	response.root.CreateElement("samlp:Status").CreateElement("samlp:StatusCode").CreateAttr("Value", statusSuccess)
 	step := &federation.Step{}
 	if p.sloRedirectR != "" {
-		step.Redirect, err = response.redirect(s.settings.Keys[0])
+		step.Redirect, err = response.redirect(s.keys)
 	} else {
-		step.Post, err = response.post(s.settings.Keys[0])
+		step.Post, err = response.post(s.keys)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("answering a logout: %w", err)

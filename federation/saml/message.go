@@ -54,7 +54,7 @@ func (s *Source) newMessage(kind, tag, id, target, relay string, now time.Time) 
 
 // redirect signs the message's query and gives the address to go to (SAML
 // Bindings §3.4.4.1).
-func (m message) redirect(key KeyPair) (string, error) {
+func (m message) redirect(keys federation.OwnKeys) (string, error) {
 	raw, err := write(m.root)
 	if err != nil {
 		return "", err
@@ -70,7 +70,7 @@ func (m message) redirect(key KeyPair) (string, error) {
 	if err := w.Close(); err != nil {
 		return "", fmt.Errorf("packing a message: %w", err)
 	}
-	signer, err := key.signer()
+	signer, err := newSigner(keys)
 	if err != nil {
 		return "", err
 	}
@@ -93,8 +93,8 @@ func (m message) redirect(key KeyPair) (string, error) {
 }
 
 // post signs the message itself and gives the form to send (SAML Bindings §3.5.4).
-func (m message) post(key KeyPair) (*federation.Post, error) {
-	signer, err := key.signer()
+func (m message) post(keys federation.OwnKeys) (*federation.Post, error) {
+	signer, err := newSigner(keys)
 	if err != nil {
 		return nil, err
 	}

@@ -162,7 +162,7 @@ func (s *Source) assertion(response *etree.Element, signed bool, trusted []*x509
 			return nil, errors.New("more than one assertion")
 		}
 		var err error
-		if el, err = decrypt(wrapped, s.settings.Keys); err != nil {
+		if el, err = decrypt(wrapped, s.keys); err != nil {
 			return nil, err
 		}
 	}

@@ -57,8 +57,11 @@ type Settings struct {
 	Metadata    string
 	// MetadataCert is whose key has to have signed the metadata; nil for TLS alone.
 	MetadataCert *x509.Certificate
-	// Keys: the first signs, all decrypt.
+	// Keys: the first signs, all decrypt. Beside Managed they are what the kept keys
+	// take over from.
 	Keys []KeyPair
+	// Managed says how the gateway keeps keys itself; nil for Keys alone.
+	Managed *federation.ManagedKeys
 	// Binding is BindingRedirect or BindingPost; Signed is SignedAssertion or
 	// SignedResponse.
 	Binding string
@@ -95,23 +98,24 @@ type PersonAttributes struct {
 
 // settingsJSON is how Settings are stored.
 type settingsJSON struct {
-	Issuer           string               `json:"issuer"`
-	EntityID         string               `json:"entity_id"`
-	MetadataURL      string               `json:"metadata_url"`
-	Metadata         string               `json:"metadata"`
-	MetadataCert     string               `json:"metadata_cert"`
-	Keys             []string             `json:"keys"`
-	Binding          string               `json:"binding"`
-	Signed           string               `json:"signed"`
-	ACR              map[string]eid.Level `json:"acr"`
-	LevelAttribute   string               `json:"level_attribute"`
-	Levels           map[string]eid.Level `json:"levels"`
-	RequestACR       map[eid.Level]string `json:"request_acr"`
-	Comparison       string               `json:"comparison"`
-	Methods          map[string][]string  `json:"amr"`
-	NameIDFormat     string               `json:"name_id_format"`
-	SubjectAttribute string               `json:"subject_attribute"`
-	Person           PersonAttributes     `json:"person"`
+	Issuer           string                  `json:"issuer"`
+	EntityID         string                  `json:"entity_id"`
+	MetadataURL      string                  `json:"metadata_url"`
+	Metadata         string                  `json:"metadata"`
+	MetadataCert     string                  `json:"metadata_cert"`
+	Keys             []string                `json:"keys"`
+	Managed          *federation.ManagedKeys `json:"managed_keys"`
+	Binding          string                  `json:"binding"`
+	Signed           string                  `json:"signed"`
+	ACR              map[string]eid.Level    `json:"acr"`
+	LevelAttribute   string                  `json:"level_attribute"`
+	Levels           map[string]eid.Level    `json:"levels"`
+	RequestACR       map[eid.Level]string    `json:"request_acr"`
+	Comparison       string                  `json:"comparison"`
+	Methods          map[string][]string     `json:"amr"`
+	NameIDFormat     string                  `json:"name_id_format"`
+	SubjectAttribute string                  `json:"subject_attribute"`
+	Person           PersonAttributes        `json:"person"`
 }
 
 // ParseSettings reads eid.Source.Settings and reports every fault at once:
@@ -134,7 +138,7 @@ func ParseSettings(raw json.RawMessage) (Settings, error) {
 		Binding: or(in.Binding, BindingRedirect), Signed: or(in.Signed, SignedAssertion),
 		ACR: in.ACR, LevelAttribute: in.LevelAttribute, Levels: in.Levels,
 		RequestACR: in.RequestACR, Comparison: or(in.Comparison, ComparisonExact), Methods: in.Methods,
-		NameIDFormat: in.NameIDFormat, SubjectAttribute: in.SubjectAttribute, Person: in.Person,
+		NameIDFormat: in.NameIDFormat, SubjectAttribute: in.SubjectAttribute, Person: in.Person, Managed: in.Managed,
 	}
 	if s.NameIDFormat == "" && s.SubjectAttribute == "" {
 		s.NameIDFormat = formatPersistent
@@ -158,9 +162,6 @@ func ParseSettings(raw json.RawMessage) (Settings, error) {
 			continue
 		}
 		s.Keys = append(s.Keys, pair)
-	}
-	if len(in.Keys) == 0 || len(in.Keys) > maxKeyPairs {
-		errs = append(errs, fmt.Errorf("keys: %d, want 1 to %d", len(in.Keys), maxKeyPairs))
 	}
 	if err := errors.Join(append(errs, s.check()...)...); err != nil {
 		return Settings{}, fmt.Errorf("settings of a SAML source: %w", err)
@@ -190,6 +191,15 @@ func (s Settings) check() (errs []error) {
 		if err := federation.CheckURL(s.MetadataURL); err != nil {
 			fault("metadata_url: %w", err)
 		}
+	}
+	if len(s.Keys) > maxKeyPairs || len(s.Keys) == 0 && s.Managed == nil {
+		fault("keys: %d, want 1 to %d", len(s.Keys), maxKeyPairs)
+	}
+	if err := s.Managed.Check(ownAlgorithm); err != nil {
+		fault("%w", err)
+	}
+	if m := s.Managed; m != nil && (m.Algorithm == "" || !m.Decryption || m.Years == 0) {
+		fault("managed_keys: want keys to sign and to open, with certificates")
 	}
 	if s.Binding != BindingRedirect && s.Binding != BindingPost {
 		fault("binding: want %s or %s", BindingRedirect, BindingPost)

@@ -28,12 +28,16 @@ type Deps struct {
 	// Entity is the absolute address of the gateway's metadata for this source. It
 	// is the gateway's entityID unless the settings give another.
 	Entity string
+	// Keys are those that the gateway keeps for this source; nil unless
+	// Settings.Managed is set.
+	Keys federation.OwnKeys
 }
 
 // Source is one identity provider. It keeps the provider's metadata; make one per
 // registered source and hold on to it.
 type Source struct {
 	settings  Settings
+	keys      federation.OwnKeys
 	entity    string
 	directory *directory
 }
@@ -49,14 +53,18 @@ func New(settings Settings, d Deps) (*Source, error) {
 	if err := errors.Join(settings.check()...); err != nil {
 		return nil, fmt.Errorf("settings of a SAML source: %w", err)
 	}
-	if len(settings.Keys) == 0 || d.HTTP == nil || d.Now == nil || !entityShape(d.Entity) {
-		return nil, errors.New("a SAML source needs a key, a client, a clock and an address of its own")
+	if (settings.Managed == nil) != (d.Keys == nil) || d.HTTP == nil || d.Now == nil || !entityShape(d.Entity) {
+		return nil, errors.New("a SAML source needs its keys, a client, a clock and an address of its own")
+	}
+	given, err := files(settings.Keys)
+	if err != nil {
+		return nil, err
 	}
 	dir, err := newDirectory(settings, d)
 	if err != nil {
 		return nil, err
 	}
-	return &Source{settings: settings, entity: or(settings.EntityID, d.Entity), directory: dir}, nil
+	return &Source{settings: settings, keys: federation.Succeed(d.Keys, given), entity: or(settings.EntityID, d.Entity), directory: dir}, nil
 }
 
 // Warm fetches the provider's metadata.
@@ -116,9 +124,9 @@ func (s *Source) Begin(ctx context.Context, req federation.Request) (federation.
 	step := federation.Step{Memory: kept}
 	request := s.authnRequest(m, target, req)
 	if byPost {
-		step.Post, err = request.post(s.settings.Keys[0])
+		step.Post, err = request.post(s.keys)
 	} else {
-		step.Redirect, err = request.redirect(s.settings.Keys[0])
+		step.Redirect, err = request.redirect(s.keys)
 	}
 	if err != nil {
 		return federation.Step{}, err

@@ -94,8 +94,8 @@ func (s Settings) checkNames(fault func(string, ...any)) {
 
 func (s Settings) checkCipher(fault func(string, ...any)) {
 	if s.Dialect != Encrypted {
-		if len(s.DecryptionKeys) > 0 || s.Cipher != "" || s.AESBits != 0 {
-			fault("decryption_keys, cipher, aes_bits: for the encrypted dialect only")
+		if len(s.DecryptionKeys) > 0 || s.Managed != nil || s.Cipher != "" || s.AESBits != 0 {
+			fault("decryption_keys, managed_keys, cipher, aes_bits: for the encrypted dialect only")
 		}
 		return
 	}
@@ -105,7 +105,10 @@ func (s Settings) checkCipher(fault func(string, ...any)) {
 	if !slices.Contains([]int{128, 192, 256}, s.AESBits) {
 		fault("aes_bits: want 128, 192 or 256")
 	}
-	if len(s.DecryptionKeys) == 0 || len(s.DecryptionKeys) > maxKeys {
+	if err := s.Managed.Check(); err != nil {
+		fault("%w", err)
+	}
+	if len(s.DecryptionKeys) == 0 && s.Managed == nil || len(s.DecryptionKeys) > maxKeys {
 		fault("decryption_keys: %d, want 1 to %d", len(s.DecryptionKeys), maxKeys)
 	}
 	for i, key := range s.DecryptionKeys {

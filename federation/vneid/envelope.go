@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"eidgate/eid"
+	"eidgate/federation"
 )
 
 const (
@@ -31,7 +32,7 @@ const (
 // not by chance. Each key that does not unwrap gives another AES key instead, the
 // same one each time, and every step is done with it all the same.
 type opener struct {
-	keys []wrappingKey // newest first
+	own  federation.OwnKeys
 	cbc  bool
 	size int // of the AES key, in bytes
 }
@@ -41,17 +42,33 @@ type wrappingKey struct {
 	reject  []byte // what the keys for failures are made from
 }
 
-func newOpener(s Settings) (*opener, error) {
-	o := &opener{cbc: s.Cipher == CBC, size: s.AESBits / 8}
+// newOpener joins keys that the gateway keeps, if it does, with those of the settings.
+func newOpener(s Settings, kept federation.OwnKeys) (*opener, error) {
+	var files federation.KeyFiles
 	for _, text := range s.DecryptionKeys {
 		private, err := parseKey(text)
 		if err != nil {
 			return nil, err
 		}
-		reject := sha256.Sum256(x509.MarshalPKCS1PrivateKey(private))
-		o.keys = append(o.keys, wrappingKey{private: private, reject: reject[:]})
+		id, err := federation.KeyID(private.Public())
+		if err != nil {
+			return nil, err
+		}
+		files.Open = append(files.Open, federation.OwnKey{ID: id, Private: private})
 	}
-	return o, nil
+	return &opener{own: federation.Succeed(kept, files), cbc: s.Cipher == CBC, size: s.AESBits / 8}, nil
+}
+
+// keys are those of this moment. Which there are is no secret; which of them fits is.
+func (o *opener) keys() []wrappingKey {
+	var list []wrappingKey
+	for _, key := range o.own.Decryption() {
+		if private, ok := key.Private.(*rsa.PrivateKey); ok {
+			reject := sha256.Sum256(x509.MarshalPKCS1PrivateKey(private))
+			list = append(list, wrappingKey{private: private, reject: reject[:]})
+		}
+	}
+	return list
 }
 
 // parseKey reads an RSA private key in PEM, as PKCS #8 or PKCS #1. Errors hold
@@ -108,7 +125,7 @@ func (o *opener) open(data, key string, fits fitting) (text []byte, ok bool) {
 	}
 	opened := make([]byte, len(sealed)-least+aes.BlockSize)
 	length, found := 0, 0
-	for _, k := range o.keys {
+	for _, k := range o.keys() {
 		tried := o.decrypt(k.unwrap(wrapped, o.size), sealed)
 		size, good := unpad(tried)
 		for i, b := range tried {

@@ -13,7 +13,11 @@ import (
 // The error says what is wrong with the platform; it is federation.ErrUntrusted
 // where it takes any token.
 func Examine(ctx context.Context, client *http.Client, settings Settings) error {
-	s, err := New(settings, Deps{HTTP: client})
+	d := Deps{HTTP: client}
+	if settings.Managed != nil { // which are not needed to be refused
+		d.Keys = federation.KeyFiles{}
+	}
+	s, err := New(settings, d)
 	if err != nil {
 		return err
 	}

@@ -30,7 +30,7 @@ func testKey(t testing.TB) (*rsa.PrivateKey, eid.Secret) {
 
 func testOpener(t testing.TB, mode Cipher, keys ...eid.Secret) *opener {
 	t.Helper()
-	o, err := newOpener(Settings{Cipher: mode, AESBits: 256, DecryptionKeys: keys})
+	o, err := newOpener(Settings{Cipher: mode, AESBits: 256, DecryptionKeys: keys}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +135,7 @@ func TestOpenAlphabets(t *testing.T) {
 func TestRejectionIsSteady(t *testing.T) {
 	_, text := testKey(t)
 	_, other := testKey(t)
-	one, same, another := testOpener(t, ECB, text).keys[0], testOpener(t, ECB, text).keys[0], testOpener(t, ECB, other).keys[0]
+	one, same, another := testOpener(t, ECB, text).keys()[0], testOpener(t, ECB, text).keys()[0], testOpener(t, ECB, other).keys()[0]
 	for name, wrapped := range map[string][]byte{
 		"zeros": make([]byte, 256), "ones": bytes.Repeat([]byte{1}, 256), "short": {1, 2}, "none": nil, "long": make([]byte, 300),
 		"above the modulus": bytes.Repeat([]byte{255}, 256),
@@ -165,7 +165,7 @@ func TestChanceOpensNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, good := unpad(o.decrypt(o.keys[0].unwrap(wrapped, 32), raw)); good == 0 {
+		if _, good := unpad(o.decrypt(o.keys()[0].unwrap(wrapped, 32), raw)); good == 0 {
 			continue
 		}
 		lucky++

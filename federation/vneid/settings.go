@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"eidgate/eid"
+	"eidgate/federation"
 )
 
 // ClientAuth is how the gateway shows the token endpoint who it is (RFC 6749
@@ -66,31 +67,35 @@ type Settings struct {
 	DecryptionKeys []eid.Secret
 	Cipher         Cipher
 	AESBits        int
+	// Managed says how the gateway keeps keys itself, which take over from
+	// DecryptionKeys; nil for none.
+	Managed *federation.ManagedKeys
 }
 
 // settingsJSON is how Settings are stored.
 type settingsJSON struct {
-	Dialect             Dialect              `json:"dialect"`
-	Authorize           string               `json:"authorize"`
-	Token               string               `json:"token"`
-	UserInfo            string               `json:"userinfo"`
-	Logout              string               `json:"logout"`
-	Origins             []string             `json:"origins"`
-	ClientID            string               `json:"client_id"`
-	ClientSecret        string               `json:"client_secret"`
-	ClientAuth          ClientAuth           `json:"client_auth"`
-	Scopes              []string             `json:"scopes"`
-	AuthorizeParameters map[string]string    `json:"authorize_parameters"`
-	PKCE                bool                 `json:"pkce"`
-	Levels              map[string]eid.Level `json:"levels"`
-	RequestLevels       map[eid.Level]string `json:"request_levels"`
-	Citizens            []string             `json:"citizens"`
-	AsksEachTime        bool                 `json:"asks_each_time"`
-	Claims              Claims               `json:"claims"`
-	Parameters          Parameters           `json:"parameters"`
-	DecryptionKeys      []string             `json:"decryption_keys"`
-	Cipher              Cipher               `json:"cipher"`
-	AESBits             int                  `json:"aes_bits"`
+	Dialect             Dialect                 `json:"dialect"`
+	Authorize           string                  `json:"authorize"`
+	Token               string                  `json:"token"`
+	UserInfo            string                  `json:"userinfo"`
+	Logout              string                  `json:"logout"`
+	Origins             []string                `json:"origins"`
+	ClientID            string                  `json:"client_id"`
+	ClientSecret        string                  `json:"client_secret"`
+	ClientAuth          ClientAuth              `json:"client_auth"`
+	Scopes              []string                `json:"scopes"`
+	AuthorizeParameters map[string]string       `json:"authorize_parameters"`
+	PKCE                bool                    `json:"pkce"`
+	Levels              map[string]eid.Level    `json:"levels"`
+	RequestLevels       map[eid.Level]string    `json:"request_levels"`
+	Citizens            []string                `json:"citizens"`
+	AsksEachTime        bool                    `json:"asks_each_time"`
+	Claims              Claims                  `json:"claims"`
+	Parameters          Parameters              `json:"parameters"`
+	DecryptionKeys      []string                `json:"decryption_keys"`
+	Cipher              Cipher                  `json:"cipher"`
+	AESBits             int                     `json:"aes_bits"`
+	Managed             *federation.ManagedKeys `json:"managed_keys"`
 }
 
 // ParseSettings reads eid.Source.Settings, fills in what the dialect knows, and
@@ -111,7 +116,7 @@ func ParseSettings(raw json.RawMessage) (Settings, error) {
 		ClientID: in.ClientID, ClientSecret: eid.NewSecret(in.ClientSecret), ClientAuth: in.ClientAuth, Scopes: in.Scopes,
 		AuthorizeParameters: in.AuthorizeParameters, PKCE: in.PKCE, Levels: in.Levels, RequestLevels: in.RequestLevels,
 		Citizens: in.Citizens, AsksEachTime: in.AsksEachTime, Claims: in.Claims, Parameters: in.Parameters,
-		Cipher: in.Cipher, AESBits: in.AESBits,
+		Cipher: in.Cipher, AESBits: in.AESBits, Managed: in.Managed,
 	}
 	for _, key := range in.DecryptionKeys {
 		s.DecryptionKeys = append(s.DecryptionKeys, eid.NewSecret(key))

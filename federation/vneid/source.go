@@ -32,6 +32,9 @@ const (
 type Deps struct {
 	// HTTP makes the calls: see federation.HTTPClient.
 	HTTP *http.Client
+	// Keys are those that the gateway keeps for this source; nil unless
+	// Settings.Managed is set.
+	Keys federation.OwnKeys
 }
 
 // Source is the platform under one registration.
@@ -52,13 +55,13 @@ func New(settings Settings, d Deps) (*Source, error) {
 	if err := settings.check(); err != nil {
 		return nil, err
 	}
-	if d.HTTP == nil {
-		return nil, errors.New("a VNeID source needs a client")
+	if d.HTTP == nil || (settings.Managed == nil) != (d.Keys == nil) {
+		return nil, errors.New("a VNeID source needs a client and its keys")
 	}
 	s := &Source{settings: settings, http: d.HTTP}
 	if settings.Dialect == Encrypted {
 		var err error
-		if s.opener, err = newOpener(settings); err != nil {
+		if s.opener, err = newOpener(settings, d.Keys); err != nil {
 			return nil, err
 		}
 	}

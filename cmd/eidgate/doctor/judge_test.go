@@ -130,7 +130,37 @@ func TestJudgeKeys(t *testing.T) {
 		{"not retired", []keys.Info{signs, standby, unretired}, "should be retired since", []Status{Warning}},
 		{"published tomorrow", []keys.Info{signs, future}, "ahead of this machine's clock", []Status{Fault}},
 	} {
-		wants(t, tt.name, judgeKeys(keys.Line{Purpose: keys.Tokens, Algorithm: keys.ES256}, tt.list, 30*time.Second, now), tt.word, tt.want...)
+		wants(t, tt.name, judgeKeys(keys.Plan{Purpose: keys.Tokens, Algorithm: keys.ES256}, tt.list, 30*time.Second, now), tt.word, tt.want...)
+	}
+}
+
+// Keys at a source: one that waits is handed over, one that succeeds a file may wait,
+// and a source that is new has none.
+func TestJudgeSourceKeys(t *testing.T) {
+	now := time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)
+	purpose := keys.SourceDecryption("vneid")
+	standby := keys.Info{ID: "k-2", Purpose: purpose, Algorithm: keys.RSA, State: keys.Published, PublishedAt: now.AddDate(0, 0, -9), Waits: keys.WaitsForOperator}
+	signs := keys.Info{ID: "k-1", Purpose: purpose, Algorithm: keys.RSA, State: keys.Signing, PublishedAt: now.AddDate(0, 0, -9), SigningAt: now.AddDate(0, 0, -9)}
+	late := standby
+	late.Next, late.NextAt, late.Overdue = keys.Signing, now.AddDate(0, 0, -2), true
+	plan := keys.Plan{Purpose: purpose, Algorithm: keys.RSA, Confirm: true}
+	moving := plan
+	moving.Succeeds = true
+	for _, tt := range []struct {
+		name string
+		plan keys.Plan
+		list []keys.Info
+		word string
+		want Status
+	}{
+		{"well", plan, []keys.Info{signs, standby}, "a standby is published", OK},
+		{"not made yet", plan, nil, "start the gateway", Warning},
+		{"waits too long", plan, []keys.Info{signs, late}, "eidgate sources key vneid --kid k-2", Warning},
+		{"succeeds a file", moving, []keys.Info{standby}, "takes over from a file", OK},
+		{"succeeds a file, and waits too long", moving, []keys.Info{late}, "eidgate keys activate k-2", Warning},
+		{"the file went too early", plan, []keys.Info{standby}, "no source/vneid/decrypt RSA key signs", Fault},
+	} {
+		wants(t, tt.name, judgeKeys(tt.plan, tt.list, 30*time.Second, now), tt.word, tt.want)
 	}
 }
 

@@ -48,12 +48,13 @@ func SigningKeys(ctx context.Context, database string, master keys.MasterKey, cu
 	}
 	var list []Finding
 	for _, plan := range cfg.Plans {
-		list = append(list, judgeKeys(plan.Line(), infos, cfg.Skew, now())...)
+		list = append(list, judgeKeys(plan, infos, cfg.Skew, now())...)
 	}
 	return list
 }
 
-func judgeKeys(line keys.Line, infos []keys.Info, skew time.Duration, now time.Time) []Finding {
+func judgeKeys(plan keys.Plan, infos []keys.Info, skew time.Duration, now time.Time) []Finding {
+	line := plan.Line()
 	const started = "start the gateway; if it runs, its log says why it does not keep its keys"
 	var list []Finding
 	count := make(map[keys.State]int)
@@ -70,13 +71,18 @@ func judgeKeys(line keys.Line, infos []keys.Info, skew time.Duration, now time.T
 			list = append(list, fault("set this machine's clock", "%s key %s has steps ahead of this machine's clock", line, k.ID))
 		}
 		if k.Overdue && k.State == keys.Published {
-			list = append(list, warning("eidgate keys activate, once they have it; eidgate keys fetches names them", "%s key %s waits for %s since %s", line, k.ID, waitsFor(k), day(k.NextAt)))
+			list = append(list, warning(mendWait(k), "%s key %s waits for %s since %s", line, k.ID, waitsFor(k), day(k.NextAt)))
 		}
 		if k.Next != "" && !k.Overdue && k.State != keys.Published && now.After(k.NextAt.Add(late)) {
 			list = append(list, warning(started, "%s key %s should be %s since %s", line, k.ID, k.Next, day(k.NextAt)))
 		}
 	}
+	of := line.Purpose.Source()
+	if of != "" && len(count) == 0 {
+		return []Finding{warning("start the gateway with this configuration", "no %s key yet", line)}
+	}
 	switch n := count[keys.Signing]; {
+	case n == 0 && plan.Succeeds && count[keys.Published] > 0: // its files are in use
 	case n == 0:
 		list = append(list, fault(started+"; else restore the table of keys from a backup", "no %s key signs", line))
 	case n > 1:
@@ -89,10 +95,21 @@ func judgeKeys(line keys.Line, infos []keys.Info, skew time.Duration, now time.T
 		return list
 	}
 	planned := "rotated by hand only"
+	if signs.ID == "" {
+		return []Finding{ok("%s: the first takes over from a file", line)}
+	}
 	if signs.Next != "" {
 		planned = "until " + day(signs.NextAt)
 	}
 	return []Finding{ok("%s: one signs, %s; a standby is published", line, planned)}
+}
+
+// mendWait says what ends a wait.
+func mendWait(k keys.Info) string {
+	if source := k.Purpose.Source(); source != "" {
+		return fmt.Sprintf("hand the key over (eidgate sources key %s --kid %s), then eidgate keys activate %[2]s", source, k.ID)
+	}
+	return "eidgate keys activate, once they have it; eidgate keys fetches names them"
 }
 
 // waitsFor names who holds a rotation.
