@@ -71,6 +71,13 @@ type Client struct {
 	Consent Consent `koanf:"consent"`
 	// How it is told that a session ended.
 	Logout Logout `koanf:"logout"`
+	// Has a new key wait, before it signs for this client, until the client has fetched
+	// it: at its own address of the key set, issuer + /keys/ + id, or from
+	// key_fetch_from.
+	AwaitKeyFetch bool `koanf:"await_key_fetch"`
+	// The addresses and networks, 16 at most, from which fetches of the common key set
+	// are this client's; the gateway sees them behind its proxies.
+	KeyFetchFrom []string `koanf:"key_fetch_from"`
 }
 
 // RelyingParties gives the clients as the provider knows them, secrets hashed:
@@ -123,6 +130,9 @@ func (cl *Client) relyingParty() eid.RelyingParty {
 		Origins:      slices.Clone(cl.Origins),
 		Consent:      eid.Consent(cl.Consent),
 		Logout:       cl.Logout.party(),
+
+		AwaitKeyFetch: cl.AwaitKeyFetch,
+		KeyFetchFrom:  cl.keyFetchFrom(),
 	}
 }
 
@@ -168,6 +178,7 @@ func (c *Config) checkClients(f *faults) {
 		cl.checkTokens(f, at, c.Issuer)
 		cl.checkOrigins(f, at)
 		cl.checkConsent(f, at)
+		cl.checkKeyFetch(f, at)
 		cl.Logout.check(f, member(at, "logout"), cl.RedirectURIs, c.Outbound.Allow)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -142,6 +143,8 @@ func TestRelyingParties(t *testing.T) {
 			FrontchannelURI:        "https://dichvucong.dienbien.example.vn/oidc/frontchannel",
 			FrontchannelSession:    true,
 		},
+		AwaitKeyFetch: true,
+		KeyFetchFrom:  []netip.Prefix{netip.MustParsePrefix("203.0.113.7/32"), netip.MustParsePrefix("203.0.113.64/28")},
 	}, {
 		ID:           "ung-dung-tra-cuu",
 		Name:         "Ứng dụng tra cứu",
@@ -177,7 +180,7 @@ func TestRelyingParties(t *testing.T) {
 		Resources:   []string{"https://api.bo.example.vn"},
 		UserinfoAlg: "ES256",
 	}}
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); diff != "" {
 		t.Errorf("RelyingParties() (-want +got)\n%s", diff)
 	}
 }

@@ -2,6 +2,7 @@ package eid
 
 import (
 	"encoding/json"
+	"net/netip"
 	"slices"
 	"time"
 )
@@ -67,6 +68,18 @@ type RelyingParty struct {
 	Origins []string `json:"origins,omitempty"`
 	Consent Consent  `json:"consent,omitzero"`
 	Logout  Logout   `json:"logout,omitzero"`
+	// AwaitKeyFetch has a new key that would sign for this party wait until the party
+	// has fetched it. Fetches of the party's own address of the key set count, and those
+	// of the common one that come from KeyFetchFrom.
+	AwaitKeyFetch bool           `json:"await_key_fetch,omitempty"`
+	KeyFetchFrom  []netip.Prefix `json:"key_fetch_from,omitempty"`
+}
+
+// SignedWith reports whether something for this party is signed with an algorithm: its
+// ID tokens, userinfo answers, or the access tokens of its resources, which are RS256
+// (RFC 9068 §2.1).
+func (p *RelyingParty) SignedWith(alg string) bool {
+	return p.IDTokenAlg == alg || p.UserinfoAlg == alg && alg != "" || alg == "RS256" && len(p.Resources) > 0
 }
 
 // Consent is how a party may receive a holder's data (Decree 13/2023, Arts. 11

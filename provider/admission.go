@@ -93,7 +93,7 @@ func (p *Provider) admit(c *gin.Context) {
 // the process, and what verifies tokens without it.
 func neverShed(path string) bool {
 	switch path {
-	case "/healthz", "/readyz", "/assets/:name", pathDiscovery, pathMetadata, pathKeys:
+	case "/healthz", "/readyz", "/assets/:name", pathDiscovery, pathMetadata, pathKeys, pathKeysOf:
 		return true
 	}
 	return false

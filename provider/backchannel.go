@@ -88,15 +88,18 @@ func (p *Provider) LogoutHealth() []PartyHealth {
 	return all
 }
 
-// Run tells parties of ended sessions, of locks and of ended links, until ctx
-// ends. Several processes may run it on one outbox.
+// Run tells parties of ended sessions, of locks, of ended links and of revoked keys, and
+// records who fetched keys, until ctx ends. Several processes may run it on one outbox.
 func (p *Provider) Run(ctx context.Context) error {
 	ticker := time.NewTicker(deliverEvery)
 	defer ticker.Stop()
 	defer p.courier.inHand.Wait()
 	for {
-		if err := errors.Join(p.dispatchEvents(ctx), p.dispatchSwitches(ctx)); err != nil && ctx.Err() == nil {
+		if err := errors.Join(p.dispatchEvents(ctx), p.dispatchSwitches(ctx), p.dispatchRevocations(ctx)); err != nil && ctx.Err() == nil {
 			p.deps.Log.Error("telling of events", "err", err)
+		}
+		if err := p.keyFetches.keep(ctx); err != nil && ctx.Err() == nil {
+			p.deps.Log.Error("noting who fetched keys", "err", err)
 		}
 		for {
 			more, err := p.carry(ctx)

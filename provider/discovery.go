@@ -160,10 +160,13 @@ func (d document) write(c *gin.Context) {
 	_, _ = c.Writer.Write(body) // the caller left; nothing to do
 }
 
-// jwks serves the public keys (RFC 7517 §5). A key signs only after it has been
-// here for longer than caches may hold the set.
+// jwks serves the public keys (RFC 7517 §5), at the common address and at one of each
+// party's own. A key signs only after it has been here for longer than caches may hold
+// the set. Below /keys/ every name is answered alike, so that nobody learns which
+// parties there are.
 func (p *Provider) jwks(c *gin.Context) {
 	snapshot := p.deps.Keys.Snapshot()
 	c.Header("Cache-Control", fmt.Sprintf("public, max-age=%d", seconds(p.cfg.Lifetimes.JWKSMaxAge)))
 	document{body: snapshot.JWKS(), etag: snapshot.ETag()}.write(c)
+	p.fetched(c, snapshot)
 }

@@ -116,12 +116,16 @@ type Deps struct {
 	Outbox   Outbox
 	Events   Events
 	Switches Switches
-	State    store.State
-	Keys     Signer
-	Sealer   Sealer
-	Pages    *web.Pages
-	Log      *slog.Logger
-	Now      func() time.Time
+	// Revocations and KeyFetches are what parties have to do with keys.
+	Revocations Revocations
+	KeyFetches  KeyFetches
+
+	State  store.State
+	Keys   Signer
+	Sealer Sealer
+	Pages  *web.Pages
+	Log    *slog.Logger
+	Now    func() time.Time
 	// TokenKey hides what access tokens say of their families, and marks the
 	// cookies that were made here: 32 bytes at least.
 	TokenKey []byte
@@ -148,6 +152,7 @@ type Provider struct {
 	courier    *courier
 	origins    *origins
 	clientKeys *clientKeys
+	keyFetches *keyFetches
 	admission  *admission
 	beginnings *beginnings
 	large      *beginnings // posted answers beyond maxBody
@@ -177,7 +182,7 @@ func New(cfg Config, d Deps) (*Provider, error) {
 		return nil, errors.New("acr: two different values are needed")
 	}
 	if d.Clients == nil || d.Accounts == nil || d.Sources == nil || d.Grants == nil || d.Consents == nil || d.State == nil ||
-		d.Outbox == nil || d.Registrar == nil || d.Events == nil || d.Switches == nil || d.Outbound == nil || d.Keys == nil || d.Sealer == nil || d.Pages == nil || d.Log == nil || d.Now == nil || d.Ready == nil {
+		d.Outbox == nil || d.Registrar == nil || d.Events == nil || d.Switches == nil || d.Revocations == nil || d.KeyFetches == nil || d.Outbound == nil || d.Keys == nil || d.Sealer == nil || d.Pages == nil || d.Log == nil || d.Now == nil || d.Ready == nil {
 		return nil, errors.New("every dependency of the provider is needed")
 	}
 	if d.Meter == nil {
@@ -200,6 +205,7 @@ func New(cfg Config, d Deps) (*Provider, error) {
 	p.courier = newCourier(d.Outbound)
 	p.origins = &origins{parties: d.Clients, now: d.Now}
 	p.clientKeys = newClientKeys(d.Outbound, d.Now)
+	p.keyFetches = newKeyFetches(d.KeyFetches)
 	p.discovery, err = newDocument(p.metadata())
 	if err != nil {
 		return nil, err
@@ -220,7 +226,7 @@ func (p *Provider) Reconfigured(cfg Config, sources Sources) (*Provider, error) 
 	if err != nil {
 		return nil, err
 	}
-	next.courier, next.clientKeys, next.large = p.courier, p.clientKeys, p.large
+	next.courier, next.clientKeys, next.keyFetches, next.large = p.courier, p.clientKeys, p.keyFetches, p.large
 	if cfg.Limits == p.cfg.Limits && cfg.Lifetimes.Login == p.cfg.Lifetimes.Login {
 		next.admission, next.beginnings = p.admission, p.beginnings
 	}
@@ -245,7 +251,7 @@ func (p *Provider) Handler() http.Handler {
 	r.GET(PathSeen, p.seen)
 	get("/assets/:name", gin.WrapH(p.deps.Pages.Assets()))
 	for path, h := range map[string]gin.HandlerFunc{
-		pathDiscovery: p.discovery.serve, pathMetadata: p.discovery.serve, pathKeys: p.jwks,
+		pathDiscovery: p.discovery.serve, pathMetadata: p.discovery.serve, pathKeys: p.jwks, pathKeysOf: p.jwks,
 	} {
 		r.GET(path, anyOrigin, h)
 		r.HEAD(path, anyOrigin, h)
@@ -295,6 +301,7 @@ const (
 	pathDiscovery = "/.well-known/openid-configuration"
 	pathMetadata  = "/.well-known/oauth-authorization-server" // RFC 8414
 	pathKeys      = "/keys"
+	pathKeysOf    = pathKeys + "/:client" // the same, for one party
 	pathAuthorize = "/authorize"
 	pathToken     = "/token"
 	pathUserinfo  = "/userinfo"

@@ -21,9 +21,6 @@ type Switches interface {
 	DispatchSwitch(ctx context.Context, event eid.SwitchEvent, next string, notices []eid.LogoutNotice) error
 }
 
-// switchPage is how many subjects one step tells one party of.
-const switchPage = 128
-
 // dispatchSwitches makes a page of notices for each party that has to be told.
 func (p *Provider) dispatchSwitches(ctx context.Context) error {
 	events, err := p.deps.Switches.PendingSwitches(ctx, deliverBatch)
@@ -32,33 +29,19 @@ func (p *Provider) dispatchSwitches(ctx context.Context) error {
 	}
 	var failed []error
 	for _, event := range events {
-		if err := p.dispatchSwitch(ctx, event); err != nil {
+		err := p.tellNext(ctx, telling{
+			client: event.Client,
+			subjects: func(limit int) ([]string, error) {
+				// No session and no token of ours is older.
+				return p.deps.Switches.SubjectsThrough(ctx, event, event.At.Add(-store.MaxTTL), limit)
+			},
+			move: func(next string, notices []eid.LogoutNotice) error {
+				return p.deps.Switches.DispatchSwitch(ctx, event, next, notices)
+			},
+		})
+		if err != nil {
 			failed = append(failed, fmt.Errorf("telling of source %s: %w", event.Source, err))
 		}
 	}
 	return errors.Join(failed...)
-}
-
-func (p *Provider) dispatchSwitch(ctx context.Context, event eid.SwitchEvent) error {
-	rp, err := p.deps.Clients.RelyingParty(ctx, event.Client)
-	if errors.Is(err, eid.ErrNotFound) || err == nil && rp.Logout.BackchannelURI == "" {
-		return p.deps.Switches.DispatchSwitch(ctx, event, "", nil) // nobody to tell
-	}
-	if err != nil {
-		return fmt.Errorf("finding client: %w", err)
-	}
-	// No session and no token of ours is older.
-	subjects, err := p.deps.Switches.SubjectsThrough(ctx, event, event.At.Add(-store.MaxTTL), switchPage)
-	if err != nil {
-		return fmt.Errorf("reading subjects: %w", err)
-	}
-	notices := make([]eid.LogoutNotice, len(subjects))
-	for i, subject := range subjects {
-		notices[i] = eid.LogoutNotice{ID: randomText(16), Client: event.Client, Subject: subject, CreatedAt: p.deps.Now()}
-	}
-	next := ""
-	if len(subjects) == switchPage {
-		next = subjects[switchPage-1]
-	}
-	return p.deps.Switches.DispatchSwitch(ctx, event, next, notices)
 }

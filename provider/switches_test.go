@@ -14,6 +14,7 @@ import (
 	"eidgate/eid"
 	"eidgate/eid/accounts"
 	"eidgate/federation/fedtest"
+	"eidgate/keys"
 	"eidgate/store/sqlstore"
 )
 
@@ -197,11 +198,11 @@ func TestSwitchOffAndOnRefusesWhatIsUnderWay(t *testing.T) {
 	}
 }
 
-// A large source is gone through in pages, each party on its own, and nobody is told
-// twice, whichever process tells.
-func TestManyAreToldOfASwitch(t *testing.T) {
+// The subjects of a large source, and all that a party knows when a key is revoked, are
+// gone through in pages, and nobody is told twice, whichever process tells.
+func TestManyAreTold(t *testing.T) {
 	const people = 270 // two pages and a part
-	w := newWorld(t)
+	w, ring := keyed(t)
 	w.notifiedVia()
 	w.register()
 	for i := range people {
@@ -213,23 +214,32 @@ func TestManyAreToldOfASwitch(t *testing.T) {
 	w.pass(2 * time.Second)
 	w.run(w.provider)
 	w.run(w.build())
-	seen := map[any]int{}
-	for range people {
-		_, claims := w.openLogoutToken(w.told[0].next())
-		if claims["sid"] != nil {
-			t.Fatalf("logout token with the sid %v, want the subject alone", claims["sid"])
+	allTold := func() {
+		t.Helper()
+		seen := map[any]int{}
+		for range people {
+			_, claims := w.openLogoutToken(w.told[0].next())
+			if claims["sid"] != nil {
+				t.Fatalf("logout token with the sid %v, want the subject alone", claims["sid"])
+			}
+			seen[claims["sub"]]++
 		}
-		seen[claims["sub"]]++
+		if len(seen) != people {
+			t.Errorf("%d subjects were told, want %d", len(seen), people)
+		}
+		w.eventually("no event left", func() bool {
+			sources, err := w.db.PendingSwitches(t.Context(), 10)
+			must(t, err)
+			revoked, err := w.db.PendingRevocations(t.Context(), 10)
+			must(t, err)
+			return len(sources)+len(revoked) == 0
+		})
+		w.told[0].none()
 	}
-	if len(seen) != people {
-		t.Errorf("%d subjects were told, want %d", len(seen), people)
-	}
-	w.eventually("an empty outbox", func() bool {
-		list, err := w.db.PendingSwitches(t.Context(), 10)
-		must(t, err)
-		return len(list) == 0
-	})
-	w.told[0].none()
+	allTold()
+	w.revokeKey(ring, keys.RS256)
+	w.pass(2 * time.Second)
+	allTold()
 }
 
 // account makes one more synthetic person.

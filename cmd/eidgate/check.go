@@ -38,6 +38,9 @@ func newCheck() *cobra.Command {
 		for _, rp := range cfg.RelyingParties() {
 			fmt.Fprintf(c.OutOrStdout(), "  client %-20s level %s  %-14s sources %v\n", rp.ID, rp.Levels.Minimum, rp.Category, rp.Sources)
 		}
+		for _, note := range cfg.KeyFetchNotes() {
+			fmt.Fprintf(c.OutOrStdout(), "  %s\n", note)
+		}
 		for _, src := range sources {
 			provisions := ""
 			if src.Provision {

@@ -226,7 +226,7 @@ func (g *gateway) newFront(cfg *config.Config, old *front) (_ *front, err error)
 			Registry: g.population, Reviews: accounts.NewReviews(g.db, g.now), Registrar: accounts.NewRegistrar(g.db, g.now),
 			Clients: g.db, Accounts: g.db, Grants: g.db, Consents: g.db, State: g.measured, Keys: g.ring, Pages: g.pages, Log: g.log, Now: g.now,
 			Sources: next.sources,
-			Outbox:  g.db, Events: g.db, Switches: g.db, Outbound: g.calls, Sealer: g.sealer,
+			Outbox:  g.db, Events: g.db, Switches: g.db, Revocations: g.db, KeyFetches: g.db, Outbound: g.calls, Sealer: g.sealer,
 			Ready: g.ready, Meter: g.metrics, TokenKey: g.tokenKey,
 		})
 	}

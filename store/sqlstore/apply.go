@@ -82,6 +82,9 @@ func (a apply) parties(ctx context.Context, parties []eid.RelyingParty) error {
 		if err != nil {
 			return fmt.Errorf("removing relying party %q: %w", row.ID, err)
 		}
+		if err := a.q.CleanKeyFetches(ctx); err != nil {
+			return fmt.Errorf("removing the fetches of relying party %q: %w", row.ID, err)
+		}
 		if err := a.audit(ctx, "relying_party", row.ID, "removed"); err != nil {
 			return err
 		}

@@ -3,21 +3,11 @@ package sqlstore
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
 	"eidgate/eid"
 	"eidgate/store/sqlstore/sqlcgen"
-)
-
-const (
-	// switchSettled is how long after a switch its parties are told: by then no
-	// process makes grants any more by what it remembered.
-	switchSettled = 2 * knownFor
-	// switchRoom is how many notices may wait for a party before more of a switched-off
-	// source are added: the others keep their room.
-	switchRoom = maxLogoutsWaiting / 2
 )
 
 // SwitchSource switches a registered source off or on, whatever registrations say,
@@ -67,7 +57,7 @@ func (db *DB) SwitchSource(ctx context.Context, id string, s eid.Switch, entry e
 // oldest first, save those for whom much waits already.
 func (db *DB) PendingSwitches(ctx context.Context, limit int) ([]eid.SwitchEvent, error) {
 	rows, err := db.reader.SwitchEvents(ctx, sqlcgen.SwitchEventsParams{
-		Settled: stamp(db.now().Add(-switchSettled)), Room: switchRoom, Page: int64(max(limit, 0)),
+		Settled: stamp(db.now().Add(-settled)), Room: tellingRoom, Page: int64(max(limit, 0)),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("reading events of sources: %w", away(err))
@@ -105,28 +95,12 @@ func (db *DB) PeopleThrough(ctx context.Context, source string, since time.Time)
 // event on to the subject next, or ends it where next is empty. An event that
 // somebody else moved meanwhile adds nothing.
 func (db *DB) DispatchSwitch(ctx context.Context, event eid.SwitchEvent, next string, notices []eid.LogoutNotice) error {
-	if next != "" && next <= event.After {
-		return errors.New("dispatching event of a source: it would go back")
-	}
-	err := db.write(ctx, func(q *sqlcgen.Queries) error {
-		n, err := moveSwitchEvent(ctx, q, event, next)
-		if err != nil || n == 0 {
-			return err
+	return db.tellPage(ctx, event.After, next, notices, func(q *sqlcgen.Queries) (int64, error) {
+		if next == "" {
+			return q.DeleteSwitchEvent(ctx, event.ID, event.After)
 		}
-		return db.addLogouts(ctx, q, notices)
+		return q.MoveSwitchEvent(ctx, sqlcgen.MoveSwitchEventParams{Next: next, ID: event.ID, After: event.After})
 	})
-	if err != nil {
-		return fmt.Errorf("dispatching event of a source: %w", err)
-	}
-	return nil
-}
-
-// moveSwitchEvent reports how many events moved: none where somebody was faster.
-func moveSwitchEvent(ctx context.Context, q *sqlcgen.Queries, event eid.SwitchEvent, next string) (int64, error) {
-	if next == "" {
-		return q.DeleteSwitchEvent(ctx, event.ID, event.After)
-	}
-	return q.MoveSwitchEvent(ctx, sqlcgen.MoveSwitchEventParams{Next: next, ID: event.ID, After: event.After})
 }
 
 // switches reads what operators did to sources, by their ids.

@@ -49,6 +49,8 @@ func Durable(t *testing.T, open func(t *testing.T, now func() time.Time) *sqlsto
 	t.Run("half arrivals", s.halfArrivals)
 	t.Run("levels that follow a source", s.levels)
 	t.Run("leases", s.leases)
+	t.Run("fetches of keys", s.keyFetches)
+	t.Run("events of revocations", s.revocations)
 	t.Run("races", s.races)
 }
 

@@ -48,6 +48,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.beginLeaseStmt, err = db.PrepareContext(ctx, beginLease); err != nil {
 		return nil, fmt.Errorf("error preparing query BeginLease: %w", err)
 	}
+	if q.cleanKeyFetchesStmt, err = db.PrepareContext(ctx, cleanKeyFetches); err != nil {
+		return nil, fmt.Errorf("error preparing query CleanKeyFetches: %w", err)
+	}
 	if q.consentStmt, err = db.PrepareContext(ctx, consent); err != nil {
 		return nil, fmt.Errorf("error preparing query Consent: %w", err)
 	}
@@ -87,6 +90,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deleteLogoutStmt, err = db.PrepareContext(ctx, deleteLogout); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteLogout: %w", err)
 	}
+	if q.deleteRevocationEventStmt, err = db.PrepareContext(ctx, deleteRevocationEvent); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteRevocationEvent: %w", err)
+	}
 	if q.deleteSwitchEventStmt, err = db.PrepareContext(ctx, deleteSwitchEvent); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteSwitchEvent: %w", err)
 	}
@@ -111,6 +117,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.grantedSinceStmt, err = db.PrepareContext(ctx, grantedSince); err != nil {
 		return nil, fmt.Errorf("error preparing query GrantedSince: %w", err)
 	}
+	if q.hasKeyFetchStmt, err = db.PrepareContext(ctx, hasKeyFetch); err != nil {
+		return nil, fmt.Errorf("error preparing query HasKeyFetch: %w", err)
+	}
 	if q.holdersAfterStmt, err = db.PrepareContext(ctx, holdersAfter); err != nil {
 		return nil, fmt.Errorf("error preparing query HoldersAfter: %w", err)
 	}
@@ -125,6 +134,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.insertIdentifierStmt, err = db.PrepareContext(ctx, insertIdentifier); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertIdentifier: %w", err)
+	}
+	if q.insertKeyFetchStmt, err = db.PrepareContext(ctx, insertKeyFetch); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertKeyFetch: %w", err)
 	}
 	if q.insertLinkStmt, err = db.PrepareContext(ctx, insertLink); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertLink: %w", err)
@@ -141,6 +153,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.insertReviewStmt, err = db.PrepareContext(ctx, insertReview); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertReview: %w", err)
 	}
+	if q.insertRevocationEventsStmt, err = db.PrepareContext(ctx, insertRevocationEvents); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertRevocationEvents: %w", err)
+	}
 	if q.insertSecretStmt, err = db.PrepareContext(ctx, insertSecret); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertSecret: %w", err)
 	}
@@ -152,6 +167,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.insertSwitchEventsStmt, err = db.PrepareContext(ctx, insertSwitchEvents); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertSwitchEvents: %w", err)
+	}
+	if q.keyFetchersStmt, err = db.PrepareContext(ctx, keyFetchers); err != nil {
+		return nil, fmt.Errorf("error preparing query KeyFetchers: %w", err)
+	}
+	if q.keyFetchesStmt, err = db.PrepareContext(ctx, keyFetches); err != nil {
+		return nil, fmt.Errorf("error preparing query KeyFetches: %w", err)
 	}
 	if q.lastAuditStmt, err = db.PrepareContext(ctx, lastAudit); err != nil {
 		return nil, fmt.Errorf("error preparing query LastAudit: %w", err)
@@ -191,6 +212,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.logoutsLeasedStmt, err = db.PrepareContext(ctx, logoutsLeased); err != nil {
 		return nil, fmt.Errorf("error preparing query LogoutsLeased: %w", err)
+	}
+	if q.moveRevocationEventStmt, err = db.PrepareContext(ctx, moveRevocationEvent); err != nil {
+		return nil, fmt.Errorf("error preparing query MoveRevocationEvent: %w", err)
 	}
 	if q.moveSwitchEventStmt, err = db.PrepareContext(ctx, moveSwitchEvent); err != nil {
 		return nil, fmt.Errorf("error preparing query MoveSwitchEvent: %w", err)
@@ -252,6 +276,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.reviewsStmt, err = db.PrepareContext(ctx, reviews); err != nil {
 		return nil, fmt.Errorf("error preparing query Reviews: %w", err)
 	}
+	if q.revocationEventsStmt, err = db.PrepareContext(ctx, revocationEvents); err != nil {
+		return nil, fmt.Errorf("error preparing query RevocationEvents: %w", err)
+	}
 	if q.revocationPartiesStmt, err = db.PrepareContext(ctx, revocationParties); err != nil {
 		return nil, fmt.Errorf("error preparing query RevocationParties: %w", err)
 	}
@@ -269,6 +296,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.sourcesStmt, err = db.PrepareContext(ctx, sources); err != nil {
 		return nil, fmt.Errorf("error preparing query Sources: %w", err)
+	}
+	if q.subjectsSinceStmt, err = db.PrepareContext(ctx, subjectsSince); err != nil {
+		return nil, fmt.Errorf("error preparing query SubjectsSince: %w", err)
 	}
 	if q.subjectsThroughStmt, err = db.PrepareContext(ctx, subjectsThrough); err != nil {
 		return nil, fmt.Errorf("error preparing query SubjectsThrough: %w", err)
@@ -339,6 +369,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing beginLeaseStmt: %w", cerr)
 		}
 	}
+	if q.cleanKeyFetchesStmt != nil {
+		if cerr := q.cleanKeyFetchesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing cleanKeyFetchesStmt: %w", cerr)
+		}
+	}
 	if q.consentStmt != nil {
 		if cerr := q.consentStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing consentStmt: %w", cerr)
@@ -404,6 +439,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deleteLogoutStmt: %w", cerr)
 		}
 	}
+	if q.deleteRevocationEventStmt != nil {
+		if cerr := q.deleteRevocationEventStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteRevocationEventStmt: %w", cerr)
+		}
+	}
 	if q.deleteSwitchEventStmt != nil {
 		if cerr := q.deleteSwitchEventStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteSwitchEventStmt: %w", cerr)
@@ -444,6 +484,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing grantedSinceStmt: %w", cerr)
 		}
 	}
+	if q.hasKeyFetchStmt != nil {
+		if cerr := q.hasKeyFetchStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing hasKeyFetchStmt: %w", cerr)
+		}
+	}
 	if q.holdersAfterStmt != nil {
 		if cerr := q.holdersAfterStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing holdersAfterStmt: %w", cerr)
@@ -467,6 +512,11 @@ func (q *Queries) Close() error {
 	if q.insertIdentifierStmt != nil {
 		if cerr := q.insertIdentifierStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertIdentifierStmt: %w", cerr)
+		}
+	}
+	if q.insertKeyFetchStmt != nil {
+		if cerr := q.insertKeyFetchStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertKeyFetchStmt: %w", cerr)
 		}
 	}
 	if q.insertLinkStmt != nil {
@@ -494,6 +544,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing insertReviewStmt: %w", cerr)
 		}
 	}
+	if q.insertRevocationEventsStmt != nil {
+		if cerr := q.insertRevocationEventsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertRevocationEventsStmt: %w", cerr)
+		}
+	}
 	if q.insertSecretStmt != nil {
 		if cerr := q.insertSecretStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertSecretStmt: %w", cerr)
@@ -512,6 +567,16 @@ func (q *Queries) Close() error {
 	if q.insertSwitchEventsStmt != nil {
 		if cerr := q.insertSwitchEventsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertSwitchEventsStmt: %w", cerr)
+		}
+	}
+	if q.keyFetchersStmt != nil {
+		if cerr := q.keyFetchersStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing keyFetchersStmt: %w", cerr)
+		}
+	}
+	if q.keyFetchesStmt != nil {
+		if cerr := q.keyFetchesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing keyFetchesStmt: %w", cerr)
 		}
 	}
 	if q.lastAuditStmt != nil {
@@ -577,6 +642,11 @@ func (q *Queries) Close() error {
 	if q.logoutsLeasedStmt != nil {
 		if cerr := q.logoutsLeasedStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing logoutsLeasedStmt: %w", cerr)
+		}
+	}
+	if q.moveRevocationEventStmt != nil {
+		if cerr := q.moveRevocationEventStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing moveRevocationEventStmt: %w", cerr)
 		}
 	}
 	if q.moveSwitchEventStmt != nil {
@@ -679,6 +749,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing reviewsStmt: %w", cerr)
 		}
 	}
+	if q.revocationEventsStmt != nil {
+		if cerr := q.revocationEventsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing revocationEventsStmt: %w", cerr)
+		}
+	}
 	if q.revocationPartiesStmt != nil {
 		if cerr := q.revocationPartiesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing revocationPartiesStmt: %w", cerr)
@@ -707,6 +782,11 @@ func (q *Queries) Close() error {
 	if q.sourcesStmt != nil {
 		if cerr := q.sourcesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing sourcesStmt: %w", cerr)
+		}
+	}
+	if q.subjectsSinceStmt != nil {
+		if cerr := q.subjectsSinceStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing subjectsSinceStmt: %w", cerr)
 		}
 	}
 	if q.subjectsThroughStmt != nil {
@@ -786,193 +866,213 @@ func (q *Queries) queryRow(ctx context.Context, stmt *sql.Stmt, query string, ar
 }
 
 type Queries struct {
-	db                      DBTX
-	tx                      *sql.Tx
-	accountStmt             *sql.Stmt
-	accountByIdentifierStmt *sql.Stmt
-	accountStatusStmt       *sql.Stmt
-	addCountStmt            *sql.Stmt
-	addRevocationEventStmt  *sql.Stmt
-	auditStmt               *sql.Stmt
-	auditFromStmt           *sql.Stmt
-	beginLeaseStmt          *sql.Stmt
-	consentStmt             *sql.Stmt
-	consentsOfStmt          *sql.Stmt
-	countAllLogoutsStmt     *sql.Stmt
-	countLogoutsStmt        *sql.Stmt
-	countOfStmt             *sql.Stmt
-	countThroughStmt        *sql.Stmt
-	countWaitingReviewsStmt *sql.Stmt
-	credentialStmt          *sql.Stmt
-	decideReviewStmt        *sql.Stmt
-	deferLogoutStmt         *sql.Stmt
-	deleteConsentStmt       *sql.Stmt
-	deleteEventStmt         *sql.Stmt
-	deleteLogoutStmt        *sql.Stmt
-	deleteSwitchEventStmt   *sql.Stmt
-	dropOldestLogoutsStmt   *sql.Stmt
-	endExpiredLinkStmt      *sql.Stmt
-	endLeaseStmt            *sql.Stmt
-	endLinkStmt             *sql.Stmt
-	eventsStmt              *sql.Stmt
-	grantFactsStmt          *sql.Stmt
-	grantedSinceStmt        *sql.Stmt
-	holdersAfterStmt        *sql.Stmt
-	insertAccountStmt       *sql.Stmt
-	insertAuditStmt         *sql.Stmt
-	insertEventStmt         *sql.Stmt
-	insertIdentifierStmt    *sql.Stmt
-	insertLinkStmt          *sql.Stmt
-	insertLockStmt          *sql.Stmt
-	insertLogoutStmt        *sql.Stmt
-	insertLogoutQueueStmt   *sql.Stmt
-	insertReviewStmt        *sql.Stmt
-	insertSecretStmt        *sql.Stmt
-	insertSectorStmt        *sql.Stmt
-	insertSubjectStmt       *sql.Stmt
-	insertSwitchEventsStmt  *sql.Stmt
-	lastAuditStmt           *sql.Stmt
-	leaseStmt               *sql.Stmt
-	leaseLogoutStmt         *sql.Stmt
-	liftLockStmt            *sql.Stmt
-	linkStmt                *sql.Stmt
-	linkBySubjectStmt       *sql.Stmt
-	linksBetweenStmt        *sql.Stmt
-	linksOfStmt             *sql.Stmt
-	lockInForceStmt         *sql.Stmt
-	locksInForceStmt        *sql.Stmt
-	logoutQueuesDueStmt     *sql.Stmt
-	logoutsDueStmt          *sql.Stmt
-	logoutsLeasedStmt       *sql.Stmt
-	moveSwitchEventStmt     *sql.Stmt
-	oldestLogoutStmt        *sql.Stmt
-	partyRegistrationsStmt  *sql.Stmt
-	purposeKeysStmt         *sql.Stmt
-	putConsentStmt          *sql.Stmt
-	putCredentialStmt       *sql.Stmt
-	putGrantedStmt          *sql.Stmt
-	putGrantedThroughStmt   *sql.Stmt
-	putPurposeKeyStmt       *sql.Stmt
-	putRelyingPartyStmt     *sql.Stmt
-	putSigningKeyStmt       *sql.Stmt
-	putSourceStmt           *sql.Stmt
-	putSwitchStmt           *sql.Stmt
-	registrationChangesStmt *sql.Stmt
-	relyingPartiesStmt      *sql.Stmt
-	removeRelyingPartyStmt  *sql.Stmt
-	removeSourceStmt        *sql.Stmt
-	reviewStmt              *sql.Stmt
-	reviewByCanonicalStmt   *sql.Stmt
-	reviewsStmt             *sql.Stmt
-	revocationPartiesStmt   *sql.Stmt
-	secretStmt              *sql.Stmt
-	sectorStmt              *sql.Stmt
-	setLevelStmt            *sql.Stmt
-	signingKeysStmt         *sql.Stmt
-	sourcesStmt             *sql.Stmt
-	subjectsThroughStmt     *sql.Stmt
-	switchEventsStmt        *sql.Stmt
-	switchOfStmt            *sql.Stmt
-	switchesStmt            *sql.Stmt
-	takeLeaseStmt           *sql.Stmt
-	takeTurnStmt            *sql.Stmt
-	touchAccountStmt        *sql.Stmt
-	waitingReviewsStmt      *sql.Stmt
+	db                         DBTX
+	tx                         *sql.Tx
+	accountStmt                *sql.Stmt
+	accountByIdentifierStmt    *sql.Stmt
+	accountStatusStmt          *sql.Stmt
+	addCountStmt               *sql.Stmt
+	addRevocationEventStmt     *sql.Stmt
+	auditStmt                  *sql.Stmt
+	auditFromStmt              *sql.Stmt
+	beginLeaseStmt             *sql.Stmt
+	cleanKeyFetchesStmt        *sql.Stmt
+	consentStmt                *sql.Stmt
+	consentsOfStmt             *sql.Stmt
+	countAllLogoutsStmt        *sql.Stmt
+	countLogoutsStmt           *sql.Stmt
+	countOfStmt                *sql.Stmt
+	countThroughStmt           *sql.Stmt
+	countWaitingReviewsStmt    *sql.Stmt
+	credentialStmt             *sql.Stmt
+	decideReviewStmt           *sql.Stmt
+	deferLogoutStmt            *sql.Stmt
+	deleteConsentStmt          *sql.Stmt
+	deleteEventStmt            *sql.Stmt
+	deleteLogoutStmt           *sql.Stmt
+	deleteRevocationEventStmt  *sql.Stmt
+	deleteSwitchEventStmt      *sql.Stmt
+	dropOldestLogoutsStmt      *sql.Stmt
+	endExpiredLinkStmt         *sql.Stmt
+	endLeaseStmt               *sql.Stmt
+	endLinkStmt                *sql.Stmt
+	eventsStmt                 *sql.Stmt
+	grantFactsStmt             *sql.Stmt
+	grantedSinceStmt           *sql.Stmt
+	hasKeyFetchStmt            *sql.Stmt
+	holdersAfterStmt           *sql.Stmt
+	insertAccountStmt          *sql.Stmt
+	insertAuditStmt            *sql.Stmt
+	insertEventStmt            *sql.Stmt
+	insertIdentifierStmt       *sql.Stmt
+	insertKeyFetchStmt         *sql.Stmt
+	insertLinkStmt             *sql.Stmt
+	insertLockStmt             *sql.Stmt
+	insertLogoutStmt           *sql.Stmt
+	insertLogoutQueueStmt      *sql.Stmt
+	insertReviewStmt           *sql.Stmt
+	insertRevocationEventsStmt *sql.Stmt
+	insertSecretStmt           *sql.Stmt
+	insertSectorStmt           *sql.Stmt
+	insertSubjectStmt          *sql.Stmt
+	insertSwitchEventsStmt     *sql.Stmt
+	keyFetchersStmt            *sql.Stmt
+	keyFetchesStmt             *sql.Stmt
+	lastAuditStmt              *sql.Stmt
+	leaseStmt                  *sql.Stmt
+	leaseLogoutStmt            *sql.Stmt
+	liftLockStmt               *sql.Stmt
+	linkStmt                   *sql.Stmt
+	linkBySubjectStmt          *sql.Stmt
+	linksBetweenStmt           *sql.Stmt
+	linksOfStmt                *sql.Stmt
+	lockInForceStmt            *sql.Stmt
+	locksInForceStmt           *sql.Stmt
+	logoutQueuesDueStmt        *sql.Stmt
+	logoutsDueStmt             *sql.Stmt
+	logoutsLeasedStmt          *sql.Stmt
+	moveRevocationEventStmt    *sql.Stmt
+	moveSwitchEventStmt        *sql.Stmt
+	oldestLogoutStmt           *sql.Stmt
+	partyRegistrationsStmt     *sql.Stmt
+	purposeKeysStmt            *sql.Stmt
+	putConsentStmt             *sql.Stmt
+	putCredentialStmt          *sql.Stmt
+	putGrantedStmt             *sql.Stmt
+	putGrantedThroughStmt      *sql.Stmt
+	putPurposeKeyStmt          *sql.Stmt
+	putRelyingPartyStmt        *sql.Stmt
+	putSigningKeyStmt          *sql.Stmt
+	putSourceStmt              *sql.Stmt
+	putSwitchStmt              *sql.Stmt
+	registrationChangesStmt    *sql.Stmt
+	relyingPartiesStmt         *sql.Stmt
+	removeRelyingPartyStmt     *sql.Stmt
+	removeSourceStmt           *sql.Stmt
+	reviewStmt                 *sql.Stmt
+	reviewByCanonicalStmt      *sql.Stmt
+	reviewsStmt                *sql.Stmt
+	revocationEventsStmt       *sql.Stmt
+	revocationPartiesStmt      *sql.Stmt
+	secretStmt                 *sql.Stmt
+	sectorStmt                 *sql.Stmt
+	setLevelStmt               *sql.Stmt
+	signingKeysStmt            *sql.Stmt
+	sourcesStmt                *sql.Stmt
+	subjectsSinceStmt          *sql.Stmt
+	subjectsThroughStmt        *sql.Stmt
+	switchEventsStmt           *sql.Stmt
+	switchOfStmt               *sql.Stmt
+	switchesStmt               *sql.Stmt
+	takeLeaseStmt              *sql.Stmt
+	takeTurnStmt               *sql.Stmt
+	touchAccountStmt           *sql.Stmt
+	waitingReviewsStmt         *sql.Stmt
 }
 
 func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 	return &Queries{
-		db:                      tx,
-		tx:                      tx,
-		accountStmt:             q.accountStmt,
-		accountByIdentifierStmt: q.accountByIdentifierStmt,
-		accountStatusStmt:       q.accountStatusStmt,
-		addCountStmt:            q.addCountStmt,
-		addRevocationEventStmt:  q.addRevocationEventStmt,
-		auditStmt:               q.auditStmt,
-		auditFromStmt:           q.auditFromStmt,
-		beginLeaseStmt:          q.beginLeaseStmt,
-		consentStmt:             q.consentStmt,
-		consentsOfStmt:          q.consentsOfStmt,
-		countAllLogoutsStmt:     q.countAllLogoutsStmt,
-		countLogoutsStmt:        q.countLogoutsStmt,
-		countOfStmt:             q.countOfStmt,
-		countThroughStmt:        q.countThroughStmt,
-		countWaitingReviewsStmt: q.countWaitingReviewsStmt,
-		credentialStmt:          q.credentialStmt,
-		decideReviewStmt:        q.decideReviewStmt,
-		deferLogoutStmt:         q.deferLogoutStmt,
-		deleteConsentStmt:       q.deleteConsentStmt,
-		deleteEventStmt:         q.deleteEventStmt,
-		deleteLogoutStmt:        q.deleteLogoutStmt,
-		deleteSwitchEventStmt:   q.deleteSwitchEventStmt,
-		dropOldestLogoutsStmt:   q.dropOldestLogoutsStmt,
-		endExpiredLinkStmt:      q.endExpiredLinkStmt,
-		endLeaseStmt:            q.endLeaseStmt,
-		endLinkStmt:             q.endLinkStmt,
-		eventsStmt:              q.eventsStmt,
-		grantFactsStmt:          q.grantFactsStmt,
-		grantedSinceStmt:        q.grantedSinceStmt,
-		holdersAfterStmt:        q.holdersAfterStmt,
-		insertAccountStmt:       q.insertAccountStmt,
-		insertAuditStmt:         q.insertAuditStmt,
-		insertEventStmt:         q.insertEventStmt,
-		insertIdentifierStmt:    q.insertIdentifierStmt,
-		insertLinkStmt:          q.insertLinkStmt,
-		insertLockStmt:          q.insertLockStmt,
-		insertLogoutStmt:        q.insertLogoutStmt,
-		insertLogoutQueueStmt:   q.insertLogoutQueueStmt,
-		insertReviewStmt:        q.insertReviewStmt,
-		insertSecretStmt:        q.insertSecretStmt,
-		insertSectorStmt:        q.insertSectorStmt,
-		insertSubjectStmt:       q.insertSubjectStmt,
-		insertSwitchEventsStmt:  q.insertSwitchEventsStmt,
-		lastAuditStmt:           q.lastAuditStmt,
-		leaseStmt:               q.leaseStmt,
-		leaseLogoutStmt:         q.leaseLogoutStmt,
-		liftLockStmt:            q.liftLockStmt,
-		linkStmt:                q.linkStmt,
-		linkBySubjectStmt:       q.linkBySubjectStmt,
-		linksBetweenStmt:        q.linksBetweenStmt,
-		linksOfStmt:             q.linksOfStmt,
-		lockInForceStmt:         q.lockInForceStmt,
-		locksInForceStmt:        q.locksInForceStmt,
-		logoutQueuesDueStmt:     q.logoutQueuesDueStmt,
-		logoutsDueStmt:          q.logoutsDueStmt,
-		logoutsLeasedStmt:       q.logoutsLeasedStmt,
-		moveSwitchEventStmt:     q.moveSwitchEventStmt,
-		oldestLogoutStmt:        q.oldestLogoutStmt,
-		partyRegistrationsStmt:  q.partyRegistrationsStmt,
-		purposeKeysStmt:         q.purposeKeysStmt,
-		putConsentStmt:          q.putConsentStmt,
-		putCredentialStmt:       q.putCredentialStmt,
-		putGrantedStmt:          q.putGrantedStmt,
-		putGrantedThroughStmt:   q.putGrantedThroughStmt,
-		putPurposeKeyStmt:       q.putPurposeKeyStmt,
-		putRelyingPartyStmt:     q.putRelyingPartyStmt,
-		putSigningKeyStmt:       q.putSigningKeyStmt,
-		putSourceStmt:           q.putSourceStmt,
-		putSwitchStmt:           q.putSwitchStmt,
-		registrationChangesStmt: q.registrationChangesStmt,
-		relyingPartiesStmt:      q.relyingPartiesStmt,
-		removeRelyingPartyStmt:  q.removeRelyingPartyStmt,
-		removeSourceStmt:        q.removeSourceStmt,
-		reviewStmt:              q.reviewStmt,
-		reviewByCanonicalStmt:   q.reviewByCanonicalStmt,
-		reviewsStmt:             q.reviewsStmt,
-		revocationPartiesStmt:   q.revocationPartiesStmt,
-		secretStmt:              q.secretStmt,
-		sectorStmt:              q.sectorStmt,
-		setLevelStmt:            q.setLevelStmt,
-		signingKeysStmt:         q.signingKeysStmt,
-		sourcesStmt:             q.sourcesStmt,
-		subjectsThroughStmt:     q.subjectsThroughStmt,
-		switchEventsStmt:        q.switchEventsStmt,
-		switchOfStmt:            q.switchOfStmt,
-		switchesStmt:            q.switchesStmt,
-		takeLeaseStmt:           q.takeLeaseStmt,
-		takeTurnStmt:            q.takeTurnStmt,
-		touchAccountStmt:        q.touchAccountStmt,
-		waitingReviewsStmt:      q.waitingReviewsStmt,
+		db:                         tx,
+		tx:                         tx,
+		accountStmt:                q.accountStmt,
+		accountByIdentifierStmt:    q.accountByIdentifierStmt,
+		accountStatusStmt:          q.accountStatusStmt,
+		addCountStmt:               q.addCountStmt,
+		addRevocationEventStmt:     q.addRevocationEventStmt,
+		auditStmt:                  q.auditStmt,
+		auditFromStmt:              q.auditFromStmt,
+		beginLeaseStmt:             q.beginLeaseStmt,
+		cleanKeyFetchesStmt:        q.cleanKeyFetchesStmt,
+		consentStmt:                q.consentStmt,
+		consentsOfStmt:             q.consentsOfStmt,
+		countAllLogoutsStmt:        q.countAllLogoutsStmt,
+		countLogoutsStmt:           q.countLogoutsStmt,
+		countOfStmt:                q.countOfStmt,
+		countThroughStmt:           q.countThroughStmt,
+		countWaitingReviewsStmt:    q.countWaitingReviewsStmt,
+		credentialStmt:             q.credentialStmt,
+		decideReviewStmt:           q.decideReviewStmt,
+		deferLogoutStmt:            q.deferLogoutStmt,
+		deleteConsentStmt:          q.deleteConsentStmt,
+		deleteEventStmt:            q.deleteEventStmt,
+		deleteLogoutStmt:           q.deleteLogoutStmt,
+		deleteRevocationEventStmt:  q.deleteRevocationEventStmt,
+		deleteSwitchEventStmt:      q.deleteSwitchEventStmt,
+		dropOldestLogoutsStmt:      q.dropOldestLogoutsStmt,
+		endExpiredLinkStmt:         q.endExpiredLinkStmt,
+		endLeaseStmt:               q.endLeaseStmt,
+		endLinkStmt:                q.endLinkStmt,
+		eventsStmt:                 q.eventsStmt,
+		grantFactsStmt:             q.grantFactsStmt,
+		grantedSinceStmt:           q.grantedSinceStmt,
+		hasKeyFetchStmt:            q.hasKeyFetchStmt,
+		holdersAfterStmt:           q.holdersAfterStmt,
+		insertAccountStmt:          q.insertAccountStmt,
+		insertAuditStmt:            q.insertAuditStmt,
+		insertEventStmt:            q.insertEventStmt,
+		insertIdentifierStmt:       q.insertIdentifierStmt,
+		insertKeyFetchStmt:         q.insertKeyFetchStmt,
+		insertLinkStmt:             q.insertLinkStmt,
+		insertLockStmt:             q.insertLockStmt,
+		insertLogoutStmt:           q.insertLogoutStmt,
+		insertLogoutQueueStmt:      q.insertLogoutQueueStmt,
+		insertReviewStmt:           q.insertReviewStmt,
+		insertRevocationEventsStmt: q.insertRevocationEventsStmt,
+		insertSecretStmt:           q.insertSecretStmt,
+		insertSectorStmt:           q.insertSectorStmt,
+		insertSubjectStmt:          q.insertSubjectStmt,
+		insertSwitchEventsStmt:     q.insertSwitchEventsStmt,
+		keyFetchersStmt:            q.keyFetchersStmt,
+		keyFetchesStmt:             q.keyFetchesStmt,
+		lastAuditStmt:              q.lastAuditStmt,
+		leaseStmt:                  q.leaseStmt,
+		leaseLogoutStmt:            q.leaseLogoutStmt,
+		liftLockStmt:               q.liftLockStmt,
+		linkStmt:                   q.linkStmt,
+		linkBySubjectStmt:          q.linkBySubjectStmt,
+		linksBetweenStmt:           q.linksBetweenStmt,
+		linksOfStmt:                q.linksOfStmt,
+		lockInForceStmt:            q.lockInForceStmt,
+		locksInForceStmt:           q.locksInForceStmt,
+		logoutQueuesDueStmt:        q.logoutQueuesDueStmt,
+		logoutsDueStmt:             q.logoutsDueStmt,
+		logoutsLeasedStmt:          q.logoutsLeasedStmt,
+		moveRevocationEventStmt:    q.moveRevocationEventStmt,
+		moveSwitchEventStmt:        q.moveSwitchEventStmt,
+		oldestLogoutStmt:           q.oldestLogoutStmt,
+		partyRegistrationsStmt:     q.partyRegistrationsStmt,
+		purposeKeysStmt:            q.purposeKeysStmt,
+		putConsentStmt:             q.putConsentStmt,
+		putCredentialStmt:          q.putCredentialStmt,
+		putGrantedStmt:             q.putGrantedStmt,
+		putGrantedThroughStmt:      q.putGrantedThroughStmt,
+		putPurposeKeyStmt:          q.putPurposeKeyStmt,
+		putRelyingPartyStmt:        q.putRelyingPartyStmt,
+		putSigningKeyStmt:          q.putSigningKeyStmt,
+		putSourceStmt:              q.putSourceStmt,
+		putSwitchStmt:              q.putSwitchStmt,
+		registrationChangesStmt:    q.registrationChangesStmt,
+		relyingPartiesStmt:         q.relyingPartiesStmt,
+		removeRelyingPartyStmt:     q.removeRelyingPartyStmt,
+		removeSourceStmt:           q.removeSourceStmt,
+		reviewStmt:                 q.reviewStmt,
+		reviewByCanonicalStmt:      q.reviewByCanonicalStmt,
+		reviewsStmt:                q.reviewsStmt,
+		revocationEventsStmt:       q.revocationEventsStmt,
+		revocationPartiesStmt:      q.revocationPartiesStmt,
+		secretStmt:                 q.secretStmt,
+		sectorStmt:                 q.sectorStmt,
+		setLevelStmt:               q.setLevelStmt,
+		signingKeysStmt:            q.signingKeysStmt,
+		sourcesStmt:                q.sourcesStmt,
+		subjectsSinceStmt:          q.subjectsSinceStmt,
+		subjectsThroughStmt:        q.subjectsThroughStmt,
+		switchEventsStmt:           q.switchEventsStmt,
+		switchOfStmt:               q.switchOfStmt,
+		switchesStmt:               q.switchesStmt,
+		takeLeaseStmt:              q.takeLeaseStmt,
+		takeTurnStmt:               q.takeTurnStmt,
+		touchAccountStmt:           q.touchAccountStmt,
+		waitingReviewsStmt:         q.waitingReviewsStmt,
 	}
 }

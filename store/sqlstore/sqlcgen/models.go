@@ -35,6 +35,12 @@ type Event struct {
 	At      time.Time
 }
 
+type KeyFetch struct {
+	Client string
+	Kid    string
+	At     time.Time
+}
+
 type PurposeKey struct {
 	ID          string
 	Purpose     string

@@ -44,6 +44,8 @@ CREATE TABLE revocation_events (
     after  TEXT      NOT NULL DEFAULT '',
     at     TIMESTAMP NOT NULL
 );
+-- The subjects of one party, a page at a time.
+CREATE INDEX granted_by_client ON granted (client, subject, last_at);
 
 -- Who does what only one process does at a time, and until when.
 CREATE TABLE leases (
