@@ -3,13 +3,11 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -61,7 +59,8 @@ follow. It only reads, beside the gateway that runs.`,
 	}
 	beside := newBesideFlags(c)
 	since := sinceFlag(c, "")
-	asJSON := c.Flags().Bool("json", false, "print JSON")
+	format := outputFlag(c)
+	jsonFlag(c, format)
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		from, err := parseSince(*since)
 		if err != nil {
@@ -72,11 +71,7 @@ follow. It only reads, beside the gateway that runs.`,
 			if err != nil {
 				return err
 			}
-			if *asJSON {
-				err = printJSON(c.OutOrStdout(), result)
-			} else {
-				err = result.print(c.OutOrStdout())
-			}
+			err = format.print(c.OutOrStdout(), result, result.print)
 			if err == nil && len(result.Unsound) > 0 {
 				err = fmt.Errorf("%d of %d grants do not follow from their record", len(result.Unsound), result.Grants)
 			}
@@ -159,7 +154,7 @@ func eachGrant(ctx context.Context, d *durable, since time.Time, ref string, vis
 	}
 }
 
-func (r levelsAudited) print(w io.Writer) error {
+func (r levelsAudited) print(w io.Writer) {
 	var counts []string
 	for _, level := range slices.Sorted(maps.Keys(r.Levels)) {
 		counts = append(counts, fmt.Sprintf("%d at Level %s", r.Levels[level], level))
@@ -174,7 +169,6 @@ func (r levelsAudited) print(w io.Writer) error {
 	if r.Grants > 0 && len(r.Unsound) == 0 {
 		fmt.Fprintln(w, "each follows from its record")
 	}
-	return nil
 }
 
 func newAuditExplain() *cobra.Command {
@@ -186,7 +180,8 @@ in the log line of the request; the audit is searched since 31 days ago, or --si
 	}
 	beside := newBesideFlags(c)
 	since := sinceFlag(c, "")
-	asJSON := c.Flags().Bool("json", false, "print JSON")
+	format := outputFlag(c)
+	jsonFlag(c, format)
 	c.RunE = func(c *cobra.Command, words []string) error {
 		from, err := parseSince(*since)
 		if err != nil {
@@ -205,13 +200,12 @@ in the log line of the request; the audit is searched since 31 days ago, or --si
 				return err
 			case len(found) == 0:
 				return fmt.Errorf("no grant with the reference %s since %s; --since looks further back", words[0], clock(from))
-			case *asJSON:
-				return printJSON(c.OutOrStdout(), found)
 			}
-			for _, e := range found {
-				err = errors.Join(err, e.print(c.OutOrStdout()))
-			}
-			return err
+			return format.print(c.OutOrStdout(), found, func(w io.Writer) {
+				for _, e := range found {
+					e.print(w)
+				}
+			})
 		})
 	}
 	return c
@@ -223,8 +217,8 @@ type explained struct {
 	Faults []string  `json:"faults"`
 }
 
-func (e explained) print(out io.Writer) error {
-	g, w := e.Grant, tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+func (e explained) print(w io.Writer) {
+	g := e.Grant
 	line := func(name, format string, args ...any) { fmt.Fprintf(w, "%s\t%s\n", name, fmt.Sprintf(format, args...)) }
 	line("client", "%s", g.Client)
 	line("account", "%s", g.Account)
@@ -247,7 +241,6 @@ func (e explained) print(out io.Writer) error {
 	for _, fault := range e.Faults {
 		line("WRONG", "%s", fault)
 	}
-	return w.Flush()
 }
 
 func askedText(asked []eid.ACRValue) string {
