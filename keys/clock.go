@@ -137,7 +137,7 @@ func (r *Ring) alone(ctx context.Context) (bool, error) {
 	switch left := until.Sub(wall); {
 	case r.clock.doubt(uptime) != "":
 		return false, nil // others see that it is not prolonged
-	case holder == t.me && left > leaseLasts-leaseRenewed && left <= leaseLasts:
+	case holder == t.me && left > leaseLasts-leaseRenewed && left <= leaseLasts+r.cfg.Skew:
 		return true, nil
 	case holder != "" && holder != t.me && uptime-t.changed < leaseLasts:
 		return false, nil

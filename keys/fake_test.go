@@ -45,6 +45,7 @@ type memStore struct {
 	mu      sync.Mutex
 	records []Record
 	events  []Event
+	revoked []RevokedKey
 	updates int
 }
 
@@ -73,6 +74,7 @@ func (s *memStore) UpdateKeys(_ context.Context, change func([]Record) (Update, 
 		s.records[i] = rec
 	}
 	s.events = append(s.events, u.Events...)
+	s.revoked = append(s.revoked, u.Revoked...)
 	s.updates++
 	return nil
 }

@@ -33,7 +33,12 @@ type draft struct {
 }
 
 func newDraft(plans []Plan, now time.Time, records, spare []Record, lacking map[string][]string) *draft {
-	d := &draft{plans: plans, now: now, spare: slices.Clone(spare), lacking: lacking}
+	d := &draft{plans: plans, now: now, lacking: lacking}
+	for _, rec := range spare {
+		if !contains(records, rec.ID) { // written by a transaction that seemed to fail
+			d.spare = append(d.spare, rec)
+		}
+	}
 	for _, rec := range records {
 		d.records = append(d.records, &rec)
 	}

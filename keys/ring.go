@@ -288,9 +288,11 @@ func (r *Ring) step(ctx context.Context, byTime bool) (wants, error) {
 func (r *Ring) act(ctx context.Context, decide func(*draft) error, bare bool) error {
 	var failed error
 	before := r.made()
-	defer func() { r.discard(ctx, before) }()
 	for range maxAttempts {
 		missing, err := r.attempt(ctx, decide, failed != nil)
+		if err == nil { // else it may have been written, and the store did not say so
+			r.discard(ctx, before)
+		}
 		if !errors.Is(err, errLacks) {
 			return err
 		}
@@ -400,6 +402,7 @@ func (r *Ring) refresh(ctx context.Context) ([]Record, error) {
 	for _, rec := range records {
 		r.retired[rec.ID] = rec.State == Retired
 	}
+	r.spares = slices.DeleteFunc(r.spares, func(rec Record) bool { return contains(records, rec.ID) })
 	maps.DeleteFunc(r.opened, func(id string, _ crypto.Signer) bool { return set.known[id] == nil && !contains(r.spares, id) })
 	r.confirmed = asked
 	if set != old.set || old.stale || !old.loaded {
@@ -460,7 +463,6 @@ func (r *Ring) commit(ctx context.Context, lacking map[string][]string, decide f
 	if err != nil {
 		return d, fmt.Errorf("updating keys: %w", err)
 	}
-	r.spares = slices.DeleteFunc(r.spares, func(rec Record) bool { return d.key(rec.ID) != nil })
 	return d, nil
 }
 

@@ -111,6 +111,9 @@ func TestJudgeKeys(t *testing.T) {
 	other.Algorithm = keys.RS256
 	overdue, unretired, future := signs, old, standby
 	overdue.NextAt, unretired.NextAt, future.PublishedAt = now.Add(-time.Hour), now.Add(-time.Hour), now.Add(time.Hour)
+	unconfirmed, waiting := overdue, standby
+	waiting.NextAt = overdue.NextAt
+	unconfirmed.Overdue, waiting.Overdue, waiting.Waits = true, true, keys.WaitsForOperator
 	for _, tt := range []struct {
 		name string
 		list []keys.Info
@@ -123,6 +126,7 @@ func TestJudgeKeys(t *testing.T) {
 		{"two sign", []keys.Info{signs, signs, standby}, "2 tokens ES256 keys", []Status{Fault}},
 		{"no standby", []keys.Info{signs}, "standby", []Status{Fault}},
 		{"rotation overdue", []keys.Info{overdue, standby}, "should be verifying since", []Status{Warning}},
+		{"waits for an operator", []keys.Info{unconfirmed, waiting}, "waits for an operator", []Status{Warning}},
 		{"not retired", []keys.Info{signs, standby, unretired}, "should be retired since", []Status{Warning}},
 		{"published tomorrow", []keys.Info{signs, future}, "ahead of this machine's clock", []Status{Fault}},
 	} {

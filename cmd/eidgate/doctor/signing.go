@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -68,7 +69,10 @@ func judgeKeys(line keys.Line, infos []keys.Info, skew time.Duration, now time.T
 		if latest(k).After(now.Add(skew)) {
 			list = append(list, fault("set this machine's clock", "%s key %s has steps ahead of this machine's clock", line, k.ID))
 		}
-		if k.Next != "" && k.State != keys.Published && now.After(k.NextAt.Add(late)) {
+		if k.Overdue && k.State == keys.Published {
+			list = append(list, warning("eidgate keys activate, once they have it; eidgate keys fetches names them", "%s key %s waits for %s since %s", line, k.ID, waitsFor(k), day(k.NextAt)))
+		}
+		if k.Next != "" && !k.Overdue && k.State != keys.Published && now.After(k.NextAt.Add(late)) {
 			list = append(list, warning(started, "%s key %s should be %s since %s", line, k.ID, k.Next, day(k.NextAt)))
 		}
 	}
@@ -89,6 +93,14 @@ func judgeKeys(line keys.Line, infos []keys.Info, skew time.Duration, now time.T
 		planned = "until " + day(signs.NextAt)
 	}
 	return []Finding{ok("%s: one signs, %s; a standby is published", line, planned)}
+}
+
+// waitsFor names who holds a rotation.
+func waitsFor(k keys.Info) string {
+	if k.Waits == keys.WaitsForOperator {
+		return "an operator to activate it"
+	}
+	return fmt.Sprintf("%d parties to fetch it", len(k.Lacking))
 }
 
 // latest is the last step that a key has taken.
