@@ -60,7 +60,8 @@ type durableMeter interface {
 	keys.Meter
 }
 
-// openDurable opens what makeDurable made.
+// openDurable opens what makeDurable made. It writes nothing: the ring has no keys
+// until load.
 func openDurable(ctx context.Context, cfg *config.Config, log *slog.Logger, now func() time.Time, m durableMeter) (*durable, error) {
 	where := sqlstore.Config{Path: databasePath(cfg), Meter: m}
 	if _, err := os.Stat(where.Path); err != nil {
@@ -74,14 +75,23 @@ func openDurable(ctx context.Context, cfg *config.Config, log *slog.Logger, now 
 	if err != nil {
 		return nil, err
 	}
-	ring, err := keys.New(keysConfig(cfg), keys.Deps{Store: db, Sealer: sealer, Now: now, Log: log, Meter: m, Leases: db})
+	ring, err := keys.New(keysConfig(cfg), keys.Deps{Store: db, Sealer: sealer, Now: now, Log: log, Meter: m, Leases: db, Fetches: db})
 	if err == nil {
-		err = ring.Load(ctx)
+		_, err = ring.Examine(ctx) // with another master key nothing is done
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("loading the signing keys: %w", err), db.Close())
+		return nil, errors.Join(fmt.Errorf("opening the signing keys: %w", err), db.Close())
 	}
 	return &durable{db: db, ring: ring, sealer: sealer, vocabulary: cfg.Vocabulary()}, nil
+}
+
+// load takes the keys that are stored, and makes the first ones, for who signs with
+// them or changes them.
+func (d *durable) load(ctx context.Context) error {
+	if err := d.ring.Load(ctx); err != nil {
+		return fmt.Errorf("loading the signing keys: %w", err)
+	}
+	return nil
 }
 
 func keysConfig(cfg *config.Config) keys.Config {
@@ -139,6 +149,9 @@ func openGateway(ctx context.Context, cfg *config.Config, log *slog.Logger, now 
 	d, err := openDurable(ctx, cfg, log, now, metrics)
 	if err != nil {
 		return nil, err
+	}
+	if err := d.load(ctx); err != nil {
+		return nil, errors.Join(err, d.db.Close())
 	}
 	g := &gateway{durable: d, log: log, now: now, connections: cfg.Limits.Connections, metrics: metrics, tracing: tracing}
 	if g.state, err = openState(ctx, cfg, d.db, log, now); err != nil {

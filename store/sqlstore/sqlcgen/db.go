@@ -297,6 +297,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.sourcesStmt, err = db.PrepareContext(ctx, sources); err != nil {
 		return nil, fmt.Errorf("error preparing query Sources: %w", err)
 	}
+	if q.subjectsByPartyStmt, err = db.PrepareContext(ctx, subjectsByParty); err != nil {
+		return nil, fmt.Errorf("error preparing query SubjectsByParty: %w", err)
+	}
 	if q.subjectsSinceStmt, err = db.PrepareContext(ctx, subjectsSince); err != nil {
 		return nil, fmt.Errorf("error preparing query SubjectsSince: %w", err)
 	}
@@ -784,6 +787,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing sourcesStmt: %w", cerr)
 		}
 	}
+	if q.subjectsByPartyStmt != nil {
+		if cerr := q.subjectsByPartyStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing subjectsByPartyStmt: %w", cerr)
+		}
+	}
 	if q.subjectsSinceStmt != nil {
 		if cerr := q.subjectsSinceStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing subjectsSinceStmt: %w", cerr)
@@ -959,6 +967,7 @@ type Queries struct {
 	setLevelStmt               *sql.Stmt
 	signingKeysStmt            *sql.Stmt
 	sourcesStmt                *sql.Stmt
+	subjectsByPartyStmt        *sql.Stmt
 	subjectsSinceStmt          *sql.Stmt
 	subjectsThroughStmt        *sql.Stmt
 	switchEventsStmt           *sql.Stmt
@@ -1065,6 +1074,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		setLevelStmt:               q.setLevelStmt,
 		signingKeysStmt:            q.signingKeysStmt,
 		sourcesStmt:                q.sourcesStmt,
+		subjectsByPartyStmt:        q.subjectsByPartyStmt,
 		subjectsSinceStmt:          q.subjectsSinceStmt,
 		subjectsThroughStmt:        q.subjectsThroughStmt,
 		switchEventsStmt:           q.switchEventsStmt,
