@@ -163,8 +163,8 @@ func TestRotateSchedulesAYoungStandby(t *testing.T) {
 	portal, a := d.party(t, "portal-1"), d.browser(t)
 	before := portal.signIn(a, d.account("002"))
 	cached := fetchKeys(t, d)
-	if len(cached.Keys) != 4 {
-		t.Errorf("JWKS has %d keys, want one that signs and one standby of each algorithm", len(cached.Keys))
+	if len(cached.Keys) != 8 {
+		t.Errorf("JWKS has %d keys, want one that signs and one standby of each line", len(cached.Keys))
 	}
 	exit, out, stderr := run(t, "keys", "rotate", "--data", d.Dir, "--alg", "ES256", "--reason", "a test")
 	if exit != 0 || !strings.HasPrefix(out, "scheduled: ES256 key ") || !strings.Contains(out, kidOf(t, before.raw)+" signs until then") {
