@@ -199,7 +199,7 @@ func (k keysVerbs) shows(t *testing.T, kid string) {
 	if shown.ID != kid || !shown.Authentic || shown.Public["kid"] != kid || shown.Public["kty"] != "EC" || len(shown.Fetches) != 1 || shown.Fetches[0].Client != "portal-1" {
 		t.Errorf("keys show = %+v, want the key, its public part and who awaits it", shown)
 	}
-	k.wants(t, 0, kid, "show", kid[:12])
+	k.wants(t, 0, kid, "show", "--", kid[:12])
 }
 
 func (k keysVerbs) refuses(t *testing.T, signing, standby, token string) {
@@ -215,7 +215,10 @@ func (k keysVerbs) refuses(t *testing.T, signing, standby, token string) {
 		{[]string{"show"}, 2, "KID"},
 		{[]string{"show", "nonsense-that-is-no-key"}, 1, "see eidgate keys list"},
 		{[]string{"show", token}, 1, "no key"},
-		{[]string{"show", "-6X_vvyIrhRhjGyTHuE0hds2RHC8VYXhZpvFtCpFuTX"}, 2, "after --"},
+		{[]string{"show", "-6X_vvyIrhRhjGyTHuE0hds2RHC8VYXhZpvFtCpFuTc"}, 1, "no key"}, // a kid may begin so
+		{[]string{"revoke", "--reason", "drill", "--yes", "-6X_vvyIrhRhjGyTHuE0hds2RHC8VYXhZpvFtCpFuTc"}, 1, "no key"},
+		{[]string{"revoke", "--yes", "--reason", "-6X_vvyIrhRhjGyTHuE0hds2RHC8VYXhZpvFtCpFuTc"}, 2, "name one KID"},
+		{[]string{"show", "-6X_vvyI"}, 2, "after --"},
 		{[]string{"rotate", "--reason", "drill"}, 2, "say which of ES256, RS256"},
 		{[]string{"rotate", "--alg", "ES256"}, 2, "--reason"},
 		{[]string{"rotate", "--alg", "ES256", "--reason", "two\nlines"}, 2, "--reason"},
@@ -415,10 +418,10 @@ func (k keysVerbs) completes(t *testing.T) {
 		words       []string
 		wants, lack string
 	}{
-		{[]string{"show", ""}, signing, "no"},
+		{[]string{"show", ""}, signing, "private"},
 		{[]string{"activate", ""}, standby, signing},
 		{[]string{"revoke", ""}, signing, "retired"},
-		{[]string{"revoke", signing, ""}, ":4", standby},
+		{[]string{"revoke", "--", signing, ""}, ":4", standby},
 		{[]string{"rotate", "--purpose", ""}, "logout", signing},
 		{[]string{"rotate", "--alg", ""}, "ES256", signing},
 		{[]string{"fetches", "--client", ""}, "portal-1", signing},

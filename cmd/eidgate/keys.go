@@ -1,6 +1,8 @@
 package main
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +10,7 @@ import (
 	"os"
 	"os/user"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -34,7 +37,7 @@ list, show, fetches, verify and archive only read. rotate, activate and revoke w
 --reason, which the audit keeps with your name; they do nothing with --dry-run but say
 what they would do.
 
-A KID may be cut short. One that begins with - stands last, after --.
+A KID may be cut short.
 
 The exit code is 0 when it is done, or what was asked holds; 1 when it is not, or does
 not hold; 2 when the words of the call are off, or --yes was missing.`,
@@ -46,8 +49,8 @@ not hold; 2 when the words of the call are off, or --yes was missing.`,
 	}
 	c.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		hint := ""
-		if slices.ContainsFunc(os.Args, func(word string) bool { return len(word) == kidLength && word[0] == '-' && word[1] != '-' }) {
-			hint = "; a KID that begins with - stands last, after --"
+		if strings.Contains(err.Error(), "unknown shorthand") {
+			hint = "; the beginning of a KID that begins with - stands last, after --"
 		}
 		return usageError{fmt.Errorf("%w%s; see '%s --help'", err, hint, c.CommandPath())}
 	})
@@ -57,6 +60,28 @@ not hold; 2 when the words of the call are off, or --yes was missing.`,
 
 // kidLength is the length of a kid: SHA-256 in base64url (RFC 7638).
 const kidLength = 43
+
+// kidsLast moves kids that look like flags, since they begin with -, behind the flags
+// of a verb for keys: one of 64 does, and an emergency is no time to learn of it.
+func kidsLast(args []string) []string {
+	if len(args) < 2 || args[0] != "keys" || slices.Contains(args, "--") {
+		return args
+	}
+	var rest, kids []string
+	for i, word := range args {
+		raw, err := base64.RawURLEncoding.DecodeString(word)
+		value := strings.HasPrefix(args[max(i-1, 0)], "--") && !strings.Contains(args[max(i-1, 0)], "=") // perhaps of that flag
+		if err == nil && len(raw) == sha256.Size && word[0] == '-' && (!value || args[i-1] == "--yes" || args[i-1] == "--force" || args[i-1] == "--dry-run") {
+			kids = append(kids, word)
+			continue
+		}
+		rest = append(rest, word)
+	}
+	if kids == nil {
+		return args
+	}
+	return slices.Concat(rest, []string{"--"}, kids)
+}
 
 // newKeysMaster makes `eidgate keys master`, for a master key that comes from
 // elsewhere than the data directory, where the first start makes one by itself.
