@@ -19,8 +19,12 @@ func words(pattern string) []string {
 		return []string{"sign_in", "account_creation"}
 	case "clients[].auth_method":
 		return []string{string(eid.AuthSecretBasic), string(eid.AuthSecretPost), string(eid.AuthPrivateKeyJWT), string(eid.AuthNone)}
-	case "clients[].id_token_alg", "clients[].userinfo_alg":
-		return []string{"RS256", "ES256"}
+	case "clients[].id_token_alg", "clients[].userinfo_alg", "keys.algorithms[]":
+		return []string{defaultAlg, "ES256", "PS256"}
+	case "keys.plans[].purpose":
+		return []string{purposeTokens, purposeLogout, purposeAudit}
+	case "keys.plans[].algorithm":
+		return words("keys.algorithms[]")
 	case "clients[].scopes[]":
 		return []string{"openid", "profile", "email", "phone", "address", "eid"}
 	case "clients[].acr_values":
@@ -51,12 +55,17 @@ func words(pattern string) []string {
 	return nil
 }
 
+// defaultAlg is the signature algorithm that every OpenID provider has (Core §15.1).
+const defaultAlg = "RS256"
+
 // required are the keys that a block of the file cannot do without, by its
 // pattern. The issuer may come from the environment.
 func required(pattern string) []string {
 	switch pattern {
 	case "clients[]":
 		return []string{"id", "name", "url", "tier", "auth_method", "redirect_uris", "scopes", "sector", "min_level", "sources"}
+	case "keys.plans[]":
+		return []string{"purpose", "algorithm"}
 	case "clients[].not_ready":
 		return []string{"decision"}
 	case "sources[].maintenance[]":

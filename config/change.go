@@ -69,6 +69,8 @@ func effects() map[string]takesEffect {
 		"lifetimes.consent":                 atReload,
 		"keys.rotate_every":                 atRestart,
 		"keys.rsa_bits":                     atRestart,
+		"keys.algorithms":                   atRestart,
+		"keys.plans":                        atRestart,
 		"limits.guesses":                    atReload,
 		"limits.guess_window":               atReload,
 		"limits.password_failures":          atReload,
@@ -113,7 +115,7 @@ func differ(path, key string, from, to reflect.Value, each func(path, key string
 		}
 	case from.Kind() == reflect.Pointer && !from.IsNil() && !to.IsNil():
 		differ(path, key, from.Elem(), to.Elem(), each)
-	case from.Kind() == reflect.Slice && from.Type().Elem().Kind() == reflect.Struct && key == path:
+	case from.Kind() == reflect.Slice && (key == "clients" || key == "sources") && key == path:
 		differByID(path, key, from, to, each)
 	default:
 		each(path, key)

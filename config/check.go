@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,6 +16,7 @@ func (c *Config) check(f *faults) {
 	c.checkState(f)
 	c.checkACR(f)
 	c.checkTimes(f)
+	c.checkKeys(f)
 	c.checkSources(f)
 	c.checkRegistries(f)
 	c.checkClients(f)
@@ -92,13 +92,6 @@ func (c *Config) checkTimes(f *faults) {
 	}
 	if l.RefreshIdle > l.RefreshAbsolute {
 		f.add("lifetimes.refresh_idle", "longer than lifetimes.refresh_absolute", "at most "+short(l.RefreshAbsolute))
-	}
-	// A key is published for two cache lives before it signs.
-	if least := 2 * l.JWKSMaxAge; c.Keys.RotateEvery <= least {
-		f.add("keys.rotate_every", "not longer than twice lifetimes.jwks_max_age", "more than "+short(least))
-	}
-	if !slices.Contains(rsaSizes(), c.Keys.RSABits) {
-		f.add("keys.rsa_bits", "not a supported size", "2048, 3072 or 4096")
 	}
 	for _, n := range c.counts() {
 		if n.value < n.least || n.value > n.most {

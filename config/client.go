@@ -42,7 +42,7 @@ type Client struct {
 	Scopes       []string `koanf:"scopes"`        // what it may ask for; openid is always among them
 	// Groups clients that see the same subjects. It never changes.
 	Sector     string    `koanf:"sector"`
-	IDTokenAlg string    `koanf:"id_token_alg"` // what its ID tokens are signed with; RS256 by default
+	IDTokenAlg string    `koanf:"id_token_alg"` // what its ID tokens are signed with, one of keys.algorithms; RS256 by default
 	MinLevel   eid.Level `koanf:"min_level"`    // the least level the service accepts
 	// The acr values that count when a request asks for none.
 	DefaultACRValues []string `koanf:"default_acr_values"`
@@ -140,7 +140,7 @@ func (cl *Client) relyingParty() eid.RelyingParty {
 // §2, id_token_signed_response_alg).
 func (cl *Client) idTokenAlg() string {
 	if cl.IDTokenAlg == "" {
-		return "RS256"
+		return defaultAlg
 	}
 	return cl.IDTokenAlg
 }
@@ -165,6 +165,8 @@ func (c *Config) checkClients(f *faults) {
 		}
 		checkChoice(f, member(at, "tier"), cl.Tier, true)
 		checkChoice(f, member(at, "id_token_alg"), cl.IDTokenAlg, false)
+		c.checkSigned(f, member(at, "id_token_alg"), cl.IDTokenAlg)
+		c.checkSigned(f, member(at, "userinfo_alg"), cl.UserinfoAlg)
 		if !clientID.MatchString(cl.Sector) {
 			f.add(member(at, "sector"), "missing, or not a sector's name", "such as dichvucong.example.vn; it can never be changed")
 		}

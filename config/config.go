@@ -92,12 +92,6 @@ type Lifetimes struct {
 	Consent         time.Duration `koanf:"consent"`          // how long a consent is remembered
 }
 
-// Keys says how signing keys are made and changed.
-type Keys struct {
-	RotateEvery time.Duration `koanf:"rotate_every"` // how long a key signs; more than twice lifetimes.jwks_max_age
-	RSABits     int           `koanf:"rsa_bits"`     // the size of new RSA keys
-}
-
 // Limits bound what strangers may try.
 type Limits struct {
 	// How many passwords are tried per account in guess_window.
@@ -154,7 +148,7 @@ func Default() *Config {
 			Consent:         365 * 24 * time.Hour,
 		},
 		Redis: Redis{Timeout: 700 * time.Millisecond, PoolSize: 32, WaitTimeout: 200 * time.Millisecond},
-		Keys:  Keys{RotateEvery: 90 * 24 * time.Hour, RSABits: 2048},
+		Keys:  Keys{RotateEvery: 90 * 24 * time.Hour, RSABits: 2048, Algorithms: []string{"ES256", defaultAlg}, Plans: []KeyPlan{}},
 		Limits: Limits{
 			Guesses: 5, GuessWindow: 15 * time.Minute,
 			PasswordFailures: 20, AddressFailures: 300, NetworkFailures: 3000,

@@ -74,7 +74,7 @@ func TestExample(t *testing.T) {
 	if got := c.Lifetimes; got != want.Lifetimes {
 		t.Errorf("lifetimes = %+v, want the defaults %+v", got, want.Lifetimes)
 	}
-	if c.Keys != want.Keys || c.Limits != want.Limits || c.ACR != want.ACR {
+	if !cmp.Equal(c.Keys, want.Keys) || c.Limits != want.Limits || c.ACR != want.ACR {
 		t.Errorf("keys, limits, acr = %+v, %+v, %+v, want the defaults", c.Keys, c.Limits, c.ACR)
 	}
 	if c.Listen != want.Listen || c.Data != want.Data || c.MasterKeyFile != want.Data+"/master.key" {

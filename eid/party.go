@@ -39,7 +39,7 @@ type RelyingParty struct {
 	Scopes       []string `json:"scopes"`
 	// Sector names the group of parties that share subjects. It never changes.
 	Sector string `json:"sector"`
-	// IDTokenAlg signs this party's ID tokens: RS256 or ES256.
+	// IDTokenAlg signs this party's ID tokens: RS256, ES256 or PS256, whichever the gateway has keys for.
 	IDTokenAlg string      `json:"id_token_alg"`
 	Levels     LevelPolicy `json:"levels"`
 	// Sources are the ids of the sources this party accepts, in order.
@@ -62,7 +62,7 @@ type RelyingParty struct {
 	// Resources are the audiences (RFC 8707) for which the client may ask JWT
 	// access tokens (RFC 9068).
 	Resources []string `json:"resources,omitempty"`
-	// UserinfoAlg signs userinfo answers: RS256 or ES256; empty answers JSON.
+	// UserinfoAlg signs userinfo answers: RS256, ES256 or PS256; empty answers JSON.
 	UserinfoAlg string `json:"userinfo_alg,omitempty"`
 	// Origins are those of the party's browser clients (CORS).
 	Origins []string `json:"origins,omitempty"`

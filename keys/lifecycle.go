@@ -99,7 +99,8 @@ func (d *draft) begin(p Plan) error {
 			continue
 		}
 		signed = signed || !rec.SigningAt.IsZero()
-		if newest == nil || rec.PublishedAt.After(newest.PublishedAt) {
+		step := func(rec *Record) time.Time { return later(rec.PublishedAt, rec.SigningAt) }
+		if newest == nil || step(rec).After(step(newest)) || step(rec).Equal(step(newest)) && !rec.RevokedAt.IsZero() {
 			newest = rec
 		}
 	}

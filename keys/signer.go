@@ -107,7 +107,7 @@ func open(rec Record, box SealOpener) (*signer, error) {
 	}
 	key := &signer{id: rec.ID, line: rec.Line(), custody: rec.Custody, sealed: bytes.Clone(rec.Sealed)}
 	if rec.Custody == "" && rec.State != Retired {
-		if key.private, err = (software{}).Open(context.Background(), rec.Algorithm, plaintext); err != nil { // no I/O
+		if key.private, err = unpack(rec.Algorithm, plaintext); err != nil {
 			return nil, fmt.Errorf("key %s: %w", rec.ID, err)
 		}
 		key.public = key.private.Public()

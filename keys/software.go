@@ -33,6 +33,14 @@ func (software) Generate(_ context.Context, alg Algorithm, rsaBits int) ([]byte,
 }
 
 func (software) Open(_ context.Context, alg Algorithm, found []byte) (crypto.Signer, error) {
+	return unpack(alg, found)
+}
+
+// Destroy has nothing to do: the key goes with its row.
+func (software) Destroy(context.Context, Algorithm, []byte) error { return nil }
+
+// unpack reads a private key of an algorithm.
+func unpack(alg Algorithm, found []byte) (crypto.Signer, error) {
 	parsed, err := x509.ParsePKCS8PrivateKey(found)
 	if err != nil {
 		return nil, errors.New("not in PKCS #8")
@@ -43,9 +51,6 @@ func (software) Open(_ context.Context, alg Algorithm, found []byte) (crypto.Sig
 	}
 	return private, fits(alg, private.Public())
 }
-
-// Destroy has nothing to do: the key goes with its row.
-func (software) Destroy(context.Context, Algorithm, []byte) error { return nil }
 
 // generate makes a key pair.
 func generate(alg Algorithm, rsaBits int) (crypto.Signer, error) {

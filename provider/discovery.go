@@ -14,6 +14,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"eidgate/eid"
+	"eidgate/keys"
 	"eidgate/web"
 )
 
@@ -92,7 +93,7 @@ func (p *Provider) metadata() metadata {
 		GrantTypesSupported:      grantTypesSupported,
 		ACRValuesSupported:       p.cfg.Vocabulary.Values(),
 		SubjectTypesSupported:    []string{"pairwise"},
-		IDTokenAlgsSupported:     []string{"RS256", "ES256"},
+		IDTokenAlgsSupported:     p.cfg.algorithms(),
 		TokenAuthMethods:         clientAuthMethods,
 		TokenAuthAlgs:            clientAlgs(),
 		ClaimTypesSupported:      []string{"normal"},
@@ -110,6 +111,18 @@ func (p *Provider) metadata() metadata {
 		FrontchannelLogout: true, FrontchannelLogoutSession: true,
 	}
 	return m.withTokens(p.cfg.Issuer)
+}
+
+// algorithms are what parties can have their tokens signed with, the standard's default
+// first.
+func (c Config) algorithms() []string {
+	if len(c.Algorithms) == 0 {
+		return []string{string(keys.RS256), string(keys.ES256)}
+	}
+	list := slices.Clone(c.Algorithms)
+	slices.Sort(list)
+	slices.Reverse(list)
+	return list
 }
 
 // document is a JSON answer that is rendered once. gzipped may be missing.

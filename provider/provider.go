@@ -97,6 +97,8 @@ type Config struct {
 	Lifetimes  Lifetimes
 	// Version names the configuration in force; grants record it.
 	Version string
+	// Algorithms are what tokens can be signed with; none: RS256 and ES256.
+	Algorithms []string
 	// Proxies are the addresses and networks whose X-Forwarded-For is believed.
 	Proxies []string
 	Limits  Limits

@@ -100,11 +100,14 @@ func use(t testing.TB, m *Metrics) Probes {
 	return Probes{
 		Keys: func() []Key {
 			return []Key{
+				{Purpose: "logout", Algorithm: "RS256", Status: "published", Since: m.now(), Overdue: m.now().Add(-time.Hour)},
 				{Purpose: "tokens", Algorithm: "ES256", Status: "signing", Since: m.now().Add(-time.Hour), Next: m.now().Add(time.Hour)},
 				{Purpose: "tokens", Algorithm: "ES256", Status: "verifying", Since: m.now().Add(-time.Hour), Next: m.now().Add(time.Minute)},
 				{Purpose: "tokens", Algorithm: "ES256", Status: "verifying", Since: m.now().Add(-2 * time.Hour), Next: m.now().Add(-time.Minute)},
 			}
 		},
+		Custodies:   func() map[string]bool { return map[string]bool{"": false, "hsm": true} },
+		ClockDoubt:  func() bool { return true },
 		MasterKey:   func() time.Time { return m.now().Add(-time.Hour) },
 		Certificate: func() (time.Time, bool) { return m.now().Add(time.Hour), true },
 		Backlog: func(context.Context) (Backlog, error) {
@@ -159,6 +162,10 @@ func TestMetrics(t *testing.T) {
 	// Of two verifying keys the older and the sooner change are told.
 	for metric, near := range map[string]string{
 		`eidgate_key_age_seconds{algorithm="ES256",purpose="tokens",status="verifying"} `:         "7200",
+		`eidgate_key_rotation_overdue_seconds{algorithm="RS256",purpose="logout"} `:               "3600",
+		`eidgate_key_custody_failing{custody="hsm"} `:                                             "1",
+		`eidgate_key_custody_failing{custody=""} `:                                                "0",
+		`eidgate_key_clock_doubted `:                                                              "1",
 		`eidgate_key_next_change_seconds{algorithm="ES256",purpose="tokens",status="verifying"} `: "-60",
 	} {
 		_, value, ok := strings.Cut(text, metric)

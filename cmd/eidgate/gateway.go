@@ -96,7 +96,15 @@ func (d *durable) load(ctx context.Context) error {
 
 func keysConfig(cfg *config.Config) keys.Config {
 	k := keys.DefaultConfig()
-	k.Plans = keys.TokenPlans(cfg.Keys.RotateEvery, keys.ES256, keys.RS256)
+	var algs []keys.Algorithm
+	for _, alg := range cfg.Keys.Algorithms {
+		algs = append(algs, keys.Algorithm(alg))
+	}
+	k.Plans = keys.TokenPlans(cfg.Keys.RotateEvery, algs...)
+	for i, p := range k.Plans {
+		plan := cfg.Keys.For(string(p.Purpose), string(p.Algorithm))
+		k.Plans[i].RotateEvery, k.Plans[i].Custody = plan.RotateEvery, plan.Custody
+	}
 	k.RSABits = cfg.Keys.RSABits
 	k.JWKSMaxAge = cfg.Lifetimes.JWKSMaxAge
 	k.TokenLifetime = config.MaxTokenLifetime // so that lifetimes may change while keys are in use
@@ -253,7 +261,7 @@ func (g *gateway) newFront(cfg *config.Config, old *front) (_ *front, err error)
 func providerConfig(cfg *config.Config) provider.Config {
 	l := cfg.Lifetimes
 	return provider.Config{
-		Issuer: cfg.Issuer, Vocabulary: cfg.Vocabulary(), Version: cfg.Version(), Proxies: cfg.Proxies,
+		Issuer: cfg.Issuer, Vocabulary: cfg.Vocabulary(), Version: cfg.Version(), Proxies: cfg.Proxies, Algorithms: cfg.Keys.Algorithms,
 		Limits: provider.Limits{Requests: cfg.Limits.Requests, NewLogins: cfg.Limits.NewLogins},
 		Lifetimes: provider.Lifetimes{
 			Login: l.Login, Code: l.Code, IDToken: l.IDToken, AccessToken: l.AccessToken,
