@@ -178,6 +178,7 @@ func TestKeysVerbs(t *testing.T) {
 		t.Errorf("the next token is signed by %s, want the key that stood by, %s", got, standby)
 	}
 	k.wants(t, 0, "good: signed", "verify", writeToken(t, after))
+	t.Run("revoke at once", func(t *testing.T) { k.revokesAtOnce(t, s) })
 	t.Run("revoke all", func(t *testing.T) { k.revokesAll(t) })
 	t.Run("completion", func(t *testing.T) { k.completes(t) })
 	if strings.Contains(k.said.String(), token) {
@@ -385,6 +386,41 @@ func (k keysVerbs) revokes(t *testing.T, s *servedRun, signing, standby string) 
 	defer db.Close()
 	var n int
 	must(t, db.QueryRowContext(t.Context(), `SELECT count(*) FROM audit WHERE action = 'key.revoked' AND actor LIKE 'operator:%' AND detail LIKE '%it''s out%'`).Scan(&n))
+	if n != 1 {
+		t.Errorf("%d rows of the audit tell of it, want 1", n)
+	}
+}
+
+// Several operators at once revoke a key once, and are told the same.
+func (k keysVerbs) revokesAtOnce(t *testing.T, s *servedRun) {
+	kid := k.key(t, "logout", "RS256", "signing")
+	const operators = 4
+	told := make(chan string, operators)
+	for range operators {
+		go func() {
+			_, out, _ := k.verb(t, "", "revoke", "--reason", "drill", "--yes", "-o", "json", kid)
+			told <- out
+		}()
+	}
+	next := map[[2]string]int{}
+	for range operators {
+		var done struct {
+			Revoked          []string
+			Signing, Standby string
+		}
+		if err := json.Unmarshal([]byte(<-told), &done); err != nil || !slices.Equal(done.Revoked, []string{kid}) {
+			t.Errorf("revoke at once = %+v %v, want %s revoked", done, err, kid)
+		}
+		next[[2]string{done.Signing, done.Standby}]++
+	}
+	if len(next) != 1 {
+		t.Errorf("operators were told of %v, want the same keys", next)
+	}
+	db, err := sql.Open("sqlite", filepath.Join(s.Dir, "eidgate.db"))
+	must(t, err)
+	defer db.Close()
+	var n int
+	must(t, db.QueryRowContext(t.Context(), `SELECT count(*) FROM audit WHERE action = 'key.revoked' AND detail LIKE '%' || ? || '%'`, kid).Scan(&n))
 	if n != 1 {
 		t.Errorf("%d rows of the audit tell of it, want 1", n)
 	}

@@ -1,9 +1,9 @@
 package main
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"

@@ -152,6 +152,13 @@ func planRevocation(ctx context.Context, d *durable, chosen []*keyRow, rows []ke
 	if !all && !first.RevokedAt.IsZero() {
 		rev.At, rev.Revoked, rev.before = first.RevokedAt, []string{first.ID}, true
 		rev.says("%s was revoked at %s", first.ID, local(first.RevokedAt))
+		line := lineOf(rows, first.Purpose, first.Algorithm)
+		if line.signing != nil {
+			rev.Signing = line.signing.ID
+		}
+		if line.standby != nil {
+			rev.Standby = line.standby.ID
+		}
 		return rev, nil
 	}
 	since, signs := time.Time{}, false
