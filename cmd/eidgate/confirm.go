@@ -98,7 +98,7 @@ func readLine(ctx context.Context, in io.Reader) (string, error) {
 
 // isTerminal reports whether somebody sits there: a terminal has a size.
 func isTerminal(f *os.File) bool {
-	_, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ) //nolint:gosec // G115: a descriptor is small
+	_, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ)
 	return err == nil
 }
 
