@@ -28,8 +28,11 @@ type settings struct {
 }
 
 const (
-	linkedPeople = 32 // who may sign in at the upstream provider
-	keepers      = 4  // whose sessions hold the tokens that are read and refreshed
+	// linkedPeople may sign in at the upstream provider: so many that, in a run of the
+	// usual length, nobody has more sessions from there than a trail leads to. Else
+	// each flow would pay for the end of another session.
+	linkedPeople = 256
+	keepers      = 4 // whose sessions hold the tokens that are read and refreshed
 )
 
 // rig is everything that a run starts.

@@ -1,6 +1,9 @@
 package eid
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // ConsentGiven is a holder's standing consent: which claims a party may receive
 // (Decree 13/2023, Art. 11). The evidence of it is the audit row it commits with.
@@ -17,16 +20,7 @@ func (c ConsentGiven) Covers(claims []string, t time.Time) bool {
 	if t.Before(c.GivenAt.Add(-maxSkew)) || !t.Before(c.Until) {
 		return false
 	}
-	have := make(map[string]bool, len(c.Claims))
-	for _, claim := range c.Claims {
-		have[claim] = true
-	}
-	for _, claim := range claims {
-		if !have[claim] {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(claims, func(claim string) bool { return !slices.Contains(c.Claims, claim) })
 }
 
 // LogoutNotice tells one party that a session ended, or with an empty SID that

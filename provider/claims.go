@@ -60,7 +60,7 @@ func isClaim(name string) bool {
 // those asked for by name as far as a scope that the party registered has them.
 // Asking by name never widens a registration.
 func released(rp *eid.RelyingParty, scopes, byName []string) []string {
-	var list []string
+	list := make([]string, 0, 32) // more than all scopes have together
 	for _, scope := range scopes {
 		list = append(list, claimsOf[scope]...)
 	}

@@ -200,10 +200,7 @@ func (p *Provider) replaceSession(ctx context.Context, f *flow, prove func(sessi
 	for range maxRaces {
 		old := f.browser.session
 		proven := prove(old)
-		sessionRaw, err := proven.record()
-		if err != nil {
-			return fmt.Errorf("writing session: %w", err)
-		}
+		sessionRaw := proven.record()
 		e := ending{
 			why: endedOtherPerson, client: f.login.Request.Client, ref: ref, conditions: []store.Op{keepLogin},
 			after: []store.Op{store.PutIfAbsent(next.key(kindSession), sessionRaw, p.keepFor(proven))},

@@ -16,16 +16,6 @@ import (
 	"eidgate/store"
 )
 
-// accessRecord is an access token. What it stands for is in its family.
-type accessRecord struct {
-	Family    string    `json:"family"`
-	IssuedAt  time.Time `json:"issued_at,omitzero"`
-	ExpiresAt time.Time `json:"expires_at"`
-	// Scopes are those of the family where they were not narrowed.
-	Scopes   []string `json:"scopes,omitempty"`
-	Audience []string `json:"aud,omitempty"` // of a JWT
-}
-
 // accessName is what an access token says of itself: its own record, and its
 // family's, so that both are read in one step.
 type accessName struct {
@@ -75,13 +65,10 @@ type accessToken struct {
 }
 
 // opaqueToken makes an access token that only this gateway can read.
-func (p *Provider) opaqueToken(slot, family string, now time.Time, scopes ...string) (accessToken, error) {
+func (p *Provider) opaqueToken(slot, family string, now time.Time, scopes ...string) accessToken {
 	n, ttl := accessName{handleIn(slot), family}, p.cfg.Lifetimes.AccessToken
-	record, err := json.Marshal(accessRecord{Family: family, IssuedAt: now, ExpiresAt: now.Add(ttl), Scopes: scopes})
-	if err != nil {
-		return accessToken{}, fmt.Errorf("writing access token: %w", err)
-	}
-	return accessToken{text: p.accessText(n), lifetime: ttl, op: store.PutIfAbsent(n.key(kindAccess), record, ttl)}, nil
+	kept := accessRecord{Family: family, IssuedAt: now, ExpiresAt: now.Add(ttl), Scopes: scopes}
+	return accessToken{text: p.accessText(n), lifetime: ttl, op: store.PutIfAbsent(n.key(kindAccess), kept.record(), ttl)}
 }
 
 // newFamilyTTL is how long the family of a code is kept that is being redeemed,
@@ -107,11 +94,7 @@ func (p *Provider) familyTTL(r *refreshState, now time.Time) time.Duration {
 // together with what else is to be kept. false: somebody did, and nothing was
 // written.
 func (p *Provider) keepFamily(ctx context.Context, slot, family string, raw []byte, g *grantRecord, now time.Time, also ...store.Op) (bool, error) {
-	record, err := json.Marshal(g)
-	if err != nil {
-		return false, fmt.Errorf("writing tokens: %w", err)
-	}
-	ops := append([]store.Op{store.CompareAndSet(family, raw, record, p.familyTTL(g.Refresh, now))}, also...)
+	ops := append([]store.Op{store.CompareAndSet(family, raw, g.record(), p.familyTTL(g.Refresh, now))}, also...)
 	results, err := p.deps.State.Apply(ctx, slot, ops...)
 	if err != nil {
 		return false, fmt.Errorf("keeping tokens: %w", err)
@@ -150,8 +133,8 @@ func (p *Provider) endFamily(ctx context.Context, call *tokenCall, slot, family,
 		return fmt.Errorf("ending tokens: %w", err)
 	}
 	if results[0].OK {
-		var g grantRecord
-		if err := json.Unmarshal(results[0].Value, &g); err != nil {
+		g, err := readGrant(results[0].Value)
+		if err != nil {
 			return fmt.Errorf("reading grant: %w", err)
 		}
 		detail, err := json.Marshal(map[string]string{"grant": g.Grant.ID, "why": why})
@@ -208,8 +191,8 @@ func (p *Provider) findToken(ctx context.Context, text string) (*foundToken, err
 	if !results[0].OK || !results[1].OK {
 		return nil, errBadToken
 	}
-	var access accessRecord
-	if err := json.Unmarshal(results[0].Value, &access); err != nil {
+	access, err := readAccess(results[0].Value)
+	if err != nil {
 		return nil, fmt.Errorf("reading access token: %w", err)
 	}
 	if access.Family != n.family || !p.deps.Now().Before(access.ExpiresAt) {
@@ -219,7 +202,7 @@ func (p *Provider) findToken(ctx context.Context, text string) (*foundToken, err
 		kind: kind, slot: n.slot, family: access.Family, scopes: access.Scopes, audience: access.Audience,
 		issued: access.IssuedAt, expires: access.ExpiresAt,
 	}
-	if err := json.Unmarshal(results[1].Value, &t.record); err != nil {
+	if t.record, err = readGrant(results[1].Value); err != nil {
 		return nil, fmt.Errorf("reading grant: %w", err)
 	}
 	if len(t.scopes) == 0 {
@@ -237,7 +220,7 @@ func (p *Provider) loadFamily(ctx context.Context, t *foundToken) error {
 	if !results[0].OK {
 		return errBadToken
 	}
-	if err := json.Unmarshal(results[0].Value, &t.record); err != nil {
+	if t.record, err = readGrant(results[0].Value); err != nil {
 		return fmt.Errorf("reading grant: %w", err)
 	}
 	return nil

@@ -5,7 +5,6 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -16,27 +15,6 @@ import (
 	"eidgate/eid"
 	"eidgate/store"
 )
-
-// grantRecord is what a code, and later its token family, stands for.
-type grantRecord struct {
-	Grant       eid.Grant       `json:"grant"`
-	Link        string          `json:"link,omitempty"`
-	Subject     string          `json:"sub"`
-	SID         string          `json:"sid"`
-	RedirectURI string          `json:"redirect_uri"`
-	Challenge   string          `json:"challenge,omitempty"`
-	Nonce       string          `json:"nonce,omitempty"`
-	Scopes      []string        `json:"scopes"`
-	Claims      requestedClaims `json:"claims,omitzero"`
-	// Resources are the audiences that the authorization request named.
-	Resources []string `json:"resources,omitempty"`
-	// AAL is the authentication strength, where the gateway saw the methods itself.
-	AAL string `json:"aal,omitempty"`
-	// Refresh is there where refresh tokens are given.
-	Refresh *refreshState `json:"refresh,omitempty"`
-	// FirstKey, sealed, makes the first refresh token from the code: see firstToken.
-	FirstKey []byte `json:"first_key,omitempty"`
-}
 
 // Kinds of records in a grant's slot. A family takes the place of its code, so
 // that both have the same key and a replayed code finds what it gave. Every token
@@ -116,14 +94,10 @@ func (p *Provider) grant(ctx context.Context, f *flow, d decision, ref string) (
 			return handle{}, err
 		}
 	}
-	record, err := json.Marshal(granted)
-	if err != nil {
-		return handle{}, fmt.Errorf("writing code: %w", err)
-	}
 	err = p.enlist(ctx, f, sessionGrant{
 		Client: req.Client, SID: granted.SID, Slot: code.slot, Family: code.key(kindFamily),
 		Until: now.Add(p.longestToken(&req.rp, acr.Level)).Unix(),
-	}, store.In(code.slot, store.PutIfAbsent(code.key(kindCode), record, p.cfg.Lifetimes.Code)))
+	}, store.In(code.slot, store.PutIfAbsent(code.key(kindCode), granted.record(), p.cfg.Lifetimes.Code)))
 	if err != nil {
 		return handle{}, err
 	}
@@ -148,10 +122,7 @@ func (p *Provider) longestToken(rp *eid.RelyingParty, level eid.Level) time.Dura
 func (p *Provider) enlist(ctx context.Context, f *flow, g sessionGrant, keepCode store.Op) error {
 	for range maxRaces {
 		listed, ousted := f.browser.session.granted(g, p.deps.Now())
-		raw, err := listed.record()
-		if err != nil {
-			return fmt.Errorf("writing session: %w", err)
-		}
+		raw := listed.record()
 		ops := []store.Op{store.CompareAndSet(f.browser.handle.key(kindSession), f.browser.raw, raw, p.keepFor(listed))}
 		if f.raw != nil {
 			ops = append(ops, store.Take(loginKey(f.login.ID)))

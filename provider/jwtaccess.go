@@ -60,10 +60,7 @@ type jwtFor struct {
 // name of a kind of its own: it names the token here and opens nothing.
 func (p *Provider) jwtToken(rp *eid.RelyingParty, g *grantRecord, f jwtFor, now time.Time) (accessToken, error) {
 	n, ttl := accessName{handleIn(f.slot), f.family}, p.cfg.Lifetimes.JWTAccess
-	record, err := json.Marshal(accessRecord{Family: f.family, IssuedAt: now, ExpiresAt: now.Add(ttl), Scopes: f.scopes, Audience: f.audience})
-	if err != nil {
-		return accessToken{}, fmt.Errorf("writing access token: %w", err)
-	}
+	kept := accessRecord{Family: f.family, IssuedAt: now, ExpiresAt: now.Add(ttl), Scopes: f.scopes, Audience: f.audience}
 	payload, err := json.Marshal(jwtAccessClaims{
 		Issuer: p.cfg.Issuer, ExpiresAt: now.Add(ttl).Unix(), Audience: f.audience, Subject: g.Subject, Client: rp.ID,
 		IssuedAt: now.Unix(), ID: p.accessText(n), AuthTime: g.Grant.AuthTime.Unix(), ACR: g.Grant.ACR.Name, Scope: strings.Join(f.scopes, " "),
@@ -75,7 +72,7 @@ func (p *Provider) jwtToken(rp *eid.RelyingParty, g *grantRecord, f jwtFor, now 
 	if err != nil {
 		return accessToken{}, fmt.Errorf("signing access token: %w", err)
 	}
-	return accessToken{text: text, lifetime: ttl, op: store.PutIfAbsent(n.key(kindJWT), record, ttl)}, nil
+	return accessToken{text: text, lifetime: ttl, op: store.PutIfAbsent(n.key(kindJWT), kept.record(), ttl)}, nil
 }
 
 // nameOfJWT reads the jti of an access token in JWT form that we signed.

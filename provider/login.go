@@ -212,10 +212,7 @@ func (p *Provider) save(ctx context.Context, f *flow, also ...store.Op) error {
 	}
 	var ops []store.Op
 	if f.browser.raw == nil {
-		session, err := f.browser.session.record()
-		if err != nil {
-			return fmt.Errorf("writing session: %w", err)
-		}
+		session := f.browser.session.record()
 		ops = append(ops, store.PutIfAbsent(f.browser.handle.key(kindSession), session, p.cfg.Lifetimes.Login))
 		f.browser.raw = session
 	}

@@ -227,6 +227,39 @@ func TestTrailHoldsASessionOnce(t *testing.T) {
 	}
 }
 
+// Sign-ins of one person at the same time all find their place in the trail.
+func TestTrailOfManyAtOnce(t *testing.T) {
+	w := newWorld(t)
+	w.notified()
+	s := w.speaking(&spoken{})
+	s.hear = func(federation.Incoming) (federation.Notice, error) {
+		return federation.Notice{Subject: "synthetic"}, nil
+	}
+	w.viaSpoken() // consents, and gives way to the last of the others
+	agents, states := make([]*agent, 16), make([]string, 16)
+	for i := range agents {
+		agents[i] = w.browser()
+		states[i] = agents[i].sent()
+	}
+	silent := func(a *agent) url.Values { return a.get(w.authorizeURL("portal", "prompt", "none")).back.Query() }
+	var wg sync.WaitGroup
+	for i, a := range agents {
+		wg.Go(func() { a.get(w.server.URL + "/callback/spoken?" + url.Values{"state": {states[i]}}.Encode()) })
+	}
+	wg.Wait()
+	for i, a := range agents {
+		if got := silent(a); !got.Has("code") {
+			t.Errorf("prompt=none in browser %d = %v, want a code", i, got)
+		}
+	}
+	w.heeded(w.noticed("spoken", nil))
+	for i, a := range agents {
+		if got := silent(a); got.Get("error") != "login_required" {
+			t.Errorf("prompt=none in browser %d after the notice = %v, want login_required", i, got)
+		}
+	}
+}
+
 // A notice ends what was given to a portal for longer than the session lasts.
 func TestNoticeAfterTheSession(t *testing.T) {
 	w := newWorld(t)

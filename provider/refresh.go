@@ -5,7 +5,6 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -141,8 +140,8 @@ func (p *Provider) refreshOnce(ctx context.Context, call *tokenCall, t refreshTo
 		return nil, false, errBadRefresh
 	}
 	raw := results[0].Value
-	var g grantRecord
-	if err := json.Unmarshal(raw, &g); err != nil {
+	g, err := readGrant(raw)
+	if err != nil {
 		return nil, false, fmt.Errorf("reading grant: %w", err)
 	}
 	switch {
@@ -189,7 +188,7 @@ func (p *Provider) refreshOnce(ctx context.Context, call *tokenCall, t refreshTo
 	if len(resources) > 0 {
 		access, err = p.jwtToken(rp, &g, jwtFor{slot: t.slot, family: family, scopes: scopes, audience: resources}, now)
 	} else {
-		access, err = p.opaqueToken(t.slot, family, now, scopes...)
+		access = p.opaqueToken(t.slot, family, now, scopes...)
 	}
 	if err != nil {
 		return nil, false, err

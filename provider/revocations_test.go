@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,28 +25,12 @@ func keyed(t *testing.T) (w *world, ring *keys.Ring) {
 // revocation does: its standby signs, and parties are told.
 func (w *world) revokeKey(ring *keys.Ring, alg keys.Algorithm) (kid string) {
 	w.t.Helper()
-	var since time.Time
-	must(w.t, w.db.UpdateKeys(w.t.Context(), func(current []keys.Record) (u keys.Update, err error) {
-		var next keys.Record
-		for _, rec := range current {
-			if rec.Algorithm != alg || rec.Purpose != "" && rec.Purpose != keys.Tokens {
-				continue
-			}
-			switch rec.State {
-			case keys.Signing:
-				kid, since = rec.ID, rec.SigningAt
-				rec.State, rec.Sealed, rec.RetiredAt, rec.RevokedAt = keys.Retired, nil, w.clock(), w.clock()
-				u.Put = append(u.Put, rec)
-			case keys.Published:
-				next = rec
-			}
-		}
-		next.State, next.SigningAt = keys.Signing, w.clock()
-		u.Put = append(u.Put, next)
-		return u, nil
-	}))
-	must(w.t, w.db.TellOfRevocation(w.t.Context(), kid, since))
-	must(w.t, ring.Load(w.t.Context()))
+	i := slices.IndexFunc(ring.Known(), func(k keys.Info) bool {
+		return k.Purpose == keys.Tokens && k.Algorithm == alg && k.State == keys.Signing
+	})
+	kid = ring.Known()[i].ID
+	_, err := ring.Revoke(w.t.Context(), kid, "operator:A", "thử")
+	must(w.t, err)
 	return kid
 }
 

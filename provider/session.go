@@ -121,11 +121,11 @@ func (p *Provider) keepFor(s session) time.Duration {
 	if s.Account == "" {
 		return p.cfg.Lifetimes.Login
 	}
-	keep := p.cfg.Lifetimes.SessionIdle
+	last := int64(0)
 	for _, g := range s.Grants {
-		keep = max(keep, time.Unix(g.Until, 0).Sub(p.deps.Now()))
+		last = max(last, g.Until)
 	}
-	return min(keep, store.MaxTTL)
+	return min(max(p.cfg.Lifetimes.SessionIdle, time.Unix(last, 0).Sub(p.deps.Now())), store.MaxTTL)
 }
 
 // Kinds of records in a browser's slot.
@@ -237,11 +237,8 @@ func (p *Provider) touch(ctx context.Context, b *browser) error {
 		return nil
 	}
 	b.session.SeenAt = now
-	raw, err := b.session.record()
-	if err != nil {
-		return fmt.Errorf("writing session: %w", err)
-	}
-	_, err = p.deps.State.Apply(ctx, b.handle.slot, store.CompareAndSet(b.key(), b.raw, raw, p.keepFor(b.session)))
+	raw := b.session.record()
+	_, err := p.deps.State.Apply(ctx, b.handle.slot, store.CompareAndSet(b.key(), b.raw, raw, p.keepFor(b.session)))
 	if err != nil {
 		return fmt.Errorf("keeping session: %w", err)
 	}

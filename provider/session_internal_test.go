@@ -1,73 +1,36 @@
 package provider
 
 import (
-	"encoding/json"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
 
-// A session's grant is read as it was written, and nothing else is read as one.
-func TestSessionGrantText(t *testing.T) {
-	want := sessionGrant{Client: "portal of a name", SID: "sid", Slot: "slot", Family: "family:x", Until: 1795327116}
-	raw, err := json.Marshal([]sessionGrant{want})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got []sessionGrant
-	if err := json.Unmarshal(raw, &got); err != nil {
-		t.Fatalf("reading %s: %v", raw, err)
-	}
-	if diff := cmp.Diff(got, []sessionGrant{want}); diff != "" {
-		t.Errorf("grant (-got +want):\n%s", diff)
-	}
-	for _, text := range []string{`[""]`, `["1 a b c"]`, `["x a b c d"]`, `[{"client":"portal"}]`, `[7]`} {
-		if err := json.Unmarshal([]byte(text), &got); err == nil {
-			t.Errorf("%s is read as a grant", text)
+// A session is read as the versions before wrote it: with its grants on lines below
+// the JSON, or inside of it.
+func TestSessionOfBefore(t *testing.T) {
+	g := sessionGrant{Client: "portal of a name", SID: "sid", Slot: "slot", Family: "family:x", Until: 1795327116}
+	const line, times = "1795327116 slot family:x sid portal of a name", `"started_at":"1970-01-01T00:00:01Z","seen_at":"1970-01-01T00:00:02Z"`
+	whole := session{ID: "a", Account: "somebody", Grants: []sessionGrant{g, g}, StartedAt: time.Unix(1, 0).UTC(), SeenAt: time.Unix(2, 0).UTC()}
+	idle := session{ID: "a", Idle: &idleSession{"somebody", []sessionGrant{g}}, StartedAt: whole.StartedAt, SeenAt: whole.SeenAt}
+	for raw, want := range map[string]session{
+		`{"id":"a","account":"somebody",` + times + "}\n" + line + "\n" + line:                   whole,
+		`{"id":"a","account":"somebody","grants":["` + line + `","` + line + `"],` + times + `}`: whole,
+		`{"id":"a","idle":{"account":"somebody","grants":["` + line + `"]},` + times + `}`:       idle,
+	} {
+		got, err := readSession([]byte(raw))
+		if diff := cmp.Diff(got, want); err != nil || diff != "" {
+			t.Errorf("session read of %s: %v (-got +want):\n%s", raw, err, diff)
 		}
 	}
-}
-
-// A session is read as it was written, whether its grants stand beside the JSON or,
-// as the version before wrote them, in it.
-func TestSessionRecord(t *testing.T) {
-	g := sessionGrant{Client: "portal", SID: "sid", Slot: "slot", Family: "family:x", Until: 1795327116}
-	idle := &idleSession{Account: "somebody", Grants: []sessionGrant{g}}
-	for name, want := range map[string]session{
-		"nameless":       {ID: "a", StartedAt: time.Unix(1, 0).UTC(), SeenAt: time.Unix(2, 0).UTC()},
-		"with one":       {ID: "a", Account: "somebody", Grants: []sessionGrant{g}},
-		"with several":   {ID: "a", Account: "somebody", Grants: []sessionGrant{g, {Client: "b", Until: 1}, g}},
-		"beside an idle": {ID: "a", Grants: []sessionGrant{g}, Idle: idle},
+	for _, raw := range []string{
+		"", "\n", "{}\n", "{}\n1 slot family:x sid", "{}\n1 slot family:x sid portal\n", "{}\nx slot family:x sid portal", "7\n1 slot family:x sid portal",
+		`{"grants":[""]}`, `{"grants":["1 a b c"]}`, `{"grants":["x a b c d"]}`, `{"grants":[{"client":"portal"}]}`, `{"grants":[7]}`,
 	} {
-		t.Run(name, func(t *testing.T) {
-			before, err := json.Marshal(want)
-			if err != nil {
-				t.Fatal(err)
-			}
-			now, err := want.record()
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, raw := range [][]byte{now, before} {
-				got, err := readSession(raw)
-				if err != nil {
-					t.Fatalf("reading %s: %v", raw, err)
-				}
-				if diff := cmp.Diff(got, want); diff != "" {
-					t.Errorf("session read of %s (-got +want):\n%s", raw, diff)
-				}
-			}
-		})
-	}
-	for _, raw := range []string{"", "\n", "{}\n", "{}\n1 slot family:x sid", "{}\n1 slot family:x sid portal\n", "{}\nx slot family:x sid portal", "7\n1 slot family:x sid portal"} {
 		if got, err := readSession([]byte(raw)); err == nil {
 			t.Errorf("%q is read as a session: %+v", raw, got)
 		}
-	}
-	broken := session{Grants: []sessionGrant{{Client: "por\ntal"}}}
-	if raw, err := broken.record(); err == nil {
-		t.Errorf("a line break makes two grants of one: %q", raw)
 	}
 }
 

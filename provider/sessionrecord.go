@@ -4,45 +4,79 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"slices"
 	"strconv"
 	"strings"
+
+	"eidgate/federation"
 )
 
-// usualGrant is about as long as a grant's line is, in bytes.
-const usualGrant = 160
+// sessionFormat is the first byte of a session's record.
+const sessionFormat = 1
 
-// record is a session as it is kept: JSON, and a line for each grant. A session may
-// hold many grants, and each flow reads and writes them all.
-func (s session) record() ([]byte, error) {
-	grants := s.Grants
-	s.Grants = nil
-	raw, err := json.Marshal(s)
-	if err != nil {
-		return nil, err
+// record is a session as it is kept. It may hold many grants, and each flow reads
+// and writes them all.
+func (s session) record() []byte { return writeFields(sessionFormat, s.fields) }
+
+// readSession reads what record wrote, or what the versions before did.
+func readSession(raw []byte) (s session, err error) {
+	if len(raw) > 0 && raw[0] == '{' {
+		return readJSONSession(raw)
 	}
-	raw = slices.Grow(raw, len(grants)*usualGrant)
-	for _, g := range grants {
-		raw = append(raw, '\n')
-		if raw, err = g.AppendText(raw); err != nil {
-			return nil, err
-		}
-	}
-	return raw, nil
+	err = readFields(sessionFormat, raw, s.fields)
+	return s, err
 }
 
-// readSession reads what record wrote. The version before kept the grants inside of
-// the JSON, which is read as well.
-func readSession(raw []byte) (session, error) {
+// fields lists all fields. A new one goes to the end, under the next format, and is
+// read of that format only.
+func (s *session) fields(f *fields) {
+	text(f, &s.ID)
+	text(f, &s.Account)
+	list(f, &s.Proofs, func(p *federation.Proof) { proofFields(f, p) })
+	list(f, &s.Grants, func(g *sessionGrant) { g.fields(f) })
+	idle := s.Idle != nil
+	if flag(f, &idle); idle {
+		if s.Idle == nil {
+			s.Idle = &idleSession{}
+		}
+		text(f, &s.Idle.Account)
+		list(f, &s.Idle.Grants, func(g *sessionGrant) { g.fields(f) })
+	}
+	moment(f, &s.StartedAt)
+	moment(f, &s.SeenAt)
+	flag(f, &s.Watched)
+}
+
+func (g *sessionGrant) fields(f *fields) {
+	text(f, &g.Client)
+	text(f, &g.SID)
+	text(f, &g.Slot)
+	text(f, &g.Family)
+	number(f, &g.Until)
+}
+
+func proofFields(f *fields, p *federation.Proof) {
+	text(f, &p.Login)
+	text(f, &p.Source)
+	text(f, &p.Account)
+	text(f, &p.Link)
+	number(f, &p.Level)
+	texts(f, &p.Methods)
+	moment(f, &p.At)
+	moment(f, &p.Given)
+	text(f, &p.Logout)
+}
+
+// readJSONSession reads sessions of the versions before: JSON, with a line below it
+// for each grant, or with the grants inside.
+func readJSONSession(raw []byte) (session, error) {
 	head, lines, listed := bytes.Cut(raw, []byte{'\n'})
 	var s session
 	if err := json.Unmarshal(head, &s); err != nil || !listed {
 		return s, err
 	}
-	s.Grants = make([]sessionGrant, 0, 1+bytes.Count(lines, []byte{'\n'}))
 	for line := range strings.SplitSeq(string(lines), "\n") {
-		g, err := parseSessionGrant(line)
-		if err != nil {
+		var g sessionGrant
+		if err := g.UnmarshalText([]byte(line)); err != nil {
 			return session{}, err
 		}
 		s.Grants = append(s.Grants, g)
@@ -50,41 +84,13 @@ func readSession(raw []byte) (session, error) {
 	return s, nil
 }
 
-// AppendText writes a grant as one short text. None of its parts has a line break,
-// and only the last may have spaces.
-func (g sessionGrant) AppendText(text []byte) ([]byte, error) {
-	text = strconv.AppendInt(text, g.Until, 10)
-	for _, part := range [...]string{g.Slot, g.Family, g.SID, g.Client} {
-		if strings.Contains(part, "\n") {
-			return nil, errors.New("a grant of a session with a line break")
-		}
-		text = append(append(text, ' '), part...)
-	}
-	return text, nil
-}
-
-// MarshalText writes a grant of an idle session.
-func (g sessionGrant) MarshalText() ([]byte, error) { return g.AppendText(nil) }
-
-// UnmarshalText reads what MarshalText wrote.
-func (g *sessionGrant) UnmarshalText(text []byte) (err error) {
-	*g, err = parseSessionGrant(string(text))
-	return err
-}
-
-func parseSessionGrant(text string) (sessionGrant, error) {
-	var parts [4]string
-	rest := text
-	for i := range parts {
-		part, after, more := strings.Cut(rest, " ")
-		if !more {
-			return sessionGrant{}, errors.New("not a grant of a session")
-		}
-		parts[i], rest = part, after
-	}
+// UnmarshalText reads a grant of such a session.
+func (g *sessionGrant) UnmarshalText(text []byte) error {
+	parts := strings.SplitN(string(text), " ", 5)
 	until, err := strconv.ParseInt(parts[0], 10, 64)
-	if err != nil {
-		return sessionGrant{}, errors.New("not a grant of a session: its end is no number")
+	if err != nil || len(parts) != 5 {
+		return errors.New("not a grant of a session")
 	}
-	return sessionGrant{Until: until, Slot: parts[1], Family: parts[2], SID: parts[3], Client: rest}, nil
+	*g = sessionGrant{Until: until, Slot: parts[1], Family: parts[2], SID: parts[3], Client: parts[4]}
+	return nil
 }

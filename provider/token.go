@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -192,10 +191,7 @@ func (p *Provider) redeem(ctx context.Context, call *tokenCall, r exchange) (*oi
 	end := func(why string, refusal *oauthError) (*oidc.AccessTokenResponse, error) {
 		return nil, p.endFamily(ctx, call, code.slot, family, why, refusal)
 	}
-	access, err := p.opaqueToken(code.slot, family, now)
-	if err != nil {
-		return nil, err
-	}
+	access := p.opaqueToken(code.slot, family, now)
 	results, err := p.deps.State.Apply(ctx, code.slot, store.Move(code.key(kindCode), family, p.newFamilyTTL(rp)), access.op)
 	if err != nil {
 		return nil, fmt.Errorf("redeeming code: %w", err)
@@ -204,8 +200,8 @@ func (p *Provider) redeem(ctx context.Context, call *tokenCall, r exchange) (*oi
 		return end(whyCodeAgain, errBadCode)
 	}
 	raw := results[0].Value
-	var g grantRecord
-	if err := json.Unmarshal(raw, &g); err != nil {
+	g, err := readGrant(raw)
+	if err != nil {
 		return nil, fmt.Errorf("reading code: %w", err)
 	}
 	if g.Grant.Client != rp.ID || g.RedirectURI != r.redirectURI || !verifierFits(g.Challenge, r.verifier) {

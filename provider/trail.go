@@ -1,7 +1,7 @@
 package provider
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,6 +28,9 @@ import (
 const (
 	// trailWidth is how many sessions one name leads to. One more ends the oldest.
 	trailWidth = 16
+	// trailRaces is how often laying a trail is tried again after another sign-in of
+	// that name was faster.
+	trailRaces = 2 * trailWidth
 	// maxMarks is how many marks a source leaves in one login's life. What it says
 	// may be unsigned (CAS), so strangers can make it up.
 	maxMarks = 100_000
@@ -50,41 +53,104 @@ func namesIn(a federation.Assertion) []named {
 
 func (n named) key(what string) string { return what + ":" + n.kind + ":" + hashText(n.name) }
 
-// step is the key of one entry of the trail.
-func (n named) step(i int) string { return n.key("to") + "." + strconv.Itoa(i) }
+// trail is what one name leads to: sessions, the oldest first.
+type trail []trailed
 
-// steps reads all entries of the trail.
-func (n named) steps() []store.Op {
-	ops := make([]store.Op, trailWidth)
-	for i := range ops {
-		ops[i] = store.Get(n.step(i))
+// trailed is one session that a trail leads to: its browser's slot and its id.
+type trailed struct {
+	until int64 // seconds since 1970: when nothing of it is left
+	to    string
+}
+
+// readTrail reads what text wrote. Where there is nothing there is no trail.
+func readTrail(raw []byte) (t trail, err error) {
+	for line := range strings.Lines(string(raw)) {
+		until, to, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+		one := trailed{to: to}
+		if one.until, err = strconv.ParseInt(until, 10, 64); err != nil {
+			return nil, errors.New("not a trail")
+		}
+		t = append(t, one)
 	}
-	return ops
+	return t, nil
+}
+
+// text writes a line for each session.
+func (t trail) text() []byte {
+	var text []byte
+	for _, one := range t {
+		text = append(append(append(strconv.AppendInt(text, one.until, 10), ' '), one.to...), '\n')
+	}
+	return text
+}
+
+// with is the trail that leads to one more session, or to it for longer. What has to
+// give way for it is the oldest, or one of which nothing is left.
+func (t trail) with(one trailed, now time.Time) (longer trail, ousted string) {
+	longer = slices.Clone(t)
+	if i := slices.IndexFunc(longer, func(other trailed) bool { return other.to == one.to }); i >= 0 {
+		longer[i].until = max(longer[i].until, one.until)
+		return longer, ""
+	}
+	if longer = append(longer, one); len(longer) <= trailWidth {
+		return longer, ""
+	}
+	i := max(slices.IndexFunc(longer, func(other trailed) bool { return other.until < now.Unix() }), 0)
+	ousted = longer[i].to
+	return slices.Delete(longer, i, i+1), ousted
+}
+
+// life is how long the trail is kept: as long as anything that it leads to.
+func (t trail) life(now time.Time) time.Duration {
+	last := slices.MaxFunc(t, func(a, b trailed) int { return cmp.Compare(a.until, b.until) })
+	return min(time.Unix(last.until, 0).Sub(now), store.MaxTTL)
 }
 
 // layTrail makes the names of an assertion lead to the session of a browser. over
 // reports that a notice of one of them has come since the login went to the source.
+// A session that has to give way ends, for no notice would find it any more.
 func (p *Provider) layTrail(ctx context.Context, src *eid.Source, a federation.Assertion, f *flow, begun time.Time, ref string) (over bool, err error) {
-	names, to := namesIn(a), []byte(f.browser.handle.slot+" "+f.browser.session.ID)
-	life := p.trailLife(f.browser.session, &f.login.Request.rp)
-	for range maxRaces {
-		places, ops, err := p.makeRoom(ctx, src, names, to, life, ref)
+	names, now := namesIn(a), p.deps.Now()
+	one := trailed{
+		until: now.Add(p.trailLife(f.browser.session, &f.login.Request.rp)).Unix() + 1,
+		to:    f.browser.handle.slot + " " + f.browser.session.ID,
+	}
+	var look []store.Op
+	for _, n := range names {
+		look = append(look, store.Get(n.key("to")))
+	}
+	for range trailRaces {
+		found, err := p.deps.State.Apply(ctx, trailSlot(src.ID), look...)
 		if err != nil {
-			return false, err
+			return false, fmt.Errorf("laying the trail of a session: %w", err)
 		}
-		first := len(ops)
+		var ops []store.Op
 		for i, n := range names {
-			ops = append(ops, store.Get(n.key("mark")), places[i])
+			before, err := readTrail(found[i].Value)
+			if err != nil {
+				return false, fmt.Errorf("laying the trail of a session: %w", err)
+			}
+			after, ousted := before.with(one, now)
+			if ousted != "" {
+				if err := p.endTrailed(ctx, ousted, ending{why: endedTooMany, source: src.ID, ref: ref}); err != nil {
+					return false, err
+				}
+			}
+			keep := store.PutIfAbsent(n.key("to"), after.text(), after.life(now))
+			if found[i].OK {
+				keep = store.CompareAndSet(n.key("to"), found[i].Value, after.text(), after.life(now))
+			}
+			ops = append(ops, store.Get(n.key("mark")), keep)
 		}
 		results, err := p.deps.State.Apply(ctx, trailSlot(src.ID), ops...)
 		if err != nil {
 			return false, fmt.Errorf("laying the trail of a session: %w", err)
 		}
 		if len(results) < len(ops) || !results[len(results)-1].OK {
-			continue // somebody else took that place
+			continue // somebody else laid one meanwhile
 		}
 		for i := range names {
-			mark := results[first+2*i]
+			mark := results[2*i]
 			over = over || mark.OK && !before(mark.Value, begun)
 		}
 		return over, nil
@@ -96,44 +162,6 @@ func (p *Provider) layTrail(ctx context.Context, src *eid.Source, a federation.A
 func before(mark []byte, begun time.Time) bool {
 	at, err := strconv.ParseInt(string(mark), 10, 64)
 	return err == nil && time.Unix(0, at).Before(begun)
-}
-
-// makeRoom finds the place where each name can lead to one more session: its own if
-// it is there already, else the next one, or any that is free. A session that has to
-// give way ends, for no notice would find it any more. uncount takes back the count
-// of those that are there already, so that the oldest stays the next to give way.
-func (p *Provider) makeRoom(ctx context.Context, src *eid.Source, names []named, to []byte, life time.Duration, ref string) (places, uncount []store.Op, err error) {
-	var look []store.Op
-	for _, n := range names {
-		look = append(append(look, n.steps()...), store.Count(n.key("count"), 1<<40, life))
-	}
-	results, err := p.deps.State.Apply(ctx, trailSlot(src.ID), look...)
-	if err != nil {
-		return nil, nil, fmt.Errorf("laying the trail of a session: %w", err)
-	}
-	places = make([]store.Op, len(names))
-	for i, n := range names {
-		steps, count := results[:trailWidth], results[trailWidth].N
-		results = results[trailWidth+1:]
-		own := slices.IndexFunc(steps, func(r store.Result) bool { return r.OK && bytes.Equal(r.Value, to) })
-		free := slices.IndexFunc(steps, func(r store.Result) bool { return !r.OK })
-		at := int(count % trailWidth)
-		switch {
-		case own >= 0:
-			at, uncount = own, append(uncount, store.Uncount(n.key("count"), 1))
-		case steps[at].OK && free >= 0:
-			at = free
-		case steps[at].OK:
-			if err := p.endTrailed(ctx, string(steps[at].Value), ending{why: endedTooMany, source: src.ID, ref: ref}); err != nil {
-				return nil, nil, err
-			}
-		}
-		places[i] = store.PutIfAbsent(n.step(at), to, life)
-		if steps[at].OK {
-			places[i] = store.CompareAndSet(n.step(at), steps[at].Value, to, life)
-		}
-	}
-	return places, uncount, nil
 }
 
 // followTrail uses up a notice, leaves its marks, and lists the sessions that it
@@ -153,7 +181,7 @@ func (p *Provider) followTrail(ctx context.Context, src *eid.Source, n federatio
 	}
 	first := len(ops)
 	for _, name := range names {
-		ops = append(ops, name.steps()...)
+		ops = append(ops, store.Get(name.key("to")))
 	}
 	mark := strconv.AppendInt(nil, now.UnixNano(), 10)
 	for _, name := range names {
@@ -168,9 +196,13 @@ func (p *Provider) followTrail(ctx context.Context, src *eid.Source, n federatio
 		return nil, errGone
 	}
 	var found []string
-	for _, r := range results[first : first+len(names)*trailWidth] {
-		if r.OK {
-			found = append(found, string(r.Value))
+	for _, r := range results[first : first+len(names)] {
+		t, err := readTrail(r.Value)
+		if err != nil {
+			return nil, fmt.Errorf("following the trail of a session: %w", err)
+		}
+		for _, one := range t {
+			found = append(found, one.to)
 		}
 	}
 	return found, nil

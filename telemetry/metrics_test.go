@@ -106,7 +106,7 @@ func use(t testing.TB, m *Metrics) Probes {
 				{Purpose: "tokens", Algorithm: "ES256", Status: "verifying", Since: m.now().Add(-2 * time.Hour), Next: m.now().Add(-time.Minute)},
 			}
 		},
-		Custodies:   func() map[string]bool { return map[string]bool{"": false, "hsm": true} },
+		Custodies:   func() map[string]bool { return map[string]bool{"database": false, "hsm": true} },
 		ClockDoubt:  func() bool { return true },
 		MasterKey:   func() time.Time { return m.now().Add(-time.Hour) },
 		Certificate: func() (time.Time, bool) { return m.now().Add(time.Hour), true },
@@ -164,7 +164,7 @@ func TestMetrics(t *testing.T) {
 		`eidgate_key_age_seconds{algorithm="ES256",purpose="tokens",status="verifying"} `:         "7200",
 		`eidgate_key_rotation_overdue_seconds{algorithm="RS256",purpose="logout"} `:               "3600",
 		`eidgate_key_custody_failing{custody="hsm"} `:                                             "1",
-		`eidgate_key_custody_failing{custody=""} `:                                                "0",
+		`eidgate_key_custody_failing{custody="database"} `:                                        "0",
 		`eidgate_key_clock_doubted `:                                                              "1",
 		`eidgate_key_next_change_seconds{algorithm="ES256",purpose="tokens",status="verifying"} `: "-60",
 	} {

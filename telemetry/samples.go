@@ -51,7 +51,7 @@ func newSamples(f factory) samples {
 		keyAge:         f.gauges("key_age_seconds", "How long the oldest key of a status has been in it.", "purpose", "algorithm", "status"),
 		keyNext:        f.gauges("key_next_change_seconds", "Time until the next planned change of a key; negative once it is overdue.", "purpose", "algorithm", "status"),
 		keyOverdue:     f.gauges("key_rotation_overdue_seconds", "How long a rotation waits beyond its date for a party to fetch, or an operator to activate, the key.", "purpose", "algorithm"),
-		custodyFailing: f.gauges("key_custody_failing", "1 while a keeper of private keys fails; an empty custody is the store itself.", "custody"),
+		custodyFailing: f.gauges("key_custody_failing", "1 while a keeper of private keys fails.", "custody"),
 		clockDoubt:     f.gauges("key_clock_doubted", "1 while this process does not rotate keys since it cannot tell the time."),
 		masterKey:      f.gauges("master_key_age_seconds", "Time since the file of the master key was written."),
 		certificate:    f.gauges("certificate_expiry_timestamp_seconds", "When the server's certificate ends, since 1970."),

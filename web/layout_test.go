@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"html"
-	"html/template"
 	"net/http"
 	"net/http/httptest"
 	"os/exec"
@@ -65,7 +64,7 @@ func pagesIn(t *testing.T, write func(string) string) *Pages {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.templates = map[string]map[string]*template.Template{"vi": pages}
+	p.templates = map[string]map[string]pageTemplate{"vi": pages}
 	return p
 }
 

@@ -13,6 +13,7 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"sync"
 
 	"golang.org/x/text/language"
 )
@@ -24,11 +25,15 @@ var templateFiles embed.FS
 type Pages struct {
 	assets    *assets
 	matcher   language.Matcher
-	templates map[string]map[string]*template.Template // by language tag, then by page name
+	templates map[string]map[string]pageTemplate // by language tag, then by page name
 }
 
-// New parses the embedded templates once per language. A message or a template
-// that does not parse is an error.
+// pageTemplate parses the template of a page when the page is first shown. All of
+// them would be more than a third of what an idle gateway has on its heap.
+type pageTemplate func() (*template.Template, error)
+
+// New parses the messages, and what all pages share, once per language. What does
+// not parse is an error; that each page parses is for the tests to see.
 func New() (*Pages, error) {
 	assets, err := loadAssets()
 	if err != nil {
@@ -38,7 +43,7 @@ func New() (*Pages, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Pages{assets: assets, templates: make(map[string]map[string]*template.Template, len(catalogues))}
+	p := &Pages{assets: assets, templates: make(map[string]map[string]pageTemplate, len(catalogues))}
 	var tags []language.Tag
 	for _, c := range catalogues {
 		pages, err := parsePages(c, catalogues, assets)
@@ -121,9 +126,13 @@ func write(w http.ResponseWriter, r *http.Request, status int, tag string, body 
 }
 
 func (p *Pages) execute(tag string, page Page) ([]byte, error) {
-	t, ok := p.templates[tag][page.Name]
+	parsed, ok := p.templates[tag][page.Name]
 	if !ok {
 		return nil, fmt.Errorf("no page %q", page.Name)
+	}
+	t, err := parsed()
+	if err != nil {
+		return nil, fmt.Errorf("parsing: %w", err)
 	}
 	if c, ok := page.Data.(content); !ok || c.page() != page.Name {
 		return nil, fmt.Errorf("page %q given %T", page.Name, page.Data)
@@ -137,7 +146,7 @@ func (p *Pages) execute(tag string, page Page) ([]byte, error) {
 
 // parsePages binds every template to one catalogue. Those in shared are part of
 // every page.
-func parsePages(c *catalogue, all []*catalogue, a *assets) (map[string]*template.Template, error) {
+func parsePages(c *catalogue, all []*catalogue, a *assets) (map[string]pageTemplate, error) {
 	shared, err := template.New("").Funcs(functions(c, all, a)).ParseFS(templateFiles, "templates/shared/*.html")
 	if err != nil {
 		return nil, err
@@ -146,16 +155,15 @@ func parsePages(c *catalogue, all []*catalogue, a *assets) (map[string]*template
 	if err != nil {
 		return nil, err
 	}
-	pages := make(map[string]*template.Template, len(names))
+	pages := make(map[string]pageTemplate, len(names))
 	for _, name := range names {
-		t, err := shared.Clone()
-		if err != nil {
-			return nil, err
-		}
-		if t, err = t.ParseFS(templateFiles, name); err != nil {
-			return nil, err
-		}
-		pages[strings.TrimSuffix(path.Base(name), ".html")] = t
+		pages[strings.TrimSuffix(path.Base(name), ".html")] = sync.OnceValues(func() (*template.Template, error) {
+			t, err := shared.Clone()
+			if err != nil {
+				return nil, err
+			}
+			return t.ParseFS(templateFiles, name)
+		})
 	}
 	return pages, nil
 }

@@ -23,6 +23,20 @@ func newPages(t *testing.T) *Pages {
 	return p
 }
 
+// A page is parsed when it is first shown; none fails then.
+func TestEveryPageParses(t *testing.T) {
+	for tag, pages := range newPages(t).templates {
+		if len(pages) == 0 {
+			t.Errorf("no pages in %s", tag)
+		}
+		for name, parsed := range pages {
+			if got, err := parsed(); err != nil || got.Lookup("page") == nil {
+				t.Errorf("page %s in %s: %v, want one that parses", name, tag, err)
+			}
+		}
+	}
+}
+
 // render gives the answer to a plain GET, with the headers of that request.
 func render(p *Pages, page Page, headers ...string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(http.MethodGet, "/login", nil)

@@ -45,6 +45,9 @@ func TestCheckAcceptsTheExample(t *testing.T) {
 	if strings.Contains(stdout, "example-only-replace") {
 		t.Errorf("check shows a secret")
 	}
+	if want := "give the portal https://dangnhap.example.vn/keys/cong-dvc-dien-bien as its key set"; !strings.Contains(stdout, want) {
+		t.Errorf("check = %q, want it to %s", stdout, want)
+	}
 }
 
 func TestConfigCommands(t *testing.T) {

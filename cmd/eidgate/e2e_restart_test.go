@@ -164,7 +164,7 @@ func TestRotateSchedulesAYoungStandby(t *testing.T) {
 	before := portal.signIn(a, d.account("002"))
 	cached := fetchKeys(t, d)
 	if len(cached.Keys) != 8 {
-		t.Errorf("JWKS has %d keys, want one that signs and one standby of each line", len(cached.Keys))
+		t.Errorf("JWKS has %d keys, want one that signs and one standby of each algorithm, for tokens and for logout tokens", len(cached.Keys))
 	}
 	exit, out, stderr := run(t, "keys", "rotate", "--data", d.Dir, "--alg", "ES256", "--reason", "a test")
 	if exit != 0 || !strings.HasPrefix(out, "scheduled: ES256 key ") || !strings.Contains(out, kidOf(t, before.raw)+" signs until then") {

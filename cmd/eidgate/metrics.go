@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -67,9 +68,10 @@ func (g *gateway) probes(cfg *config.Config) telemetry.Probes {
 	p := telemetry.Probes{
 		Keys: func() []telemetry.Key { return keyAges(g.ring.Known()) },
 		Custodies: func() map[string]bool {
-			failing := map[string]bool{"": false}
+			const store = "database" // has no name among custodies
+			failing := map[string]bool{store: false}
 			for _, name := range g.ring.Condition().Away {
-				failing[name] = true
+				failing[cmp.Or(name, store)] = true
 			}
 			return failing
 		},

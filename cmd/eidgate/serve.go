@@ -65,6 +65,6 @@ func newServe() *cobra.Command {
 func settle() {
 	debug.FreeOSMemory()
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(200)
+		debug.SetGCPercent(300)
 	}
 }

@@ -40,7 +40,7 @@ func (db *DB) UpdateKeys(ctx context.Context, change func(current []keys.Record)
 			}
 		}
 		for _, k := range u.Revoked {
-			if err := db.announce(ctx, q, k); err != nil {
+			if err := insertRevocationEvents(ctx, q, k.ID, k.Since, db.stamp()); err != nil {
 				return err
 			}
 		}
@@ -48,29 +48,14 @@ func (db *DB) UpdateKeys(ctx context.Context, change func(current []keys.Record)
 	})
 }
 
-// GrantedSince names the parties that got tokens since a time: those that Revoke tells
-// of a key that has signed since then.
+// GrantedSince names the parties that got tokens since a time, and maybe some that got
+// them in the hour before: those that are told of a key that has signed since then.
 func (db *DB) GrantedSince(ctx context.Context, since time.Time) ([]string, error) {
-	clients, err := db.reader.RevocationParties(ctx, since)
+	clients, err := db.reader.RevocationParties(ctx, stamp(since.Add(-listedFor)))
 	if err != nil {
 		return nil, fmt.Errorf("finding parties with tokens: %w", err)
 	}
 	return clients, nil
-}
-
-// announce notes which parties are to be told that a key is believed no more.
-func (db *DB) announce(ctx context.Context, q *sqlcgen.Queries, k keys.RevokedKey) error {
-	clients, err := q.RevocationParties(ctx, k.Since)
-	if err != nil {
-		return fmt.Errorf("finding parties of a revoked key: %w", err)
-	}
-	for _, client := range clients {
-		err := q.AddRevocationEvent(ctx, sqlcgen.AddRevocationEventParams{Kid: k.ID, Client: client, Since: k.Since, At: db.stamp()})
-		if err != nil {
-			return fmt.Errorf("writing revocation event: %w", err)
-		}
-	}
-	return nil
 }
 
 // keyDetail is what the audit says of a step of a key.

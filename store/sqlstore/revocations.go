@@ -9,19 +9,9 @@ import (
 	"eidgate/store/sqlstore/sqlcgen"
 )
 
-// TellOfRevocation writes what parties are to be told of a revoked key: one event for
-// each that is registered. since is when the key began to sign.
-func (db *DB) TellOfRevocation(ctx context.Context, kid string, since time.Time) error {
-	err := db.write(ctx, func(q *sqlcgen.Queries) error {
-		return insertRevocationEvents(ctx, q, kid, since, db.stamp())
-	})
-	if err != nil {
-		return fmt.Errorf("telling of revoked key %s: %w", kid, err)
-	}
-	return nil
-}
-
-// insertRevocationEvents writes them into the transaction of the revocation.
+// insertRevocationEvents writes, into the transaction of a revocation, what parties are
+// to be told of it: one event for each that is registered. since is when the key began
+// to sign. Which of them it concerns is found out when they are told.
 func insertRevocationEvents(ctx context.Context, q *sqlcgen.Queries, kid string, since, at time.Time) error {
 	err := q.InsertRevocationEvents(ctx, sqlcgen.InsertRevocationEventsParams{Kid: kid, Since: stamp(since), At: stamp(at)})
 	if err != nil {

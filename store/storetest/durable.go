@@ -28,6 +28,7 @@ func Durable(t *testing.T, open func(t *testing.T, now func() time.Time) *sqlsto
 	t.Run("refused registrations", s.refusedRegistrations)
 	t.Run("keys", s.keys)
 	t.Run("one signing key", s.oneSigningKey)
+	t.Run("keys of purposes", s.purposeKeys)
 	t.Run("audit", s.audit)
 	t.Run("consents", s.consents)
 	t.Run("refused consents", s.refusedConsents)

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"eidgate/eid"
@@ -20,11 +21,14 @@ var files embed.FS
 
 const stylePath = "/portal.css"
 
-var (
-	pages = map[lang]*template.Template{vietnamese: parsePages(vietnamese, english), english: parsePages(english, vietnamese)}
-	// vietnamTime has known no other offset since 1975 (ICT).
-	vietnamTime = time.FixedZone("+07", 7*60*60)
-)
+// vietnamTime has known no other offset since 1975 (ICT).
+var vietnamTime = time.FixedZone("+07", 7*60*60)
+
+// pages are parsed when the first one is shown: every verb of the binary has this
+// package in it, and most show none.
+var pages = sync.OnceValue(func() map[lang]*template.Template {
+	return map[lang]*template.Template{vietnamese: parsePages(vietnamese, english), english: parsePages(english, vietnamese)}
+})
 
 // parsePages binds the pages to one language; the switch on them leads to the other.
 func parsePages(l, other lang) *template.Template {
@@ -177,7 +181,7 @@ func (p *Portal) problem(w http.ResponseWriter, r *http.Request, status int, pr 
 func (p *Portal) render(w http.ResponseWriter, r *http.Request, status int, name string, data any) {
 	var page bytes.Buffer
 	l := p.lang(r)
-	if err := pages[l].ExecuteTemplate(&page, name, data); err != nil {
+	if err := pages()[l].ExecuteTemplate(&page, name, data); err != nil {
 		http.Error(w, "page failed", http.StatusInternalServerError)
 		return
 	}

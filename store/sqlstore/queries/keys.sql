@@ -27,6 +27,3 @@ ON CONFLICT (id) DO UPDATE SET purpose = excluded.purpose, algorithm = excluded.
 
 -- name: RevocationParties :many
 SELECT DISTINCT client FROM granted WHERE last_at >= @since ORDER BY client;
-
--- name: AddRevocationEvent :exec
-INSERT INTO revocation_events (kid, client, since, at) VALUES (@kid, @client, @since, @at);

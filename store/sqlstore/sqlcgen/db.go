@@ -36,9 +36,6 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.addCountStmt, err = db.PrepareContext(ctx, addCount); err != nil {
 		return nil, fmt.Errorf("error preparing query AddCount: %w", err)
 	}
-	if q.addRevocationEventStmt, err = db.PrepareContext(ctx, addRevocationEvent); err != nil {
-		return nil, fmt.Errorf("error preparing query AddRevocationEvent: %w", err)
-	}
 	if q.auditStmt, err = db.PrepareContext(ctx, audit); err != nil {
 		return nil, fmt.Errorf("error preparing query Audit: %w", err)
 	}
@@ -350,11 +347,6 @@ func (q *Queries) Close() error {
 	if q.addCountStmt != nil {
 		if cerr := q.addCountStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing addCountStmt: %w", cerr)
-		}
-	}
-	if q.addRevocationEventStmt != nil {
-		if cerr := q.addRevocationEventStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing addRevocationEventStmt: %w", cerr)
 		}
 	}
 	if q.auditStmt != nil {
@@ -880,7 +872,6 @@ type Queries struct {
 	accountByIdentifierStmt    *sql.Stmt
 	accountStatusStmt          *sql.Stmt
 	addCountStmt               *sql.Stmt
-	addRevocationEventStmt     *sql.Stmt
 	auditStmt                  *sql.Stmt
 	auditFromStmt              *sql.Stmt
 	beginLeaseStmt             *sql.Stmt
@@ -987,7 +978,6 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		accountByIdentifierStmt:    q.accountByIdentifierStmt,
 		accountStatusStmt:          q.accountStatusStmt,
 		addCountStmt:               q.addCountStmt,
-		addRevocationEventStmt:     q.addRevocationEventStmt,
 		auditStmt:                  q.auditStmt,
 		auditFromStmt:              q.auditFromStmt,
 		beginLeaseStmt:             q.beginLeaseStmt,

@@ -11,27 +11,6 @@ import (
 	"time"
 )
 
-const addRevocationEvent = `-- name: AddRevocationEvent :exec
-INSERT INTO revocation_events (kid, client, since, at) VALUES (?1, ?2, ?3, ?4)
-`
-
-type AddRevocationEventParams struct {
-	Kid    string
-	Client string
-	Since  time.Time
-	At     time.Time
-}
-
-func (q *Queries) AddRevocationEvent(ctx context.Context, arg AddRevocationEventParams) error {
-	_, err := q.exec(ctx, q.addRevocationEventStmt, addRevocationEvent,
-		arg.Kid,
-		arg.Client,
-		arg.Since,
-		arg.At,
-	)
-	return err
-}
-
 const purposeKeys = `-- name: PurposeKeys :many
 SELECT id, purpose, algorithm, state, custody, sealed, public, certificate,
     published_at, activate_at, signing_at, verifying_at, retire_at, retired_at, revoked_at

@@ -1,0 +1,116 @@
+package provider
+
+import (
+	"encoding/binary"
+	"errors"
+	"time"
+)
+
+// fields are those of a record of passing state, one after the other. A record lists
+// them once, in a function that both writes and reads: what is written is what is
+// read. Grants are read at every use of a token, and this takes an eighth of the time
+// of JSON and half of the room.
+type fields struct {
+	raw     []byte // what is written
+	rest    string // what is still to be read
+	reading bool
+	broken  bool
+}
+
+// errRecord reports what is no record of its kind.
+var errRecord = errors.New("not a record of its kind")
+
+// maxFormat is the last format that a record may have. JSON begins above it.
+const maxFormat = 31
+
+// writeFields gives the record that list describes. format is its first byte, which
+// tells it from JSON.
+func writeFields(format byte, list func(*fields)) []byte {
+	f := fields{raw: append(make([]byte, 0, 768), format)}
+	list(&f)
+	return f.raw
+}
+
+// readFields reads what writeFields wrote, to its last byte. A record of a later
+// format has more at its end, which is not for us: while replicas are upgraded, both
+// versions read both.
+func readFields(format byte, raw []byte, list func(*fields)) error {
+	if len(raw) == 0 || raw[0] < format || raw[0] > maxFormat {
+		return errRecord
+	}
+	f := fields{rest: string(raw[1:]), reading: true}
+	if list(&f); f.broken || f.rest != "" && raw[0] == format {
+		return errRecord
+	}
+	return nil
+}
+
+// number is a whole number, a level or a length.
+func number[N ~int | ~int64](f *fields, n *N) {
+	if !f.reading {
+		f.raw = binary.AppendVarint(f.raw, int64(*n))
+		return
+	}
+	// The bytes of a varint, and no copy of what follows it.
+	var head [binary.MaxVarintLen64]byte
+	v, size := binary.Varint(head[:copy(head[:], f.rest)])
+	if size <= 0 {
+		f.broken, f.rest = true, ""
+		return
+	}
+	*n, f.rest = N(v), f.rest[size:]
+}
+
+// text is a text or bytes, with its length before it.
+func text[T ~string | ~[]byte](f *fields, t *T) {
+	n := len(*t)
+	number(f, &n)
+	switch {
+	case !f.reading:
+		f.raw = append(f.raw, *t...)
+	case n < 0 || n > len(f.rest):
+		f.broken, f.rest = true, ""
+	case n > 0:
+		*t, f.rest = T(f.rest[:n]), f.rest[n:]
+	}
+}
+
+// list is a list, with its length before it. Each entry has a byte at least.
+func list[E any](f *fields, entries *[]E, each func(*E)) {
+	n := len(*entries)
+	number(f, &n)
+	if f.reading && n != 0 {
+		if n < 0 || n > len(f.rest) {
+			f.broken, f.rest = true, ""
+			return
+		}
+		*entries = make([]E, n)
+	}
+	for i := range *entries {
+		each(&(*entries)[i])
+	}
+}
+
+// texts is a list of texts.
+func texts(f *fields, t *[]string) { list(f, t, func(s *string) { text(f, s) }) }
+
+// flag is a yes or no.
+func flag(f *fields, b *bool) {
+	n := 0
+	if *b {
+		n = 1
+	}
+	number(f, &n)
+	*b = n == 1
+	f.broken = f.broken || n < 0 || n > 1
+}
+
+// moment is a time, to the nanosecond and without its zone.
+func moment(f *fields, t *time.Time) {
+	seconds, part := t.Unix(), t.Nanosecond()
+	number(f, &seconds)
+	number(f, &part)
+	if f.reading {
+		*t = time.Unix(seconds, int64(part)).UTC()
+	}
+}

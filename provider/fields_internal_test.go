@@ -1,0 +1,140 @@
+package provider
+
+import (
+	"encoding/json"
+	"math"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+// filled gives every exported field below v a value of its own, so that one that a
+// record forgets is missed.
+func filled(t *testing.T, v reflect.Value, n *int64) {
+	t.Helper()
+	*n++
+	switch at := v.Addr().Interface().(type) {
+	case *time.Time:
+		*at = time.Unix(*n, *n).UTC()
+		return
+	case *[]byte:
+		*at = []byte{byte(*n), 0, '\n'}
+		return
+	}
+	switch v.Kind() {
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if v.Type().Field(i).IsExported() {
+				filled(t, v.Field(i), n)
+			}
+		}
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		filled(t, v.Elem(), n)
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 2, 2))
+		for i := range v.Len() {
+			filled(t, v.Index(i), n)
+		}
+	case reflect.String:
+		v.SetString("chữ \x00\n" + string(rune('a'+*n%26)))
+	case reflect.Int, reflect.Int64:
+		v.SetInt(*n)
+	case reflect.Bool:
+		v.SetBool(true)
+	default:
+		t.Fatalf("a record has a field of kind %s, which this test does not fill", v.Kind())
+	}
+}
+
+// Records come back with every field that they have, from their own format and from
+// the JSON that the version before kept.
+func TestRecordsKeepEveryField(t *testing.T) {
+	var n int64
+	var grant, sparse grantRecord
+	var access accessRecord
+	filled(t, reflect.ValueOf(&grant).Elem(), &n)
+	filled(t, reflect.ValueOf(&access).Elem(), &n)
+	for _, want := range []grantRecord{grant, sparse} {
+		before, err := json.Marshal(want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, raw := range [][]byte{want.record(), before} {
+			got, err := readGrant(raw)
+			if diff := cmp.Diff(got, want, cmpopts.IgnoreUnexported(requestedClaims{})); err != nil || diff != "" {
+				t.Errorf("grant read of %q: %v (-got +want):\n%s", raw, err, diff)
+			}
+		}
+	}
+	var whole session
+	filled(t, reflect.ValueOf(&whole).Elem(), &n)
+	for _, want := range []session{whole, {}} {
+		got, err := readSession(want.record())
+		if diff := cmp.Diff(got, want); err != nil || diff != "" {
+			t.Errorf("session read of %q: %v (-got +want):\n%s", want.record(), err, diff)
+		}
+	}
+	for _, want := range []accessRecord{access, {}} {
+		before, err := json.Marshal(want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, raw := range [][]byte{want.record(), before} {
+			got, err := readAccess(raw)
+			if diff := cmp.Diff(got, want); err != nil || diff != "" {
+				t.Errorf("token read of %q: %v (-got +want):\n%s", raw, err, diff)
+			}
+		}
+	}
+}
+
+// What was cut off, lengthened, or never was a record is not read as one.
+func TestRecordsThatAreNone(t *testing.T) {
+	var n int64
+	var grant grantRecord
+	filled(t, reflect.ValueOf(&grant).Elem(), &n)
+	whole := grant.record()
+	for i := range whole {
+		if _, err := readGrant(whole[:i]); err == nil {
+			t.Errorf("the first %d of %d bytes are read as a grant", i, len(whole))
+		}
+	}
+	huge := func(length int64) []byte {
+		return writeFields(grantFormat, func(f *fields) { number(f, &length) })
+	}
+	for name, raw := range map[string][]byte{
+		"lengthened": append(slices.Clone(whole), 0), "no format": append([]byte{0}, whole[1:]...), "a letter": append([]byte("g"), whole[1:]...), "nothing": {},
+		"a long text": huge(math.MaxInt64), "less than nothing": huge(-1), "a number without end": {grantFormat, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255},
+		"text": []byte("grant"), "JSON cut off": []byte(`{"sub":"a`),
+	} {
+		if got, err := readGrant(raw); err == nil {
+			t.Errorf("%s is read as a grant: %+v", name, got)
+		}
+		if got, err := readAccess(raw); err == nil {
+			t.Errorf("%s is read as a token: %+v", name, got)
+		}
+		if got, err := readSession(raw); err == nil {
+			t.Errorf("%s is read as a session: %+v", name, got)
+		}
+	}
+	later := append(append([]byte{grantFormat + 1}, whole[1:]...), "what comes with the next version"...)
+	if got, err := readGrant(later); err != nil || !cmp.Equal(got, grant, cmpopts.IgnoreUnexported(requestedClaims{})) {
+		t.Errorf("a grant of the next version is read as %+v, %v; want what this version knows of it", got, err)
+	}
+	endless := writeFields(accessFormat, func(f *fields) {
+		a := accessRecord{Family: "family:x"}
+		text(f, &a.Family)
+		moment(f, &a.IssuedAt)
+		moment(f, &a.ExpiresAt)
+		n := 1 << 40
+		number(f, &n)
+	})
+	if got, err := readAccess(endless); err == nil {
+		t.Errorf("a list without end is read: %+v", got)
+	}
+}
