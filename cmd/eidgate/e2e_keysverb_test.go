@@ -149,15 +149,18 @@ func TestKeysReadVerbsMakeNothing(t *testing.T) {
 	}
 }
 
+// algorithmsPlanned plans more than a gateway needs.
+const algorithmsPlanned = "keys: {algorithms: [ES256, RS256, PS256]}\n"
+
 // A rotation waits for the party that registered it, which the verbs name until it has
 // fetched; an emergency then ends the key everywhere.
 func TestKeysVerbs(t *testing.T) {
-	s := startServed(t, "consent: {purpose: Thử}", "consent: {purpose: Thử}\n    await_key_fetch: true")
+	s := startServed(t, "consent: {purpose: Thử}", "consent: {purpose: Thử}\n    await_key_fetch: true", "clients:\n", algorithmsPlanned+"clients:\n")
 	k := keysVerbs{where: []string{"--config", s.file}, said: &syncBuffer{}}
 	var list []listedKey
 	k.asked(t, &list, "list")
-	if len(list) != 10 || list[0].State != "signing" || list[0].Purpose != "tokens" || list[0].Custody != "store" || list[0].PublishedAt.IsZero() {
-		t.Errorf("keys list = %+v, want ten keys, that which signs tokens first", list)
+	if len(list) != 14 || list[0].State != "signing" || list[0].Purpose != "tokens" || list[0].Custody != "store" || list[0].PublishedAt.IsZero() {
+		t.Errorf("keys list = %+v, want 14 keys, that which signs tokens first", list)
 	}
 	portal, a := s.party(t, "portal-1"), s.browser(t)
 	token := portal.signIn(a, s.account("001")).raw
@@ -180,6 +183,7 @@ func TestKeysVerbs(t *testing.T) {
 	k.wants(t, 0, "good: signed", "verify", writeToken(t, after))
 	t.Run("revoke at once", func(t *testing.T) { k.revokesAtOnce(t, s) })
 	t.Run("revoke all", func(t *testing.T) { k.revokesAll(t) })
+	t.Run("not planned", func(t *testing.T) { k.plannedNoMore(t, s) })
 	t.Run("completion", func(t *testing.T) { k.completes(t) })
 	if strings.Contains(k.said.String(), token) {
 		t.Errorf("a verb repeats the token")
@@ -220,10 +224,10 @@ func (k keysVerbs) refuses(t *testing.T, signing, standby, token string) {
 		{[]string{"revoke", "--reason", "drill", "--yes", "-6X_vvyIrhRhjGyTHuE0hds2RHC8VYXhZpvFtCpFuTc"}, 1, "no key"},
 		{[]string{"revoke", "--yes", "--reason", "-6X_vvyIrhRhjGyTHuE0hds2RHC8VYXhZpvFtCpFuTc"}, 2, "name one KID"},
 		{[]string{"show", "-6X_vvyI"}, 2, "after --"},
-		{[]string{"rotate", "--reason", "drill"}, 2, "say which of ES256, RS256"},
+		{[]string{"rotate", "--reason", "drill"}, 2, "say which of ES256, PS256, RS256"},
 		{[]string{"rotate", "--alg", "ES256"}, 2, "--reason"},
 		{[]string{"rotate", "--alg", "ES256", "--reason", "two\nlines"}, 2, "--reason"},
-		{[]string{"rotate", "--alg", "PS256", "--reason", "drill"}, 1, "see eidgate keys list"},
+		{[]string{"rotate", "--alg", "RSA", "--reason", "drill"}, 1, "see eidgate keys list"},
 		{[]string{"activate", signing, "--force", "--reason", "drill", "--yes"}, 1, "not the key that stands by"},
 		{[]string{"activate", standby, "--reason", "drill", "--yes"}, 1, "it was not fetched by portal-1"},
 		{[]string{"activate", standby, "--force", "--yes"}, 2, "--reason"},
@@ -441,6 +445,20 @@ func (k keysVerbs) revokesAll(t *testing.T) {
 		t.Errorf("keys list = %s, want neither revoked key", left)
 	}
 	k.wants(t, 0, "revoked", "list", "--all", "--alg", "RS256")
+}
+
+// Keys of a line that the configuration dropped are shown and can be revoked, and are
+// not rotated.
+func (k keysVerbs) plannedNoMore(t *testing.T, s *servedRun) {
+	raw, err := os.ReadFile(s.file)
+	must(t, err)
+	file := filepath.Join(t.TempDir(), "eidgate.yaml")
+	must(t, os.WriteFile(file, bytes.Replace(raw, []byte(algorithmsPlanned), nil, 1), 0o600))
+	other := keysVerbs{where: []string{"--config", file}, said: k.said}
+	signing, standby := other.key(t, "tokens", "PS256", "signing"), other.key(t, "tokens", "PS256", "published")
+	other.wants(t, 1, "plans no PS256 keys for tokens", "rotate", "--alg", "PS256", "--reason", "drill")
+	other.wants(t, 1, "plans no PS256 keys for tokens", "activate", standby, "--force", "--dry-run")
+	other.wants(t, 0, "takes over in the same step", "revoke", signing, "--dry-run")
 }
 
 func (k keysVerbs) completes(t *testing.T) {

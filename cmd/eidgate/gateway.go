@@ -94,6 +94,15 @@ func (d *durable) load(ctx context.Context) error {
 	return nil
 }
 
+// follow is load for an act that is told what others did since. Custodies that are away
+// keep nobody from it.
+func (d *durable) follow(ctx context.Context) error {
+	if err := d.load(ctx); err != nil && !errors.Is(err, keys.ErrCustody) {
+		return err
+	}
+	return nil
+}
+
 func keysConfig(cfg *config.Config) keys.Config {
 	k := keys.DefaultConfig()
 	var algs []keys.Algorithm

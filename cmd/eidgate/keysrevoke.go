@@ -95,9 +95,6 @@ given. It cannot be undone.`,
 			if err := act.agree(c, "Revoke it? It cannot be undone."); err != nil {
 				return err
 			}
-			if err := d.load(c.Context()); err != nil {
-				return err
-			}
 			var done keys.Revocation
 			if *all {
 				done, err = d.ring.RevokeLine(c.Context(), planned.Purpose, planned.Algorithm, "operator:"+operator(), why)

@@ -48,7 +48,18 @@ func lineOf(rows []keyRow, purpose keys.Purpose, alg keys.Algorithm) keyLine {
 	return l
 }
 
-// rotation says what lets a standby sign would do.
+// check refuses a line in which nothing can take over.
+func (l keyLine) check(purpose keys.Purpose, alg keys.Algorithm) error {
+	switch {
+	case l.standby == nil:
+		return fmt.Errorf("no %s %s key stands by: eidgate keys list shows what there is, eidgate doctor why", purpose, alg)
+	case l.standby.ReadyAt.IsZero():
+		return fmt.Errorf("the configuration plans no %s keys for %s any more: these are kept, and not rotated", alg, purpose)
+	}
+	return nil
+}
+
+// rotation says what letting a standby sign would do.
 func (l keyLine) rotation(force bool, now time.Time) *keyRotation {
 	r := &keyRotation{Purpose: l.standby.Purpose, Algorithm: l.standby.Algorithm, To: l.standby.ID, At: now, Lacking: l.standby.Lacking, Effects: []string{}}
 	if l.signing != nil {
@@ -170,24 +181,21 @@ breaks by it, so it asks nobody. Lines rotate by themselves at their time.`,
 				return err
 			}
 			purpose := keys.Purpose(*filter.purpose)
+			line := lineOf(rows, purpose, alg)
+			if err := line.check(purpose, alg); err != nil {
+				return err
+			}
+			if line.standby.Waits == keys.WaitsForOperator {
+				return waitsForOperator(line.standby.ID)
+			}
 			if *act.dryRun {
-				line := lineOf(rows, purpose, alg)
-				if line.standby == nil {
-					return fmt.Errorf("no %s %s key stands by; see eidgate keys list", purpose, alg)
-				}
-				if line.standby.Waits == keys.WaitsForOperator {
-					return waitsForOperator(line.standby.ID)
-				}
 				rot := line.rotation(false, time.Now().UTC())
 				return out.print(c.OutOrStdout(), rot, rot.print)
 			}
-			if err := d.load(c.Context()); err != nil {
+			if err := d.follow(c.Context()); err != nil {
 				return err
 			}
 			done, err := d.ring.Rotate(c.Context(), purpose, alg, "operator:"+operator(), why)
-			if errors.Is(err, keys.ErrNotReady) {
-				return waitsForOperator(lineOf(rows, purpose, alg).standby.ID)
-			}
 			if err != nil {
 				return nextStep(err)
 			}
@@ -271,7 +279,7 @@ for on a terminal; elsewhere --yes has to be given.`,
 		}
 		return where.open(c.Context(), func(d *durable) error {
 			if !*act.dryRun {
-				if err := d.load(c.Context()); err != nil {
+				if err := d.follow(c.Context()); err != nil {
 					return err
 				}
 			}
@@ -314,6 +322,9 @@ func planActivation(ctx context.Context, d *durable, word string, force bool) (*
 	line := lineOf(rows, row.Purpose, row.Algorithm)
 	if line.standby == nil || line.standby.ID != row.ID {
 		return nil, fmt.Errorf("%s is %s, not the key that stands by; see eidgate keys list", row.ID, row.State)
+	}
+	if err := line.check(row.Purpose, row.Algorithm); err != nil {
+		return nil, err
 	}
 	planned := line.rotation(force, time.Now().UTC())
 	if planned.Scheduled {

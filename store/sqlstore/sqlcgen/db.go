@@ -276,9 +276,6 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.revocationEventsStmt, err = db.PrepareContext(ctx, revocationEvents); err != nil {
 		return nil, fmt.Errorf("error preparing query RevocationEvents: %w", err)
 	}
-	if q.revocationPartiesStmt, err = db.PrepareContext(ctx, revocationParties); err != nil {
-		return nil, fmt.Errorf("error preparing query RevocationParties: %w", err)
-	}
 	if q.secretStmt, err = db.PrepareContext(ctx, secret); err != nil {
 		return nil, fmt.Errorf("error preparing query Secret: %w", err)
 	}
@@ -749,11 +746,6 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing revocationEventsStmt: %w", cerr)
 		}
 	}
-	if q.revocationPartiesStmt != nil {
-		if cerr := q.revocationPartiesStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing revocationPartiesStmt: %w", cerr)
-		}
-	}
 	if q.secretStmt != nil {
 		if cerr := q.secretStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing secretStmt: %w", cerr)
@@ -952,7 +944,6 @@ type Queries struct {
 	reviewByCanonicalStmt      *sql.Stmt
 	reviewsStmt                *sql.Stmt
 	revocationEventsStmt       *sql.Stmt
-	revocationPartiesStmt      *sql.Stmt
 	secretStmt                 *sql.Stmt
 	sectorStmt                 *sql.Stmt
 	setLevelStmt               *sql.Stmt
@@ -1058,7 +1049,6 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		reviewByCanonicalStmt:      q.reviewByCanonicalStmt,
 		reviewsStmt:                q.reviewsStmt,
 		revocationEventsStmt:       q.revocationEventsStmt,
-		revocationPartiesStmt:      q.revocationPartiesStmt,
 		secretStmt:                 q.secretStmt,
 		sectorStmt:                 q.sectorStmt,
 		setLevelStmt:               q.setLevelStmt,
