@@ -57,6 +57,7 @@ func (o *output) print(w io.Writer, value any, table func(w io.Writer)) error {
 		return printJSON(w, value)
 	case outputYAML:
 		return printYAML(w, value)
+	case outputTable:
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	table(t)
