@@ -183,6 +183,7 @@ func TestKeysVerbs(t *testing.T) {
 	k.wants(t, 0, "good: signed", "verify", writeToken(t, after))
 	t.Run("revoke at once", func(t *testing.T) { k.revokesAtOnce(t, s) })
 	t.Run("revoke all", func(t *testing.T) { k.revokesAll(t) })
+	t.Run("activate", func(t *testing.T) { k.activates(t, s) })
 	t.Run("not planned", func(t *testing.T) { k.plannedNoMore(t, s) })
 	t.Run("completion", func(t *testing.T) { k.completes(t) })
 	if strings.Contains(k.said.String(), token) {
@@ -342,123 +343,6 @@ func (k keysVerbs) verifies(t *testing.T, token, archive string) {
 			t.Errorf("%s: keys %v = %d %q %q, want %d and %q", tt.name, tt.words, exit, out, errs, tt.exit, tt.says)
 		}
 	}
-}
-
-func (k keysVerbs) revokes(t *testing.T, s *servedRun, signing, standby string) {
-	type revocation struct {
-		Done    bool
-		Revoked []string
-		Signing string
-		Standby string
-		Clients []struct {
-			Client   string
-			Subjects int
-			Told     bool
-		}
-		Effects []string
-	}
-	var planned, done, again revocation
-	before := k.wants(t, 0, "", "list", "--all", "-o", "json")
-	k.asked(t, &planned, "revoke", signing, "--dry-run")
-	if planned.Done || planned.Signing != standby || len(planned.Clients) != 1 || planned.Clients[0].Client != "portal-1" || planned.Clients[0].Subjects != 1 || planned.Clients[0].Told || len(planned.Effects) < 4 {
-		t.Errorf("revoke --dry-run = %+v, want %s to take over and portal-1 to be told by people", planned, standby)
-	}
-	_, _, errs := k.verb(t, "", "revoke", signing, "--reason", "it's out")
-	if now := k.wants(t, 0, "", "list", "--all", "-o", "json"); now != before {
-		t.Errorf("keys changed without --yes:\n%s\nwant\n%s", now, before)
-	}
-	i := strings.LastIndex(errs, "eidgate keys revoke")
-	if i < 0 || !strings.Contains(errs, "takes over in the same step") {
-		t.Fatalf("revoke without --yes says %q, want what would happen and the words to type", errs)
-	}
-	// What it says one should type does it.
-	typed := exec.CommandContext(t.Context(), "bash", "-c", strings.TrimSpace(errs[i:])+" --output json")
-	typed.Env = append(os.Environ(), "PATH="+filepath.Dir(binary)+string(os.PathListSeparator)+os.Getenv("PATH"))
-	out, err := typed.Output()
-	must(t, err)
-	must(t, json.Unmarshal(out, &done))
-	if !done.Done || !slices.Equal(done.Revoked, []string{signing}) || done.Signing != standby || done.Standby == "" {
-		t.Errorf("revoke = %+v, want %s for %s and a new standby", done, standby, signing)
-	}
-	waitUntil(t, "the key set without the key", func() bool { return !slices.Contains(kids(fetchKeys(t, s.demoRun)), signing) })
-	k.asked(t, &again, "revoke", signing, "--reason", "again", "--yes")
-	if again.Done || k.key(t, "tokens", "ES256", "signing") != standby {
-		t.Errorf("revoking twice = %+v, want nothing done", again)
-	}
-	db, err := sql.Open("sqlite", filepath.Join(s.Dir, "eidgate.db"))
-	must(t, err)
-	defer db.Close()
-	var n int
-	must(t, db.QueryRowContext(t.Context(), `SELECT count(*) FROM audit WHERE action = 'key.revoked' AND actor LIKE 'operator:%' AND detail LIKE '%it''s out%'`).Scan(&n))
-	if n != 1 {
-		t.Errorf("%d rows of the audit tell of it, want 1", n)
-	}
-}
-
-// Several operators at once revoke a key once, and are told the same.
-func (k keysVerbs) revokesAtOnce(t *testing.T, s *servedRun) {
-	kid := k.key(t, "logout", "RS256", "signing")
-	const operators = 4
-	told := make(chan string, operators)
-	for range operators {
-		go func() {
-			_, out, _ := k.verb(t, "", "revoke", "--reason", "drill", "--yes", "-o", "json", kid)
-			told <- out
-		}()
-	}
-	next := map[[2]string]int{}
-	for range operators {
-		var done struct {
-			Revoked          []string
-			Signing, Standby string
-		}
-		if err := json.Unmarshal([]byte(<-told), &done); err != nil || !slices.Equal(done.Revoked, []string{kid}) {
-			t.Errorf("revoke at once = %+v %v, want %s revoked", done, err, kid)
-		}
-		next[[2]string{done.Signing, done.Standby}]++
-	}
-	if len(next) != 1 {
-		t.Errorf("operators were told of %v, want the same keys", next)
-	}
-	db, err := sql.Open("sqlite", filepath.Join(s.Dir, "eidgate.db"))
-	must(t, err)
-	defer db.Close()
-	var n int
-	must(t, db.QueryRowContext(t.Context(), `SELECT count(*) FROM audit WHERE action = 'key.revoked' AND detail LIKE '%' || ? || '%'`, kid).Scan(&n))
-	if n != 1 {
-		t.Errorf("%d rows of the audit tell of it, want 1", n)
-	}
-}
-
-func (k keysVerbs) revokesAll(t *testing.T) {
-	signing, standby := k.key(t, "tokens", "RS256", "signing"), k.key(t, "tokens", "RS256", "published")
-	var done struct {
-		Revoked []string
-		Signing string
-		Standby string
-	}
-	must(t, json.Unmarshal([]byte(k.wants(t, 0, "", "revoke", "--all", "--purpose", "tokens", "--alg", "RS256", "--reason", "drill", "--yes", "-o", "json")), &done))
-	if len(done.Revoked) != 2 || slices.Contains(done.Revoked, done.Signing) || done.Signing == "" || done.Standby == "" {
-		t.Errorf("revoke --all = %+v, want two new keys in place of %s and %s", done, signing, standby)
-	}
-	if left := k.wants(t, 0, "", "list"); strings.Contains(left, signing) || strings.Contains(left, standby) {
-		t.Errorf("keys list = %s, want neither revoked key", left)
-	}
-	k.wants(t, 0, "revoked", "list", "--all", "--alg", "RS256")
-}
-
-// Keys of a line that the configuration dropped are shown and can be revoked, and are
-// not rotated.
-func (k keysVerbs) plannedNoMore(t *testing.T, s *servedRun) {
-	raw, err := os.ReadFile(s.file)
-	must(t, err)
-	file := filepath.Join(t.TempDir(), "eidgate.yaml")
-	must(t, os.WriteFile(file, bytes.Replace(raw, []byte(algorithmsPlanned), nil, 1), 0o600))
-	other := keysVerbs{where: []string{"--config", file}, said: k.said}
-	signing, standby := other.key(t, "tokens", "PS256", "signing"), other.key(t, "tokens", "PS256", "published")
-	other.wants(t, 1, "plans no PS256 keys for tokens", "rotate", "--alg", "PS256", "--reason", "drill")
-	other.wants(t, 1, "plans no PS256 keys for tokens", "activate", standby, "--force", "--dry-run")
-	other.wants(t, 0, "takes over in the same step", "revoke", signing, "--dry-run")
 }
 
 func (k keysVerbs) completes(t *testing.T) {
