@@ -4,11 +4,14 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
+comma := ,
 # No VCS stamp: a clone may belong to another user, or be no clone at all.
 # No MessagePack: the router would link an encoder of 6 MiB for it, and nobody here speaks it.
-# Pure Go, save for the race detector.
-export GOFLAGS := $(strip $(GOFLAGS) -buildvcs=false -tags=nomsgpack)
-export CGO_ENABLED := 0
+# Pure Go, save for the race detector and for what TAGS=pkcs11 adds.
+tags := nomsgpack$(if $(TAGS),$(comma)$(TAGS))
+export GOFLAGS := $(strip $(GOFLAGS) -buildvcs=false -tags=$(tags))
+export CGO_ENABLED := $(if $(findstring pkcs11,$(TAGS)),1,0)
+hsm := CGO_ENABLED=1 GOFLAGS='$(GOFLAGS),pkcs11'
 
 tool = go tool -modfile=tools/$(1)/go.mod $(1)
 
@@ -17,7 +20,7 @@ help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
 
 .PHONY: build
-build: ## build bin/eidgate
+build: ## build bin/eidgate; TAGS=pkcs11 for keys in an HSM, which needs a C compiler
 	@go build -trimpath -ldflags='-s -w' -o bin/eidgate ./cmd/eidgate
 
 .PHONY: demo
@@ -26,7 +29,7 @@ demo: build ## run the gateway, two portals and a source of each kind here; ARGS
 
 .PHONY: test
 test: deps build ## run every test: units under the race detector, then end to end
-	@CGO_ENABLED=1 go test -race $$(go list ./... | grep -vx eidgate/cmd/eidgate)
+	@$(hsm) go test -race $$(go list ./... | grep -vx eidgate/cmd/eidgate)
 	@go test -count=1 -timeout=15m ./cmd/eidgate
 
 .PHONY: interop
@@ -57,8 +60,10 @@ format:
 	@unformatted=$$(gofmt -l .); if [[ -n $$unformatted ]]; then echo "gofmt -w is due: $$unformatted" >&2; exit 1; fi
 vet:
 	@go vet ./...
+	@$(hsm) go vet ./keys/... ./cmd/...
 lint:
 	@$(call tool,golangci-lint) run --allow-parallel-runners
+	@$(hsm) $(call tool,golangci-lint) run --allow-parallel-runners --build-tags=nomsgpack,pkcs11 ./keys/pkcs11/...
 generated:
 	@$(call tool,sqlc) diff -f store/sqlstore/sqlc.yaml || { echo "make generate is due" >&2; exit 1; }
 vuln:

@@ -27,13 +27,18 @@ const (
 var arrows = map[string][]string{
 	"eid":                {},
 	"eid/accounts":       {"eid", "eid/civil"},
+	"eid/audit":          {"eid"},
 	"eid/credential":     {"eid"},
 	"eid/civil":          {"eid"},
 	"keys":               {},
+	"keys/pkcs11":        {"keys"},
+	"keys/pkcs11/...":    {},
+	"keys/transit":       {"keys"},
+	"keys/transit/...":   {},
 	"web":                {"eid"},
 	"web/browsertest":    {},
 	"store":              {},
-	"store/sqlstore":     {"store", "eid", "eid/accounts", "keys", "store/sqlitefile", "store/sqlstore/..."},
+	"store/sqlstore":     {"store", "eid", "eid/accounts", "eid/audit", "keys", "store/sqlitefile", "store/sqlstore/..."},
 	"store/sqlstore/...": {},
 	"store/sqlitefile":   {},
 	"store/statestore":   {"store", "store/sqlitefile"},
@@ -56,7 +61,7 @@ var arrows = map[string][]string{
 }
 
 // forTests lists what the tests of any package may import besides.
-var forTests = []string{"federation/fedtest", "federation/account", "federation/openid", "federation/vneid", "federation/cas", "federation/ldap", "federation/saml", "store/statestore", "store/redisstore", "store/sqlstore", "store/storetest", "web/browsertest"}
+var forTests = []string{"federation/fedtest", "federation/account", "federation/openid", "federation/vneid", "federation/cas", "federation/ldap", "federation/saml", "store/statestore", "store/redisstore", "store/sqlstore", "store/storetest", "web/browsertest", "keys/transit/transittest", "keys/pkcs11/softhsm"}
 
 // outside lists the third-party modules of packages that may not have any other.
 var outside = map[string][]string{"eid": {"golang.org/x/text"}}

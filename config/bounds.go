@@ -116,7 +116,7 @@ func (c *Config) times() []timeBound {
 		{"lifetimes.session_idle", l.SessionIdle, time.Second, day},
 		{"lifetimes.session_absolute", l.SessionAbsolute, time.Second, day},
 		{"lifetimes.level2_proof", l.Level2Proof, time.Second, 30 * time.Minute},
-		{"lifetimes.jwks_max_age", l.JWKSMaxAge, time.Second, day},
+		{"lifetimes.jwks_max_age", l.JWKSMaxAge, 2 * time.Second, day},
 		{"lifetimes.consent", l.Consent, time.Second, 366 * day},
 		{"keys.rotate_every", c.Keys.RotateEvery, time.Second, 366 * day},
 		{"redis.timeout", c.Redis.Timeout, 50 * time.Millisecond, 900 * time.Millisecond},

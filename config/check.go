@@ -14,6 +14,7 @@ import (
 func (c *Config) check(f *faults) {
 	c.checkServer(f)
 	c.checkState(f)
+	c.checkCustody(f)
 	c.checkACR(f)
 	c.checkTimes(f)
 	c.checkKeys(f)
@@ -36,6 +37,7 @@ func (c *Config) checkServer(f *faults) {
 	}
 	c.checkTLS(f)
 	c.checkMonitoring(f)
+	c.checkAudit(f)
 	for i, network := range c.Proxies {
 		checkNetwork(f, item("proxies", i), network)
 	}
@@ -92,6 +94,9 @@ func (c *Config) checkTimes(f *faults) {
 	}
 	if l.RefreshIdle > l.RefreshAbsolute {
 		f.add("lifetimes.refresh_idle", "longer than lifetimes.refresh_absolute", "at most "+short(l.RefreshAbsolute))
+	}
+	if l.JWKSMaxAge%time.Second != 0 {
+		f.add("lifetimes.jwks_max_age", "not in whole seconds", "such as 10m")
 	}
 	for _, n := range c.counts() {
 		if n.value < n.least || n.value > n.most {

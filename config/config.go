@@ -37,18 +37,27 @@ type Config struct {
 	// The file of the key that seals what is secret in data, or credential:NAME.
 	// Without it, master.key in data.
 	MasterKeyFile string `koanf:"master_key_file"`
+	// That key itself, a Tink keyset in JSON, instead of a file: for the environment.
+	MasterKey eid.Secret `koanf:"master_key"`
+	// The key of custody.transit that the file or the text is encrypted under. Without
+	// it they hold the master key in the clear.
+	MasterKeyTransit string `koanf:"master_key_transit"`
 	// The canonical acr values, published in discovery.
 	ACR ACR `koanf:"acr"`
 	// How long things live that the gateway hands out and remembers.
 	Lifetimes Lifetimes `koanf:"lifetimes"`
 	// How signing keys are made and changed.
 	Keys Keys `koanf:"keys"`
+	// Where keys can live beside the database.
+	Custody Custody `koanf:"custody"`
 	// What strangers may try.
 	Limits Limits `koanf:"limits"`
 	// Where the gateway's own calls may go.
 	Outbound Outbound `koanf:"outbound"`
 	// The civil registries that legacy providers are compared with.
 	Registries Registries `koanf:"registries"`
+	// What becomes of the audit.
+	Audit Audit `koanf:"audit"`
 	// The listener of metrics.
 	Metrics Metrics `koanf:"metrics"`
 	// What the log holds and how.
@@ -88,7 +97,7 @@ type Lifetimes struct {
 	SessionIdle     time.Duration `koanf:"session_idle"`     // how long a session lives that nobody uses
 	SessionAbsolute time.Duration `koanf:"session_absolute"` // how long a session lives at all
 	Level2Proof     time.Duration `koanf:"level2_proof"`     // how long a proof carries Level 2
-	JWKSMaxAge      time.Duration `koanf:"jwks_max_age"`     // how long portals may cache the key set
+	JWKSMaxAge      time.Duration `koanf:"jwks_max_age"`     // how long portals may cache the key set, in whole seconds
 	Consent         time.Duration `koanf:"consent"`          // how long a consent is remembered
 }
 
@@ -153,6 +162,11 @@ func Default() *Config {
 			Guesses: 5, GuessWindow: 15 * time.Minute,
 			PasswordFailures: 20, AddressFailures: 300, NetworkFailures: 3000,
 			SourceCalls: 32, Requests: 512, NewLogins: 20_000, Connections: 4096,
+		},
+		Audit: Audit{RetentionYears: leastRetention},
+		Custody: Custody{
+			PKCS11:  PKCS11{Prefix: "eidgate", Timeout: 2 * time.Second},
+			Transit: Transit{Mount: "transit", Prefix: "eidgate", Timeout: 2 * time.Second},
 		},
 		Metrics: Metrics{Listen: "127.0.0.1:8401"},
 		Log:     Log{Level: "info", Format: FormatJSON},

@@ -14,6 +14,9 @@ import (
 // declared are the files that declare the keys. The comments in them are the
 // only description of a key that there is.
 //
+//go:embed config.go client.go source.go registration.go monitoring.go state.go civil.go policy.go
+//go:embed openid.go vneid.go saml.go cas.go ldap.go audit.go
+//go:embed config.go client.go source.go registration.go monitoring.go state.go custody.go civil.go policy.go
 //go:embed config.go keys.go client.go source.go registration.go monitoring.go state.go civil.go policy.go
 //go:embed openid.go vneid.go saml.go cas.go ldap.go
 var declared embed.FS

@@ -25,7 +25,8 @@ type KeyPlan struct {
 	Algorithm string `koanf:"algorithm"` // one of keys.algorithms
 	// How long a key signs; without it, keys.rotate_every.
 	RotateEvery time.Duration `koanf:"rotate_every"`
-	// Where new keys live: the name of a custody. Without it, in the database.
+	// Where new keys live: pkcs11 or transit, where custody has it. Without it, in the
+	// database.
 	Custody string `koanf:"custody"`
 }
 
@@ -95,8 +96,12 @@ func (c *Config) checkKeys(f *faults) {
 		if !slices.Contains(algorithms, p.Algorithm) {
 			f.add(member(at, "algorithm"), "no keys of this algorithm", meant(p.Algorithm, algorithms))
 		}
-		if p.Custody != "" {
-			f.add(member(at, "custody"), "no custody has this name", "leave it out: keys live in the database")
+		if named := c.Custody.names(); p.Custody != "" && !slices.Contains(named, p.Custody) {
+			remedy := "leave it out: keys live in the database"
+			if len(named) > 0 {
+				remedy = meant(p.Custody, named)
+			}
+			f.add(member(at, "custody"), "no custody has this name", remedy)
 		}
 		same := func(q KeyPlan) bool { return q.Purpose == p.Purpose && q.Algorithm == p.Algorithm }
 		if slices.ContainsFunc(k.Plans[:i], same) {

@@ -67,6 +67,9 @@ func TestEnvironmentFaults(t *testing.T) {
 		{"EIDGATE_lifetimes__code=1s", "EIDGATE_lifetimes__code: unknown variable (did you mean EIDGATE_LIFETIMES__CODE?)"},
 		{"EIDGATE_LIFETIMES__CODE=soon", "EIDGATE_LIFETIMES__CODE: not a length of time"},
 		{"EIDGATE_LIFETIMES__CODE=1h", "lifetimes.code: out of bounds (from 1s to 1m)"},
+		// What the key ring refuses at start is refused here.
+		{"EIDGATE_LIFETIMES__JWKS_MAX_AGE=1s", "lifetimes.jwks_max_age: out of bounds (from 2s to 24h)"},
+		{"EIDGATE_LIFETIMES__JWKS_MAX_AGE=2500ms", "lifetimes.jwks_max_age: not in whole seconds (such as 10m)"},
 		{"EIDGATE_KEYS__RSA_BITS=many", "EIDGATE_KEYS__RSA_BITS: is text (want a whole number)"},
 		{"EIDGATE_LIMITS__GUESSES=99999999999", "EIDGATE_LIMITS__GUESSES: a number out of range"},
 		{"EIDGATE_LISTEN=", "listen: not a host and port"},

@@ -70,7 +70,7 @@ func (s surroundings) directory(path *string) {
 // locate makes paths absolute and fills in those that follow from others.
 func (c *Config) locate(where surroundings) {
 	where.directory(&c.Data)
-	if c.MasterKeyFile == "" && c.Data != "" {
+	if c.MasterKeyFile == "" && c.MasterKey.IsZero() && c.Data != "" {
 		c.MasterKeyFile = filepath.Join(c.Data, "master.key")
 	}
 	c.files(where.file)
@@ -79,6 +79,10 @@ func (c *Config) locate(where surroundings) {
 // files goes over every path of a file that the configuration names.
 func (c *Config) files(each func(at string, path *string)) {
 	each("master_key_file", &c.MasterKeyFile)
+	each("custody.pkcs11.pin_file", &c.Custody.PKCS11.PINFile)
+	each("custody.pkcs11.module", &c.Custody.PKCS11.Module)
+	each("custody.transit.token_file", &c.Custody.Transit.TokenFile)
+	each("custody.transit.ca_file", &c.Custody.Transit.CAFile)
 	each("tls.cert_file", &c.TLS.CertFile)
 	each("tls.key_file", &c.TLS.KeyFile)
 	each("redis.password_file", &c.Redis.PasswordFile)
@@ -124,7 +128,7 @@ func (c *Config) Files() []string {
 func (c *Config) Exposed() []*Fault {
 	var exposed []*Fault
 	c.files(func(at string, path *string) {
-		if strings.HasSuffix(at, "jwks_file") || strings.HasSuffix(at, "cert_file") || strings.HasSuffix(at, "ca_file") || strings.HasSuffix(at, "people_file") || strings.HasSuffix(at, "metadata_file") || *path == "" {
+		if strings.HasSuffix(at, "jwks_file") || strings.HasSuffix(at, "cert_file") || strings.HasSuffix(at, "ca_file") || strings.HasSuffix(at, "people_file") || strings.HasSuffix(at, "metadata_file") || at == "custody.pkcs11.module" || *path == "" {
 			return // public
 		}
 		if info, err := os.Stat(*path); err == nil && info.Mode().Perm()&0o007 != 0 {
@@ -142,6 +146,10 @@ func (c *Config) readSecrets(where surroundings) {
 		where.secrets(at, "client_secret", &cl.Secrets, cl.SecretFiles)
 	}
 	where.fromVariable("state", &c.State)
+	where.fromVariable("master_key", &c.MasterKey)
+	if !c.MasterKey.IsZero() && c.MasterKeyFile != "" {
+		where.faults.unreadable("master_key", "given beside master_key_file", "keep one of the two")
+	}
 	where.secret("redis", "password", &c.Redis.Password, c.Redis.PasswordFile)
 	where.secret("registries.population", "token", &c.Registries.Population.Token, c.Registries.Population.TokenFile)
 	for i := range c.Sources {

@@ -41,3 +41,22 @@ const (
 	ActionRegistration    = "registration.applied"
 	ActionTokensRevoked   = "tokens.revoked"
 )
+
+// Actions are those above.
+func Actions() []string {
+	return []string{
+		ActionGrantIssued, ActionSignInFailed, ActionSignInRefused, ActionSignedIn, ActionSteppedUp, ActionSessionEnded,
+		ActionAccountCreated, ActionLevelChanged, ActionDataDiffers, ActionAccountLocked, ActionAccountUnlocked, ActionLinkCreated,
+		ActionConsentGiven, ActionConsentEnded, ActionSourceDistrust, ActionSourceOff, ActionSourceOn, ActionReviewOpened,
+		ActionReviewDecided, ActionRegistration, ActionTokensRevoked,
+		ActionMasterKeyAdded, ActionMasterKeyPromoted, ActionMasterKeyResealed, ActionMasterKeyRemoved,
+	}
+}
+
+// Actions on the master key.
+const (
+	ActionMasterKeyAdded    = "master_key.added"
+	ActionMasterKeyPromoted = "master_key.promoted"
+	ActionMasterKeyResealed = "master_key.resealed"
+	ActionMasterKeyRemoved  = "master_key.removed"
+)

@@ -122,7 +122,7 @@ func TestRotationUnderLoad(t *testing.T) {
 			await(t, func() bool {
 				r.mu.Lock()
 				defer r.mu.Unlock()
-				return r.confirmed >= at
+				return time.Duration(r.confirmed.Load()) >= at
 			})
 		}
 	}

@@ -79,6 +79,8 @@ type Ring struct {
 	plans    atomic.Pointer[[]Plan]              // complete
 	lacking  atomic.Pointer[map[string][]string] // as last asked, by kid
 	trouble  trouble
+	// confirmed is the uptime when the store last agreed with the snapshot.
+	confirmed atomic.Int64
 
 	mu        sync.Mutex // one change at a time; never held while a custody works
 	tenancy   tenancy
@@ -86,8 +88,8 @@ type Ring struct {
 	opened    map[string]crypto.Signer // by kid, what custodies opened
 	spares    []Record                 // made and not yet published
 	destroyed map[string]bool          // kids whose custody has forgotten them
-	confirmed time.Duration            // uptime when the store last agreed with the snapshot
 	failing   bool                     // the last turn failed, and it was said
+	stopped   bool                     // signing stopped, and it was said
 }
 
 // New checks the configuration and starts nothing. Until Load succeeds, the
@@ -122,7 +124,7 @@ func New(cfg Config, d Deps) (*Ring, error) {
 		fetches: d.Fetches, leases: d.Leases, custodies: custodies, clock: conscience{skew: cfg.Skew},
 		tenancy: tenancy{me: rand.Text()}, retired: map[string]bool{}, opened: map[string]crypto.Signer{}, destroyed: map[string]bool{},
 	}
-	r.snapshot.Store(&Snapshot{set: set, now: d.Now, meter: d.Meter})
+	r.snapshot.Store(&Snapshot{set: set, stale: r.stale, now: d.Now, meter: d.Meter})
 	r.lacking.Store(&map[string][]string{})
 	return r, r.Plan(nil)
 }
@@ -233,14 +235,19 @@ func (r *Ring) turn(ctx context.Context) wants {
 	}
 	r.trouble.clock(ctx, r.log, r.clock.doubt(r.uptime()))
 	r.trouble.overdue(ctx, r.log, r.Known())
-	if s := r.Snapshot(); err != nil && s.loaded && !s.stale && r.uptime()-r.confirmed > r.cfg.JWKSMaxAge {
-		stale := *s
-		stale.stale = true
-		r.snapshot.Store(&stale)
-		r.log.ErrorContext(ctx, "signing stopped, keys not confirmed by the store", "for", r.uptime()-r.confirmed)
+	stale := r.Snapshot().loaded && r.stale()
+	if stale && !r.stopped {
+		r.log.ErrorContext(ctx, "signing stopped, keys not confirmed by the store", "for", r.unconfirmed())
 	}
+	r.stopped = stale
 	return w
 }
+
+// unconfirmed is how long ago the store last agreed with the snapshot.
+func (r *Ring) unconfirmed() time.Duration { return r.uptime() - time.Duration(r.confirmed.Load()) }
+
+// stale reports whether another process may have retired the keys known here.
+func (r *Ring) stale() bool { return r.unconfirmed() > r.cfg.JWKSMaxAge }
 
 // step reads the store, adopts it, and does what is due. It returns what there is to
 // do for custodies before more can be done.
@@ -404,9 +411,9 @@ func (r *Ring) refresh(ctx context.Context) ([]Record, error) {
 	}
 	r.spares = slices.DeleteFunc(r.spares, func(rec Record) bool { return contains(records, rec.ID) })
 	maps.DeleteFunc(r.opened, func(id string, _ crypto.Signer) bool { return set.known[id] == nil && !contains(r.spares, id) })
-	r.confirmed = asked
-	if set != old.set || old.stale || !old.loaded {
-		r.snapshot.Store(&Snapshot{set: set, loaded: true, now: r.now, meter: r.meter})
+	r.confirmed.Store(int64(asked))
+	if set != old.set || !old.loaded {
+		r.snapshot.Store(&Snapshot{set: set, loaded: true, stale: r.stale, now: r.now, meter: r.meter})
 	}
 	return records, nil
 }
@@ -449,6 +456,7 @@ func (r *Ring) read(ctx context.Context) ([]Record, error) {
 func (r *Ring) commit(ctx context.Context, lacking map[string][]string, decide func(*draft) error) (*draft, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
+	r.spares = slices.DeleteFunc(r.spares, r.lost)
 	var d *draft
 	err := r.store.UpdateKeys(ctx, func(current []Record) (Update, error) {
 		d = newDraft(*r.plans.Load(), r.time(), current, r.spares, lacking)

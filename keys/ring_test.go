@@ -2,6 +2,7 @@ package keys
 
 import (
 	"context"
+	"crypto"
 	"errors"
 	"log/slog"
 	"slices"
@@ -400,4 +401,28 @@ func TestExamine(t *testing.T) {
 	if _, err := other.Examine(t.Context()); !errors.Is(err, ErrSealed) {
 		t.Errorf("Examine() with another master key = %v, want ErrSealed", err)
 	}
+}
+
+// TestSigningStopsThoughNobodyLooks: the look at the store hangs, or the process slept
+// and was asked before it looked. What signs is judged when it signs.
+func TestSigningStopsThoughNobodyLooks(t *testing.T) {
+	r, _, c := loaded(t, es256())
+	token := sign(t, r.Snapshot(), ES256)
+	before := r.Snapshot()
+	c.advance(es256().JWKSMaxAge)
+	sign(t, before, ES256)
+	c.advance(time.Microsecond)
+	for name, s := range map[string]*Snapshot{"taken before": before, "taken now": r.Snapshot()} {
+		if _, err := s.Sign(Tokens, ES256, "JWT", []byte("{}")); !errors.Is(err, ErrStale) {
+			t.Errorf("Sign() of a snapshot %s = %v, want ErrStale", name, err)
+		}
+		if _, err := s.Keys(Tokens)[0].Signer.Sign(nil, make([]byte, 32), crypto.SHA256); !errors.Is(err, ErrStale) {
+			t.Errorf("signing by Keys() of a snapshot %s = %v, want ErrStale", name, err)
+		}
+		if _, err := s.Verify(Tokens, token, "JWT"); err != nil {
+			t.Errorf("Verify() of a snapshot %s = %v, want nil", name, err)
+		}
+	}
+	pass(t, r)
+	sign(t, r.Snapshot(), ES256)
 }

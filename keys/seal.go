@@ -2,13 +2,14 @@ package keys
 
 import (
 	"bytes"
+	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"log/slog"
-	"os"
-	"path/filepath"
+	"slices"
+	"sync/atomic"
 
 	"github.com/tink-crypto/tink-go/v2/aead"
 	"github.com/tink-crypto/tink-go/v2/insecurecleartextkeyset"
@@ -25,12 +26,16 @@ var (
 	ErrSealed = errors.New("sealed blob does not open")
 )
 
-// maxKeyset bounds a master key file, in bytes; one key takes about 300.
-const maxKeyset = 64 << 10
-
 // Sealer encrypts small secrets at rest under the master key. It is safe for
 // concurrent use.
-type Sealer struct{ aead tink.AEAD }
+type Sealer struct{ set atomic.Pointer[sealing] }
+
+// sealing is the keys of one master key.
+type sealing struct {
+	aead    tink.AEAD
+	primary uint32
+	ids     []uint32
+}
 
 // NewSealer reads a master key: a Tink AEAD keyset in cleartext JSON. Its primary
 // key seals, all its keys open, so that a master key is replaced by adding one.
@@ -40,39 +45,85 @@ func NewSealer(keysetJSON []byte) (*Sealer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: not a Tink keyset in JSON", ErrMasterKey)
 	}
-	primitive, err := aead.New(handle)
-	if err != nil {
-		return nil, fmt.Errorf("%w: the keyset holds no usable AEAD key", ErrMasterKey)
-	}
-	return &Sealer{primitive}, nil
+	return sealerOf(handle)
 }
 
 // LoadSealer reads the master key from a file that nobody but its owner may
 // access. Where createIfAbsent is set and there is no file, it makes one and
 // warns; of several processes that start together all end with the same key.
 func LoadSealer(path string, createIfAbsent bool, log *slog.Logger) (*Sealer, error) {
-	keysetJSON, err := readMasterKey(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		if !createIfAbsent {
-			return nil, fmt.Errorf("%w: there is no file %s: put the one in place that sealed this store's keys", ErrMasterKey, path)
-		}
-		made, createErr := createMasterKey(path)
-		if createErr != nil {
-			return nil, fmt.Errorf("creating master key file: %w", createErr)
-		}
-		if made {
-			log.Warn("master key created: back it up apart from the database, nothing sealed opens without it", "file", path)
-		}
-		keysetJSON, err = readMasterKey(path)
+	master := MasterKey{File: path}
+	ctx := context.Background() //nolint:forbidigo // a file in the clear asks nobody
+	s, err := master.Load(ctx)
+	if !createIfAbsent || !errors.Is(err, fs.ErrNotExist) {
+		return s, err
 	}
+	made, err := master.Create(ctx)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("creating master key file: %w", err)
 	}
-	s, err := NewSealer(keysetJSON)
+	if made {
+		log.Warn("master key created: back it up apart from the database, nothing sealed opens without it", "file", path)
+	}
+	return master.Load(ctx)
+}
+
+// sealerOf makes the sealer of a keyset.
+func sealerOf(handle *keyset.Handle) (*Sealer, error) {
+	primitive, err := aead.New(handle)
 	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", path, err)
+		return nil, fmt.Errorf("%w: the keyset holds no usable AEAD key", ErrMasterKey)
 	}
+	set := &sealing{aead: primitive}
+	for i := range handle.Len() {
+		entry, err := handle.Entry(i)
+		if err != nil {
+			return nil, fmt.Errorf("%w: the keyset cannot be read", ErrMasterKey)
+		}
+		if entry.IsPrimary() {
+			set.primary = entry.KeyID()
+		}
+		if entry.KeyStatus() == keyset.Enabled {
+			set.ids = append(set.ids, entry.KeyID())
+		}
+	}
+	s := new(Sealer)
+	s.set.Store(set)
 	return s, nil
+}
+
+// Primary is the id of the key that seals.
+func (s *Sealer) Primary() uint32 { return s.set.Load().primary }
+
+// KeyIDs are those of the keys that open.
+func (s *Sealer) KeyIDs() []uint32 { return slices.Clone(s.set.Load().ids) }
+
+// Has reports whether a key is among those that open.
+func (s *Sealer) Has(id uint32) bool { return slices.Contains(s.set.Load().ids, id) }
+
+// SealedBy reads the id of the key that made sealed; false where nothing says so. It
+// is the first five bytes that tell (Tink's wire format, output prefix TINK).
+func SealedBy(sealed []byte) (id uint32, known bool) {
+	if len(sealed) < 5 || sealed[0] != 1 {
+		return 0, false
+	}
+	return binary.BigEndian.Uint32(sealed[1:5]), true
+}
+
+// Replace takes the keys of next in use, all at once, for what is sealed and opened
+// from then on. It keeps the old ones, and says why, where next cannot open what they
+// seal now.
+func (s *Sealer) Replace(next *Sealer) error {
+	const probe = "replacing the master key"
+	sealed, err := s.Seal([]byte(probe), probe)
+	if err != nil {
+		return err
+	}
+	if _, err := next.Open(sealed, probe); err != nil {
+		return fmt.Errorf("%w: the new one does not open what the one in use seals", ErrMasterKey)
+	}
+	s.set.Store(next.set.Load())
+	return nil
 }
 
 // Seal encrypts plaintext. context names the row that will hold the result; Open
@@ -81,7 +132,7 @@ func (s *Sealer) Seal(plaintext []byte, context string) ([]byte, error) {
 	if context == "" {
 		return nil, errors.New("sealing: no context given")
 	}
-	sealed, err := s.aead.Encrypt(plaintext, []byte(context))
+	sealed, err := s.set.Load().aead.Encrypt(plaintext, []byte(context))
 	if err != nil {
 		return nil, fmt.Errorf("sealing for %s: %w", context, err)
 	}
@@ -93,71 +144,9 @@ func (s *Sealer) Open(sealed []byte, context string) ([]byte, error) {
 	if context == "" {
 		return nil, fmt.Errorf("%w: no context given", ErrSealed)
 	}
-	plaintext, err := s.aead.Decrypt(sealed, []byte(context))
+	plaintext, err := s.set.Load().aead.Decrypt(sealed, []byte(context))
 	if err != nil {
 		return nil, fmt.Errorf("%w for %s", ErrSealed, context)
 	}
 	return plaintext, nil
-}
-
-// readMasterKey reads the file after a look at the permissions of what it opened.
-func readMasterKey(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrMasterKey, err)
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("%w: %w", ErrMasterKey, err)
-	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("%w: %s is not a regular file", ErrMasterKey, path)
-	// 0440 is what systemd and Kubernetes make of a secret for one service.
-	case info.Mode().Perm()&0o077 != 0 && info.Mode().Perm() != 0o440:
-		return nil, fmt.Errorf("%w: others may access %s (mode %04o): run chmod 600 %[2]s", ErrMasterKey, path, info.Mode().Perm())
-	}
-	keysetJSON, err := io.ReadAll(io.LimitReader(f, maxKeyset+1))
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrMasterKey, err)
-	}
-	if len(keysetJSON) > maxKeyset {
-		return nil, fmt.Errorf("%w: %s is longer than %d bytes", ErrMasterKey, path, maxKeyset)
-	}
-	return keysetJSON, nil
-}
-
-// createMasterKey writes a new keyset beside path and links it into place: a link
-// fails where the name is taken, so the first process wins, and no reader ever
-// sees half a file. made is false when another was first.
-func createMasterKey(path string) (made bool, err error) {
-	handle, err := keyset.NewHandle(aead.AES256GCMKeyTemplate())
-	if err != nil {
-		return false, fmt.Errorf("generating: %w", err)
-	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".master-key-*") // O_EXCL, mode 0600
-	if err != nil {
-		return false, err
-	}
-	defer os.Remove(f.Name())
-	err = insecurecleartextkeyset.Write(handle, keyset.NewJSONWriter(f))
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return false, err
-	}
-	switch err := os.Link(f.Name(), path); {
-	case errors.Is(err, fs.ErrExist):
-		return false, nil
-	case err != nil:
-		return false, err
-	}
-	return true, syncDir(filepath.Dir(path))
-}
-
-// syncDir makes a new name in dir survive a crash.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

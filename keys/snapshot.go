@@ -34,9 +34,12 @@ const maxToken = 16 << 10
 type Snapshot struct {
 	set    *keySet
 	loaded bool // from the store
-	stale  bool // its keys may be retired elsewhere: verify, do not sign
-	now    func() time.Time
-	meter  Meter
+	// stale reports whether its keys may be retired elsewhere by now: then it verifies
+	// and does not sign. It is asked at each signature, since whoever reads the store
+	// may hang, and a process that slept wakes with requests before it reads.
+	stale func() bool
+	now   func() time.Time
+	meter Meter
 }
 
 // Sign makes a compact JWS (RFC 7515 §3.1) of payload with the signing key of a line;
@@ -50,7 +53,7 @@ func (s *Snapshot) Sign(purpose Purpose, alg Algorithm, typ string, payload []by
 }
 
 func (s *Snapshot) sign(l Line, typ string, payload []byte) (string, error) {
-	if s.stale {
+	if s.stale() {
 		return "", ErrStale
 	}
 	key := s.set.signing[l]
@@ -134,7 +137,7 @@ func (s *Snapshot) Keys(purpose Purpose) []Key {
 			k.Decrypter = private
 		case key.private == nil:
 			k.Signer = refusing{key.public, fmt.Errorf("%w: %s has not opened the key", ErrCustody, key.custody)}
-		case s.stale:
+		case s.stale():
 			k.Signer = refusing{key.public, ErrStale}
 		case key.custody == "":
 			k.Signer = key.private // the plain kind, which libraries know

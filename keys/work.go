@@ -181,6 +181,13 @@ func (r *Ring) made() []Record {
 	return slices.Clone(r.spares)
 }
 
+// lost reports whether a key that waits to be published was sealed by a master key that
+// was removed since: nobody could open its row.
+func (r *Ring) lost(spare Record) bool {
+	_, err := r.box.Open(spare.Sealed, spare.Context())
+	return err != nil
+}
+
 // discard has custodies forget keys that were made for an act and not needed after
 // all; before are those that had been there. What fails stays in the custody, unused.
 func (r *Ring) discard(ctx context.Context, before []Record) {

@@ -13,6 +13,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"eidgate/federation"
+	"eidgate/keys"
 	"eidgate/store"
 	"eidgate/web"
 )
@@ -164,7 +165,8 @@ func (p *Provider) pageError(c *gin.Context, status int, kind, detail string) {
 
 // waitingHelps reports whether a failure passes by itself.
 func waitingHelps(err error) bool {
-	return errors.Is(err, store.ErrUnavailable) || errors.Is(err, federation.ErrBusy) || errors.Is(err, context.DeadlineExceeded)
+	return errors.Is(err, store.ErrUnavailable) || errors.Is(err, federation.ErrBusy) || errors.Is(err, context.DeadlineExceeded) ||
+		errors.Is(err, keys.ErrStale) || errors.Is(err, keys.ErrCustody)
 }
 
 // pageFailure shows the page for a failure of ours, 503 where waiting helps, and

@@ -111,6 +111,7 @@ type Deps struct {
 	Sources  Sources
 	Grants   Grants
 	Consents Consents
+	History  History
 	// Registry is the population registry, nil where there is none: then nobody
 	// comes in through a source that is compared with it.
 	Registry civil.Registry
@@ -183,7 +184,7 @@ func New(cfg Config, d Deps) (*Provider, error) {
 	if cfg.Vocabulary.Level1 == "" || cfg.Vocabulary.Level2 == "" || cfg.Vocabulary.Level1 == cfg.Vocabulary.Level2 {
 		return nil, errors.New("acr: two different values are needed")
 	}
-	if d.Clients == nil || d.Accounts == nil || d.Sources == nil || d.Grants == nil || d.Consents == nil || d.State == nil ||
+	if d.Clients == nil || d.Accounts == nil || d.Sources == nil || d.Grants == nil || d.Consents == nil || d.History == nil || d.State == nil ||
 		d.Outbox == nil || d.Registrar == nil || d.Events == nil || d.Switches == nil || d.Revocations == nil || d.KeyFetches == nil || d.Outbound == nil || d.Keys == nil || d.Sealer == nil || d.Pages == nil || d.Log == nil || d.Now == nil || d.Ready == nil {
 		return nil, errors.New("every dependency of the provider is needed")
 	}
@@ -290,6 +291,7 @@ func (p *Provider) Handler() http.Handler {
 	r.POST(pathLogout, p.authorizePost)
 	r.POST(pathLogoutConfirm, sameOrigin, p.confirmLogout)
 	get(pathLoggedOut, p.loggedOut)
+	get(pathHistory, p.history)
 
 	r.NoRoute(func(c *gin.Context) { p.pageError(c, http.StatusNotFound, web.ErrorNotFound, "") })
 	r.NoMethod(func(c *gin.Context) { p.pageError(c, http.StatusMethodNotAllowed, web.ErrorInvalidRequest, "method") })
@@ -318,6 +320,7 @@ const (
 
 	pathLogoutConfirm = "/logout/confirm"
 	pathLoggedOut     = "/logout/done"
+	pathHistory       = "/history"
 
 	pathRevoke     = "/revoke"     // RFC 7009
 	pathIntrospect = "/introspect" // RFC 7662

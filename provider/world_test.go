@@ -151,7 +151,10 @@ func newWorldWith(t testing.TB, change func(cfg *provider.Config, d *provider.De
 	w.state, err = statestore.Open(ctx, statestore.Config{Path: filepath.Join(dir, "state.db")}, w.clock)
 	must(t, err)
 	t.Cleanup(func() { must(t, w.state.Close()) })
-	ring, err := keys.New(keys.DefaultConfig(), keys.Deps{Store: w.db, Sealer: sealer, Now: w.clock, Log: log})
+	ring, err := keys.New(keys.DefaultConfig(), keys.Deps{
+		Store: w.db, Sealer: sealer, Now: w.clock, Log: log,
+		Uptime: func() time.Duration { return 0 }, // nobody runs it: keys count as confirmed
+	})
 	must(t, err)
 	must(t, ring.Load(ctx))
 
@@ -191,7 +194,7 @@ func newWorldWith(t testing.TB, change func(cfg *provider.Config, d *provider.De
 				RefreshIdle: 8 * time.Hour, RefreshAbsolute: 30 * 24 * time.Hour, RefreshLevel2: 24 * time.Hour, JWTAccess: 5 * time.Minute,
 			},
 		}, provider.Deps{
-			Clients: w.db, Accounts: w.db, Grants: w.db, Consents: w.db, Sources: registry, State: w.state, Sealer: sealer, Outbox: w.outbox, Events: w.db, Switches: w.db, Revocations: w.db, KeyFetches: w.db, Outbound: outbound, Keys: ring, Pages: seed.pages,
+			Clients: w.db, Accounts: w.db, Grants: w.db, Consents: w.db, History: w.db, Sources: registry, State: w.state, Sealer: sealer, Outbox: w.outbox, Events: w.db, Switches: w.db, Revocations: w.db, KeyFetches: w.db, Outbound: outbound, Keys: ring, Pages: seed.pages,
 			Log: log, Now: w.clock, Ready: func(context.Context) error { return nil }, Meter: w.meter, TokenKey: make([]byte, 32),
 			Registrar: accounts.NewRegistrar(w.db, w.clock),
 		}

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Sees to what the tests need beyond Go: a C compiler for the race detector, a
 # browser, fonts and curl for the end-to-end tests, Redis, nginx and HAProxy, which
-# the tests start themselves, npm where axe-core is still to be fetched. Installs what is missing
+# the tests start themselves, SoftHSM for keys in an HSM, npm where axe-core is still to be fetched. Installs what is missing
 # when run by root on Debian; else names it and how to install it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -31,6 +31,14 @@ has_axe() {
   [[ -e ${XDG_CACHE_HOME:-${HOME:-}/.cache}/eidgate/axe-core-$version.tgz || -n ${npm_config_registry:-} ]] || command -v npm >/dev/null
 }
 
+has_softhsm() {
+  local file
+  for file in /usr/lib/softhsm/libsofthsm2.so /usr/lib/*/softhsm/libsofthsm2.so /usr/lib64/pkcs11/libsofthsm2.so; do
+    [[ -e $file ]] && return
+  done
+  return 1
+}
+
 missing=()
 command -v "${CC:-gcc}" >/dev/null || missing+=(gcc)
 [[ -e /usr/include/stdio.h ]] || missing+=(libc6-dev)
@@ -38,6 +46,7 @@ has_browser || missing+=(chromium)
 has_fonts || missing+=(fonts-noto-core)
 has_axe || missing+=(npm)
 command -v redis-server >/dev/null && command -v redis-cli >/dev/null || missing+=(redis-server)
+has_softhsm && command -v softhsm2-util >/dev/null || missing+=(softhsm2)
 command -v curl >/dev/null || missing+=(curl)
 command -v openssl >/dev/null || missing+=(openssl)
 has_command nginx || missing+=(nginx)

@@ -111,7 +111,7 @@ func use(t testing.TB, m *Metrics) Probes {
 		MasterKey:   func() time.Time { return m.now().Add(-time.Hour) },
 		Certificate: func() (time.Time, bool) { return m.now().Add(time.Hour), true },
 		Backlog: func(context.Context) (Backlog, error) {
-			return Backlog{Notices: 3, Oldest: m.now().Add(-time.Minute), AuditRows: 42}, nil
+			return Backlog{Notices: 3, Oldest: m.now().Add(-time.Minute), AuditRows: 42, Unsealed: m.now().Add(-time.Minute), Sealed: time.Unix(1700000000, 0)}, nil
 		},
 		Stores: map[string]func(context.Context) error{
 			"durable": func(context.Context) error { return nil },
@@ -127,6 +127,8 @@ func TestMetrics(t *testing.T) {
 		`eidgate_http_requests_total{method="POST",route="/token",status="4xx"} 1`,
 		`eidgate_http_requests_too_large_total{route="/token"} 1`,
 		`eidgate_http_requests_in_flight 0`,
+		`eidgate_audit_unsealed_age_seconds 60`,
+		`eidgate_audit_checkpoint_timestamp_seconds 1.7e+09`,
 		`eidgate_refusals_total{client="portal-1",reason="invalid_request"} 1`,
 		`eidgate_login_stages_total{stage="choose"} 1`,
 		`eidgate_levels_total{client="portal-1",granted="1",requested="2"} 1`,

@@ -22,6 +22,8 @@ type Backlog struct {
 	Notices   int64     // of ended sessions, not yet delivered
 	Oldest    time.Time // of these; zero when there is none
 	AuditRows int64
+	Unsealed  time.Time // of the oldest audit row without a checkpoint; zero when there is none
+	Sealed    time.Time // when the last checkpoint was made; zero when there is none
 }
 
 // Probes look at what changes by itself. They are asked at each scrape, each
@@ -44,6 +46,7 @@ type samples struct {
 	keyAge, keyNext, masterKey, certificate *prometheus.GaugeVec
 	keyOverdue, custodyFailing, clockDoubt  *prometheus.GaugeVec
 	notices, oldest, auditRows, storeUp     *prometheus.GaugeVec
+	unsealed, checkpoint                    *prometheus.GaugeVec
 }
 
 func newSamples(f factory) samples {
@@ -58,6 +61,8 @@ func newSamples(f factory) samples {
 		notices:        f.gauges("logout_outbox_waiting", "Notices of ended sessions that wait to be delivered."),
 		oldest:         f.gauges("logout_outbox_oldest_age_seconds", "Age of the oldest notice that waits; 0 when none does."),
 		auditRows:      f.gauges("audit_rows", "Rows that the audit was given."),
+		unsealed:       f.gauges("audit_unsealed_age_seconds", "Age of the oldest audit row without a checkpoint; 0 when none waits."),
+		checkpoint:     f.gauges("audit_checkpoint_timestamp_seconds", "When the last checkpoint of the audit was made, since 1970; none is made while nothing is written."),
 		storeUp:        f.gauges("store_up", "1 where a store answers within a second, else 0.", "store"),
 	}
 }
@@ -165,6 +170,14 @@ func (s *samples) backlog(ctx context.Context, look func(context.Context) (Backl
 	s.notices.WithLabelValues().Set(float64(b.Notices))
 	s.oldest.WithLabelValues().Set(age)
 	s.auditRows.WithLabelValues().Set(float64(b.AuditRows))
+	waits := 0.0
+	if !b.Unsealed.IsZero() {
+		waits = max(0, now.Sub(b.Unsealed).Seconds())
+	}
+	s.unsealed.WithLabelValues().Set(waits)
+	if !b.Sealed.IsZero() {
+		s.checkpoint.WithLabelValues().Set(unix(b.Sealed))
+	}
 }
 
 func within(ctx context.Context, probe func(context.Context) error) error {

@@ -94,6 +94,9 @@ func used(t *testing.T) (required, optional []string) {
 	for _, coded := range []string{"female", "male", "VNM"} {
 		required = append(required, "value."+coded)
 	}
+	for _, role := range HistoryRoles() {
+		required = append(required, "history.role."+role)
+	}
 	required = append(required, "shell.language", "format.clock", "format.date", "format.when")
 	return append(required, ProblemCredentials, ProblemLogin, ProblemLoginMissing, ProblemNumberMissing, ProblemPassword, ProblemBusy, ProblemCode,
 		ProblemCodeMissing, ProblemSourceFailed), optional

@@ -85,6 +85,7 @@ func samples() []sample {
 	}
 	list = append(list, consentSamples(common)...)
 	list = append(list, logoutSamples()...)
+	list = append(list, historySamples(noon)...)
 	return append(list, sample{"error-bare", Page{Name: "error", Data: ErrorData{Kind: ErrorSystem}}})
 }
 
@@ -161,6 +162,23 @@ func logoutSamples() []sample {
 		{"loggedout", Page{Name: "loggedout", Data: LoggedOutData{Common: bare, NotTold: portals, Back: "http://127.0.0.1:8401/", BackName: portals[0]}}},
 		{"loggedout-native", Page{Name: "loggedout", Data: LoggedOutData{Common: bare, Back: "org.example.app:/out?state=1"}}},
 		{"loggedout-bare", Page{Name: "loggedout", Data: LoggedOutData{}}},
+	}
+}
+
+func historySamples(noon time.Time) []sample {
+	lines := []HistoryLine{
+		{At: noon, Portal: Label{Text: "Cổng dịch vụ công mẫu", English: "Sample public services portal"}, Asked: eid.Level2, Granted: eid.Level2,
+			Source: Label{Text: "Tài khoản định danh mẫu", English: "Sample identity account"}},
+		{At: noon, Portal: Label{Text: "Cổng bảo hiểm mẫu"}, Granted: eid.Level1, Source: Label{Text: "Bưu điện mẫu"}},
+		{At: noon, LookedUp: true, Role: "officer", Reason: "Khiếu nại số 12/2026 (mẫu)"},
+	}
+	bad := []HistoryLine{{At: noon, Portal: Label{hostile, hostile}, Source: Label{hostile, hostile}}, {At: noon, LookedUp: true, Role: hostile, Reason: hostile}}
+	return []sample{
+		{"history", Page{Name: "history", Data: HistoryData{Lines: lines, Older: "/history?before=7"}}},
+		{"history-older", Page{Name: "history", Data: HistoryData{Lines: lines, Paged: true}}},
+		{"history-none", Page{Name: "history", Data: HistoryData{}}},
+		{"history-out", Page{Name: "history", Data: HistoryData{SignedOut: true}}},
+		{"history-hostile", Page{Name: "history", Data: HistoryData{Lines: bad}}},
 	}
 }
 

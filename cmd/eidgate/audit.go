@@ -19,10 +19,10 @@ import (
 // newAudit makes `eidgate audit`.
 func newAudit() *cobra.Command {
 	c := &cobra.Command{
-		Use: "audit", Short: "why a level was given, and whether every level follows from its record", Args: noArgs,
+		Use: "audit", Short: "evidence: verify, search, export; why a level was given", Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newAuditLevels(), newAuditExplain())
+	c.AddCommand(newAuditVerify(), newAuditSearch(), newAuditExport(), newAuditPerson(), newAuditHold(), newAuditLevels(), newAuditExplain())
 	return c
 }
 

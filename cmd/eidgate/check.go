@@ -30,6 +30,9 @@ func newCheck() *cobra.Command {
 				return fmt.Errorf("tls: %w", err)
 			}
 		}
+		if _, err := openCustodies(cfg, time.Now); err != nil {
+			return err
+		}
 		for _, fault := range cfg.Exposed() {
 			fmt.Fprintf(c.ErrOrStderr(), "warning: %v\n", fault)
 		}

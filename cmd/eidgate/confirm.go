@@ -37,19 +37,19 @@ func (f actFlags) why() (string, error) {
 	if *f.dryRun {
 		return "", nil
 	}
-	return checkReason(*f.reason)
+	return lineOfReason(*f.reason)
 }
 
 // maxReason is the longest reason, in characters.
 const maxReason = 300
 
-// checkReason refuses what is no reason for the audit.
-func checkReason(text string) (string, error) {
+// lineOfReason refuses what is no reason for the audit.
+func lineOfReason(text string) (string, error) {
 	why := strings.TrimSpace(text)
 	if why == "" || len([]rune(why)) > maxReason || strings.ContainsFunc(why, unicode.IsControl) {
 		return "", usageError{fmt.Errorf("--reason: say why in a line of %d characters at most; the audit keeps it", maxReason)}
 	}
-	return why, nil
+	return why, checkReason(why)
 }
 
 // agree asks on a terminal whether to go on. Where nobody can answer, --yes has to

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"net"
 	"net/url"
 	"os"
@@ -16,7 +15,6 @@ import (
 	"eidgate/config"
 	"eidgate/eid"
 	"eidgate/federation"
-	"eidgate/keys"
 	"eidgate/provider"
 )
 
@@ -34,18 +32,29 @@ func checksOf(cfg *config.Config, via string, now func() time.Time) ([]doctor.Ch
 	clocks := &doctor.Clocks{}
 	public := publicOf(cfg, via, clocks, now)
 	listener := doctor.Listener{Key: "listen", Listen: cfg.Listen, Issuer: cfg.Issuer, Addresses: machineAddresses}
+	held, master, custodyErr := openMasterKey(cfg, now)
 	checks := []doctor.Check{
 		{Name: "configuration", Look: func(context.Context) []doctor.Finding { return exposed(cfg) }},
 		{Name: "data", Look: func(context.Context) []doctor.Finding { return doctor.Directory(cfg.Data) }},
 		{Name: "database", Look: func(ctx context.Context) []doctor.Finding { return doctor.Database(ctx, databasePath(cfg)) }},
 		{Name: "master key", Look: func(ctx context.Context) []doctor.Finding {
-			return doctor.MasterKey(ctx, cfg.MasterKeyFile, databasePath(cfg))
+			return doctor.MasterKey(ctx, master, databasePath(cfg))
 		}},
 		{Name: "signing keys", Look: func(ctx context.Context) []doctor.Finding {
-			return doctor.SigningKeys(ctx, databasePath(cfg), cfg.MasterKeyFile, keysConfig(cfg), now)
+			return doctor.SigningKeys(ctx, databasePath(cfg), master, held.list(), keysConfig(cfg), now)
 		}},
 		{Name: "passing state", Look: func(ctx context.Context) []doctor.Finding { return passingStateChecks(ctx, cfg) }},
 		{Name: "clock", Last: true, Look: clocks.Look},
+	}
+	if cfg.Custody.PKCS11.Given() {
+		checks = append(checks, doctor.Check{Name: "custody.pkcs11", Look: func(ctx context.Context) []doctor.Finding {
+			return doctor.Custody(ctx, "token "+cfg.Custody.PKCS11.Token, unless(held.pkcs11 != nil, custodyErr), held.pkcs11.Ping)
+		}})
+	}
+	if cfg.Custody.Transit.Given() {
+		checks = append(checks, doctor.Check{Name: "custody.transit", Look: func(ctx context.Context) []doctor.Finding {
+			return doctor.Custody(ctx, cfg.Custody.Transit.Address, unless(held.transit != nil, custodyErr), held.transit.Ping)
+		}})
 	}
 	if cfg.TLS.On() {
 		checks = append(checks, doctor.Check{Name: "certificate", Look: func(context.Context) []doctor.Finding {
@@ -83,13 +92,25 @@ func checksOf(cfg *config.Config, via string, now func() time.Time) ([]doctor.Ch
 	), nil
 }
 
+// unless is err where a thing is not there.
+func unless(there bool, err error) error {
+	if there {
+		return nil
+	}
+	return err
+}
+
 func publicOf(cfg *config.Config, via string, clocks *doctor.Clocks, now func() time.Time) doctor.Public {
 	_, err := os.Stat(databasePath(cfg))
 	return doctor.Public{
 		Issuer: cfg.Issuer, Via: via, Version: cfg.Version(), Proxies: cfg.Proxies, OwnTLS: cfg.TLS.On(),
 		Fresh: errors.Is(err, fs.ErrNotExist), Clocks: clocks, Now: now,
-		Probe: func() (string, error) {
-			sealer, err := keys.LoadSealer(cfg.MasterKeyFile, false, slog.New(slog.DiscardHandler))
+		Probe: func(ctx context.Context) (string, error) {
+			_, master, err := openMasterKey(cfg, now)
+			if err != nil {
+				return "", err
+			}
+			sealer, err := master.Load(ctx)
 			if err != nil {
 				return "", err
 			}

@@ -72,6 +72,7 @@ func TestBrowser(t *testing.T) {
 		{"consent", visitConsent},
 		{"consent declined", visitConsentDeclined},
 		{"consent, not me", visitConsentNotMe},
+		{"history of use", visitHistory},
 		{"sign out of all", visitSignOutOfAll},
 		{"sign out, asked first", visitSignOutAsked},
 	}

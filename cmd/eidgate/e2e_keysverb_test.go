@@ -228,6 +228,7 @@ func (k keysVerbs) refuses(t *testing.T, signing, standby, token string) {
 		{[]string{"rotate", "--reason", "drill"}, 2, "say which of ES256, PS256, RS256"},
 		{[]string{"rotate", "--alg", "ES256"}, 2, "--reason"},
 		{[]string{"rotate", "--alg", "ES256", "--reason", "two\nlines"}, 2, "--reason"},
+		{[]string{"rotate", "--alg", "ES256", "--reason", "asked by 001088000001"}, 2, "--reason"},
 		{[]string{"rotate", "--alg", "RSA", "--reason", "drill"}, 1, "see eidgate keys list"},
 		{[]string{"activate", signing, "--force", "--reason", "drill", "--yes"}, 1, "not the key that stands by"},
 		{[]string{"activate", standby, "--reason", "drill", "--yes"}, 1, "it was not fetched by portal-1"},

@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -19,9 +20,10 @@ import (
 type servedRun struct {
 	*demoRun
 
-	file string // the configuration
-	cmd  *exec.Cmd
-	log  *syncBuffer
+	file    string // the configuration
+	program string // empty: the one that all tests share
+	cmd     *exec.Cmd
+	log     *syncBuffer
 }
 
 // startServed serves the people of a demo. Files that the configuration names go
@@ -46,7 +48,7 @@ func startServed(t *testing.T, change ...string) *servedRun {
 // start starts the process and waits until it serves.
 func (s *servedRun) start(t *testing.T) {
 	t.Helper()
-	s.cmd = exec.CommandContext(context.Background(), binary, "serve", "--config", s.file)
+	s.cmd = exec.CommandContext(context.Background(), cmp.Or(s.program, binary), "serve", "--config", s.file)
 	s.cmd.Stderr = s.log
 	must(t, s.cmd.Start())
 	exited := make(chan error, 1)

@@ -18,6 +18,7 @@ import (
 	"eidgate/config"
 	"eidgate/eid"
 	"eidgate/eid/accounts"
+	"eidgate/eid/audit"
 	"eidgate/eid/civil"
 	"eidgate/eid/credential"
 	"eidgate/federation"
@@ -39,6 +40,8 @@ type durable struct {
 	db         *sqlstore.DB
 	ring       *keys.Ring
 	sealer     *keys.Sealer
+	master     keys.MasterKey // where sealer was read from
+	custodies  custodies
 	vocabulary eid.Vocabulary
 }
 
@@ -48,7 +51,11 @@ func makeDurable(ctx context.Context, cfg *config.Config, log *slog.Logger) erro
 	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
 		return fmt.Errorf("making the data directory: %w", err)
 	}
-	if _, err := keys.LoadSealer(cfg.MasterKeyFile, true, log); err != nil {
+	_, master, err := openMasterKey(cfg, time.Now)
+	if err != nil {
+		return err
+	}
+	if err := makeMasterKey(ctx, cfg, master, log); err != nil {
 		return fmt.Errorf("making the master key: %w", err)
 	}
 	return sqlstore.Migrate(ctx, sqlstore.Config{Path: databasePath(cfg)})
@@ -67,7 +74,11 @@ func openDurable(ctx context.Context, cfg *config.Config, log *slog.Logger, now 
 	if _, err := os.Stat(where.Path); err != nil {
 		return nil, fmt.Errorf("there is no gateway's data at %s: %w", cfg.Data, err)
 	}
-	sealer, err := keys.LoadSealer(cfg.MasterKeyFile, false, log)
+	held, master, err := openMasterKey(cfg, now)
+	if err != nil {
+		return nil, err
+	}
+	sealer, err := master.Load(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("loading the master key: %w", err)
 	}
@@ -75,14 +86,14 @@ func openDurable(ctx context.Context, cfg *config.Config, log *slog.Logger, now 
 	if err != nil {
 		return nil, err
 	}
-	ring, err := keys.New(keysConfig(cfg), keys.Deps{Store: db, Sealer: sealer, Now: now, Log: log, Meter: m, Leases: db, Fetches: db})
+	ring, err := keys.New(keysConfig(cfg), keys.Deps{Store: db, Sealer: sealer, Now: now, Log: log, Meter: m, Leases: db, Fetches: db, Custodies: held.list()})
 	if err == nil {
 		_, err = ring.Examine(ctx) // with another master key nothing is done
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("opening the signing keys: %w", err), db.Close())
 	}
-	return &durable{db: db, ring: ring, sealer: sealer, vocabulary: cfg.Vocabulary()}, nil
+	return &durable{db: db, ring: ring, sealer: sealer, master: master, custodies: held, vocabulary: cfg.Vocabulary()}, nil
 }
 
 // load takes the keys that are stored, and makes the first ones, for who signs with
@@ -137,10 +148,14 @@ type gateway struct {
 	metrics    *telemetry.Metrics
 	tracing    *telemetry.Tracing // nil where traces are off
 	monitor    *monitor           // serves the metrics; nil where they are off
-	watch      *watch             // nil where there is nothing to read again
-	tls        *certificate       // nil where a proxy speaks TLS
+	keeper     *masterKeeper
+	watch      *watch       // nil where there is nothing to read again
+	tls        *certificate // nil where a proxy speaks TLS
 	// connections is how many may be open at a time.
 	connections int
+	evidence    *audit.Sealer
+	retention   *audit.Retainer
+	shipper     *audit.Shipper // nil where checkpoints are not shipped
 	log         *slog.Logger
 	now         func() time.Time
 	draining    atomic.Bool
@@ -170,7 +185,12 @@ func openGateway(ctx context.Context, cfg *config.Config, log *slog.Logger, now 
 	if err := d.load(ctx); err != nil {
 		return nil, errors.Join(err, d.db.Close())
 	}
-	g := &gateway{durable: d, log: log, now: now, connections: cfg.Limits.Connections, metrics: metrics, tracing: tracing}
+	g := &gateway{durable: d, keeper: newMasterKeeper(d, log), log: log, now: now, connections: cfg.Limits.Connections, metrics: metrics, tracing: tracing}
+	g.evidence = audit.NewSealer(d.db, checkpointSigner{d.ring}, log, now)
+	g.retention = audit.NewRetainer(d.db, cfg.Audit.RetentionYears, log, now)
+	if file := cfg.Audit.Ship.File; file != "" {
+		g.shipper = audit.NewShipper(d.db, "file", audit.NewAppender(file), log)
+	}
 	if g.state, err = openState(ctx, cfg, d.db, log, now); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening passing state: %w", err), d.db.Close())
 	}
@@ -254,7 +274,7 @@ func (g *gateway) newFront(cfg *config.Config, old *front) (_ *front, err error)
 	} else {
 		next.provider, err = provider.New(providerConfig(cfg), provider.Deps{
 			Registry: g.population, Reviews: accounts.NewReviews(g.db, g.now), Registrar: accounts.NewRegistrar(g.db, g.now),
-			Clients: g.db, Accounts: g.db, Grants: g.db, Consents: g.db, State: g.measured, Keys: g.ring, Pages: g.pages, Log: g.log, Now: g.now,
+			Clients: g.db, Accounts: g.db, Grants: g.db, Consents: g.db, History: g.db, State: g.measured, Keys: g.ring, Pages: g.pages, Log: g.log, Now: g.now,
 			Sources: next.sources,
 			Outbox:  g.db, Events: g.db, Switches: g.db, Revocations: g.db, KeyFetches: g.db, Outbound: g.calls, Sealer: g.sealer,
 			Ready: g.ready, Meter: g.metrics, TokenKey: g.tokenKey,
@@ -296,7 +316,10 @@ func (g *gateway) ready(ctx context.Context) error {
 	return errors.Join(g.db.Ping(ctx), g.state.Ping(ctx))
 }
 
-func (g *gateway) close() error { return errors.Join(g.state.Close(), g.db.Close()) }
+func (g *gateway) close() error {
+	g.custodies.close()
+	return errors.Join(g.state.Close(), g.db.Close())
+}
 
 // A stop takes 30 s at most: proxies get drainDelay to see that the process is
 // not ready any more, then requests under way get drainTime to end.
@@ -319,6 +342,13 @@ func (g *gateway) serve(ctx context.Context, l net.Listener, delay time.Duration
 		group.Go(func() error { return g.monitor.serve(ctx, delay) })
 	}
 	group.Go(func() error { return g.ring.Run(ctx) })
+	group.Go(func() error { return g.evidence.Run(ctx) })
+	group.Go(func() error { return g.retention.Run(ctx) })
+	if g.shipper != nil {
+		group.Go(func() error { return g.shipper.Run(ctx) })
+	}
+	group.Go(func() error { return g.keeper.run(ctx) })
+	group.Go(func() error { return g.custodies.run(ctx, g.log) })
 	group.Go(func() error { return g.state.Run(ctx) })
 	group.Go(func() error { return g.keepWarm(ctx) })
 	group.Go(func() error { return g.front.Load().provider.Run(ctx) }) // tells parties of ended sessions, over all fronts
@@ -329,6 +359,7 @@ func (g *gateway) serve(ctx context.Context, l net.Listener, delay time.Duration
 		})
 	})
 	err := group.Wait()
+	g.evidence.Finish(ctx) // what requests wrote that ended meanwhile
 	flushTraces(ctx, g.tracing, g.log)
 	return err
 }

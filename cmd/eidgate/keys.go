@@ -16,7 +16,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"eidgate/config"
-	"eidgate/keys"
 )
 
 // newKeys makes `eidgate keys`.
@@ -83,33 +82,6 @@ func kidsLast(args []string) []string {
 	return slices.Concat(rest, []string{"--"}, kids)
 }
 
-// newKeysMaster makes `eidgate keys master`, for a master key that comes from
-// elsewhere than the data directory, where the first start makes one by itself.
-func newKeysMaster() *cobra.Command {
-	c := &cobra.Command{
-		Use: "master", Short: "make a master key, which seals secrets at rest", Args: noArgs,
-		Long: `master writes a new master key to a file that is not there yet, for a credential
-of systemd or another vault. Keep a copy apart from the database: nothing sealed
-opens without it. On a plain installation the first start makes master.key in the
-data directory by itself.`,
-	}
-	file := c.Flags().String("out", "", "file to write (required)")
-	c.RunE = func(c *cobra.Command, _ []string) error {
-		if *file == "" {
-			return usageError{errors.New("--out: name the file to write")}
-		}
-		if _, err := os.Lstat(*file); err == nil {
-			return fmt.Errorf("%s is there already, and a master key is never replaced", *file)
-		}
-		if _, err := keys.LoadSealer(*file, true, slog.New(slog.DiscardHandler)); err != nil {
-			return err
-		}
-		fmt.Fprintf(c.OutOrStdout(), "made: %s; back it up apart from the database\n", *file)
-		return nil
-	}
-	return c
-}
-
 // besideFlags say which gateway's data to work on, beside the gateway that may be
 // running on it: by its configuration, or by the directory of a demo.
 type besideFlags struct{ config, data *string }
@@ -121,13 +93,25 @@ func newBesideFlags(c *cobra.Command) *besideFlags {
 	}
 }
 
+// settings are the configuration that the flags name.
+func (f *besideFlags) settings() (*config.Config, error) {
+	if *f.data != "" {
+		cfg := config.Default()
+		cfg.Data, cfg.MasterKeyFile = *f.data, masterKeyPath(*f.data)
+		return cfg, nil
+	}
+	cfg, err := config.Load(*f.config, os.Environ())
+	if err != nil {
+		return nil, fmt.Errorf("the configuration cannot be used:\n%w", err)
+	}
+	return cfg, nil
+}
+
 // open opens the data for use. It makes nothing that is not there.
 func (f *besideFlags) open(ctx context.Context, use func(*durable) error) (err error) {
-	cfg := config.Default()
-	if *f.data != "" {
-		cfg.Data, cfg.MasterKeyFile = *f.data, masterKeyPath(*f.data)
-	} else if cfg, err = config.Load(*f.config, os.Environ()); err != nil {
-		return fmt.Errorf("the configuration cannot be used:\n%w", err)
+	cfg, err := f.settings()
+	if err != nil {
+		return err
 	}
 	d, err := openDurable(ctx, cfg, slog.New(slog.DiscardHandler), time.Now, nil)
 	if err != nil {

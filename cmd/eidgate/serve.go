@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -38,7 +39,12 @@ func newServe() *cobra.Command {
 			}
 			w.subjects = append(w.subjects, cert.watched)
 		}
-		g, err := openGateway(c.Context(), cfg, log, time.Now)
+		var g *gateway
+		if cfg.MasterKeyFile != "" {
+			files := func() []string { return []string{cfg.MasterKeyFile} }
+			w.subjects = append(w.subjects, newSubject(files, func(ctx context.Context, asked bool) bool { return g.keeper.reload(ctx, asked) }))
+		}
+		g, err = openGateway(c.Context(), cfg, log, time.Now)
 		if err != nil {
 			return err
 		}

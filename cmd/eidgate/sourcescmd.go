@@ -111,7 +111,7 @@ gateways follow within two seconds.`,
 	where := newBesideFlags(c)
 	reason := c.Flags().String("reason", "", "why, for the audit; name nobody (required)")
 	c.RunE = func(c *cobra.Command, words []string) error {
-		why, err := checkReason(*reason)
+		why, err := lineOfReason(*reason)
 		if err != nil {
 			return err
 		}

@@ -13,6 +13,8 @@ type Backlog struct {
 	Notices   int64     // logout notices that were not delivered yet
 	Oldest    time.Time // when the oldest of them was made; zero without one
 	AuditRows int64     // written so far
+	Unsealed  time.Time // when the oldest row without a checkpoint was written; zero without one
+	Sealed    time.Time // when the last checkpoint was made; zero without one
 }
 
 // Backlog looks at what waits.
@@ -29,5 +31,15 @@ func (db *DB) Backlog(ctx context.Context) (Backlog, error) {
 	if b.AuditRows, err = db.reader.LastAudit(ctx); err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return Backlog{}, fmt.Errorf("finding the last audit row: %w", away(err))
 	}
+	last, err := db.reader.LastSealed(ctx)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return Backlog{}, fmt.Errorf("finding the last checkpoint: %w", away(err))
+	}
+	b.Sealed = last.At
+	waits, err := db.reader.AuditFrom(ctx, last.LastID+1)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return Backlog{}, fmt.Errorf("finding what waits for a checkpoint: %w", away(err))
+	}
+	b.Unsealed = waits.At
 	return b, nil
 }

@@ -131,14 +131,18 @@ func (db *DB) forgetHolders() {
 	db.consents.forget()
 }
 
-func (db *DB) writeAs(ctx context.Context, kind string, change func(q *sqlcgen.Queries) error) (err error) {
+func (db *DB) writeAs(ctx context.Context, kind string, change func(q *sqlcgen.Queries) error) error {
+	return db.writeIn(ctx, kind, func(tx *sql.Tx) error { return change(db.writer.WithTx(tx)) })
+}
+
+func (db *DB) writeIn(ctx context.Context, kind string, change func(tx *sql.Tx) error) (err error) {
 	ctx, done := db.meter.Transaction(ctx, kind)
 	defer func() { done(err) }()
 	tx, err := db.file.Writer.BeginTx(ctx, nil)
 	if err != nil {
 		return away(fmt.Errorf("beginning transaction: %w", err))
 	}
-	if err := change(db.writer.WithTx(tx)); err != nil {
+	if err := change(tx); err != nil {
 		return away(errors.Join(err, rollback(tx)))
 	}
 	if err := tx.Commit(); err != nil {

@@ -62,8 +62,12 @@ func (e *Examination) Problems(ctx context.Context, most int) ([]string, error) 
 
 // Opened returns nil where sealer opens what the database holds.
 func (e *Examination) Opened(ctx context.Context, sealer Sealer) error {
+	return opened(ctx, e.queries, sealer)
+}
+
+func opened(ctx context.Context, q *sqlcgen.Queries, sealer Sealer) error {
 	const name = "blind-index"
-	sealed, err := e.queries.Secret(ctx, name)
+	sealed, err := q.Secret(ctx, name)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil // nothing was sealed yet
 	}

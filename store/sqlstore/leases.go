@@ -15,7 +15,7 @@ import (
 // more. A process picks one random holder at its start.
 func (db *DB) TakeLease(ctx context.Context, name, holder string, lasts time.Duration) (bool, error) {
 	var taken int64
-	err := db.write(ctx, func(q *sqlcgen.Queries) (err error) {
+	err := db.writeAs(ctx, kindWrite, func(q *sqlcgen.Queries) (err error) { // it touches no holder
 		now := db.stamp()
 		taken, err = q.BeginLease(ctx, sqlcgen.BeginLeaseParams{Name: name, Holder: holder, Until: now.Add(lasts)})
 		if err == nil && taken == 0 {

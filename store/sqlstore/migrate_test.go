@@ -53,6 +53,9 @@ func TestUpgradeKeepsRows(t *testing.T) {
 	// gained columns at its end.
 	have := names(t, raw, `SELECT type || ' ' || name || ' ' || coalesce(sql, '') FROM sqlite_master`)
 	for _, object := range schema {
+		if strings.HasPrefix(object, "trigger audit_keeps_rows ") {
+			continue // it lets retention pass since 0009
+		}
 		kept := func(now string) bool {
 			rest, ok := strings.CutPrefix(now, strings.TrimSuffix(object, ")"))
 			return now == object || strings.HasPrefix(object, "table ") && ok && strings.HasPrefix(rest, ", ")

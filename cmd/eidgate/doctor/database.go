@@ -5,11 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"os"
 	"time"
 
-	"eidgate/keys"
 	"eidgate/store/sqlitefile"
 	"eidgate/store/sqlstore"
 )
@@ -108,35 +106,4 @@ func PassingState(ctx context.Context, path string) []Finding {
 		list = append(list, ok("SQLite, %s%s; it serves one process on one machine", fileSize(path), extent))
 	}
 	return list
-}
-
-// MasterKey looks whether the master key is there and opens what the database holds.
-func MasterKey(ctx context.Context, file, database string) []Finding {
-	const copied = "put the copy back that was kept apart from the database, with mode 600"
-	_, missing := os.Stat(database)
-	sealer, err := keys.LoadSealer(file, false, slog.New(slog.DiscardHandler))
-	switch _, absent := os.Stat(file); {
-	case errors.Is(absent, fs.ErrNotExist) && errors.Is(missing, fs.ErrNotExist):
-		return []Finding{warning("eidgate serve makes it; keep a copy apart from the database", "%s is not there: no gateway has run here", file)}
-	case errors.Is(absent, fs.ErrNotExist):
-		return []Finding{fault(copied, "%s is not there, and nothing in the database opens without it", file)}
-	case errors.Is(err, fs.ErrPermission):
-		return []Finding{fault("run doctor as the gateway's user, or chown the file to it", "this user may not read %s", file)}
-	case err != nil:
-		return []Finding{fault("chmod 600 "+file+"; if the file is damaged, "+copied, "%v", err)}
-	case errors.Is(missing, fs.ErrNotExist):
-		return []Finding{ok("%s can be read; the database is not there yet", file)}
-	}
-	e, err := sqlstore.Examine(ctx, sqlstore.Config{Path: database})
-	if err == nil {
-		defer func() { _ = e.Close() }()
-		err = e.Opened(ctx, sealer)
-	}
-	switch {
-	case errors.Is(err, keys.ErrSealed):
-		return []Finding{fault(copied, "%s is another key than the one that sealed the database", file)}
-	case err != nil:
-		return []Finding{fault("see what the check of the database says", "it cannot be tried on the database: %v", err)}
-	}
-	return []Finding{ok("%s opens what the database holds; keep a copy apart from it", file)}
 }

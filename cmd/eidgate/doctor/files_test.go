@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -62,8 +63,8 @@ func install(t *testing.T) installation {
 }
 
 func (i installation) look(ctx context.Context, now func() time.Time) (database, master, signing, state []Finding) {
-	return Database(ctx, i.database), MasterKey(ctx, i.key, i.database),
-		SigningKeys(ctx, i.database, i.key, keys.DefaultConfig(), now), PassingState(ctx, i.state)
+	return Database(ctx, i.database), MasterKey(ctx, keys.MasterKey{File: i.key}, i.database),
+		SigningKeys(ctx, i.database, keys.MasterKey{File: i.key}, nil, keys.DefaultConfig(), now), PassingState(ctx, i.state)
 }
 
 // TestInstallation: data that is whole, and what is found of it once something broke.
@@ -92,6 +93,11 @@ func TestInstallation(t *testing.T) {
 		}, time.Now, "another key", statuses{OK}, statuses{Fault}, statuses{Fault}, statuses{OK}},
 		{"an exposed master key", func(i installation) { must(t, os.Chmod(i.key, 0o644)) }, time.Now, "chmod 600",
 			statuses{OK}, statuses{Fault}, statuses{Fault}, statuses{OK}},
+		{"an older key of the master key", func(i installation) {
+			master := keys.MasterKey{File: i.key}
+			id, err := master.Add(context.Background(), "")
+			must(t, errors.Join(err, master.Promote(context.Background(), "", id)))
+		}, time.Now, "eidgate keys master reseal", statuses{OK}, statuses{Warning}, slices.Repeat(statuses{OK}, 5), statuses{OK}},
 		{"no schema", func(i installation) { must(t, os.WriteFile(i.database, nil, 0o600)) }, time.Now, "eidgate migrate",
 			statuses{Fault}, statuses{Fault}, statuses{Fault}, statuses{OK}},
 		{"no databases", func(i installation) {

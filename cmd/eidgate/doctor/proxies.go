@@ -20,7 +20,7 @@ const forged = "192.0.2.66"
 // address the gateway sees.
 func (p Public) LookProxies(ctx context.Context) []Finding {
 	list := judgeWidth(p.Proxies)
-	probe, err := p.Probe()
+	probe, err := p.Probe(ctx)
 	if err != nil {
 		return append(list, p.unprobed("without the master key the gateway does not tell which address it sees")...)
 	}

@@ -34,7 +34,7 @@ type Public struct {
 	Clocks *Clocks
 	Now    func() time.Time
 	// Probe makes what provider.ProbeHeader wants.
-	Probe func() (string, error)
+	Probe func(context.Context) (string, error)
 }
 
 // answer is what came of a request to the public address.

@@ -18,13 +18,13 @@ import (
 const late = time.Minute
 
 // SigningKeys opens every signing key and looks at where each stands in its life.
-func SigningKeys(ctx context.Context, database, masterKey string, cfg keys.Config, now func() time.Time) []Finding {
+func SigningKeys(ctx context.Context, database string, master keys.MasterKey, custodies []keys.Custody, cfg keys.Config, now func() time.Time) []Finding {
 	const noKeys = "no keys yet: the first start makes them"
 	if _, err := os.Stat(database); errors.Is(err, fs.ErrNotExist) {
 		return []Finding{warning("eidgate serve makes them", noKeys)}
 	}
 	const others = "mend what the checks of the database and the master key say"
-	sealer, err := keys.LoadSealer(masterKey, false, slog.New(slog.DiscardHandler))
+	sealer, err := master.Load(ctx)
 	if err != nil {
 		return []Finding{fault(others, "the keys cannot be opened without the master key")}
 	}
@@ -33,7 +33,7 @@ func SigningKeys(ctx context.Context, database, masterKey string, cfg keys.Confi
 		return []Finding{fault(others, "the keys cannot be read: %v", err)}
 	}
 	defer func() { _ = e.Close() }()
-	ring, err := keys.New(cfg, keys.Deps{Store: e, Sealer: sealer, Now: now, Log: slog.New(slog.DiscardHandler)})
+	ring, err := keys.New(cfg, keys.Deps{Store: e, Sealer: sealer, Now: now, Log: slog.New(slog.DiscardHandler), Custodies: custodies})
 	if err != nil {
 		return []Finding{fault("mend keys and lifetimes.jwks_max_age", "%v", err)}
 	}

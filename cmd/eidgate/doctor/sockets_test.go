@@ -243,7 +243,7 @@ func TestProxiesAsked(t *testing.T) {
 		_, _ = fmt.Fprintf(w, `{"address":"127.0.0.1","peer":%q,"forwarded":%q,"version":"live"}`, r.RemoteAddr, r.Header.Get("X-Forwarded-For"))
 	}))
 	defer server.Close()
-	look := Public{Issuer: server.URL, Version: "live", Clocks: &Clocks{}, Now: time.Now, Probe: func() (string, error) { return "sealed", nil }}
+	look := Public{Issuer: server.URL, Version: "live", Clocks: &Clocks{}, Now: time.Now, Probe: func(context.Context) (string, error) { return "sealed", nil }}
 	wants(t, "direct", look.LookProxies(t.Context()), "no proxy on the way", OK)
 	if got.Get(provider.ProbeHeader) != "sealed" || got.Get("X-Forwarded-For") != forged {
 		t.Errorf("headers = %v, want the probe and a forged address", got)
@@ -252,7 +252,7 @@ func TestProxiesAsked(t *testing.T) {
 	wants(t, "another configuration is live", look.LookProxies(t.Context()), "SIGHUP", OK, Warning)
 	status = http.StatusNotFound
 	wants(t, "does not tell", look.LookProxies(t.Context()), "status 404", Warning)
-	look.Probe = func() (string, error) { return "", errors.New("no master key") }
+	look.Probe = func(context.Context) (string, error) { return "", errors.New("no master key") }
 	wants(t, "no master key", look.LookProxies(t.Context()), "master key", Warning)
 	look.Issuer = "https://login.example.vn"
 	wants(t, "https without proxies", look.LookProxies(t.Context()), "proxies names none", Warning)

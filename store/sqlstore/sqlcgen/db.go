@@ -42,8 +42,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.auditFromStmt, err = db.PrepareContext(ctx, auditFrom); err != nil {
 		return nil, fmt.Errorf("error preparing query AuditFrom: %w", err)
 	}
+	if q.auditHeadStmt, err = db.PrepareContext(ctx, auditHead); err != nil {
+		return nil, fmt.Errorf("error preparing query AuditHead: %w", err)
+	}
 	if q.beginLeaseStmt, err = db.PrepareContext(ctx, beginLease); err != nil {
 		return nil, fmt.Errorf("error preparing query BeginLease: %w", err)
+	}
+	if q.checkpointSinceStmt, err = db.PrepareContext(ctx, checkpointSince); err != nil {
+		return nil, fmt.Errorf("error preparing query CheckpointSince: %w", err)
+	}
+	if q.checkpointsAfterStmt, err = db.PrepareContext(ctx, checkpointsAfter); err != nil {
+		return nil, fmt.Errorf("error preparing query CheckpointsAfter: %w", err)
 	}
 	if q.cleanKeyFetchesStmt, err = db.PrepareContext(ctx, cleanKeyFetches); err != nil {
 		return nil, fmt.Errorf("error preparing query CleanKeyFetches: %w", err)
@@ -78,6 +87,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deferLogoutStmt, err = db.PrepareContext(ctx, deferLogout); err != nil {
 		return nil, fmt.Errorf("error preparing query DeferLogout: %w", err)
 	}
+	if q.deleteAuditStmt, err = db.PrepareContext(ctx, deleteAudit); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteAudit: %w", err)
+	}
 	if q.deleteConsentStmt, err = db.PrepareContext(ctx, deleteConsent); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteConsent: %w", err)
 	}
@@ -105,8 +117,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.endLinkStmt, err = db.PrepareContext(ctx, endLink); err != nil {
 		return nil, fmt.Errorf("error preparing query EndLink: %w", err)
 	}
+	if q.endMasterKeyProcessStmt, err = db.PrepareContext(ctx, endMasterKeyProcess); err != nil {
+		return nil, fmt.Errorf("error preparing query EndMasterKeyProcess: %w", err)
+	}
 	if q.eventsStmt, err = db.PrepareContext(ctx, events); err != nil {
 		return nil, fmt.Errorf("error preparing query Events: %w", err)
+	}
+	if q.forgetMasterKeyProcessesStmt, err = db.PrepareContext(ctx, forgetMasterKeyProcesses); err != nil {
+		return nil, fmt.Errorf("error preparing query ForgetMasterKeyProcesses: %w", err)
 	}
 	if q.grantFactsStmt, err = db.PrepareContext(ctx, grantFacts); err != nil {
 		return nil, fmt.Errorf("error preparing query GrantFacts: %w", err)
@@ -117,8 +135,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.hasKeyFetchStmt, err = db.PrepareContext(ctx, hasKeyFetch); err != nil {
 		return nil, fmt.Errorf("error preparing query HasKeyFetch: %w", err)
 	}
+	if q.holdStmt, err = db.PrepareContext(ctx, hold); err != nil {
+		return nil, fmt.Errorf("error preparing query Hold: %w", err)
+	}
 	if q.holdersAfterStmt, err = db.PrepareContext(ctx, holdersAfter); err != nil {
 		return nil, fmt.Errorf("error preparing query HoldersAfter: %w", err)
+	}
+	if q.holdsStmt, err = db.PrepareContext(ctx, holds); err != nil {
+		return nil, fmt.Errorf("error preparing query Holds: %w", err)
 	}
 	if q.insertAccountStmt, err = db.PrepareContext(ctx, insertAccount); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertAccount: %w", err)
@@ -126,8 +150,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.insertAuditStmt, err = db.PrepareContext(ctx, insertAudit); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertAudit: %w", err)
 	}
+	if q.insertCheckpointStmt, err = db.PrepareContext(ctx, insertCheckpoint); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertCheckpoint: %w", err)
+	}
 	if q.insertEventStmt, err = db.PrepareContext(ctx, insertEvent); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertEvent: %w", err)
+	}
+	if q.insertHoldStmt, err = db.PrepareContext(ctx, insertHold); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertHold: %w", err)
 	}
 	if q.insertIdentifierStmt, err = db.PrepareContext(ctx, insertIdentifier); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertIdentifier: %w", err)
@@ -174,11 +204,23 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.lastAuditStmt, err = db.PrepareContext(ctx, lastAudit); err != nil {
 		return nil, fmt.Errorf("error preparing query LastAudit: %w", err)
 	}
+	if q.lastCheckpointStmt, err = db.PrepareContext(ctx, lastCheckpoint); err != nil {
+		return nil, fmt.Errorf("error preparing query LastCheckpoint: %w", err)
+	}
+	if q.lastCheckpointBeforeStmt, err = db.PrepareContext(ctx, lastCheckpointBefore); err != nil {
+		return nil, fmt.Errorf("error preparing query LastCheckpointBefore: %w", err)
+	}
+	if q.lastSealedStmt, err = db.PrepareContext(ctx, lastSealed); err != nil {
+		return nil, fmt.Errorf("error preparing query LastSealed: %w", err)
+	}
 	if q.leaseStmt, err = db.PrepareContext(ctx, lease); err != nil {
 		return nil, fmt.Errorf("error preparing query Lease: %w", err)
 	}
 	if q.leaseLogoutStmt, err = db.PrepareContext(ctx, leaseLogout); err != nil {
 		return nil, fmt.Errorf("error preparing query LeaseLogout: %w", err)
+	}
+	if q.liftHoldStmt, err = db.PrepareContext(ctx, liftHold); err != nil {
+		return nil, fmt.Errorf("error preparing query LiftHold: %w", err)
 	}
 	if q.liftLockStmt, err = db.PrepareContext(ctx, liftLock); err != nil {
 		return nil, fmt.Errorf("error preparing query LiftLock: %w", err)
@@ -210,6 +252,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.logoutsLeasedStmt, err = db.PrepareContext(ctx, logoutsLeased); err != nil {
 		return nil, fmt.Errorf("error preparing query LogoutsLeased: %w", err)
 	}
+	if q.markRetentionStmt, err = db.PrepareContext(ctx, markRetention); err != nil {
+		return nil, fmt.Errorf("error preparing query MarkRetention: %w", err)
+	}
+	if q.masterKeyProcessesStmt, err = db.PrepareContext(ctx, masterKeyProcesses); err != nil {
+		return nil, fmt.Errorf("error preparing query MasterKeyProcesses: %w", err)
+	}
 	if q.moveRevocationEventStmt, err = db.PrepareContext(ctx, moveRevocationEvent); err != nil {
 		return nil, fmt.Errorf("error preparing query MoveRevocationEvent: %w", err)
 	}
@@ -222,8 +270,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.partyRegistrationsStmt, err = db.PrepareContext(ctx, partyRegistrations); err != nil {
 		return nil, fmt.Errorf("error preparing query PartyRegistrations: %w", err)
 	}
+	if q.prunableStmt, err = db.PrepareContext(ctx, prunable); err != nil {
+		return nil, fmt.Errorf("error preparing query Prunable: %w", err)
+	}
 	if q.purposeKeysStmt, err = db.PrepareContext(ctx, purposeKeys); err != nil {
 		return nil, fmt.Errorf("error preparing query PurposeKeys: %w", err)
+	}
+	if q.putAuditHeadStmt, err = db.PrepareContext(ctx, putAuditHead); err != nil {
+		return nil, fmt.Errorf("error preparing query PutAuditHead: %w", err)
 	}
 	if q.putConsentStmt, err = db.PrepareContext(ctx, putConsent); err != nil {
 		return nil, fmt.Errorf("error preparing query PutConsent: %w", err)
@@ -237,11 +291,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.putGrantedThroughStmt, err = db.PrepareContext(ctx, putGrantedThrough); err != nil {
 		return nil, fmt.Errorf("error preparing query PutGrantedThrough: %w", err)
 	}
+	if q.putMasterKeyProcessStmt, err = db.PrepareContext(ctx, putMasterKeyProcess); err != nil {
+		return nil, fmt.Errorf("error preparing query PutMasterKeyProcess: %w", err)
+	}
 	if q.putPurposeKeyStmt, err = db.PrepareContext(ctx, putPurposeKey); err != nil {
 		return nil, fmt.Errorf("error preparing query PutPurposeKey: %w", err)
 	}
 	if q.putRelyingPartyStmt, err = db.PrepareContext(ctx, putRelyingParty); err != nil {
 		return nil, fmt.Errorf("error preparing query PutRelyingParty: %w", err)
+	}
+	if q.putShippedStmt, err = db.PrepareContext(ctx, putShipped); err != nil {
+		return nil, fmt.Errorf("error preparing query PutShipped: %w", err)
 	}
 	if q.putSigningKeyStmt, err = db.PrepareContext(ctx, putSigningKey); err != nil {
 		return nil, fmt.Errorf("error preparing query PutSigningKey: %w", err)
@@ -285,6 +345,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.setLevelStmt, err = db.PrepareContext(ctx, setLevel); err != nil {
 		return nil, fmt.Errorf("error preparing query SetLevel: %w", err)
 	}
+	if q.shippedStmt, err = db.PrepareContext(ctx, shipped); err != nil {
+		return nil, fmt.Errorf("error preparing query Shipped: %w", err)
+	}
 	if q.signingKeysStmt, err = db.PrepareContext(ctx, signingKeys); err != nil {
 		return nil, fmt.Errorf("error preparing query SigningKeys: %w", err)
 	}
@@ -317,6 +380,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.touchAccountStmt, err = db.PrepareContext(ctx, touchAccount); err != nil {
 		return nil, fmt.Errorf("error preparing query TouchAccount: %w", err)
+	}
+	if q.unmarkRetentionStmt, err = db.PrepareContext(ctx, unmarkRetention); err != nil {
+		return nil, fmt.Errorf("error preparing query UnmarkRetention: %w", err)
 	}
 	if q.waitingReviewsStmt, err = db.PrepareContext(ctx, waitingReviews); err != nil {
 		return nil, fmt.Errorf("error preparing query WaitingReviews: %w", err)
@@ -356,9 +422,24 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing auditFromStmt: %w", cerr)
 		}
 	}
+	if q.auditHeadStmt != nil {
+		if cerr := q.auditHeadStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing auditHeadStmt: %w", cerr)
+		}
+	}
 	if q.beginLeaseStmt != nil {
 		if cerr := q.beginLeaseStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing beginLeaseStmt: %w", cerr)
+		}
+	}
+	if q.checkpointSinceStmt != nil {
+		if cerr := q.checkpointSinceStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing checkpointSinceStmt: %w", cerr)
+		}
+	}
+	if q.checkpointsAfterStmt != nil {
+		if cerr := q.checkpointsAfterStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing checkpointsAfterStmt: %w", cerr)
 		}
 	}
 	if q.cleanKeyFetchesStmt != nil {
@@ -416,6 +497,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deferLogoutStmt: %w", cerr)
 		}
 	}
+	if q.deleteAuditStmt != nil {
+		if cerr := q.deleteAuditStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteAuditStmt: %w", cerr)
+		}
+	}
 	if q.deleteConsentStmt != nil {
 		if cerr := q.deleteConsentStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteConsentStmt: %w", cerr)
@@ -461,9 +547,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing endLinkStmt: %w", cerr)
 		}
 	}
+	if q.endMasterKeyProcessStmt != nil {
+		if cerr := q.endMasterKeyProcessStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing endMasterKeyProcessStmt: %w", cerr)
+		}
+	}
 	if q.eventsStmt != nil {
 		if cerr := q.eventsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing eventsStmt: %w", cerr)
+		}
+	}
+	if q.forgetMasterKeyProcessesStmt != nil {
+		if cerr := q.forgetMasterKeyProcessesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing forgetMasterKeyProcessesStmt: %w", cerr)
 		}
 	}
 	if q.grantFactsStmt != nil {
@@ -481,9 +577,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing hasKeyFetchStmt: %w", cerr)
 		}
 	}
+	if q.holdStmt != nil {
+		if cerr := q.holdStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing holdStmt: %w", cerr)
+		}
+	}
 	if q.holdersAfterStmt != nil {
 		if cerr := q.holdersAfterStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing holdersAfterStmt: %w", cerr)
+		}
+	}
+	if q.holdsStmt != nil {
+		if cerr := q.holdsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing holdsStmt: %w", cerr)
 		}
 	}
 	if q.insertAccountStmt != nil {
@@ -496,9 +602,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing insertAuditStmt: %w", cerr)
 		}
 	}
+	if q.insertCheckpointStmt != nil {
+		if cerr := q.insertCheckpointStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertCheckpointStmt: %w", cerr)
+		}
+	}
 	if q.insertEventStmt != nil {
 		if cerr := q.insertEventStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertEventStmt: %w", cerr)
+		}
+	}
+	if q.insertHoldStmt != nil {
+		if cerr := q.insertHoldStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertHoldStmt: %w", cerr)
 		}
 	}
 	if q.insertIdentifierStmt != nil {
@@ -576,6 +692,21 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing lastAuditStmt: %w", cerr)
 		}
 	}
+	if q.lastCheckpointStmt != nil {
+		if cerr := q.lastCheckpointStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing lastCheckpointStmt: %w", cerr)
+		}
+	}
+	if q.lastCheckpointBeforeStmt != nil {
+		if cerr := q.lastCheckpointBeforeStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing lastCheckpointBeforeStmt: %w", cerr)
+		}
+	}
+	if q.lastSealedStmt != nil {
+		if cerr := q.lastSealedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing lastSealedStmt: %w", cerr)
+		}
+	}
 	if q.leaseStmt != nil {
 		if cerr := q.leaseStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing leaseStmt: %w", cerr)
@@ -584,6 +715,11 @@ func (q *Queries) Close() error {
 	if q.leaseLogoutStmt != nil {
 		if cerr := q.leaseLogoutStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing leaseLogoutStmt: %w", cerr)
+		}
+	}
+	if q.liftHoldStmt != nil {
+		if cerr := q.liftHoldStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing liftHoldStmt: %w", cerr)
 		}
 	}
 	if q.liftLockStmt != nil {
@@ -636,6 +772,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing logoutsLeasedStmt: %w", cerr)
 		}
 	}
+	if q.markRetentionStmt != nil {
+		if cerr := q.markRetentionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing markRetentionStmt: %w", cerr)
+		}
+	}
+	if q.masterKeyProcessesStmt != nil {
+		if cerr := q.masterKeyProcessesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing masterKeyProcessesStmt: %w", cerr)
+		}
+	}
 	if q.moveRevocationEventStmt != nil {
 		if cerr := q.moveRevocationEventStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing moveRevocationEventStmt: %w", cerr)
@@ -656,9 +802,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing partyRegistrationsStmt: %w", cerr)
 		}
 	}
+	if q.prunableStmt != nil {
+		if cerr := q.prunableStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing prunableStmt: %w", cerr)
+		}
+	}
 	if q.purposeKeysStmt != nil {
 		if cerr := q.purposeKeysStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing purposeKeysStmt: %w", cerr)
+		}
+	}
+	if q.putAuditHeadStmt != nil {
+		if cerr := q.putAuditHeadStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putAuditHeadStmt: %w", cerr)
 		}
 	}
 	if q.putConsentStmt != nil {
@@ -681,6 +837,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing putGrantedThroughStmt: %w", cerr)
 		}
 	}
+	if q.putMasterKeyProcessStmt != nil {
+		if cerr := q.putMasterKeyProcessStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putMasterKeyProcessStmt: %w", cerr)
+		}
+	}
 	if q.putPurposeKeyStmt != nil {
 		if cerr := q.putPurposeKeyStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing putPurposeKeyStmt: %w", cerr)
@@ -689,6 +850,11 @@ func (q *Queries) Close() error {
 	if q.putRelyingPartyStmt != nil {
 		if cerr := q.putRelyingPartyStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing putRelyingPartyStmt: %w", cerr)
+		}
+	}
+	if q.putShippedStmt != nil {
+		if cerr := q.putShippedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putShippedStmt: %w", cerr)
 		}
 	}
 	if q.putSigningKeyStmt != nil {
@@ -761,6 +927,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing setLevelStmt: %w", cerr)
 		}
 	}
+	if q.shippedStmt != nil {
+		if cerr := q.shippedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing shippedStmt: %w", cerr)
+		}
+	}
 	if q.signingKeysStmt != nil {
 		if cerr := q.signingKeysStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing signingKeysStmt: %w", cerr)
@@ -816,6 +987,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing touchAccountStmt: %w", cerr)
 		}
 	}
+	if q.unmarkRetentionStmt != nil {
+		if cerr := q.unmarkRetentionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing unmarkRetentionStmt: %w", cerr)
+		}
+	}
 	if q.waitingReviewsStmt != nil {
 		if cerr := q.waitingReviewsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing waitingReviewsStmt: %w", cerr)
@@ -858,211 +1034,255 @@ func (q *Queries) queryRow(ctx context.Context, stmt *sql.Stmt, query string, ar
 }
 
 type Queries struct {
-	db                         DBTX
-	tx                         *sql.Tx
-	accountStmt                *sql.Stmt
-	accountByIdentifierStmt    *sql.Stmt
-	accountStatusStmt          *sql.Stmt
-	addCountStmt               *sql.Stmt
-	auditStmt                  *sql.Stmt
-	auditFromStmt              *sql.Stmt
-	beginLeaseStmt             *sql.Stmt
-	cleanKeyFetchesStmt        *sql.Stmt
-	consentStmt                *sql.Stmt
-	consentsOfStmt             *sql.Stmt
-	countAllLogoutsStmt        *sql.Stmt
-	countLogoutsStmt           *sql.Stmt
-	countOfStmt                *sql.Stmt
-	countThroughStmt           *sql.Stmt
-	countWaitingReviewsStmt    *sql.Stmt
-	credentialStmt             *sql.Stmt
-	decideReviewStmt           *sql.Stmt
-	deferLogoutStmt            *sql.Stmt
-	deleteConsentStmt          *sql.Stmt
-	deleteEventStmt            *sql.Stmt
-	deleteLogoutStmt           *sql.Stmt
-	deleteRevocationEventStmt  *sql.Stmt
-	deleteSwitchEventStmt      *sql.Stmt
-	dropOldestLogoutsStmt      *sql.Stmt
-	endExpiredLinkStmt         *sql.Stmt
-	endLeaseStmt               *sql.Stmt
-	endLinkStmt                *sql.Stmt
-	eventsStmt                 *sql.Stmt
-	grantFactsStmt             *sql.Stmt
-	grantedSinceStmt           *sql.Stmt
-	hasKeyFetchStmt            *sql.Stmt
-	holdersAfterStmt           *sql.Stmt
-	insertAccountStmt          *sql.Stmt
-	insertAuditStmt            *sql.Stmt
-	insertEventStmt            *sql.Stmt
-	insertIdentifierStmt       *sql.Stmt
-	insertKeyFetchStmt         *sql.Stmt
-	insertLinkStmt             *sql.Stmt
-	insertLockStmt             *sql.Stmt
-	insertLogoutStmt           *sql.Stmt
-	insertLogoutQueueStmt      *sql.Stmt
-	insertReviewStmt           *sql.Stmt
-	insertRevocationEventsStmt *sql.Stmt
-	insertSecretStmt           *sql.Stmt
-	insertSectorStmt           *sql.Stmt
-	insertSubjectStmt          *sql.Stmt
-	insertSwitchEventsStmt     *sql.Stmt
-	keyFetchersStmt            *sql.Stmt
-	keyFetchesStmt             *sql.Stmt
-	lastAuditStmt              *sql.Stmt
-	leaseStmt                  *sql.Stmt
-	leaseLogoutStmt            *sql.Stmt
-	liftLockStmt               *sql.Stmt
-	linkStmt                   *sql.Stmt
-	linkBySubjectStmt          *sql.Stmt
-	linksBetweenStmt           *sql.Stmt
-	linksOfStmt                *sql.Stmt
-	lockInForceStmt            *sql.Stmt
-	locksInForceStmt           *sql.Stmt
-	logoutQueuesDueStmt        *sql.Stmt
-	logoutsDueStmt             *sql.Stmt
-	logoutsLeasedStmt          *sql.Stmt
-	moveRevocationEventStmt    *sql.Stmt
-	moveSwitchEventStmt        *sql.Stmt
-	oldestLogoutStmt           *sql.Stmt
-	partyRegistrationsStmt     *sql.Stmt
-	purposeKeysStmt            *sql.Stmt
-	putConsentStmt             *sql.Stmt
-	putCredentialStmt          *sql.Stmt
-	putGrantedStmt             *sql.Stmt
-	putGrantedThroughStmt      *sql.Stmt
-	putPurposeKeyStmt          *sql.Stmt
-	putRelyingPartyStmt        *sql.Stmt
-	putSigningKeyStmt          *sql.Stmt
-	putSourceStmt              *sql.Stmt
-	putSwitchStmt              *sql.Stmt
-	registrationChangesStmt    *sql.Stmt
-	relyingPartiesStmt         *sql.Stmt
-	removeRelyingPartyStmt     *sql.Stmt
-	removeSourceStmt           *sql.Stmt
-	reviewStmt                 *sql.Stmt
-	reviewByCanonicalStmt      *sql.Stmt
-	reviewsStmt                *sql.Stmt
-	revocationEventsStmt       *sql.Stmt
-	secretStmt                 *sql.Stmt
-	sectorStmt                 *sql.Stmt
-	setLevelStmt               *sql.Stmt
-	signingKeysStmt            *sql.Stmt
-	sourcesStmt                *sql.Stmt
-	subjectsByPartyStmt        *sql.Stmt
-	subjectsSinceStmt          *sql.Stmt
-	subjectsThroughStmt        *sql.Stmt
-	switchEventsStmt           *sql.Stmt
-	switchOfStmt               *sql.Stmt
-	switchesStmt               *sql.Stmt
-	takeLeaseStmt              *sql.Stmt
-	takeTurnStmt               *sql.Stmt
-	touchAccountStmt           *sql.Stmt
-	waitingReviewsStmt         *sql.Stmt
+	db                           DBTX
+	tx                           *sql.Tx
+	accountStmt                  *sql.Stmt
+	accountByIdentifierStmt      *sql.Stmt
+	accountStatusStmt            *sql.Stmt
+	addCountStmt                 *sql.Stmt
+	auditStmt                    *sql.Stmt
+	auditFromStmt                *sql.Stmt
+	auditHeadStmt                *sql.Stmt
+	beginLeaseStmt               *sql.Stmt
+	checkpointSinceStmt          *sql.Stmt
+	checkpointsAfterStmt         *sql.Stmt
+	cleanKeyFetchesStmt          *sql.Stmt
+	consentStmt                  *sql.Stmt
+	consentsOfStmt               *sql.Stmt
+	countAllLogoutsStmt          *sql.Stmt
+	countLogoutsStmt             *sql.Stmt
+	countOfStmt                  *sql.Stmt
+	countThroughStmt             *sql.Stmt
+	countWaitingReviewsStmt      *sql.Stmt
+	credentialStmt               *sql.Stmt
+	decideReviewStmt             *sql.Stmt
+	deferLogoutStmt              *sql.Stmt
+	deleteAuditStmt              *sql.Stmt
+	deleteConsentStmt            *sql.Stmt
+	deleteEventStmt              *sql.Stmt
+	deleteLogoutStmt             *sql.Stmt
+	deleteRevocationEventStmt    *sql.Stmt
+	deleteSwitchEventStmt        *sql.Stmt
+	dropOldestLogoutsStmt        *sql.Stmt
+	endExpiredLinkStmt           *sql.Stmt
+	endLeaseStmt                 *sql.Stmt
+	endLinkStmt                  *sql.Stmt
+	endMasterKeyProcessStmt      *sql.Stmt
+	eventsStmt                   *sql.Stmt
+	forgetMasterKeyProcessesStmt *sql.Stmt
+	grantFactsStmt               *sql.Stmt
+	grantedSinceStmt             *sql.Stmt
+	hasKeyFetchStmt              *sql.Stmt
+	holdStmt                     *sql.Stmt
+	holdersAfterStmt             *sql.Stmt
+	holdsStmt                    *sql.Stmt
+	insertAccountStmt            *sql.Stmt
+	insertAuditStmt              *sql.Stmt
+	insertCheckpointStmt         *sql.Stmt
+	insertEventStmt              *sql.Stmt
+	insertHoldStmt               *sql.Stmt
+	insertIdentifierStmt         *sql.Stmt
+	insertKeyFetchStmt           *sql.Stmt
+	insertLinkStmt               *sql.Stmt
+	insertLockStmt               *sql.Stmt
+	insertLogoutStmt             *sql.Stmt
+	insertLogoutQueueStmt        *sql.Stmt
+	insertReviewStmt             *sql.Stmt
+	insertRevocationEventsStmt   *sql.Stmt
+	insertSecretStmt             *sql.Stmt
+	insertSectorStmt             *sql.Stmt
+	insertSubjectStmt            *sql.Stmt
+	insertSwitchEventsStmt       *sql.Stmt
+	keyFetchersStmt              *sql.Stmt
+	keyFetchesStmt               *sql.Stmt
+	lastAuditStmt                *sql.Stmt
+	lastCheckpointStmt           *sql.Stmt
+	lastCheckpointBeforeStmt     *sql.Stmt
+	lastSealedStmt               *sql.Stmt
+	leaseStmt                    *sql.Stmt
+	leaseLogoutStmt              *sql.Stmt
+	liftHoldStmt                 *sql.Stmt
+	liftLockStmt                 *sql.Stmt
+	linkStmt                     *sql.Stmt
+	linkBySubjectStmt            *sql.Stmt
+	linksBetweenStmt             *sql.Stmt
+	linksOfStmt                  *sql.Stmt
+	lockInForceStmt              *sql.Stmt
+	locksInForceStmt             *sql.Stmt
+	logoutQueuesDueStmt          *sql.Stmt
+	logoutsDueStmt               *sql.Stmt
+	logoutsLeasedStmt            *sql.Stmt
+	markRetentionStmt            *sql.Stmt
+	masterKeyProcessesStmt       *sql.Stmt
+	moveRevocationEventStmt      *sql.Stmt
+	moveSwitchEventStmt          *sql.Stmt
+	oldestLogoutStmt             *sql.Stmt
+	partyRegistrationsStmt       *sql.Stmt
+	prunableStmt                 *sql.Stmt
+	purposeKeysStmt              *sql.Stmt
+	putAuditHeadStmt             *sql.Stmt
+	putConsentStmt               *sql.Stmt
+	putCredentialStmt            *sql.Stmt
+	putGrantedStmt               *sql.Stmt
+	putGrantedThroughStmt        *sql.Stmt
+	putMasterKeyProcessStmt      *sql.Stmt
+	putPurposeKeyStmt            *sql.Stmt
+	putRelyingPartyStmt          *sql.Stmt
+	putShippedStmt               *sql.Stmt
+	putSigningKeyStmt            *sql.Stmt
+	putSourceStmt                *sql.Stmt
+	putSwitchStmt                *sql.Stmt
+	registrationChangesStmt      *sql.Stmt
+	relyingPartiesStmt           *sql.Stmt
+	removeRelyingPartyStmt       *sql.Stmt
+	removeSourceStmt             *sql.Stmt
+	reviewStmt                   *sql.Stmt
+	reviewByCanonicalStmt        *sql.Stmt
+	reviewsStmt                  *sql.Stmt
+	revocationEventsStmt         *sql.Stmt
+	secretStmt                   *sql.Stmt
+	sectorStmt                   *sql.Stmt
+	setLevelStmt                 *sql.Stmt
+	shippedStmt                  *sql.Stmt
+	signingKeysStmt              *sql.Stmt
+	sourcesStmt                  *sql.Stmt
+	subjectsByPartyStmt          *sql.Stmt
+	subjectsSinceStmt            *sql.Stmt
+	subjectsThroughStmt          *sql.Stmt
+	switchEventsStmt             *sql.Stmt
+	switchOfStmt                 *sql.Stmt
+	switchesStmt                 *sql.Stmt
+	takeLeaseStmt                *sql.Stmt
+	takeTurnStmt                 *sql.Stmt
+	touchAccountStmt             *sql.Stmt
+	unmarkRetentionStmt          *sql.Stmt
+	waitingReviewsStmt           *sql.Stmt
 }
 
 func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 	return &Queries{
-		db:                         tx,
-		tx:                         tx,
-		accountStmt:                q.accountStmt,
-		accountByIdentifierStmt:    q.accountByIdentifierStmt,
-		accountStatusStmt:          q.accountStatusStmt,
-		addCountStmt:               q.addCountStmt,
-		auditStmt:                  q.auditStmt,
-		auditFromStmt:              q.auditFromStmt,
-		beginLeaseStmt:             q.beginLeaseStmt,
-		cleanKeyFetchesStmt:        q.cleanKeyFetchesStmt,
-		consentStmt:                q.consentStmt,
-		consentsOfStmt:             q.consentsOfStmt,
-		countAllLogoutsStmt:        q.countAllLogoutsStmt,
-		countLogoutsStmt:           q.countLogoutsStmt,
-		countOfStmt:                q.countOfStmt,
-		countThroughStmt:           q.countThroughStmt,
-		countWaitingReviewsStmt:    q.countWaitingReviewsStmt,
-		credentialStmt:             q.credentialStmt,
-		decideReviewStmt:           q.decideReviewStmt,
-		deferLogoutStmt:            q.deferLogoutStmt,
-		deleteConsentStmt:          q.deleteConsentStmt,
-		deleteEventStmt:            q.deleteEventStmt,
-		deleteLogoutStmt:           q.deleteLogoutStmt,
-		deleteRevocationEventStmt:  q.deleteRevocationEventStmt,
-		deleteSwitchEventStmt:      q.deleteSwitchEventStmt,
-		dropOldestLogoutsStmt:      q.dropOldestLogoutsStmt,
-		endExpiredLinkStmt:         q.endExpiredLinkStmt,
-		endLeaseStmt:               q.endLeaseStmt,
-		endLinkStmt:                q.endLinkStmt,
-		eventsStmt:                 q.eventsStmt,
-		grantFactsStmt:             q.grantFactsStmt,
-		grantedSinceStmt:           q.grantedSinceStmt,
-		hasKeyFetchStmt:            q.hasKeyFetchStmt,
-		holdersAfterStmt:           q.holdersAfterStmt,
-		insertAccountStmt:          q.insertAccountStmt,
-		insertAuditStmt:            q.insertAuditStmt,
-		insertEventStmt:            q.insertEventStmt,
-		insertIdentifierStmt:       q.insertIdentifierStmt,
-		insertKeyFetchStmt:         q.insertKeyFetchStmt,
-		insertLinkStmt:             q.insertLinkStmt,
-		insertLockStmt:             q.insertLockStmt,
-		insertLogoutStmt:           q.insertLogoutStmt,
-		insertLogoutQueueStmt:      q.insertLogoutQueueStmt,
-		insertReviewStmt:           q.insertReviewStmt,
-		insertRevocationEventsStmt: q.insertRevocationEventsStmt,
-		insertSecretStmt:           q.insertSecretStmt,
-		insertSectorStmt:           q.insertSectorStmt,
-		insertSubjectStmt:          q.insertSubjectStmt,
-		insertSwitchEventsStmt:     q.insertSwitchEventsStmt,
-		keyFetchersStmt:            q.keyFetchersStmt,
-		keyFetchesStmt:             q.keyFetchesStmt,
-		lastAuditStmt:              q.lastAuditStmt,
-		leaseStmt:                  q.leaseStmt,
-		leaseLogoutStmt:            q.leaseLogoutStmt,
-		liftLockStmt:               q.liftLockStmt,
-		linkStmt:                   q.linkStmt,
-		linkBySubjectStmt:          q.linkBySubjectStmt,
-		linksBetweenStmt:           q.linksBetweenStmt,
-		linksOfStmt:                q.linksOfStmt,
-		lockInForceStmt:            q.lockInForceStmt,
-		locksInForceStmt:           q.locksInForceStmt,
-		logoutQueuesDueStmt:        q.logoutQueuesDueStmt,
-		logoutsDueStmt:             q.logoutsDueStmt,
-		logoutsLeasedStmt:          q.logoutsLeasedStmt,
-		moveRevocationEventStmt:    q.moveRevocationEventStmt,
-		moveSwitchEventStmt:        q.moveSwitchEventStmt,
-		oldestLogoutStmt:           q.oldestLogoutStmt,
-		partyRegistrationsStmt:     q.partyRegistrationsStmt,
-		purposeKeysStmt:            q.purposeKeysStmt,
-		putConsentStmt:             q.putConsentStmt,
-		putCredentialStmt:          q.putCredentialStmt,
-		putGrantedStmt:             q.putGrantedStmt,
-		putGrantedThroughStmt:      q.putGrantedThroughStmt,
-		putPurposeKeyStmt:          q.putPurposeKeyStmt,
-		putRelyingPartyStmt:        q.putRelyingPartyStmt,
-		putSigningKeyStmt:          q.putSigningKeyStmt,
-		putSourceStmt:              q.putSourceStmt,
-		putSwitchStmt:              q.putSwitchStmt,
-		registrationChangesStmt:    q.registrationChangesStmt,
-		relyingPartiesStmt:         q.relyingPartiesStmt,
-		removeRelyingPartyStmt:     q.removeRelyingPartyStmt,
-		removeSourceStmt:           q.removeSourceStmt,
-		reviewStmt:                 q.reviewStmt,
-		reviewByCanonicalStmt:      q.reviewByCanonicalStmt,
-		reviewsStmt:                q.reviewsStmt,
-		revocationEventsStmt:       q.revocationEventsStmt,
-		secretStmt:                 q.secretStmt,
-		sectorStmt:                 q.sectorStmt,
-		setLevelStmt:               q.setLevelStmt,
-		signingKeysStmt:            q.signingKeysStmt,
-		sourcesStmt:                q.sourcesStmt,
-		subjectsByPartyStmt:        q.subjectsByPartyStmt,
-		subjectsSinceStmt:          q.subjectsSinceStmt,
-		subjectsThroughStmt:        q.subjectsThroughStmt,
-		switchEventsStmt:           q.switchEventsStmt,
-		switchOfStmt:               q.switchOfStmt,
-		switchesStmt:               q.switchesStmt,
-		takeLeaseStmt:              q.takeLeaseStmt,
-		takeTurnStmt:               q.takeTurnStmt,
-		touchAccountStmt:           q.touchAccountStmt,
-		waitingReviewsStmt:         q.waitingReviewsStmt,
+		db:                           tx,
+		tx:                           tx,
+		accountStmt:                  q.accountStmt,
+		accountByIdentifierStmt:      q.accountByIdentifierStmt,
+		accountStatusStmt:            q.accountStatusStmt,
+		addCountStmt:                 q.addCountStmt,
+		auditStmt:                    q.auditStmt,
+		auditFromStmt:                q.auditFromStmt,
+		auditHeadStmt:                q.auditHeadStmt,
+		beginLeaseStmt:               q.beginLeaseStmt,
+		checkpointSinceStmt:          q.checkpointSinceStmt,
+		checkpointsAfterStmt:         q.checkpointsAfterStmt,
+		cleanKeyFetchesStmt:          q.cleanKeyFetchesStmt,
+		consentStmt:                  q.consentStmt,
+		consentsOfStmt:               q.consentsOfStmt,
+		countAllLogoutsStmt:          q.countAllLogoutsStmt,
+		countLogoutsStmt:             q.countLogoutsStmt,
+		countOfStmt:                  q.countOfStmt,
+		countThroughStmt:             q.countThroughStmt,
+		countWaitingReviewsStmt:      q.countWaitingReviewsStmt,
+		credentialStmt:               q.credentialStmt,
+		decideReviewStmt:             q.decideReviewStmt,
+		deferLogoutStmt:              q.deferLogoutStmt,
+		deleteAuditStmt:              q.deleteAuditStmt,
+		deleteConsentStmt:            q.deleteConsentStmt,
+		deleteEventStmt:              q.deleteEventStmt,
+		deleteLogoutStmt:             q.deleteLogoutStmt,
+		deleteRevocationEventStmt:    q.deleteRevocationEventStmt,
+		deleteSwitchEventStmt:        q.deleteSwitchEventStmt,
+		dropOldestLogoutsStmt:        q.dropOldestLogoutsStmt,
+		endExpiredLinkStmt:           q.endExpiredLinkStmt,
+		endLeaseStmt:                 q.endLeaseStmt,
+		endLinkStmt:                  q.endLinkStmt,
+		endMasterKeyProcessStmt:      q.endMasterKeyProcessStmt,
+		eventsStmt:                   q.eventsStmt,
+		forgetMasterKeyProcessesStmt: q.forgetMasterKeyProcessesStmt,
+		grantFactsStmt:               q.grantFactsStmt,
+		grantedSinceStmt:             q.grantedSinceStmt,
+		hasKeyFetchStmt:              q.hasKeyFetchStmt,
+		holdStmt:                     q.holdStmt,
+		holdersAfterStmt:             q.holdersAfterStmt,
+		holdsStmt:                    q.holdsStmt,
+		insertAccountStmt:            q.insertAccountStmt,
+		insertAuditStmt:              q.insertAuditStmt,
+		insertCheckpointStmt:         q.insertCheckpointStmt,
+		insertEventStmt:              q.insertEventStmt,
+		insertHoldStmt:               q.insertHoldStmt,
+		insertIdentifierStmt:         q.insertIdentifierStmt,
+		insertKeyFetchStmt:           q.insertKeyFetchStmt,
+		insertLinkStmt:               q.insertLinkStmt,
+		insertLockStmt:               q.insertLockStmt,
+		insertLogoutStmt:             q.insertLogoutStmt,
+		insertLogoutQueueStmt:        q.insertLogoutQueueStmt,
+		insertReviewStmt:             q.insertReviewStmt,
+		insertRevocationEventsStmt:   q.insertRevocationEventsStmt,
+		insertSecretStmt:             q.insertSecretStmt,
+		insertSectorStmt:             q.insertSectorStmt,
+		insertSubjectStmt:            q.insertSubjectStmt,
+		insertSwitchEventsStmt:       q.insertSwitchEventsStmt,
+		keyFetchersStmt:              q.keyFetchersStmt,
+		keyFetchesStmt:               q.keyFetchesStmt,
+		lastAuditStmt:                q.lastAuditStmt,
+		lastCheckpointStmt:           q.lastCheckpointStmt,
+		lastCheckpointBeforeStmt:     q.lastCheckpointBeforeStmt,
+		lastSealedStmt:               q.lastSealedStmt,
+		leaseStmt:                    q.leaseStmt,
+		leaseLogoutStmt:              q.leaseLogoutStmt,
+		liftHoldStmt:                 q.liftHoldStmt,
+		liftLockStmt:                 q.liftLockStmt,
+		linkStmt:                     q.linkStmt,
+		linkBySubjectStmt:            q.linkBySubjectStmt,
+		linksBetweenStmt:             q.linksBetweenStmt,
+		linksOfStmt:                  q.linksOfStmt,
+		lockInForceStmt:              q.lockInForceStmt,
+		locksInForceStmt:             q.locksInForceStmt,
+		logoutQueuesDueStmt:          q.logoutQueuesDueStmt,
+		logoutsDueStmt:               q.logoutsDueStmt,
+		logoutsLeasedStmt:            q.logoutsLeasedStmt,
+		markRetentionStmt:            q.markRetentionStmt,
+		masterKeyProcessesStmt:       q.masterKeyProcessesStmt,
+		moveRevocationEventStmt:      q.moveRevocationEventStmt,
+		moveSwitchEventStmt:          q.moveSwitchEventStmt,
+		oldestLogoutStmt:             q.oldestLogoutStmt,
+		partyRegistrationsStmt:       q.partyRegistrationsStmt,
+		prunableStmt:                 q.prunableStmt,
+		purposeKeysStmt:              q.purposeKeysStmt,
+		putAuditHeadStmt:             q.putAuditHeadStmt,
+		putConsentStmt:               q.putConsentStmt,
+		putCredentialStmt:            q.putCredentialStmt,
+		putGrantedStmt:               q.putGrantedStmt,
+		putGrantedThroughStmt:        q.putGrantedThroughStmt,
+		putMasterKeyProcessStmt:      q.putMasterKeyProcessStmt,
+		putPurposeKeyStmt:            q.putPurposeKeyStmt,
+		putRelyingPartyStmt:          q.putRelyingPartyStmt,
+		putShippedStmt:               q.putShippedStmt,
+		putSigningKeyStmt:            q.putSigningKeyStmt,
+		putSourceStmt:                q.putSourceStmt,
+		putSwitchStmt:                q.putSwitchStmt,
+		registrationChangesStmt:      q.registrationChangesStmt,
+		relyingPartiesStmt:           q.relyingPartiesStmt,
+		removeRelyingPartyStmt:       q.removeRelyingPartyStmt,
+		removeSourceStmt:             q.removeSourceStmt,
+		reviewStmt:                   q.reviewStmt,
+		reviewByCanonicalStmt:        q.reviewByCanonicalStmt,
+		reviewsStmt:                  q.reviewsStmt,
+		revocationEventsStmt:         q.revocationEventsStmt,
+		secretStmt:                   q.secretStmt,
+		sectorStmt:                   q.sectorStmt,
+		setLevelStmt:                 q.setLevelStmt,
+		shippedStmt:                  q.shippedStmt,
+		signingKeysStmt:              q.signingKeysStmt,
+		sourcesStmt:                  q.sourcesStmt,
+		subjectsByPartyStmt:          q.subjectsByPartyStmt,
+		subjectsSinceStmt:            q.subjectsSinceStmt,
+		subjectsThroughStmt:          q.subjectsThroughStmt,
+		switchEventsStmt:             q.switchEventsStmt,
+		switchOfStmt:                 q.switchOfStmt,
+		switchesStmt:                 q.switchesStmt,
+		takeLeaseStmt:                q.takeLeaseStmt,
+		takeTurnStmt:                 q.takeTurnStmt,
+		touchAccountStmt:             q.touchAccountStmt,
+		unmarkRetentionStmt:          q.unmarkRetentionStmt,
+		waitingReviewsStmt:           q.waitingReviewsStmt,
 	}
 }

@@ -20,6 +20,17 @@ type Audit struct {
 	Detail  string
 }
 
+type AuditHold struct {
+	ID       string
+	Kind     string
+	Value    string
+	Reason   string
+	SetBy    string
+	SetAt    time.Time
+	LiftedBy string
+	LiftedAt sql.NullTime
+}
+
 type Consent struct {
 	Account string
 	Client  string
@@ -39,6 +50,13 @@ type KeyFetch struct {
 	Client string
 	Kid    string
 	At     time.Time
+}
+
+type MasterKeyProcess struct {
+	Process string
+	Seals   int64
+	Holds   string
+	At      time.Time
 }
 
 type PurposeKey struct {

@@ -1,0 +1,145 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"eidgate/eid"
+	"eidgate/eid/audit"
+	"eidgate/store/sqlstore/sqlcgen"
+)
+
+var _ audit.Archive = (*DB)(nil)
+
+// maxHolds bounds one list of holds.
+const maxHolds = 1000
+
+// Prune fills audit.Archive. The rows go, and the row that tells of them comes, in one
+// transaction; triggers refuse every other row.
+func (db *DB) Prune(ctx context.Context, p audit.Pruning, after int64, limit int, entry eid.AuditEntry) (removed int, last int64, err error) {
+	err = db.writeAs(ctx, kindWrite, func(q *sqlcgen.Queries) error {
+		before := stamp(p.Before)
+		end, err := q.LastCheckpointBefore(ctx, before)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("finding what is old enough: %w", err)
+		}
+		ids, err := q.Prunable(ctx, sqlcgen.PrunableParams{After: after, Last: end, Before: before, Page: int64(limit)})
+		if err != nil {
+			return fmt.Errorf("finding what is old enough: %w", err)
+		}
+		if len(ids) == 0 {
+			return nil
+		}
+		p.Ranges, p.Rows = ranges(ids), len(ids)
+		last = ids[len(ids)-1]
+		if err := q.MarkRetention(ctx, sqlcgen.MarkRetentionParams{FirstID: ids[0], LastID: last, Before: before}); err != nil {
+			return fmt.Errorf("marking what retention removes: %w", err)
+		}
+		for _, r := range p.Ranges {
+			n, err := q.DeleteAudit(ctx, r[0], r[1])
+			if err != nil {
+				return fmt.Errorf("removing old rows: %w", err)
+			}
+			removed += int(n)
+		}
+		if removed != p.Rows {
+			return fmt.Errorf("removing old rows: %d went instead of %d", removed, p.Rows)
+		}
+		if err := q.UnmarkRetention(ctx); err != nil {
+			return fmt.Errorf("removing the mark: %w", err)
+		}
+		if entry.Detail, err = json.Marshal(p); err != nil {
+			return fmt.Errorf("writing audit detail: %w", err)
+		}
+		return insertAudit(ctx, q, entry)
+	})
+	if err != nil {
+		return 0, 0, fmt.Errorf("pruning the audit: %w", err)
+	}
+	return removed, last, nil
+}
+
+// ranges puts ids that follow each other together. Between two ids of a range no row
+// is left: the ids are dense, save where retention was before.
+func ranges(ids []int64) [][2]int64 {
+	var list [][2]int64
+	for _, id := range ids {
+		if n := len(list); n > 0 && list[n-1][1] == id-1 {
+			list[n-1][1] = id
+			continue
+		}
+		list = append(list, [2]int64{id, id})
+	}
+	return list
+}
+
+// AddHold keeps rows from retention, with its audit row.
+func (db *DB) AddHold(ctx context.Context, h audit.Hold, entry eid.AuditEntry) error {
+	err := db.writeAs(ctx, kindWrite, func(q *sqlcgen.Queries) error {
+		err := q.InsertHold(ctx, sqlcgen.InsertHoldParams{
+			ID: h.ID, Kind: string(h.Kind), Value: h.Value, Reason: h.Reason, SetBy: h.SetBy, SetAt: stamp(h.SetAt),
+		})
+		if err != nil {
+			return fmt.Errorf("writing hold: %w", err)
+		}
+		return insertAudit(ctx, q, entry)
+	})
+	if err != nil {
+		return fmt.Errorf("holding audit rows: %w", err)
+	}
+	return nil
+}
+
+// LiftHold ends a hold, with the audit row that entry makes of it: eid.ErrNotFound
+// where there is none in force of that id.
+func (db *DB) LiftHold(ctx context.Context, id, by string, at time.Time, entry func(audit.Hold) (eid.AuditEntry, error)) error {
+	err := db.writeAs(ctx, kindWrite, func(q *sqlcgen.Queries) error {
+		row, err := q.Hold(ctx, id)
+		if err = found(err); err != nil {
+			return err
+		}
+		n, err := q.LiftHold(ctx, sqlcgen.LiftHoldParams{ID: id, LiftedBy: by, LiftedAt: nullable(at)})
+		if err != nil {
+			return fmt.Errorf("writing hold: %w", err)
+		}
+		if n == 0 {
+			return eid.ErrNotFound
+		}
+		e, err := entry(hold(row))
+		if err != nil {
+			return err
+		}
+		return insertAudit(ctx, q, e)
+	})
+	if err != nil {
+		return fmt.Errorf("lifting hold %s: %w", id, err)
+	}
+	return nil
+}
+
+// Holds lists those in force, oldest first, or all that ever were.
+func (db *DB) Holds(ctx context.Context, all bool) ([]audit.Hold, error) {
+	rows, err := db.reader.Holds(ctx, all, maxHolds)
+	if err != nil {
+		return nil, fmt.Errorf("reading holds: %w", away(err))
+	}
+	list := make([]audit.Hold, len(rows))
+	for i, row := range rows {
+		list[i] = hold(row)
+	}
+	return list, nil
+}
+
+func hold(row sqlcgen.AuditHold) audit.Hold {
+	return audit.Hold{
+		ID: row.ID, Kind: audit.HoldKind(row.Kind), Value: row.Value, Reason: row.Reason,
+		SetBy: row.SetBy, SetAt: row.SetAt, LiftedBy: row.LiftedBy, LiftedAt: row.LiftedAt.Time,
+	}
+}
