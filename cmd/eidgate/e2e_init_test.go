@@ -138,7 +138,7 @@ func TestBackup(t *testing.T) {
 	}
 	// A gateway whose key is another's makes no backup that nobody could open.
 	must(t, os.Remove(filepath.Join(dir, "data", "master.key")))
-	if exit, out, errs := run(t, "keys", "master", "--out", filepath.Join(dir, "data", "master.key")); exit != 0 {
+	if exit, out, errs := run(t, "keys", "master", "new", "--out", filepath.Join(dir, "data", "master.key")); exit != 0 {
 		t.Fatalf("keys master: exit %d, %q, %q", exit, out, errs)
 	}
 	bad := filepath.Join(t.TempDir(), "bad")

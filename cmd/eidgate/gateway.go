@@ -67,7 +67,8 @@ type durableMeter interface {
 	keys.Meter
 }
 
-// openDurable opens what makeDurable made.
+// openDurable opens what makeDurable made. It writes nothing: the ring has no keys
+// until load.
 func openDurable(ctx context.Context, cfg *config.Config, log *slog.Logger, now func() time.Time, m durableMeter) (*durable, error) {
 	where := sqlstore.Config{Path: databasePath(cfg), Meter: m}
 	if _, err := os.Stat(where.Path); err != nil {
@@ -87,15 +88,33 @@ func openDurable(ctx context.Context, cfg *config.Config, log *slog.Logger, now 
 	}
 	ring, err := keys.New(keysConfig(cfg), keys.Deps{Store: db, Sealer: sealer, Now: now, Log: log, Meter: m, Leases: db, Fetches: db, Custodies: held.list()})
 	if err == nil {
-		err = ring.Load(ctx)
+		_, err = ring.Examine(ctx) // with another master key nothing is done
 	}
 	if err == nil { // what sources want kept; adopt makes it
 		err = planSources(ctx, db, ring, cfg.Lifetimes.JWKSMaxAge)
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("loading the signing keys: %w", err), db.Close())
+		return nil, errors.Join(fmt.Errorf("opening the signing keys: %w", err), db.Close())
 	}
 	return &durable{db: db, ring: ring, sealer: sealer, master: master, custodies: held, vocabulary: cfg.Vocabulary()}, nil
+}
+
+// load takes the keys that are stored, and makes the first ones, for who signs with
+// them or changes them.
+func (d *durable) load(ctx context.Context) error {
+	if err := d.ring.Load(ctx); err != nil {
+		return fmt.Errorf("loading the signing keys: %w", err)
+	}
+	return nil
+}
+
+// follow is load for an act that is told what others did since. Custodies that are away
+// keep nobody from it.
+func (d *durable) follow(ctx context.Context) error {
+	if err := d.load(ctx); err != nil && !errors.Is(err, keys.ErrCustody) {
+		return err
+	}
+	return nil
 }
 
 func keysConfig(cfg *config.Config) keys.Config {
@@ -165,6 +184,9 @@ func openGateway(ctx context.Context, cfg *config.Config, log *slog.Logger, now 
 	d, err := openDurable(ctx, cfg, log, now, metrics)
 	if err != nil {
 		return nil, err
+	}
+	if err := d.load(ctx); err != nil {
+		return nil, errors.Join(err, d.db.Close())
 	}
 	g := &gateway{durable: d, keeper: newMasterKeeper(d, log), log: log, now: now, connections: cfg.Limits.Connections, metrics: metrics, tracing: tracing}
 	g.evidence = audit.NewSealer(d.db, checkpointSigner{d.ring}, log, now)

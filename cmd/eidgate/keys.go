@@ -2,93 +2,84 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"os/user"
+	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"eidgate/config"
-	"eidgate/keys"
 )
 
 // newKeys makes `eidgate keys`.
 func newKeys() *cobra.Command {
 	c := &cobra.Command{
-		Use: "keys", Short: "list and rotate signing keys", Args: noArgs,
+		Use: "keys", Short: "look at keys, rotate and revoke them, and verify what they signed", Args: noArgs,
+		Long: `keys works on the keys of a gateway, beside the processes that run: these follow
+within two seconds. Each purpose and algorithm is a line of keys of its own, in which
+one key signs and one stands by, known to everybody who verifies:
+
+  tokens                what portals verify by the key set at /keys
+  logout                logout tokens, by the same key set
+  audit                 checkpoints of the audit
+  source/ID/sign        what is signed for one source
+  source/ID/decrypt     what one source encrypts to the gateway
+
+list, show, fetches, verify and archive only read. rotate, activate and revoke want a
+--reason, which the audit keeps with your name; they do nothing with --dry-run but say
+what they would do.
+
+A KID may be cut short.
+
+The exit code is 0 when it is done, or what was asked holds; 1 when it is not, or does
+not hold; 2 when the words of the call are off, or --yes was missing.`,
+		Example: `  eidgate keys list
+  eidgate keys rotate --alg ES256 --reason "quarterly"
+  eidgate keys revoke KID --reason "key seen outside the machine"
+  eidgate keys verify token.txt --archive keys.json`,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newKeysList(), newKeysRotate(), newKeysMaster())
-	return c
-}
-
-func newKeysList() *cobra.Command {
-	c := &cobra.Command{Use: "list", Short: "list signing keys with their states", Args: noArgs}
-	where := newBesideFlags(c)
-	c.RunE = func(c *cobra.Command, _ []string) error {
-		return withRing(c.Context(), where, func(ring *keys.Ring) error {
-			list, err := ring.List(c.Context())
-			if err != nil {
-				return err
-			}
-			w := tabwriter.NewWriter(c.OutOrStdout(), 0, 0, 2, ' ', 0)
-			fmt.Fprintln(w, "KEY\tFOR\tALG\tSTATE\tPUBLISHED\tSIGNS FROM\tNEXT")
-			for _, k := range list {
-				next := ""
-				if k.Next != "" {
-					next = fmt.Sprintf("%s at %s", k.Next, clock(k.NextAt))
-				}
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", k.ID, k.Purpose, k.Algorithm, k.State, clock(k.PublishedAt), clock(k.SigningAt), next)
-			}
-			return w.Flush()
-		})
-	}
-	return c
-}
-
-func newKeysRotate() *cobra.Command {
-	c := &cobra.Command{
-		Use: "rotate", Short: "let the standby key sign and publish a new standby", Args: noArgs,
-		Long: `rotate lets the published standby key of an algorithm sign, publishes a new
-standby and keeps the old key for verifying until every token it signed has
-expired. A standby that portals may not have fetched yet is scheduled instead:
-it signs once every cache that lacks it has run out. Running gateways follow
-within seconds.`,
-	}
-	where := newBesideFlags(c)
-	alg := c.Flags().String("alg", "", "algorithm: RS256 or ES256 (required)")
-	reason := c.Flags().String("reason", "", "why, for the audit (required)")
-	c.RunE = func(c *cobra.Command, _ []string) error {
-		if !keys.Algorithm(*alg).Valid() {
-			return usageError{errors.New("--alg: want RS256 or ES256")}
+	c.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		hint := ""
+		if strings.Contains(err.Error(), "unknown shorthand") {
+			hint = "; the beginning of a KID that begins with - stands last, after --"
 		}
-		if strings.TrimSpace(*reason) == "" {
-			return usageError{errors.New("--reason: say why; the audit keeps it")}
-		}
-		return withRing(c.Context(), where, func(ring *keys.Ring) error {
-			r, err := ring.Rotate(c.Context(), keys.Tokens, keys.Algorithm(*alg), "operator:"+operator(), *reason)
-			if err != nil {
-				return err
-			}
-			if r.Pending {
-				fmt.Fprintf(c.OutOrStdout(), "scheduled: %s key %s signs from %s, once every cache has it; %s signs until then\n", r.Algorithm, r.To, clock(r.At), r.From)
-				return nil
-			}
-			fmt.Fprintf(c.OutOrStdout(), "rotated: %s key %s signs since %s; %s verifies until its tokens have expired\n", r.Algorithm, r.To, clock(r.At), r.From)
-			return nil
-		})
-	}
+		return usageError{fmt.Errorf("%w%s; see '%s --help'", err, hint, c.CommandPath())}
+	})
+	c.AddCommand(newKeysList(), newKeysShow(), newKeysRotate(), newKeysActivate(), newKeysRevoke(), newKeysFetches(), newKeysVerify(), newKeysArchive(), newKeysMaster())
 	return c
 }
 
-// withRing opens the key ring of a gateway's data.
-func withRing(ctx context.Context, where *besideFlags, use func(*keys.Ring) error) error {
-	return where.open(ctx, func(d *durable) error { return use(d.ring) })
+// kidLength is the length of a kid: SHA-256 in base64url (RFC 7638).
+const kidLength = 43
+
+// kidsLast moves kids that look like flags, since they begin with -, behind the flags
+// of a verb for keys: one of 64 does, and an emergency is no time to learn of it.
+func kidsLast(args []string) []string {
+	if len(args) < 2 || args[0] != "keys" || slices.Contains(args, "--") {
+		return args
+	}
+	var rest, kids []string
+	for i, word := range args {
+		raw, err := base64.RawURLEncoding.DecodeString(word)
+		value := strings.HasPrefix(args[max(i-1, 0)], "--") && !strings.Contains(args[max(i-1, 0)], "=") // perhaps of that flag
+		if err == nil && len(raw) == sha256.Size && word[0] == '-' && (!value || args[i-1] == "--yes" || args[i-1] == "--force" || args[i-1] == "--dry-run") {
+			kids = append(kids, word)
+			continue
+		}
+		rest = append(rest, word)
+	}
+	if kids == nil {
+		return args
+	}
+	return slices.Concat(rest, []string{"--"}, kids)
 }
 
 // besideFlags say which gateway's data to work on, beside the gateway that may be

@@ -25,6 +25,7 @@ func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	root := newRoot(os.Stdout, os.Stderr)
+	root.SetArgs(kidsLast(os.Args[1:]))
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return 0

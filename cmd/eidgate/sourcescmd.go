@@ -8,7 +8,6 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
-	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -115,9 +114,9 @@ gateways follow within two seconds.`,
 	where := newBesideFlags(c)
 	reason := c.Flags().String("reason", "", "why, for the audit; name nobody (required)")
 	c.RunE = func(c *cobra.Command, words []string) error {
-		why := strings.TrimSpace(*reason)
-		if why == "" || len([]rune(why)) > maxReason || strings.ContainsFunc(why, unicode.IsControl) {
-			return usageError{fmt.Errorf("--reason: say why in a line of %d characters at most; the audit keeps it", maxReason)}
+		why, err := lineOfReason(*reason)
+		if err != nil {
+			return err
 		}
 		return where.open(c.Context(), func(d *durable) error {
 			now := time.Now()
@@ -146,9 +145,6 @@ gateways follow within two seconds.`,
 	}
 	return c
 }
-
-// maxReason is the longest reason, in characters.
-const maxReason = 300
 
 // oneSource wants the id of a source.
 func oneSource(c *cobra.Command, words []string) error {

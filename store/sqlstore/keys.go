@@ -48,16 +48,6 @@ func (db *DB) UpdateKeys(ctx context.Context, change func(current []keys.Record)
 	})
 }
 
-// GrantedSince names the parties that got tokens since a time, and maybe some that got
-// them in the hour before: those that are told of a key that has signed since then.
-func (db *DB) GrantedSince(ctx context.Context, since time.Time) ([]string, error) {
-	clients, err := db.reader.RevocationParties(ctx, stamp(since.Add(-listedFor)))
-	if err != nil {
-		return nil, fmt.Errorf("finding parties with tokens: %w", err)
-	}
-	return clients, nil
-}
-
 // keyDetail is what the audit says of a step of a key.
 type keyDetail struct {
 	KeyID   string       `json:"kid"`

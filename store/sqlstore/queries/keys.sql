@@ -24,6 +24,3 @@ ON CONFLICT (id) DO UPDATE SET purpose = excluded.purpose, algorithm = excluded.
     sealed = excluded.sealed, public = excluded.public, certificate = excluded.certificate, published_at = excluded.published_at,
     activate_at = excluded.activate_at, signing_at = excluded.signing_at, verifying_at = excluded.verifying_at,
     retire_at = excluded.retire_at, retired_at = excluded.retired_at, revoked_at = excluded.revoked_at;
-
--- name: RevocationParties :many
-SELECT DISTINCT client FROM granted WHERE last_at >= @since ORDER BY client;

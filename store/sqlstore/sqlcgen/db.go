@@ -336,9 +336,6 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.revocationEventsStmt, err = db.PrepareContext(ctx, revocationEvents); err != nil {
 		return nil, fmt.Errorf("error preparing query RevocationEvents: %w", err)
 	}
-	if q.revocationPartiesStmt, err = db.PrepareContext(ctx, revocationParties); err != nil {
-		return nil, fmt.Errorf("error preparing query RevocationParties: %w", err)
-	}
 	if q.secretStmt, err = db.PrepareContext(ctx, secret); err != nil {
 		return nil, fmt.Errorf("error preparing query Secret: %w", err)
 	}
@@ -356,6 +353,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.sourcesStmt, err = db.PrepareContext(ctx, sources); err != nil {
 		return nil, fmt.Errorf("error preparing query Sources: %w", err)
+	}
+	if q.subjectsByPartyStmt, err = db.PrepareContext(ctx, subjectsByParty); err != nil {
+		return nil, fmt.Errorf("error preparing query SubjectsByParty: %w", err)
 	}
 	if q.subjectsSinceStmt, err = db.PrepareContext(ctx, subjectsSince); err != nil {
 		return nil, fmt.Errorf("error preparing query SubjectsSince: %w", err)
@@ -912,11 +912,6 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing revocationEventsStmt: %w", cerr)
 		}
 	}
-	if q.revocationPartiesStmt != nil {
-		if cerr := q.revocationPartiesStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing revocationPartiesStmt: %w", cerr)
-		}
-	}
 	if q.secretStmt != nil {
 		if cerr := q.secretStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing secretStmt: %w", cerr)
@@ -945,6 +940,11 @@ func (q *Queries) Close() error {
 	if q.sourcesStmt != nil {
 		if cerr := q.sourcesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing sourcesStmt: %w", cerr)
+		}
+	}
+	if q.subjectsByPartyStmt != nil {
+		if cerr := q.subjectsByPartyStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing subjectsByPartyStmt: %w", cerr)
 		}
 	}
 	if q.subjectsSinceStmt != nil {
@@ -1140,13 +1140,13 @@ type Queries struct {
 	reviewByCanonicalStmt        *sql.Stmt
 	reviewsStmt                  *sql.Stmt
 	revocationEventsStmt         *sql.Stmt
-	revocationPartiesStmt        *sql.Stmt
 	secretStmt                   *sql.Stmt
 	sectorStmt                   *sql.Stmt
 	setLevelStmt                 *sql.Stmt
 	shippedStmt                  *sql.Stmt
 	signingKeysStmt              *sql.Stmt
 	sourcesStmt                  *sql.Stmt
+	subjectsByPartyStmt          *sql.Stmt
 	subjectsSinceStmt            *sql.Stmt
 	subjectsThroughStmt          *sql.Stmt
 	switchEventsStmt             *sql.Stmt
@@ -1267,13 +1267,13 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		reviewByCanonicalStmt:        q.reviewByCanonicalStmt,
 		reviewsStmt:                  q.reviewsStmt,
 		revocationEventsStmt:         q.revocationEventsStmt,
-		revocationPartiesStmt:        q.revocationPartiesStmt,
 		secretStmt:                   q.secretStmt,
 		sectorStmt:                   q.sectorStmt,
 		setLevelStmt:                 q.setLevelStmt,
 		shippedStmt:                  q.shippedStmt,
 		signingKeysStmt:              q.signingKeysStmt,
 		sourcesStmt:                  q.sourcesStmt,
+		subjectsByPartyStmt:          q.subjectsByPartyStmt,
 		subjectsSinceStmt:            q.subjectsSinceStmt,
 		subjectsThroughStmt:          q.subjectsThroughStmt,
 		switchEventsStmt:             q.switchEventsStmt,

@@ -8,7 +8,6 @@ package sqlcgen
 import (
 	"context"
 	"database/sql"
-	"time"
 )
 
 const purposeKeys = `-- name: PurposeKeys :many
@@ -148,33 +147,6 @@ func (q *Queries) PutSigningKey(ctx context.Context, arg PutSigningKeyParams) er
 		arg.RevokedAt,
 	)
 	return err
-}
-
-const revocationParties = `-- name: RevocationParties :many
-SELECT DISTINCT client FROM granted WHERE last_at >= ?1 ORDER BY client
-`
-
-func (q *Queries) RevocationParties(ctx context.Context, since time.Time) ([]string, error) {
-	rows, err := q.query(ctx, q.revocationPartiesStmt, revocationParties, since)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []string{}
-	for rows.Next() {
-		var client string
-		if err := rows.Scan(&client); err != nil {
-			return nil, err
-		}
-		items = append(items, client)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
 }
 
 const signingKeys = `-- name: SigningKeys :many
