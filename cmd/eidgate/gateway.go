@@ -87,11 +87,12 @@ func openDurable(ctx context.Context, cfg *config.Config, log *slog.Logger, now 
 		return nil, err
 	}
 	ring, err := keys.New(keysConfig(cfg), keys.Deps{Store: db, Sealer: sealer, Now: now, Log: log, Meter: m, Leases: db, Fetches: db, Custodies: held.list()})
+	var known []keys.Info
 	if err == nil {
-		_, err = ring.Examine(ctx) // with another master key nothing is done
+		known, err = ring.Examine(ctx) // with another master key nothing is done
 	}
 	if err == nil { // what sources want kept; adopt makes it
-		err = planSources(ctx, db, ring, cfg.Lifetimes.JWKSMaxAge)
+		err = planSources(ctx, db, ring, known, cfg.Lifetimes.JWKSMaxAge)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("opening the signing keys: %w", err), db.Close())
@@ -256,7 +257,7 @@ func (g *gateway) adopt(ctx context.Context, cfg *config.Config) error {
 	if err := g.db.ApplyRegistrations(ctx, cfg.RelyingParties(), sources, "file", "system"); err != nil {
 		return err
 	}
-	if err := planSources(ctx, g.db, g.ring, cfg.Lifetimes.JWKSMaxAge); err != nil {
+	if err := planSources(ctx, g.db, g.ring, g.ring.Known(), cfg.Lifetimes.JWKSMaxAge); err != nil {
 		return err
 	}
 	if err := g.ring.Load(ctx); err != nil { // nobody else has to wait for it; Run goes on trying
@@ -383,7 +384,7 @@ func (g *gateway) keepWarm(ctx context.Context) error {
 		front := g.front.Load()
 		front.sources.Warm(ctx)
 		// Another process may have registered sources.
-		if err := planSources(ctx, g.db, g.ring, front.cfg.Lifetimes.JWKSMaxAge); err != nil && ctx.Err() == nil {
+		if err := planSources(ctx, g.db, g.ring, g.ring.Known(), front.cfg.Lifetimes.JWKSMaxAge); err != nil && ctx.Err() == nil {
 			g.log.WarnContext(ctx, "keys of sources not planned anew", "err", err)
 		}
 		select {

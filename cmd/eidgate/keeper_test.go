@@ -106,7 +106,7 @@ func (k *keeper) register(t *testing.T, allow []string, sources ...config.Source
 	list, err := k.cfg.FederationSources()
 	require(t, err)
 	for _, g := range k.gateways {
-		require(t, planSources(t.Context(), listed(list), g.ring, lag))
+		require(t, planSources(t.Context(), listed(list), g.ring, g.ring.Known(), lag))
 		require(t, g.ring.Load(t.Context()))
 	}
 	return list

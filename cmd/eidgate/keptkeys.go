@@ -97,13 +97,14 @@ type sourceReader interface {
 	Sources(ctx context.Context) ([]eid.Source, error)
 }
 
-// planSources has the ring keep the keys that the registered sources want kept.
-func planSources(ctx context.Context, from sourceReader, ring *keys.Ring, lag time.Duration) error {
+// planSources has the ring keep the keys that the registered sources want kept, where
+// there are those known.
+func planSources(ctx context.Context, from sourceReader, ring *keys.Ring, known []keys.Info, lag time.Duration) error {
 	sources, err := from.Sources(ctx)
 	if err != nil {
 		return fmt.Errorf("planning keys of sources: %w", err)
 	}
-	return ring.Plan(plansOf(sources, lag, ring.Known()))
+	return ring.Plan(plansOf(sources, lag, known))
 }
 
 // plansOf are the plans of keys that sources want kept. lag is how long a gateway that
