@@ -25,7 +25,9 @@ type Archived struct {
 	// Authentic tells that the row was written by somebody who has the master key. Dates
 	// of a key that has not retired yet are not covered. A key that a gateway of before
 	// 0008_key_purposes retired is never authentic.
-	Authentic   bool      `json:"authentic"`
+	Authentic bool `json:"authentic"`
+	// Certificate is in DER, made by the key; only where Authentic.
+	Certificate []byte    `json:"certificate,omitempty"`
 	PublishedAt time.Time `json:"published_at,omitzero"`
 	SignedFrom  time.Time `json:"signed_from,omitzero"`
 	SignedUntil time.Time `json:"signed_until,omitzero"` // zero: it signs still, or never did
@@ -56,7 +58,7 @@ func (r *Ring) Archive(ctx context.Context) (Archive, error) {
 			if a.Public, err = key.jwk().MarshalJSON(); err != nil {
 				return nil, fmt.Errorf("encoding key %s: %w", rec.ID, err)
 			}
-			a.Authentic = true
+			a.Authentic, a.Certificate = true, rec.Certificate
 		}
 		list = append(list, a)
 	}

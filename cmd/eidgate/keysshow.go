@@ -75,14 +75,10 @@ func showKey(ctx context.Context, d *durable, row *keyRow) (*keyShown, error) {
 	}
 	if i := slices.IndexFunc(archive, func(a keys.Archived) bool { return a.ID == row.ID }); i >= 0 {
 		shown.Authentic, shown.Public = archive[i].Authentic, archive[i].Public
-	}
-	records, err := d.db.Keys(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if i := slices.IndexFunc(records, func(rec keys.Record) bool { return rec.ID == row.ID }); i >= 0 && len(records[i].Certificate) > 0 {
-		if shown.Certificate, err = newKeyCertificate(records[i].Certificate); err != nil {
-			return nil, err
+		if der := archive[i].Certificate; len(der) > 0 {
+			if shown.Certificate, err = newKeyCertificate(der); err != nil {
+				return nil, err
+			}
 		}
 	}
 	shown.Fetches, err = keyFetches(ctx, d, []keyRow{*row}, "")

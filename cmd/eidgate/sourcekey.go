@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/pem"
@@ -11,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/go-jose/go-jose/v4"
 	"github.com/spf13/cobra"
 
 	"eidgate/eid"
@@ -86,9 +86,14 @@ type sourceKeyRow struct {
 	PEM     string    `json:"pem"`
 }
 
-// sourceKeyRows are the live keys that the gateway keeps for a source.
+// sourceKeyRows are the live keys that the gateway keeps for a source. A row that
+// nobody with the master key wrote is an error: its key is not to be handed to anybody.
 func sourceKeyRows(ctx context.Context, ring *keys.Ring, source string) ([]sourceKeyRow, error) {
 	infos, err := ring.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	archive, err := ring.Archive(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -97,22 +102,27 @@ func sourceKeyRows(ctx context.Context, ring *keys.Ring, source string) ([]sourc
 		name    string
 		purpose keys.Purpose
 	}{{"sign", keys.SourceSigning(source)}, {"decrypt", keys.SourceDecryption(source)}} {
-		for _, key := range ring.Snapshot().Keys(use.purpose) {
-			i := slices.IndexFunc(infos, func(info keys.Info) bool { return info.ID == key.ID })
-			if i < 0 {
-				continue
+		for _, state := range []keys.State{keys.Signing, keys.Published, keys.Verifying} {
+			for _, key := range archive {
+				i := slices.IndexFunc(infos, func(info keys.Info) bool { return info.ID == key.ID })
+				if i < 0 || key.Purpose != use.purpose || key.State != state {
+					continue
+				}
+				row, err := newSourceKeyRow(use.name, key, infos[i])
+				if err != nil {
+					return nil, err
+				}
+				rows = append(rows, row)
 			}
-			row, err := newSourceKeyRow(use.name, key, infos[i])
-			if err != nil {
-				return nil, err
-			}
-			rows = append(rows, row)
 		}
 	}
 	return rows, nil
 }
 
-func newSourceKeyRow(use string, key keys.Key, info keys.Info) (sourceKeyRow, error) {
+func newSourceKeyRow(use string, key keys.Archived, info keys.Info) (sourceKeyRow, error) {
+	if !key.Authentic {
+		return sourceKeyRow{}, fmt.Errorf("the row of key %s was not written by the gateway: see eidgate doctor", key.ID)
+	}
 	row := sourceKeyRow{
 		Use: use, ID: key.ID, Algorithm: key.Algorithm, PublishedAt: info.PublishedAt, InUseFrom: info.SigningAt, InUseUntil: info.VerifyingAt, NextAt: info.NextAt,
 		Stands: map[keys.State]string{keys.Published: "next", keys.Signing: "in use", keys.Verifying: "past"}[key.State],
@@ -120,12 +130,9 @@ func newSourceKeyRow(use string, key keys.Key, info keys.Info) (sourceKeyRow, er
 	if key.State == keys.Published && info.Waits == keys.WaitsForOperator {
 		row.Confirm = "eidgate keys activate " + key.ID
 	}
-	var public crypto.PublicKey
-	switch {
-	case key.Signer != nil:
-		public = key.Signer.Public()
-	case key.Decrypter != nil:
-		public = key.Decrypter.Public()
+	var public jose.JSONWebKey
+	if err := public.UnmarshalJSON(key.Public); err != nil {
+		return sourceKeyRow{}, fmt.Errorf("reading key %s: %w", key.ID, err)
 	}
 	block := &pem.Block{Type: "CERTIFICATE", Bytes: key.Certificate}
 	if len(key.Certificate) > 0 {
@@ -135,7 +142,7 @@ func newSourceKeyRow(use string, key keys.Key, info keys.Info) (sourceKeyRow, er
 		}
 		row.Expires = cert.NotAfter.UTC()
 	} else {
-		der, err := x509.MarshalPKIXPublicKey(public)
+		der, err := x509.MarshalPKIXPublicKey(public.Key)
 		if err != nil {
 			return sourceKeyRow{}, fmt.Errorf("writing key %s: %w", key.ID, err)
 		}
