@@ -17,8 +17,9 @@ type ManagedKeys struct {
 	// How long a key that gave way still decrypts, and is published to verify by; not
 	// less than publish_for. Without it, publish_for and a day.
 	KeepFor time.Duration `koanf:"keep_for"`
-	// Whether the other side is given each key by hand: a new one is in use only after
-	// eidgate keys activate. Without it, true for vneid and false for others.
+	// Whether the other side is given each key by hand: a new one is in use when an
+	// operator says so by eidgate keys activate, and not before, whatever publish_for is.
+	// Without it, true for vneid and false for others.
 	Confirm *bool `koanf:"confirm"`
 	// What the client's assertions are signed by; for openid. Without it, ES256.
 	Algorithm string `koanf:"algorithm"`

@@ -16,7 +16,8 @@ type ManagedKeys struct {
 	PublishFor time.Duration `json:"publish_for"`
 	// KeepFor is how long a key that gave way still opens, and is published to verify by.
 	KeepFor time.Duration `json:"keep_for"`
-	// Confirm: the source is given keys by hand, and an operator says when it has them.
+	// Confirm: the source is given keys by hand, and an operator says when it has them,
+	// which counts in place of PublishFor.
 	Confirm bool `json:"confirm"`
 	// Algorithm signs (RFC 7518 §3.1); empty where nothing is signed.
 	Algorithm string `json:"algorithm,omitempty"`

@@ -150,6 +150,9 @@ func (own sourceKeys) plans(source string, lag time.Duration, known []keys.Info)
 		return nil
 	}
 	plan := keys.Plan{RotateEvery: m.RotateEvery, PublishFor: m.PublishFor + lag, VerifyFor: m.KeepFor + lag, Confirm: m.Confirm, RSABits: m.RSABits}
+	if m.Confirm { // nobody is waited for but the operator, and other processes
+		plan.PublishFor = lag
+	}
 	if m.Years > 0 {
 		plan.Certificate = keys.Certificate{CommonName: "eidgate " + source, Years: m.Years}
 	}

@@ -162,7 +162,11 @@ func (r sourceKeyRow) String() string {
 	case r.Stands == "in use":
 		text += " since " + local(r.InUseFrom)
 	case r.Confirm != "":
-		text += ", published " + local(r.PublishedAt) + ", waits for " + r.Confirm
+		text += ", published " + local(r.PublishedAt)
+		if !r.NextAt.IsZero() {
+			text += ", due " + local(r.NextAt)
+		}
+		text += ", waits for " + r.Confirm
 	case !r.NextAt.IsZero():
 		text += ", in use from " + local(r.NextAt)
 	}

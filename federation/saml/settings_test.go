@@ -12,10 +12,12 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/beevik/etree"
 	dsig "github.com/russellhaering/goxmldsig"
 
+	"eidgate/federation"
 	"eidgate/federation/saml"
 )
 
@@ -105,6 +107,18 @@ func TestNewRefuses(t *testing.T) {
 		if _, err := saml.New(b.settings, d); err == nil {
 			t.Errorf("%s: New() = nil, want an error", name)
 		}
+	}
+	kept := b.settings
+	kept.Managed = &federation.ManagedKeys{RotateEvery: time.Hour, PublishFor: time.Minute, KeepFor: time.Minute, Algorithm: "RS256", Decryption: true, RSABits: 2048, Years: 1}
+	if _, err := saml.New(kept, saml.Deps{HTTP: b.http, Now: b.clock.Now, Entity: entity}); err == nil {
+		t.Error("keys to be kept, and nobody who keeps them: New() = nil, want an error")
+	}
+	source, err := saml.New(kept, saml.Deps{HTTP: b.http, Now: b.clock.Now, Entity: entity, Keys: federation.KeyFiles{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if source.CacheFor() != time.Minute {
+		t.Errorf("CacheFor() = %s, want what is planned", source.CacheFor())
 	}
 	b.settings.Keys = nil
 	if _, err := saml.New(b.settings, saml.Deps{HTTP: b.http, Now: b.clock.Now, Entity: entity}); err == nil {
