@@ -150,7 +150,7 @@ func TestRecordsThatAreNone(t *testing.T) {
 		"nothing inside": wrapped(nil), "a line break": bytes.Replace(whole, []byte(fieldsBegin), []byte(fieldsBegin+"\n"), 1),
 		"a long text": huge(math.MaxInt64), "less than nothing": huge(-1),
 		"a number without end": wrapped([]byte{grantFormat, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255}),
-		"text": []byte("grant"), "JSON cut off": []byte(`{"sub":"a`),
+		"text":                 []byte("grant"), "JSON cut off": []byte(`{"sub":"a`),
 	} {
 		if got, err := readGrant(raw); err == nil {
 			t.Errorf("%s is read as a grant: %+v", name, got)
