@@ -181,25 +181,6 @@ func TestJWTAccessTokenForUserinfo(t *testing.T) {
 	}
 }
 
-// All tokens of one answer are of one moment: a key that is revoked between them
-// would sign the one and not the other.
-func TestOneSnapshotForAnAnswer(t *testing.T) {
-	w := newWorld(t)
-	w.registerWith(withResources)
-	w.alsoRefreshing("portal")
-	code := w.codeFor(numberLevel1, "resource", resourceTax, "scope", "openid email")
-	before := w.snapshots.Load()
-	got := w.redeem(code)
-	if taken := w.snapshots.Load() - before; taken != 1 || got.IDToken == "" || strings.Count(got.AccessToken, ".") != 2 {
-		t.Errorf("%d snapshots for the answer to a code, want 1", taken)
-	}
-	before = w.snapshots.Load()
-	next := w.token(url.Values{"grant_type": {"refresh_token"}, "refresh_token": {got.RefreshToken}}, func(r *http.Request) { r.SetBasicAuth("portal", clientSecret) })
-	if taken := w.snapshots.Load() - before; taken != 1 || next.IDToken == "" || strings.Count(next.AccessToken, ".") != 2 {
-		t.Errorf("%d snapshots for the answer to a refresh token, want 1", taken)
-	}
-}
-
 func TestSignedUserinfo(t *testing.T) {
 	for _, alg := range []string{"RS256", "ES256"} {
 		w := newWorld(t)
