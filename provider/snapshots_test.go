@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"eidgate/eid"
 	"eidgate/keys"
 	"eidgate/provider"
 )
@@ -78,4 +79,53 @@ func TestNoKeySigns(t *testing.T) {
 type noKeys struct {
 	keys.Store
 	keys.SealOpener
+}
+
+// What is signed by a key of another purpose, or as another kind of token, is not what
+// it looks like, though its claims and its algorithm are right.
+func TestTokensOfOtherPurposes(t *testing.T) {
+	w, ring := keyed(t)
+	w.registerWith(func(p *eid.RelyingParty) { p.Resources = []string{w.server.URL} })
+	a, own := w.signedIn(numberLevel1)
+	access := w.redeem(w.codeFor(numberLevel1, "resource", w.server.URL)).AccessToken
+	idClaims, accessClaims := decoded(t, strings.Split(own.IDToken, ".")[1]), decoded(t, strings.Split(access, ".")[1])
+	hinted := func(hint string) bool {
+		t.Helper()
+		p := a.get(w.authorizeURL("portal", "prompt", "none", "id_token_hint", hint))
+		return p.back != nil && p.back.Query().Has("code")
+	}
+	if !hinted(own.IDToken) || !w.active(access) {
+		t.Fatal("the genuine tokens are not good")
+	}
+	for _, tt := range []struct {
+		purpose keys.Purpose
+		alg     keys.Algorithm
+		typ     string
+		good    bool // as a hint, and with the other claims as an access token
+	}{
+		{keys.Tokens, keys.RS256, "JWT", true},
+		{keys.Tokens, keys.RS256, "logout+jwt", false},
+		{keys.Tokens, keys.RS256, "token-introspection+jwt", false},
+		{keys.Tokens, keys.RS256, "jwt", false},
+		{keys.LogoutTokens, keys.RS256, "JWT", false},
+		{keys.LogoutTokens, keys.ES256, "JWT", false},
+		{keys.LogoutTokens, keys.RS256, "logout+jwt", false},
+		{keys.Checkpoints, keys.ES256, "JWT", false},
+	} {
+		sign := func(typ, claims string) string {
+			t.Helper()
+			token, err := ring.Snapshot().Sign(tt.purpose, tt.alg, typ, []byte(claims))
+			must(t, err)
+			return token
+		}
+		if got := hinted(sign(tt.typ, idClaims)); got != tt.good {
+			t.Errorf("%s %s key, typ %s: taken as a hint %v, want %v", tt.purpose, tt.alg, tt.typ, got, tt.good)
+		}
+		if w.active(sign(tt.typ, accessClaims)) {
+			t.Errorf("%s %s key, typ %s: taken as an access token", tt.purpose, tt.alg, tt.typ)
+		}
+		if got := w.active(sign("at+jwt", accessClaims)); got != (tt.purpose == keys.Tokens) {
+			t.Errorf("%s %s key, typ at+jwt: taken as an access token %v", tt.purpose, tt.alg, got)
+		}
+	}
 }
