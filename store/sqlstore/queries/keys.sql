@@ -27,3 +27,6 @@ ON CONFLICT (id) DO UPDATE SET purpose = excluded.purpose, algorithm = excluded.
 
 -- name: RevocationParties :many
 SELECT DISTINCT client FROM granted WHERE last_at >= @since ORDER BY client;
+
+-- name: KeyRevocations :many
+SELECT CAST(coalesce(json_extract(detail, '$.kid'), '') AS TEXT) AS kid, at FROM audit WHERE action = @action AND json_valid(detail) ORDER BY id;
