@@ -17,8 +17,6 @@ import (
 const (
 	// storeTimeout bounds one call of the store.
 	storeTimeout = 5 * time.Second
-	// emergencyTimeout bounds how long a key that must end waits for what comes after it.
-	emergencyTimeout = 2 * time.Second
 	// maxAttempts bounds how often a change starts again because another
 	// process left fewer keys than were generated for it.
 	maxAttempts = 5
@@ -310,24 +308,6 @@ func (r *Ring) act(ctx context.Context, decide func(*draft) error, bare bool) er
 		}
 	}
 	return fmt.Errorf("updating keys %d times: %w", maxAttempts, errLacks)
-}
-
-// prepare makes keys for an act. An emergency waits for them for so long only: what
-// is made later stands by from the next step of Run on.
-func (r *Ring) prepare(ctx context.Context, missing []Plan, emergency bool) error {
-	if !emergency {
-		return r.attend(ctx, wants{make: missing})
-	}
-	ctx, cancel := context.WithTimeout(ctx, emergencyTimeout)
-	defer cancel()
-	done := make(chan error, 1)
-	go func() { done <- r.attend(ctx, wants{make: missing}) }()
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-		return fmt.Errorf("making keys: %w", ctx.Err())
-	}
 }
 
 // attempt is one try of act.
