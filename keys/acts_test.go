@@ -2,6 +2,7 @@ package keys
 
 import (
 	"context"
+	"crypto"
 	"errors"
 	"strings"
 	"sync"
@@ -384,6 +385,50 @@ func TestRevokeWithTheCustodyAway(t *testing.T) {
 	if len(store.in(ES256, Signing)) != 1 || len(store.in(ES256, Published)) != 1 {
 		t.Errorf("keys = %+v, want one that signs and one that stands by", store.records)
 	}
+}
+
+// hanging is a custody that answers when it is let go, whatever its caller says.
+type hanging struct {
+	Custody
+
+	until chan struct{}
+}
+
+func (h hanging) Generate(ctx context.Context, alg Algorithm, bits int) ([]byte, crypto.Signer, error) {
+	<-h.until
+	return h.Custody.Generate(ctx, alg, bits)
+}
+
+// An emergency does not wait for a custody that hangs.
+func TestRevokeWithACustodyThatHangs(t *testing.T) {
+	cfg, store, box, c, v := inCustody(t, ES256)
+	r, _ := custodyRing(t, cfg, store, box, c, v)
+	load(t, r)
+	revoked, standby := r.Snapshot().signingID(Line{Tokens, ES256}), store.in(ES256, Published)[0].ID
+	h := hanging{v, make(chan struct{})}
+	r.custodies["vault"] = h
+	var rev Revocation
+	done := make(chan error)
+	go func() {
+		var err error
+		rev, err = r.Revoke(t.Context(), revoked, "operator:synthetic", "test")
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		if err != nil || rev.Signing != standby || rev.Standby != "" {
+			t.Errorf("Revoke() = %+v, %v, want %s to sign and no standby yet", rev, err, standby)
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("Revoke() waits for the custody")
+		close(h.until)
+		t.Fatal(<-done)
+	}
+	close(h.until)
+	await(t, func() bool {
+		pass(t, r)
+		return len(store.in(ES256, Published)) == 1
+	})
 }
 
 // A retired key that lives again was put there by somebody else.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"sync"
 	"time"
 )
@@ -26,8 +25,6 @@ const (
 	// anchorLasts is how long a clock is measured from one point: shorter, so that it
 	// may be slewed; longer, so that many small steps do not pass.
 	anchorLasts = time.Hour
-	// ever is slack for what may have been written at any time.
-	ever = time.Duration(math.MaxInt64 / 2)
 )
 
 // Leases say who does alone what only one process does.
@@ -52,6 +49,7 @@ type conscience struct {
 	anchored time.Duration // uptime of that
 	until    time.Duration // uptime
 	why      string
+	furthest time.Time // the latest step that lay ahead, as far as it was heard
 }
 
 // look compares the wall clock with the clock that nobody sets.
@@ -77,6 +75,17 @@ func (c *conscience) hear(theirs, wall time.Time, slack, uptime time.Duration) {
 	off := wall.Sub(theirs)
 	if off < -c.skew || off > c.skew+slack {
 		c.distrust(off, uptime, fmt.Sprintf("another process writes a time that is %s off", off.Round(time.Second)))
+	}
+}
+
+// heed compares the wall clock with the date of a step of a key, which was once now. A
+// date that lies ahead speaks once: who wrote it may have been wrong, and be long gone.
+func (c *conscience) heed(step, wall time.Time, uptime time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if off := wall.Sub(step); off < -c.skew && step.After(c.furthest) {
+		c.furthest = step
+		c.distrust(off, uptime, fmt.Sprintf("a key has a step that lies %s ahead", (-off).Round(time.Second)))
 	}
 }
 
@@ -131,7 +140,8 @@ func (r *Ring) alone(ctx context.Context) (bool, error) {
 		t.holder, t.until, t.changed = holder, until, uptime
 	}
 	t.looked, t.last = true, uptime
-	if holder != "" && holder != t.me && until.Sub(wall) > leaseLasts+r.cfg.Skew {
+	lives := holder != "" && holder != t.me && uptime-t.changed < leaseLasts
+	if lives && until.Sub(wall) > leaseLasts+r.cfg.Skew {
 		r.clock.hear(until.Add(-leaseLasts), wall, 0, uptime)
 	}
 	switch left := until.Sub(wall); {
@@ -139,7 +149,7 @@ func (r *Ring) alone(ctx context.Context) (bool, error) {
 		return false, nil // others see that it is not prolonged
 	case holder == t.me && left > leaseLasts-leaseRenewed && left <= leaseLasts+r.cfg.Skew:
 		return true, nil
-	case holder != "" && holder != t.me && uptime-t.changed < leaseLasts:
+	case lives:
 		return false, nil
 	}
 	taken, err := r.leases.TakeLease(ctx, leaseName, t.me, leaseLasts)

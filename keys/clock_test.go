@@ -26,7 +26,7 @@ func (s seat) TakeLease(_ context.Context, _, holder string, lasts time.Duration
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.takes++
-	if s.holder != "" && s.holder != holder && s.until.After(s.now()) {
+	if s.holder != "" && s.holder != holder && s.until.After(s.now()) && !s.until.After(s.now().Add(lasts+time.Minute)) {
 		return false, nil
 	}
 	s.holder, s.until = holder, s.now().Add(lasts)
@@ -191,6 +191,32 @@ func TestDriftAndSteps(t *testing.T) {
 		}
 		if trusted != tt.want {
 			t.Errorf("%s: trusted = %v, want %v", name, trusted, tt.want)
+		}
+	}
+}
+
+// What a process with a wrong clock wrote before it ended, a lease and a step far
+// ahead, keeps nobody from the time for ever: a day at most, however far it was off.
+func TestTimesOfAProcessThatIsGone(t *testing.T) {
+	for name, ahead := range map[string]time.Duration{"an hour": time.Hour, "a year": 365 * 24 * time.Hour} {
+		cfg, store, box, l := es256(), &memStore{}, newSealer(t), &leases{}
+		newReplica(t, cfg, store, box, l, 0) // whose first keys are of now
+		wrong := newReplica(t, cfg, store, box, l, ahead)
+		together(t, leaseLasts+5*time.Second, wrong)
+		if l.until.Sub(newClock().now()) < ahead {
+			t.Fatalf("%s ahead: the lease ends at %v, want that the wrong process has it", name, l.until)
+		}
+		right := newReplica(t, cfg, store, box, l, time.Minute)
+		pass(t, right.Ring)
+		if right.Condition().Clock == "" {
+			t.Errorf("%s ahead: the times are not noticed", name)
+		}
+		for range 25 * 60 {
+			right.advance(time.Minute)
+			pass(t, right.Ring)
+		}
+		if got := right.Condition().Clock; got != "" || l.holder != right.tenancy.me {
+			t.Errorf("%s ahead: after 25 hours %q holds the lease and the clock is not trusted: %q", name, l.holder, got)
 		}
 	}
 }

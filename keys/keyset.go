@@ -58,6 +58,9 @@ func (set *keySet) add(rec Record, box SealOpener, private crypto.Signer, old *k
 	if !rec.State.live() {
 		return fmt.Errorf("key %s: unknown state %q", rec.ID, rec.State)
 	}
+	if !rec.RevokedAt.IsZero() {
+		return fmt.Errorf("key %s was revoked and is %s: restore the tables of keys from a newer backup", rec.ID, rec.State)
+	}
 	if set.known[rec.ID] != nil {
 		return fmt.Errorf("key %s: stored twice", rec.ID)
 	}
@@ -135,5 +138,5 @@ func sameRow(a, b Record) bool {
 // sameKey reports whether two records publish and sign alike.
 func sameKey(a, b Record) bool {
 	return sameRow(a, b) && a.State == b.State && a.PublishedAt.Equal(b.PublishedAt) && a.ActivateAt.Equal(b.ActivateAt) &&
-		a.SigningAt.Equal(b.SigningAt) && a.RetireAt.Equal(b.RetireAt)
+		a.SigningAt.Equal(b.SigningAt) && a.RetireAt.Equal(b.RetireAt) && a.RevokedAt.Equal(b.RevokedAt)
 }

@@ -114,7 +114,7 @@ func (d *draft) begin(p Plan) error {
 		why = byClock("all were revoked")
 	}
 	switch {
-	case p.Succeeds && !signed:
+	case (p.Succeeds || d.cached(p)) && !signed:
 		if d.has(p, 1) {
 			d.publish(p, why)
 		}
@@ -124,6 +124,15 @@ func (d *draft) begin(p Plan) error {
 		d.publish(p, byClock("standby"))
 	}
 	return nil
+}
+
+// cached reports whether caches may hold key sets without any key of a line that can
+// wait until they do not: logout tokens are signed by keys of tokens meanwhile, as they
+// were before they had keys of their own.
+func (d *draft) cached(p Plan) bool {
+	return p.Purpose == LogoutTokens && slices.ContainsFunc(d.records, func(rec *Record) bool {
+		return rec.Purpose == Tokens && rec.PublishedAt.Before(d.now)
+	})
 }
 
 // has reports whether there are n spare keys for a plan, and notes it if not.

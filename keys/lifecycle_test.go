@@ -2,6 +2,7 @@ package keys
 
 import (
 	"errors"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -266,5 +267,47 @@ func TestList(t *testing.T) {
 	}
 	if !slices.IsSortedFunc(infos, func(a, b Info) int { return a.PublishedAt.Compare(b.PublishedAt) }) {
 		t.Error("List() is not in order of age")
+	}
+}
+
+// A gateway that signed before logout tokens had keys of their own gets these beside
+// key sets in caches that lack them: they wait, and the key of tokens signs meanwhile.
+func TestFirstLogoutKeyWaitsForCaches(t *testing.T) {
+	before, store, c := loaded(t, es256())
+	had := before.Snapshot().signingID(Line{Tokens, ES256})
+	c.advance(time.Hour)
+	cfg := es256()
+	cfg.Plans = TokenPlans(cfg.Plans[0].RotateEvery, ES256)
+	after, err := New(cfg, Deps{Store: store, Sealer: before.box, Now: c.now, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	load(t, after)
+	signs := func() string {
+		t.Helper()
+		token, err := after.Snapshot().Sign(LogoutTokens, ES256, "logout+jwt", []byte("{}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !verifies(token, parseJWKS(t, after.Snapshot().JWKS())) {
+			t.Errorf("the logout token does not verify with the key set")
+		}
+		return kidOf(t, token)
+	}
+	if got := signs(); got != had {
+		t.Errorf("%s signs logout tokens at once, want %s, which caches have", got, had)
+	}
+	c.advance(cfg.standbyAge() - time.Second)
+	pass(t, after)
+	if got := signs(); got != had {
+		t.Errorf("%s signs logout tokens before caches have it, want %s", got, had)
+	}
+	c.advance(time.Second)
+	pass(t, after)
+	if got := signs(); got == had || got != after.Snapshot().signingID(Line{LogoutTokens, ES256}) {
+		t.Errorf("%s signs logout tokens once caches have their own key, want that one", got)
+	}
+	if got := after.Snapshot().signingID(Line{Tokens, ES256}); got != had {
+		t.Errorf("%s signs tokens, want %s as before", got, had)
 	}
 }

@@ -303,7 +303,7 @@ func (r *Ring) act(ctx context.Context, decide func(*draft) error, bare bool) er
 		if !errors.Is(err, errLacks) {
 			return err
 		}
-		if failed = r.attend(ctx, wants{make: missing}); failed != nil && !bare {
+		if failed = r.prepare(ctx, missing, bare); failed != nil && !bare {
 			return failed
 		}
 	}
@@ -430,7 +430,7 @@ func (r *Ring) forward(records []Record) error {
 			return fmt.Errorf("key %s had retired and is %s: restore the tables of keys from a newer backup", rec.ID, rec.State)
 		}
 		if rec.State != Retired {
-			r.clock.hear(later(later(rec.PublishedAt, rec.SigningAt), rec.VerifyingAt), wall, ever, r.uptime())
+			r.clock.heed(later(later(rec.PublishedAt, rec.SigningAt), rec.VerifyingAt), wall, r.uptime())
 		}
 	}
 	for _, rec := range r.Snapshot().set.records {

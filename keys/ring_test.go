@@ -165,6 +165,7 @@ func TestTamperedStore(t *testing.T) {
 		}, ErrSealed},
 		{"row twice", func(r []Record) []Record { return append(r, r[0]) }, nil},
 		{"two that sign", func(r []Record) []Record { r[0].State, r[1].State = Signing, Signing; return r }, nil},
+		{"one that was revoked", func(r []Record) []Record { r[0].RevokedAt = r[0].PublishedAt; return r }, nil},
 		{"unknown state", func(r []Record) []Record { r[0].State = "trusted"; return r }, nil},
 		{"empty state", func(r []Record) []Record { r[0].State = ""; return r }, nil},
 		{"only retired rows left", func(r []Record) []Record {

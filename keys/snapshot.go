@@ -43,7 +43,8 @@ type Snapshot struct {
 }
 
 // Sign makes a compact JWS (RFC 7515 §3.1) of payload with the signing key of a line;
-// its header names the kid and typ, such as JWT or at+jwt (RFC 8725 §3.11). The error
+// its header names the kid and typ, such as JWT or at+jwt (RFC 8725 §3.11). A logout
+// token is signed by the key of tokens where the line has none that signs yet. The error
 // wraps ErrNoKey, ErrStale or ErrCustody where there is no key to sign with.
 func (s *Snapshot) Sign(purpose Purpose, alg Algorithm, typ string, payload []byte) (string, error) {
 	start := s.now()
@@ -57,6 +58,9 @@ func (s *Snapshot) sign(l Line, typ string, payload []byte) (string, error) {
 		return "", ErrStale
 	}
 	key := s.set.signing[l]
+	if key == nil && l.Purpose == LogoutTokens {
+		key = s.set.signing[Line{Tokens, l.Algorithm}] // every cache has it: see cached
+	}
 	if key == nil || !l.Algorithm.Valid() {
 		return "", fmt.Errorf("%w for %s", ErrNoKey, l)
 	}
@@ -157,6 +161,10 @@ func (s *Snapshot) signingID(l Line) string {
 	}
 	return ""
 }
+
+// Stale reports whether the store has not confirmed the keys for JWKSMaxAge: another
+// process may have published others by now, so a cache must not keep this key set.
+func (s *Snapshot) Stale() bool { return s.stale() }
 
 // JWKS is the JSON of the key set (RFC 7517 §5) with the keys of tokens and logout
 // tokens: public members only.

@@ -17,6 +17,9 @@ import (
 // small machine.
 const custodyTimeout = 15 * time.Second
 
+// emergencyTimeout bounds how long a key that must end waits for what comes after it.
+const emergencyTimeout = 2 * time.Second
+
 // wants is what there is to do for custodies.
 type wants struct {
 	open    []Record // keys that their custody has not opened
@@ -61,6 +64,24 @@ func (r *Ring) attend(ctx context.Context, w wants) error {
 		all = append(all, err)
 	}
 	return errors.Join(all...)
+}
+
+// prepare makes keys for an act. An emergency waits for them for so long only: what
+// is made later stands by from the next step of Run on.
+func (r *Ring) prepare(ctx context.Context, missing []Plan, emergency bool) error {
+	if !emergency {
+		return r.attend(ctx, wants{make: missing})
+	}
+	ctx, cancel := context.WithTimeout(ctx, emergencyTimeout)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- r.attend(ctx, wants{make: missing}) }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("making keys: %w", ctx.Err())
+	}
 }
 
 // custody finds a custody by its name.

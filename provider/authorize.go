@@ -1,7 +1,6 @@
 package provider
 
 import (
-	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -14,7 +13,6 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"eidgate/eid"
-	"eidgate/keys"
 	"eidgate/web"
 )
 
@@ -378,12 +376,8 @@ func (p *Provider) wantedSubject(hint, named string, rp *eid.RelyingParty) (stri
 		return named, nil
 	}
 	bad := refuse(codeInvalidRequest, "id_token_hint is not an ID token of this party")
-	payload, err := p.deps.Keys.Snapshot().Verify(keys.Tokens, hint, "JWT")
-	if err != nil {
-		return "", bad
-	}
-	var t idTokenClaims
-	if err := json.Unmarshal(payload, &t); err != nil || t.Issuer != p.cfg.Issuer || t.Audience != rp.ID || t.Subject == "" {
+	t := p.readHint(hint)
+	if t == nil || t.Audience != rp.ID {
 		return "", bad
 	}
 	if named != "" && named != t.Subject {

@@ -176,10 +176,16 @@ func (d document) write(c *gin.Context) {
 // jwks serves the public keys (RFC 7517 §5), at the common address and at one of each
 // party's own. A key signs only after it has been here for longer than caches may hold
 // the set. Below /keys/ every name is answered alike, so that nobody learns which
-// parties there are.
+// parties there are. A set that the store has not confirmed for as long is not to be
+// cached: new keys wait for one such time of a process that is cut off, and for one of
+// the caches.
 func (p *Provider) jwks(c *gin.Context) {
 	snapshot := p.deps.Keys.Snapshot()
-	c.Header("Cache-Control", fmt.Sprintf("public, max-age=%d", seconds(p.cfg.Lifetimes.JWKSMaxAge)))
+	caching := fmt.Sprintf("public, max-age=%d", seconds(p.cfg.Lifetimes.JWKSMaxAge))
+	if snapshot.Stale() {
+		caching = "no-store"
+	}
+	c.Header("Cache-Control", caching)
 	document{body: snapshot.JWKS(), etag: snapshot.ETag()}.write(c)
 	p.fetched(c, snapshot)
 }

@@ -1,6 +1,8 @@
 package provider
 
 import (
+	"bytes"
+	"encoding/base64"
 	"encoding/binary"
 	"errors"
 	"time"
@@ -8,8 +10,8 @@ import (
 
 // fields are those of a record of passing state, one after the other. A record lists
 // them once, in a function that both writes and reads: what is written is what is
-// read. Grants are read at every use of a token, and this takes an eighth of the time
-// of JSON and half of the room.
+// read. Grants are read at every use of a token, and this takes a fraction of the time
+// of JSON and two thirds of the room.
 type fields struct {
 	raw     []byte // what is written
 	rest    string // what is still to be read
@@ -20,26 +22,45 @@ type fields struct {
 // errRecord reports what is no record of its kind.
 var errRecord = errors.New("not a record of its kind")
 
-// maxFormat is the last format that a record may have. JSON begins above it.
-const maxFormat = 31
+// Fields stand in JSON, in a member that the version before does not know: to that one
+// the record is an empty one, a token that is not valid or nobody's session, and not a
+// failure. So replicas of both versions share a store, and a version can be taken back.
+const (
+	fieldsBegin = `{"fields":"`
+	fieldsEnd   = `"}`
+)
 
-// writeFields gives the record that list describes. format is its first byte, which
-// tells it from JSON.
+// fieldsText is how they stand there: each text stands for one record only.
+var fieldsText = base64.RawStdEncoding.Strict()
+
+// asJSON reports whether a record is one of the version before.
+func asJSON(raw []byte) bool {
+	return len(raw) > 0 && raw[0] == '{' && !bytes.HasPrefix(raw, []byte(fieldsBegin))
+}
+
+// writeFields gives the record that list describes. format is its first byte.
 func writeFields(format byte, list func(*fields)) []byte {
 	f := fields{raw: append(make([]byte, 0, 768), format)}
 	list(&f)
-	return f.raw
+	raw := make([]byte, 0, len(fieldsBegin)+fieldsText.EncodedLen(len(f.raw))+len(fieldsEnd))
+	return append(fieldsText.AppendEncode(append(raw, fieldsBegin...), f.raw), fieldsEnd...)
 }
 
 // readFields reads what writeFields wrote, to its last byte. A record of a later
 // format has more at its end, which is not for us: while replicas are upgraded, both
 // versions read both.
 func readFields(format byte, raw []byte, list func(*fields)) error {
-	if len(raw) == 0 || raw[0] < format || raw[0] > maxFormat {
+	text, begins := bytes.CutPrefix(raw, []byte(fieldsBegin))
+	text, ends := bytes.CutSuffix(text, []byte(fieldsEnd))
+	if !begins || !ends || bytes.ContainsAny(text, "\r\n") { // which the decoder skips
 		return errRecord
 	}
-	f := fields{rest: string(raw[1:]), reading: true}
-	if list(&f); f.broken || f.rest != "" && raw[0] == format {
+	plain, err := fieldsText.AppendDecode(nil, text)
+	if err != nil || len(plain) == 0 || plain[0] < format {
+		return errRecord
+	}
+	f := fields{rest: string(plain[1:]), reading: true}
+	if list(&f); f.broken || f.rest != "" && plain[0] == format {
 		return errRecord
 	}
 	return nil

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"bytes"
 	"encoding/json"
 	"math"
 	"reflect"
@@ -93,12 +94,49 @@ func TestRecordsKeepEveryField(t *testing.T) {
 	}
 }
 
+// The version before reads every record as an empty one: nothing is valid under it, and
+// nothing fails. It is what a version that is taken back finds, and a replica that is
+// not upgraded yet.
+func TestRecordsAreEmptyToTheVersionBefore(t *testing.T) {
+	var n int64
+	var grant, asGrant grantRecord
+	var access, asAccess accessRecord
+	var whole session
+	filled(t, reflect.ValueOf(&grant).Elem(), &n)
+	filled(t, reflect.ValueOf(&access).Elem(), &n)
+	filled(t, reflect.ValueOf(&whole).Elem(), &n)
+	if err := json.Unmarshal(grant.record(), &asGrant); err != nil || !reflect.DeepEqual(asGrant, grantRecord{}) {
+		t.Errorf("the version before reads a grant as %+v, %v; want an empty one", asGrant, err)
+	}
+	if err := json.Unmarshal(access.record(), &asAccess); err != nil || !reflect.DeepEqual(asAccess, accessRecord{}) {
+		t.Errorf("the version before reads a token as %+v, %v; want an empty one", asAccess, err)
+	}
+	if got, err := readJSONSession(whole.record()); err != nil || !reflect.DeepEqual(got, session{}) {
+		t.Errorf("the version before reads a session as %+v, %v; want an empty one", got, err)
+	}
+}
+
+// unwrapped are the bytes of the fields of a record, and wrapped a record of bytes.
+func unwrapped(t *testing.T, record []byte) []byte {
+	t.Helper()
+	plain, err := fieldsText.DecodeString(string(record[len(fieldsBegin) : len(record)-len(fieldsEnd)]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.Clip(plain)
+}
+
+func wrapped(plain []byte) []byte {
+	return []byte(fieldsBegin + fieldsText.EncodeToString(plain) + fieldsEnd)
+}
+
 // What was cut off, lengthened, or never was a record is not read as one.
 func TestRecordsThatAreNone(t *testing.T) {
 	var n int64
 	var grant grantRecord
 	filled(t, reflect.ValueOf(&grant).Elem(), &n)
 	whole := grant.record()
+	plain := unwrapped(t, whole)
 	for i := range whole {
 		if _, err := readGrant(whole[:i]); err == nil {
 			t.Errorf("the first %d of %d bytes are read as a grant", i, len(whole))
@@ -108,9 +146,11 @@ func TestRecordsThatAreNone(t *testing.T) {
 		return writeFields(grantFormat, func(f *fields) { number(f, &length) })
 	}
 	for name, raw := range map[string][]byte{
-		"lengthened": append(slices.Clone(whole), 0), "no format": append([]byte{0}, whole[1:]...), "a letter": append([]byte("g"), whole[1:]...), "nothing": {},
-		"a long text": huge(math.MaxInt64), "less than nothing": huge(-1), "a number without end": {grantFormat, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255},
-		"text": []byte("grant"), "JSON cut off": []byte(`{"sub":"a`),
+		"lengthened": append(slices.Clone(whole), 0), "lengthened inside": wrapped(append(plain, 0)), "no format": wrapped(append([]byte{0}, plain[1:]...)), "nothing": {},
+		"nothing inside": wrapped(nil), "a line break": bytes.Replace(whole, []byte(fieldsBegin), []byte(fieldsBegin+"\n"), 1),
+		"a long text": huge(math.MaxInt64), "less than nothing": huge(-1),
+		"a number without end": wrapped([]byte{grantFormat, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255}),
+		"text":                 []byte("grant"), "JSON cut off": []byte(`{"sub":"a`),
 	} {
 		if got, err := readGrant(raw); err == nil {
 			t.Errorf("%s is read as a grant: %+v", name, got)
@@ -122,7 +162,7 @@ func TestRecordsThatAreNone(t *testing.T) {
 			t.Errorf("%s is read as a session: %+v", name, got)
 		}
 	}
-	later := append(append([]byte{grantFormat + 1}, whole[1:]...), "what comes with the next version"...)
+	later := wrapped(append(append([]byte{grantFormat + 1}, plain[1:]...), "what comes with the next version"...))
 	if got, err := readGrant(later); err != nil || !cmp.Equal(got, grant, cmpopts.IgnoreUnexported(requestedClaims{})) {
 		t.Errorf("a grant of the next version is read as %+v, %v; want what this version knows of it", got, err)
 	}

@@ -29,7 +29,7 @@ type grantRecord struct {
 	FirstKey []byte `json:"first_key,omitempty"`
 }
 
-// Formats of records: their first bytes.
+// Formats of records: the first bytes of their fields.
 const (
 	grantFormat  = 1
 	accessFormat = 1
@@ -40,7 +40,7 @@ func (r *grantRecord) record() []byte { return writeFields(grantFormat, r.fields
 
 // readGrant reads a grant. The dead code that burn leaves is an empty one.
 func readGrant(raw []byte) (r grantRecord, err error) {
-	if len(raw) > 0 && raw[0] == '{' {
+	if asJSON(raw) {
 		err = json.Unmarshal(raw, &r)
 		return r, err
 	}
@@ -119,7 +119,7 @@ func (a *accessRecord) record() []byte { return writeFields(accessFormat, a.fiel
 
 // readAccess reads an access token.
 func readAccess(raw []byte) (a accessRecord, err error) {
-	if len(raw) > 0 && raw[0] == '{' {
+	if asJSON(raw) {
 		err = json.Unmarshal(raw, &a)
 		return a, err
 	}

@@ -27,8 +27,9 @@ type idTokenClaims struct {
 	SID             string   `json:"sid"`
 }
 
-// idToken mints the ID token of a grant. acr, amr and auth_time are the grant's.
-func (p *Provider) idToken(rp *eid.RelyingParty, r *grantRecord, account *eid.Account, accessToken string, now time.Time) (string, error) {
+// idToken mints the ID token of a grant, with the keys of its answer. acr, amr and
+// auth_time are the grant's.
+func (p *Provider) idToken(snapshot *keys.Snapshot, rp *eid.RelyingParty, r *grantRecord, account *eid.Account, accessToken string, now time.Time) (string, error) {
 	claims := idTokenClaims{
 		Issuer: p.cfg.Issuer, Subject: r.Subject, Audience: rp.ID,
 		ExpiresAt: now.Add(p.cfg.Lifetimes.IDToken).Unix(), IssuedAt: now.Unix(), AuthTime: r.Grant.AuthTime.Unix(),
@@ -43,7 +44,7 @@ func (p *Provider) idToken(rp *eid.RelyingParty, r *grantRecord, account *eid.Ac
 			return "", err
 		}
 	}
-	token, err := p.deps.Keys.Snapshot().Sign(keys.Tokens, keys.Algorithm(rp.IDTokenAlg), "JWT", payload)
+	token, err := snapshot.Sign(keys.Tokens, keys.Algorithm(rp.IDTokenAlg), "JWT", payload)
 	if err != nil {
 		return "", fmt.Errorf("signing id token: %w", err)
 	}

@@ -56,9 +56,10 @@ type jwtFor struct {
 	scopes, audience []string
 }
 
-// jwtToken makes an access token that resource servers can read. Its jti is a
-// name of a kind of its own: it names the token here and opens nothing.
-func (p *Provider) jwtToken(rp *eid.RelyingParty, g *grantRecord, f jwtFor, now time.Time) (accessToken, error) {
+// jwtToken makes an access token that resource servers can read, with the keys of its
+// answer. Its jti is a name of a kind of its own: it names the token here and opens
+// nothing.
+func (p *Provider) jwtToken(snapshot *keys.Snapshot, rp *eid.RelyingParty, g *grantRecord, f jwtFor, now time.Time) (accessToken, error) {
 	n, ttl := accessName{handleIn(f.slot), f.family}, p.cfg.Lifetimes.JWTAccess
 	kept := accessRecord{Family: f.family, IssuedAt: now, ExpiresAt: now.Add(ttl), Scopes: f.scopes, Audience: f.audience}
 	payload, err := json.Marshal(jwtAccessClaims{
@@ -68,7 +69,7 @@ func (p *Provider) jwtToken(rp *eid.RelyingParty, g *grantRecord, f jwtFor, now 
 	if err != nil {
 		return accessToken{}, fmt.Errorf("writing access token: %w", err)
 	}
-	text, err := p.deps.Keys.Snapshot().Sign(keys.Tokens, jwtAccessAlg, typJWTAccess, payload)
+	text, err := snapshot.Sign(keys.Tokens, jwtAccessAlg, typJWTAccess, payload)
 	if err != nil {
 		return accessToken{}, fmt.Errorf("signing access token: %w", err)
 	}

@@ -197,6 +197,7 @@ func TestSignedUserinfo(t *testing.T) {
 		if w.active(p.body) {
 			t.Error("a signed answer passes as an access token")
 		}
+		wantError(t, w.browser().get(w.authorizeURL("portal", "id_token_hint", p.body)), "invalid_request")
 	}
 }
 

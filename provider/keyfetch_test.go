@@ -8,8 +8,10 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"eidgate/eid"
 	"eidgate/keys"
@@ -247,5 +249,23 @@ func TestKeySetOfParties(t *testing.T) {
 	}
 	if len(set.Keys) < 4 {
 		t.Errorf("%d keys, want a signing key and a standby of each algorithm", len(set.Keys))
+	}
+}
+
+// A process that lost the store may lack keys that others have published since. It goes
+// on serving what it knows, and no cache keeps that beyond the time that new keys wait.
+func TestUnconfirmedKeySetIsNotCached(t *testing.T) {
+	w := newWorld(t)
+	for _, tt := range []struct {
+		unconfirmed time.Duration
+		want        string
+	}{{0, "public, max-age=600"}, {10 * time.Minute, "public, max-age=600"}, {10*time.Minute + time.Second, "no-store"}, {time.Hour, "no-store"}} {
+		w.unconfirmed.Store(int64(tt.unconfirmed))
+		for _, path := range []string{"/keys", "/keys/portal"} {
+			p := w.browser().get(w.server.URL + path)
+			if got := p.header.Get("Cache-Control"); got != tt.want || p.status != http.StatusOK || !strings.Contains(p.body, `"kid"`) {
+				t.Errorf("%s %v after the store was lost: %d, Cache-Control %q, want %q", path, tt.unconfirmed, p.status, got, tt.want)
+			}
+		}
 	}
 }

@@ -123,7 +123,8 @@ func (p *Provider) parseLogout(c *gin.Context) (*logoutRequest, bool) {
 	return req, true
 }
 
-// readHint reads an ID token of ours, expired or not, nil when it is none.
+// readHint reads an ID token of ours, expired or not, nil when it is none: a signed
+// answer of userinfo has the same typ, and no sid.
 func (p *Provider) readHint(hint string) *idTokenClaims {
 	payload, err := p.deps.Keys.Snapshot().Verify(keys.Tokens, hint, "JWT")
 	if err != nil {

@@ -166,7 +166,7 @@ func (p *Provider) pageError(c *gin.Context, status int, kind, detail string) {
 // waitingHelps reports whether a failure passes by itself.
 func waitingHelps(err error) bool {
 	return errors.Is(err, store.ErrUnavailable) || errors.Is(err, federation.ErrBusy) || errors.Is(err, context.DeadlineExceeded) ||
-		errors.Is(err, keys.ErrStale) || errors.Is(err, keys.ErrCustody)
+		errors.Is(err, keys.ErrStale) || errors.Is(err, keys.ErrCustody) || errors.Is(err, keys.ErrNoKey)
 }
 
 // pageFailure shows the page for a failure of ours, 503 where waiting helps, and

@@ -184,9 +184,10 @@ func (p *Provider) refreshOnce(ctx context.Context, call *tokenCall, t refreshTo
 	if refusal != nil {
 		return nil, false, refusal
 	}
+	snapshot := p.deps.Keys.Snapshot() // one for all tokens of the answer
 	var access accessToken
 	if len(resources) > 0 {
-		access, err = p.jwtToken(rp, &g, jwtFor{slot: t.slot, family: family, scopes: scopes, audience: resources}, now)
+		access, err = p.jwtToken(snapshot, rp, &g, jwtFor{slot: t.slot, family: family, scopes: scopes, audience: resources}, now)
 	} else {
 		access = p.opaqueToken(t.slot, family, now, scopes...)
 	}
@@ -195,7 +196,7 @@ func (p *Provider) refreshOnce(ctx context.Context, call *tokenCall, t refreshTo
 	}
 	refreshed := g
 	refreshed.Nonce = "" // it belongs to the sign-in (OpenID Connect Core §12.2)
-	idToken, err := p.idToken(rp, &refreshed, account, access.text, now)
+	idToken, err := p.idToken(snapshot, rp, &refreshed, account, access.text, now)
 	if err != nil {
 		return nil, false, err
 	}

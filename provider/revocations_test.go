@@ -17,7 +17,7 @@ import (
 // keyed makes a world and gives the ring of its keys.
 func keyed(t *testing.T) (w *world, ring *keys.Ring) {
 	t.Helper()
-	w = newWorldWith(t, func(_ *provider.Config, d *provider.Deps) { ring = d.Keys.(*keys.Ring) })
+	w = newWorldWith(t, func(_ *provider.Config, d *provider.Deps) { ring = d.Keys.(countedKeys).Ring })
 	return w, ring
 }
 

@@ -10,7 +10,7 @@ import (
 	"eidgate/federation"
 )
 
-// sessionFormat is the first byte of a session's record.
+// sessionFormat is the first byte of a session's fields.
 const sessionFormat = 1
 
 // record is a session as it is kept. It may hold many grants, and each flow reads
@@ -19,7 +19,7 @@ func (s session) record() []byte { return writeFields(sessionFormat, s.fields) }
 
 // readSession reads what record wrote, or what the versions before did.
 func readSession(raw []byte) (s session, err error) {
-	if len(raw) > 0 && raw[0] == '{' {
+	if asJSON(raw) {
 		return readJSONSession(raw)
 	}
 	err = readFields(sessionFormat, raw, s.fields)

@@ -218,10 +218,11 @@ func (p *Provider) redeem(ctx context.Context, call *tokenCall, r exchange) (*oi
 	if refusal != nil {
 		return end(whyCodeMisfit, refusal)
 	}
+	snapshot := p.deps.Keys.Snapshot() // one for all tokens of the answer
 	answer := &oidc.AccessTokenResponse{TokenType: oidc.BearerToken, Scope: slices.Clone(g.Scopes)}
 	var also []store.Op
 	if len(resources) > 0 {
-		if access, err = p.jwtToken(rp, &g, jwtFor{slot: code.slot, family: family, scopes: g.Scopes, audience: resources}, now); err != nil {
+		if access, err = p.jwtToken(snapshot, rp, &g, jwtFor{slot: code.slot, family: family, scopes: g.Scopes, audience: resources}, now); err != nil {
 			return nil, err
 		}
 		also = append(also, access.op)
@@ -233,7 +234,7 @@ func (p *Provider) redeem(ctx context.Context, call *tokenCall, r exchange) (*oi
 		}
 		answer.RefreshToken = token.String()
 	}
-	if answer.IDToken, err = p.idToken(rp, &g, account, access.text, now); err != nil {
+	if answer.IDToken, err = p.idToken(snapshot, rp, &g, account, access.text, now); err != nil {
 		return nil, err
 	}
 	answer.AccessToken, answer.ExpiresIn = access.text, uint64(seconds(access.lifetime))

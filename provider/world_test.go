@@ -18,6 +18,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -79,8 +80,24 @@ type world struct {
 	// tweakSources changes those of sources: national, upstream.
 	tweakSources func(sources []eid.Source)
 
+	// unconfirmed is how long ago the store confirmed the keys; snapshots counts how often
+	// somebody took them.
+	unconfirmed, snapshots atomic.Int64
+
 	mu  sync.Mutex
 	now time.Time
+}
+
+// countedKeys counts the snapshots that are taken.
+type countedKeys struct {
+	*keys.Ring
+
+	taken *atomic.Int64
+}
+
+func (c countedKeys) Snapshot() *keys.Snapshot {
+	c.taken.Add(1)
+	return c.Ring.Snapshot()
 }
 
 // startUpstream runs a provider that is trusted with both levels and states 1.
@@ -153,7 +170,7 @@ func newWorldWith(t testing.TB, change func(cfg *provider.Config, d *provider.De
 	t.Cleanup(func() { must(t, w.state.Close()) })
 	ring, err := keys.New(keys.DefaultConfig(), keys.Deps{
 		Store: w.db, Sealer: sealer, Now: w.clock, Log: log,
-		Uptime: func() time.Duration { return 0 }, // nobody runs it: keys count as confirmed
+		Uptime: func() time.Duration { return time.Duration(w.unconfirmed.Load()) }, // nobody runs it: keys count as confirmed
 	})
 	must(t, err)
 	must(t, ring.Load(ctx))
@@ -194,7 +211,7 @@ func newWorldWith(t testing.TB, change func(cfg *provider.Config, d *provider.De
 				RefreshIdle: 8 * time.Hour, RefreshAbsolute: 30 * 24 * time.Hour, RefreshLevel2: 24 * time.Hour, JWTAccess: 5 * time.Minute,
 			},
 		}, provider.Deps{
-			Clients: w.db, Accounts: w.db, Grants: w.db, Consents: w.db, History: w.db, Sources: registry, State: w.state, Sealer: sealer, Outbox: w.outbox, Events: w.db, Switches: w.db, Revocations: w.db, KeyFetches: w.db, Outbound: outbound, Keys: ring, Pages: seed.pages,
+			Clients: w.db, Accounts: w.db, Grants: w.db, Consents: w.db, History: w.db, Sources: registry, State: w.state, Sealer: sealer, Outbox: w.outbox, Events: w.db, Switches: w.db, Revocations: w.db, KeyFetches: w.db, Outbound: outbound, Keys: countedKeys{ring, &w.snapshots}, Pages: seed.pages,
 			Log: log, Now: w.clock, Ready: func(context.Context) error { return nil }, Meter: w.meter, TokenKey: make([]byte, 32),
 			Registrar: accounts.NewRegistrar(w.db, w.clock),
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"time"
 
 	"eidgate/keys"
@@ -50,7 +51,8 @@ func (k *masterKeeper) reload(ctx context.Context, asked bool) bool {
 	defer cancel()
 	next, err := k.master.Load(ctx)
 	if err == nil {
-		err = k.db.Opens(ctx, next)
+		without := slices.DeleteFunc(k.sealer.KeyIDs(), next.Has)
+		err = k.db.Opens(ctx, next, without)
 	}
 	was := fmt.Sprint(k.sealer.Primary(), k.sealer.KeyIDs())
 	if err == nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"eidgate/eid"
@@ -97,7 +98,23 @@ func records(ctx context.Context, q *sqlcgen.Queries) ([]keys.Record, error) {
 			VerifyingAt: row.VerifyingAt.Time, RetireAt: row.RetireAt.Time, RetiredAt: row.RetiredAt.Time, RevokedAt: row.RevokedAt.Time,
 		})
 	}
-	return list, nil
+	return list, addRevocations(ctx, q, list)
+}
+
+// addRevocations has the audit say which keys were revoked where their rows do not: who
+// brings one back to life has to change what is sealed, too.
+func addRevocations(ctx context.Context, q *sqlcgen.Queries, list []keys.Record) error {
+	revoked, err := q.KeyRevocations(ctx, keys.ActionRevoked)
+	if err != nil {
+		return fmt.Errorf("reading revocations of keys: %w", err)
+	}
+	for _, row := range revoked {
+		i := slices.IndexFunc(list, func(r keys.Record) bool { return r.ID == row.Kid })
+		if i >= 0 && list[i].RevokedAt.IsZero() {
+			list[i].RevokedAt = row.At
+		}
+	}
+	return nil
 }
 
 // putKey writes a key of tokens where every version of the program looks for it, and

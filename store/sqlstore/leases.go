@@ -10,16 +10,21 @@ import (
 	"eidgate/store/sqlstore/sqlcgen"
 )
 
+// leaseSlack is how far the clocks of processes may be apart.
+const leaseSlack = time.Minute
+
 // TakeLease reports whether holder may do alone, for so long from now, what the name
 // stands for. It prolongs a lease that holder has, and takes one that nobody has any
-// more. A process picks one random holder at its start.
+// more: also one that lies further ahead than any clock like ours would put it, for its
+// holder may be gone. A process picks one random holder at its start, and all take a
+// lease for as long.
 func (db *DB) TakeLease(ctx context.Context, name, holder string, lasts time.Duration) (bool, error) {
 	var taken int64
 	err := db.writeAs(ctx, kindWrite, func(q *sqlcgen.Queries) (err error) { // it touches no holder
 		now := db.stamp()
 		taken, err = q.BeginLease(ctx, sqlcgen.BeginLeaseParams{Name: name, Holder: holder, Until: now.Add(lasts)})
 		if err == nil && taken == 0 {
-			taken, err = q.TakeLease(ctx, sqlcgen.TakeLeaseParams{Name: name, Holder: holder, Until: now.Add(lasts), Now: now})
+			taken, err = q.TakeLease(ctx, sqlcgen.TakeLeaseParams{Name: name, Holder: holder, Until: now.Add(lasts), Now: now, Beyond: now.Add(lasts + leaseSlack)})
 		}
 		return err
 	})

@@ -74,5 +74,20 @@ func (db *DB) MasterKeyProcesses(ctx context.Context, within time.Duration) ([]M
 	return list, nil
 }
 
-// Opens returns nil where another sealer opens what the database holds.
-func (db *DB) Opens(ctx context.Context, sealer Sealer) error { return opened(ctx, db.reader, sealer) }
+// Opens returns nil where another sealer opens what the database holds, though it lacks
+// the keys in without.
+func (db *DB) Opens(ctx context.Context, sealer Sealer, without []uint32) error {
+	if err := opened(ctx, db.reader, sealer); err != nil || len(without) == 0 {
+		return err
+	}
+	sealed, err := db.Sealed(ctx)
+	if err != nil {
+		return err
+	}
+	for _, s := range sealed {
+		if slices.Contains(without, s.Key) {
+			return fmt.Errorf("%d rows of %s are sealed by key %d, which it lacks", s.Rows, s.Table, s.Key)
+		}
+	}
+	return nil
+}

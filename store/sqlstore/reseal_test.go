@@ -258,6 +258,40 @@ func TestResealPassesOver(t *testing.T) {
 	}
 }
 
+// A keyset that lost a key is not taken while a row is sealed by it, though it opens all
+// others: people would be locked out one by one.
+func TestOpensWithoutAKey(t *testing.T) {
+	v := newVault(t)
+	db, path := filled(t, v, 0)
+	old := v.Primary()
+	id, err := v.Add(t.Context(), "")
+	v.reload(t, err)
+	before, err := v.Load(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	v.reload(t, v.Promote(t.Context(), "", id))
+	if err := db.Reseal(t.Context(), v, quiet); err != nil {
+		t.Fatal(err)
+	}
+	next := newVault(t)
+	v.reload(t, v.MasterKey.Remove(t.Context(), filepath.Join(filepath.Dir(next.File), "less.key"), old))
+	less, err := keys.MasterKey{File: filepath.Join(filepath.Dir(next.File), "less.key")}.Load(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Opens(t.Context(), less, []uint32{old}); err != nil {
+		t.Errorf("Opens() = %v where every row is under the other key, want nil", err)
+	}
+	create(t, open(t, path, before, time.Now), "999190000999") // by a process that seals as before
+	if err := db.Opens(t.Context(), less, []uint32{old}); err == nil {
+		t.Error("Opens() = nil with a row that only the old key opens, want an error")
+	}
+	if err := db.Opens(t.Context(), v, nil); err != nil {
+		t.Errorf("Opens() = %v with both keys, want nil", err)
+	}
+}
+
 func TestMasterKeyProcesses(t *testing.T) {
 	ctx, now := t.Context(), time.Now()
 	db := open(t, migrated(t), sealer(t), func() time.Time { return now })

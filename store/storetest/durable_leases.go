@@ -44,4 +44,14 @@ func (s durableSuite) leases(t *testing.T) {
 	}
 	group.Wait()
 	equal(t, "winners of a race", winners, 1)
+
+	d.clock.Advance(24 * time.Hour)
+	equal(t, "one that a clock takes that is a day ahead", take("sealer", "a"), true)
+	d.clock.Advance(-24 * time.Hour)
+	equal(t, "one whose holder's clock was a day ahead", take("sealer", "b"), true)
+	d.clock.Advance(-leaseSlack)
+	equal(t, "one whose holder's clock is a little ahead", take("sealer", "a"), false)
 }
+
+// leaseSlack is how far the clock of a holder may be ahead.
+const leaseSlack = 45 * time.Second

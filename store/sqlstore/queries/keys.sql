@@ -24,3 +24,6 @@ ON CONFLICT (id) DO UPDATE SET purpose = excluded.purpose, algorithm = excluded.
     sealed = excluded.sealed, public = excluded.public, certificate = excluded.certificate, published_at = excluded.published_at,
     activate_at = excluded.activate_at, signing_at = excluded.signing_at, verifying_at = excluded.verifying_at,
     retire_at = excluded.retire_at, retired_at = excluded.retired_at, revoked_at = excluded.revoked_at;
+
+-- name: KeyRevocations :many
+SELECT CAST(coalesce(json_extract(detail, '$.kid'), '') AS TEXT) AS kid, at FROM audit WHERE action = @action AND json_valid(detail) ORDER BY id;

@@ -3,7 +3,7 @@ INSERT INTO leases (name, holder, until) VALUES (@name, @holder, @until) ON CONF
 
 -- name: TakeLease :execrows
 UPDATE leases SET holder = @holder, until = @until
-WHERE name = @name AND (holder = @holder OR until <= @now);
+WHERE name = @name AND (holder = @holder OR until <= @now OR until > @beyond);
 
 -- name: EndLease :exec
 DELETE FROM leases WHERE name = @name AND holder = @holder;

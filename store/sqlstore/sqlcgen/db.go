@@ -201,6 +201,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.keyFetchesStmt, err = db.PrepareContext(ctx, keyFetches); err != nil {
 		return nil, fmt.Errorf("error preparing query KeyFetches: %w", err)
 	}
+	if q.keyRevocationsStmt, err = db.PrepareContext(ctx, keyRevocations); err != nil {
+		return nil, fmt.Errorf("error preparing query KeyRevocations: %w", err)
+	}
 	if q.lastAuditStmt, err = db.PrepareContext(ctx, lastAudit); err != nil {
 		return nil, fmt.Errorf("error preparing query LastAudit: %w", err)
 	}
@@ -687,6 +690,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing keyFetchesStmt: %w", cerr)
 		}
 	}
+	if q.keyRevocationsStmt != nil {
+		if cerr := q.keyRevocationsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing keyRevocationsStmt: %w", cerr)
+		}
+	}
 	if q.lastAuditStmt != nil {
 		if cerr := q.lastAuditStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing lastAuditStmt: %w", cerr)
@@ -1095,6 +1103,7 @@ type Queries struct {
 	insertSwitchEventsStmt       *sql.Stmt
 	keyFetchersStmt              *sql.Stmt
 	keyFetchesStmt               *sql.Stmt
+	keyRevocationsStmt           *sql.Stmt
 	lastAuditStmt                *sql.Stmt
 	lastCheckpointStmt           *sql.Stmt
 	lastCheckpointBeforeStmt     *sql.Stmt
@@ -1222,6 +1231,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		insertSwitchEventsStmt:       q.insertSwitchEventsStmt,
 		keyFetchersStmt:              q.keyFetchersStmt,
 		keyFetchesStmt:               q.keyFetchesStmt,
+		keyRevocationsStmt:           q.keyRevocationsStmt,
 		lastAuditStmt:                q.lastAuditStmt,
 		lastCheckpointStmt:           q.lastCheckpointStmt,
 		lastCheckpointBeforeStmt:     q.lastCheckpointBeforeStmt,

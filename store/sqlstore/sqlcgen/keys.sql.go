@@ -8,7 +8,40 @@ package sqlcgen
 import (
 	"context"
 	"database/sql"
+	"time"
 )
+
+const keyRevocations = `-- name: KeyRevocations :many
+SELECT CAST(coalesce(json_extract(detail, '$.kid'), '') AS TEXT) AS kid, at FROM audit WHERE action = ?1 AND json_valid(detail) ORDER BY id
+`
+
+type KeyRevocationsRow struct {
+	Kid string
+	At  time.Time
+}
+
+func (q *Queries) KeyRevocations(ctx context.Context, action string) ([]KeyRevocationsRow, error) {
+	rows, err := q.query(ctx, q.keyRevocationsStmt, keyRevocations, action)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []KeyRevocationsRow{}
+	for rows.Next() {
+		var i KeyRevocationsRow
+		if err := rows.Scan(&i.Kid, &i.At); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
 
 const purposeKeys = `-- name: PurposeKeys :many
 SELECT id, purpose, algorithm, state, custody, sealed, public, certificate,

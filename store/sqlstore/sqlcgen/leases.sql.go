@@ -55,7 +55,7 @@ func (q *Queries) Lease(ctx context.Context, name string) (LeaseRow, error) {
 
 const takeLease = `-- name: TakeLease :execrows
 UPDATE leases SET holder = ?1, until = ?2
-WHERE name = ?3 AND (holder = ?1 OR until <= ?4)
+WHERE name = ?3 AND (holder = ?1 OR until <= ?4 OR until > ?5)
 `
 
 type TakeLeaseParams struct {
@@ -63,6 +63,7 @@ type TakeLeaseParams struct {
 	Until  time.Time
 	Name   string
 	Now    time.Time
+	Beyond time.Time
 }
 
 func (q *Queries) TakeLease(ctx context.Context, arg TakeLeaseParams) (int64, error) {
@@ -71,6 +72,7 @@ func (q *Queries) TakeLease(ctx context.Context, arg TakeLeaseParams) (int64, er
 		arg.Until,
 		arg.Name,
 		arg.Now,
+		arg.Beyond,
 	)
 	if err != nil {
 		return 0, err
