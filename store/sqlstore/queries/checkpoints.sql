@@ -8,7 +8,7 @@ INSERT INTO checkpoints (n, last_id, at, hashes, jws) VALUES (@n, @last_id, @at,
 SELECT n, hashes, jws FROM checkpoints WHERE n > @after ORDER BY n LIMIT @page;
 
 -- name: CheckpointSince :one
-SELECT n FROM checkpoints WHERE at >= @at ORDER BY at LIMIT 1;
+SELECT n FROM checkpoints WHERE at >= @at ORDER BY at, n LIMIT 1;
 
 -- name: AuditHead :one
 SELECT sealed FROM audit_head WHERE id = 1;

@@ -22,7 +22,7 @@ func (q *Queries) AuditHead(ctx context.Context) ([]byte, error) {
 }
 
 const checkpointSince = `-- name: CheckpointSince :one
-SELECT n FROM checkpoints WHERE at >= ?1 ORDER BY at LIMIT 1
+SELECT n FROM checkpoints WHERE at >= ?1 ORDER BY at, n LIMIT 1
 `
 
 func (q *Queries) CheckpointSince(ctx context.Context, at time.Time) (int64, error) {
