@@ -65,6 +65,9 @@ func CheckReason(text string) error {
 type LookUp struct {
 	Role   string `json:"role"`
 	Reason string `json:"reason"`
+	// Number is a keyed hash of a number that no account has: whoever tries numbers
+	// leaves rows, too, and those of one number can be told from others.
+	Number string `json:"number,omitempty"`
 }
 
 // Roles are those in which somebody may look a person up, as its holder is told.

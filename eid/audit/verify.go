@@ -228,6 +228,9 @@ func (i *inspector) shipped() (next func() (*Sealed, error), stop func()) {
 				}
 				continue
 			}
+			if last > 0 && s.N > last+1 {
+				i.report(Finding{Kind: CheckpointRemoved, Checkpoint: last + 1, What: fmt.Sprintf("what was kept elsewhere lacks it and all before %d", s.N)})
+			}
 			last = s.N
 			seen[s.N] = Digest(s.JWS)
 			delete(seen, s.N-2*pageOf)
