@@ -22,6 +22,9 @@ SELECT last_id, at FROM checkpoints ORDER BY n DESC LIMIT 1;
 -- name: Shipped :one
 SELECT n FROM audit_shipped WHERE target = @target;
 
+-- name: Unshipped :one
+SELECT at FROM checkpoints WHERE n > COALESCE((SELECT s.n FROM audit_shipped AS s WHERE s.target = @target), 0) ORDER BY checkpoints.n LIMIT 1;
+
 -- name: PutShipped :exec
 INSERT INTO audit_shipped (target, n, at) VALUES (@target, @n, @at)
 ON CONFLICT (target) DO UPDATE SET n = excluded.n, at = excluded.at WHERE excluded.n > audit_shipped.n;

@@ -155,3 +155,14 @@ func (q *Queries) Shipped(ctx context.Context, target string) (int64, error) {
 	err := row.Scan(&n)
 	return n, err
 }
+
+const unshipped = `-- name: Unshipped :one
+SELECT at FROM checkpoints WHERE n > COALESCE((SELECT s.n FROM audit_shipped AS s WHERE s.target = ?1), 0) ORDER BY checkpoints.n LIMIT 1
+`
+
+func (q *Queries) Unshipped(ctx context.Context, target string) (time.Time, error) {
+	row := q.queryRow(ctx, q.unshippedStmt, unshipped, target)
+	var at time.Time
+	err := row.Scan(&at)
+	return at, err
+}

@@ -390,6 +390,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.unmarkRetentionStmt, err = db.PrepareContext(ctx, unmarkRetention); err != nil {
 		return nil, fmt.Errorf("error preparing query UnmarkRetention: %w", err)
 	}
+	if q.unshippedStmt, err = db.PrepareContext(ctx, unshipped); err != nil {
+		return nil, fmt.Errorf("error preparing query Unshipped: %w", err)
+	}
 	if q.waitingReviewsStmt, err = db.PrepareContext(ctx, waitingReviews); err != nil {
 		return nil, fmt.Errorf("error preparing query WaitingReviews: %w", err)
 	}
@@ -1008,6 +1011,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing unmarkRetentionStmt: %w", cerr)
 		}
 	}
+	if q.unshippedStmt != nil {
+		if cerr := q.unshippedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing unshippedStmt: %w", cerr)
+		}
+	}
 	if q.waitingReviewsStmt != nil {
 		if cerr := q.waitingReviewsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing waitingReviewsStmt: %w", cerr)
@@ -1174,6 +1182,7 @@ type Queries struct {
 	takeTurnStmt                 *sql.Stmt
 	touchAccountStmt             *sql.Stmt
 	unmarkRetentionStmt          *sql.Stmt
+	unshippedStmt                *sql.Stmt
 	waitingReviewsStmt           *sql.Stmt
 }
 
@@ -1303,6 +1312,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		takeTurnStmt:                 q.takeTurnStmt,
 		touchAccountStmt:             q.touchAccountStmt,
 		unmarkRetentionStmt:          q.unmarkRetentionStmt,
+		unshippedStmt:                q.unshippedStmt,
 		waitingReviewsStmt:           q.waitingReviewsStmt,
 	}
 }
