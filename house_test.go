@@ -43,7 +43,7 @@ var arrows = map[string][]string{
 	"store/sqlitefile":   {},
 	"store/statestore":   {"store", "store/sqlitefile"},
 	"store/redisstore":   {"store", "eid"},
-	"store/storetest":    {"store", "store/sqlstore", "eid", "eid/accounts", "eid/civil", "keys"},
+	"store/storetest":    {"store", "store/sqlstore", "eid", "eid/accounts", "eid/audit", "eid/civil", "keys"},
 	"federation":         {"eid", "eid/credential", "store"},
 	"federation/account": {"federation", "eid", "eid/credential", "store"},
 	"federation/openid":  {"federation", "eid"},

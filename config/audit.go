@@ -19,6 +19,13 @@ type Ship struct {
 	// The file that checkpoints are appended to, one line each, such as on a disk of
 	// another machine; empty ships none.
 	File string `koanf:"file"`
+	// An address that checkpoints are posted to, a line each (application/x-ndjson), by
+	// itself or beside file. Whatever it answers but 2xx is tried again.
+	URL string `koanf:"url"`
+	// A file that holds the bearer token for url, or credential:NAME. It is read at each
+	// try.
+	TokenFile string `koanf:"token_file"`
+	CAFile    string `koanf:"ca_file"` // the authorities of its certificate, in PEM; without it, the system's
 }
 
 // Bounds of retention, in years. The gateway never removes what the law of the day
@@ -34,5 +41,12 @@ func (c *Config) checkAudit(f *faults) {
 	}
 	if file := c.Audit.Ship.File; file != "" && !filepath.IsAbs(file) {
 		f.add("audit.ship.file", "a path that depends on where the gateway was started", "an absolute path")
+	}
+	switch s := &c.Audit.Ship; {
+	case s.URL != "":
+		checkAddress(f, "audit.ship.url", s.URL, address{})
+		checkReachable(f, "audit.ship.url", s.URL, c.Outbound.Allow)
+	case s.TokenFile != "" || s.CAFile != "":
+		f.add("audit.ship.url", "missing", "the address that token_file and ca_file are for")
 	}
 }

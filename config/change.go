@@ -98,6 +98,9 @@ func effects() map[string]takesEffect {
 		"outbound.allow":                    atReload,
 		"audit.retention_years":             atRestart,
 		"audit.ship.file":                   atRestart,
+		"audit.ship.url":                    atRestart,
+		"audit.ship.token_file":             atRestart, // the file itself may change at any time
+		"audit.ship.ca_file":                atRestart,
 		"metrics.listen":                    atRestart,
 		"metrics.pprof":                     atRestart,
 		"log.level":                         atReload,

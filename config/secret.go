@@ -89,6 +89,8 @@ func (c *Config) files(each func(at string, path *string)) {
 	each("redis.ca_file", &c.Redis.CAFile)
 	each("redis.cert_file", &c.Redis.CertFile)
 	each("redis.key_file", &c.Redis.KeyFile)
+	each("audit.ship.token_file", &c.Audit.Ship.TokenFile)
+	each("audit.ship.ca_file", &c.Audit.Ship.CAFile)
 	population := &c.Registries.Population
 	each("registries.population.token_file", &population.TokenFile)
 	each("registries.population.ca_file", &population.CAFile)

@@ -40,6 +40,7 @@ const (
 	ActionReviewDecided   = "review.decided"
 	ActionRegistration    = "registration.applied"
 	ActionTokensRevoked   = "tokens.revoked"
+	ActionStateRenewed    = "state.renewed" // every session and token ended
 )
 
 // Actions are those above.
@@ -48,7 +49,7 @@ func Actions() []string {
 		ActionGrantIssued, ActionSignInFailed, ActionSignInRefused, ActionSignedIn, ActionSteppedUp, ActionSessionEnded,
 		ActionAccountCreated, ActionLevelChanged, ActionDataDiffers, ActionAccountLocked, ActionAccountUnlocked, ActionLinkCreated,
 		ActionConsentGiven, ActionConsentEnded, ActionSourceDistrust, ActionSourceOff, ActionSourceOn, ActionReviewOpened,
-		ActionReviewDecided, ActionRegistration, ActionTokensRevoked,
+		ActionReviewDecided, ActionRegistration, ActionTokensRevoked, ActionStateRenewed,
 		ActionMasterKeyAdded, ActionMasterKeyPromoted, ActionMasterKeyResealed, ActionMasterKeyRemoved,
 	}
 }

@@ -37,6 +37,13 @@ func (p *Provider) history(c *gin.Context) {
 	if !ok {
 		return
 	}
+	if living {
+		var err error
+		if living, err = p.proved(c.Request.Context(), b.session); err != nil {
+			p.pageFailure(c, err)
+			return
+		}
+	}
 	data := web.HistoryData{Common: shell(c), SignedOut: !living, Paged: before != 0}
 	if living {
 		var err error
@@ -46,6 +53,38 @@ func (p *Provider) history(c *gin.Context) {
 		}
 	}
 	p.render(c, web.Page{Name: "history", Status: http.StatusOK, Data: data})
+}
+
+// proved reports whether a session still shows who its holder is: the account can be
+// used, and a proof counts, whatever service asked for it. A source that was switched
+// off, a window that closed and a link that ended take their proofs away here as they
+// do for portals.
+func (p *Provider) proved(ctx context.Context, s session) (bool, error) {
+	account, err := p.deps.Accounts.Account(ctx, s.Account)
+	if err == nil {
+		err = account.Usable()
+	}
+	if errors.Is(err, eid.ErrLocked) || errors.Is(err, eid.ErrNotActivated) || errors.Is(err, eid.ErrNotFound) {
+		return false, nil // its sessions end at this moment
+	}
+	if err != nil {
+		return false, fmt.Errorf("finding account: %w", err)
+	}
+	v := view{session: s, account: &account, now: p.deps.Now(), level2Proof: p.cfg.Lifetimes.Level2Proof}
+	if v.sources, err = p.deps.Sources.Policies(ctx); err != nil {
+		return false, fmt.Errorf("reading sources: %w", err)
+	}
+	if account.Linked {
+		if v.links, err = p.deps.Accounts.LinksOf(ctx, account.ID); err != nil {
+			return false, fmt.Errorf("reading links: %w", err)
+		}
+	}
+	v.login.Request.rp.Category = eid.OtherCategory
+	for _, src := range v.sources {
+		v.login.Request.rp.Sources = append(v.login.Request.rp.Sources, src.ID)
+	}
+	_, _, ok := v.strongest()
+	return ok, nil
 }
 
 // beforeOf is the row that the page ends before, zero on the first page.
@@ -60,16 +99,6 @@ func beforeOf(c *gin.Context) (int64, bool) {
 
 // historyOf reads a page, and the address of the next, empty where there is none.
 func (p *Provider) historyOf(ctx context.Context, id eid.AccountID, before int64) ([]web.HistoryLine, string, error) {
-	account, err := p.deps.Accounts.Account(ctx, id)
-	if err == nil {
-		err = account.Usable()
-	}
-	if errors.Is(err, eid.ErrLocked) || errors.Is(err, eid.ErrNotActivated) || errors.Is(err, eid.ErrNotFound) {
-		return nil, "", nil // its sessions end at this moment
-	}
-	if err != nil {
-		return nil, "", fmt.Errorf("finding account: %w", err)
-	}
 	rows, err := p.deps.History.History(ctx, id, before, historyPage+1)
 	if err != nil {
 		return nil, "", err

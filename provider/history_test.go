@@ -93,3 +93,64 @@ func TestHistoryOfLocked(t *testing.T) {
 		t.Error("a locked account's history is shown")
 	}
 }
+
+// TestHistoryNeedsAProof: a session whose only proof no longer counts shows nothing: whoever
+// came in through a source that was then switched off may have been somebody else.
+func TestHistoryNeedsAProof(t *testing.T) {
+	for name, end := range map[string]func(w *world){
+		"the source is off": func(w *world) { w.switched("upstream", true) },
+		"off, and on again": func(w *world) { w.switched("upstream", true); w.pass(time.Second); w.switched("upstream", false) },
+		"the link ended": func(w *world) {
+			link, err := w.db.LinkBySubject(t.Context(), "upstream", "synthetic")
+			must(t, err)
+			must(t, w.accounts.EndLink(t.Context(), link.ID, "operator:test"))
+		},
+		"the source's window": func(w *world) {
+			all, err := w.db.Sources(t.Context())
+			must(t, err)
+			for i := range all {
+				all[i].Window.Until = w.clock()
+			}
+			must(t, w.db.ApplyRegistrations(t.Context(), w.parties, all, "file", "system"))
+		},
+		"nothing (it is shown)": func(*world) {},
+	} {
+		w := newWorld(t)
+		a, _ := w.viaUpstream()
+		w.lookedUp(w.people[numberLevel2], "vụ 7")
+		w.pass(time.Second)
+		end(w)
+		got := strings.Contains(a.get(w.server.URL+"/history").body, "vụ 7")
+		if want := name == "nothing (it is shown)"; got != want {
+			t.Errorf("%s: shown = %v, want %v", name, got, want)
+		}
+	}
+}
+
+// TestHistoryAfterLogout: what was shown is shown to nobody who comes later, whatever is asked with.
+func TestHistoryAfterLogout(t *testing.T) {
+	w := newWorld(t)
+	a, _ := w.signedIn(numberLevel2)
+	w.lookedUp(w.people[numberLevel2], "vụ 9")
+	if p := a.get(w.server.URL + "/history"); !strings.Contains(p.body, "vụ 9") {
+		t.Fatal("the history is not shown")
+	}
+	res, err := a.client.Head(w.server.URL + "/history")
+	must(t, err)
+	must(t, res.Body.Close())
+	if res.StatusCode != http.StatusOK || res.Header.Get("Cache-Control") != "no-store" {
+		t.Errorf("HEAD = %d %q, want 200 and no-store", res.StatusCode, res.Header.Get("Cache-Control"))
+	}
+	a.answer(a.get(w.server.URL+"/logout"), "logout")
+	for _, query := range []string{"", "?before=100"} {
+		if p := a.get(w.server.URL + "/history" + query); strings.Contains(p.body, "vụ 9") || p.status != http.StatusOK {
+			t.Errorf("after the logout, %q: %d, and the look-up is shown", query, p.status)
+		}
+	}
+	res, err = a.client.PostForm(w.server.URL+"/history", nil)
+	must(t, err)
+	must(t, res.Body.Close())
+	if res.StatusCode != http.StatusMethodNotAllowed && res.StatusCode != http.StatusNotFound {
+		t.Errorf("POST = %d, want a refusal", res.StatusCode)
+	}
+}

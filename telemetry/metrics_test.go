@@ -113,6 +113,9 @@ func use(t testing.TB, m *Metrics) Probes {
 		Backlog: func(context.Context) (Backlog, error) {
 			return Backlog{Notices: 3, Oldest: m.now().Add(-time.Minute), AuditRows: 42, Unsealed: m.now().Add(-time.Minute), Sealed: time.Unix(1700000000, 0)}, nil
 		},
+		Unshipped: func(context.Context) (map[string]time.Time, error) {
+			return map[string]time.Time{"file": {}, "url": m.now().Add(-time.Hour)}, nil
+		},
 		Stores: map[string]func(context.Context) error{
 			"durable": func(context.Context) error { return nil },
 			"passing": func(context.Context) error { return errors.New("away") },
@@ -128,6 +131,8 @@ func TestMetrics(t *testing.T) {
 		`eidgate_http_requests_too_large_total{route="/token"} 1`,
 		`eidgate_http_requests_in_flight 0`,
 		`eidgate_audit_unsealed_age_seconds 60`,
+		`eidgate_audit_unshipped_age_seconds{receiver="file"} 0`,
+		`eidgate_audit_unshipped_age_seconds{receiver="url"} 3600`,
 		`eidgate_audit_checkpoint_timestamp_seconds 1.7e+09`,
 		`eidgate_refusals_total{client="portal-1",reason="invalid_request"} 1`,
 		`eidgate_login_stages_total{stage="choose"} 1`,

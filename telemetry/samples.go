@@ -35,7 +35,10 @@ type Probes struct {
 	MasterKey   func() time.Time
 	Certificate func() (notAfter time.Time, ok bool)
 	Backlog     func(ctx context.Context) (Backlog, error)
-	Stores      map[string]func(ctx context.Context) error
+	// Unshipped says for each receiver of checkpoints when the oldest was made that it has
+	// not got; zero where it has all.
+	Unshipped func(ctx context.Context) (map[string]time.Time, error)
+	Stores    map[string]func(ctx context.Context) error
 }
 
 // samples are the metrics that probes fill.
@@ -46,7 +49,7 @@ type samples struct {
 	keyAge, keyNext, masterKey, certificate *prometheus.GaugeVec
 	keyOverdue, custodyFailing, clockDoubt  *prometheus.GaugeVec
 	notices, oldest, auditRows, storeUp     *prometheus.GaugeVec
-	unsealed, checkpoint                    *prometheus.GaugeVec
+	unsealed, checkpoint, unshipped         *prometheus.GaugeVec
 }
 
 func newSamples(f factory) samples {
@@ -63,6 +66,7 @@ func newSamples(f factory) samples {
 		auditRows:      f.gauges("audit_rows", "Rows that the audit was given."),
 		unsealed:       f.gauges("audit_unsealed_age_seconds", "Age of the oldest audit row without a checkpoint; 0 when none waits."),
 		checkpoint:     f.gauges("audit_checkpoint_timestamp_seconds", "When the last checkpoint of the audit was made, since 1970; none is made while nothing is written."),
+		unshipped:      f.gauges("audit_unshipped_age_seconds", "Age of the oldest checkpoint that a receiver has not got; 0 when it has all.", "receiver"),
 		storeUp:        f.gauges("store_up", "1 where a store answers within a second, else 0.", "store"),
 	}
 }
@@ -107,6 +111,9 @@ func (m *Metrics) sample(ctx context.Context, p Probes) {
 	}
 	if p.Backlog != nil {
 		s.backlog(ctx, p.Backlog, now)
+	}
+	if p.Unshipped != nil {
+		s.shipping(ctx, p.Unshipped, now)
 	}
 	for name, ping := range p.Stores {
 		s.storeUp.WithLabelValues(label(name)).Set(number(within(ctx, ping) == nil))
@@ -177,6 +184,25 @@ func (s *samples) backlog(ctx context.Context, look func(context.Context) (Backl
 	s.unsealed.WithLabelValues().Set(waits)
 	if !b.Sealed.IsZero() {
 		s.checkpoint.WithLabelValues().Set(unix(b.Sealed))
+	}
+}
+
+// shipping leaves the gauges as they were where nothing can be known.
+func (s *samples) shipping(ctx context.Context, look func(context.Context) (map[string]time.Time, error), now time.Time) {
+	var oldest map[string]time.Time
+	err := within(ctx, func(ctx context.Context) (err error) {
+		oldest, err = look(ctx)
+		return err
+	})
+	if err != nil {
+		return
+	}
+	for receiver, at := range oldest {
+		age := 0.0
+		if !at.IsZero() {
+			age = max(0, now.Sub(at).Seconds())
+		}
+		s.unshipped.WithLabelValues(label(receiver)).Set(age)
 	}
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -85,10 +86,23 @@ func exportSyslog(ctx context.Context, e evidence, s sqlstore.AuditSearch, w io.
 	if err != nil {
 		host = ""
 	}
-	return e.Each(ctx, s, func(r audit.Row) error {
-		_, err := fmt.Fprintln(w, r.Syslog(host))
-		return err
-	})
+	// A page at a time: what is read in one go keeps the database's log from being
+	// emptied, and who reads the other end of a pipe may be slow.
+	for {
+		rows, err := e.Search(ctx, s)
+		if err != nil {
+			return err
+		}
+		for _, r := range rows {
+			if _, err := fmt.Fprintln(w, r.Syslog(host)); err != nil {
+				return err
+			}
+			s.After = r.ID
+		}
+		if len(rows) == 0 {
+			return nil
+		}
+	}
 }
 
 // exportPage is how many checkpoints are read at a time.
@@ -154,5 +168,15 @@ func exportEvidence(ctx context.Context, e evidence, s sqlstore.AuditSearch, w i
 			return err
 		}
 	}
+	// What retention removed meanwhile, the beginning of the file does not know of.
+	var last int64
+	if len(prunings) > 0 {
+		last = prunings[len(prunings)-1].ID
+	}
+	if later, err := e.Prunings(ctx, last); err != nil || len(later) > 0 {
+		return cmp.Or(err, errPruned)
+	}
 	return file.End()
 }
+
+var errPruned = errors.New("retention removed old rows while they were exported: run the export again")

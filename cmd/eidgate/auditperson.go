@@ -24,7 +24,8 @@ func newAuditPerson() *cobra.Command {
 		Long: `person reads a personal number from standard input, or a file, and shows the rows of
 the account that has it. Numbers are not in the audit: the account is found by a keyed
 hash. Before anything is shown the look-up is written to the audit as an act on that
-account, with who, in what role and why; its holder reads this at /history.`,
+account, with who, in what role and why; its holder reads this at /history. A number
+that no account has leaves a row as well, with a keyed hash of it.`,
 		Example: `  eidgate audit person --role auditor --reason "Complaint 12/2026" < number.txt
   eidgate audit person --role officer --reason "Case 7/2026" --since 2026-01-01 --output json < number.txt`,
 	}
@@ -50,8 +51,8 @@ account, with who, in what role and why; its holder reads this at /history.`,
 		if err := checkReason(*reason); err != nil {
 			return err
 		}
-		return who.find(c.Context(), c.InOrStdin(), func(d *durable, a eid.Account) error {
-			if err := lookedUp(c.Context(), d, a.ID, *role, *reason); err != nil {
+		return who.find(c.Context(), c.InOrStdin(), audit.LookUp{Role: *role, Reason: *reason}, func(d *durable, a eid.Account) error {
+			if err := lookedUp(c.Context(), d, a.ID, audit.LookUp{Role: *role, Reason: *reason}); err != nil {
 				return err
 			}
 			rows, err := d.db.Evidence().Search(c.Context(), sqlstore.AuditSearch{Account: string(a.ID), Since: from, After: *after, Limit: *limit})
@@ -65,8 +66,9 @@ account, with who, in what role and why; its holder reads this at /history.`,
 }
 
 // lookedUp puts a look-up on record; without that nothing is shown.
-func lookedUp(ctx context.Context, d *durable, id eid.AccountID, role, reason string) error {
-	detail, err := json.Marshal(audit.LookUp{Role: role, Reason: strings.TrimSpace(reason)})
+func lookedUp(ctx context.Context, d *durable, id eid.AccountID, l audit.LookUp) error {
+	l.Reason = strings.TrimSpace(l.Reason)
+	detail, err := json.Marshal(l)
 	if err != nil {
 		return fmt.Errorf("writing audit detail: %w", err)
 	}

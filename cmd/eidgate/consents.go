@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"eidgate/eid"
+	"eidgate/eid/audit"
 )
 
 // newConsents makes `eidgate consents`: what an officer does for a holder who
@@ -38,10 +39,13 @@ func newHolderFlags(c *cobra.Command) holderFlags {
 }
 
 func newConsentsList() *cobra.Command {
-	c := &cobra.Command{Use: "list", Short: "list the standing consents of a holder", Args: noArgs}
+	c := &cobra.Command{Use: "list", Short: "list the standing consents of a holder, who sees that it was done", Args: noArgs}
 	who := newHolderFlags(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		return who.find(c.Context(), c.InOrStdin(), func(d *durable, a eid.Account) error {
+		return who.find(c.Context(), c.InOrStdin(), atTheCounter(), func(d *durable, a eid.Account) error {
+			if err := lookedUp(c.Context(), d, a.ID, atTheCounter()); err != nil {
+				return err
+			}
 			consents, err := d.db.ConsentsOf(c.Context(), a.ID)
 			if err != nil {
 				return err
@@ -69,7 +73,7 @@ Art. 12). Tokens that share the data stop at once; the next sign-in asks again.`
 		if *client == "" {
 			return usageError{errors.New("--client: name the client, as eidgate consents list shows it")}
 		}
-		return who.find(c.Context(), c.InOrStdin(), func(d *durable, a eid.Account) error {
+		return who.find(c.Context(), c.InOrStdin(), atTheCounter(), func(d *durable, a eid.Account) error {
 			err := d.db.WithdrawConsent(c.Context(), a.ID, *client, eid.AuditEntry{
 				At: time.Now(), Actor: "operator:" + operator(), Action: eid.ActionConsentEnded,
 			})
@@ -86,8 +90,12 @@ Art. 12). Tokens that share the data stop at once; the next sign-in asks again.`
 	return c
 }
 
-// find opens the data and finds the holder.
-func (f holderFlags) find(ctx context.Context, stdin io.Reader, use func(*durable, eid.Account) error) error {
+// atTheCounter is what a look at a holder's consents goes on record as.
+func atTheCounter() audit.LookUp { return audit.LookUp{Role: "officer"} }
+
+// find opens the data and finds the holder. A number that nobody has goes on record:
+// numbers are few enough to try.
+func (f holderFlags) find(ctx context.Context, stdin io.Reader, l audit.LookUp, use func(*durable, eid.Account) error) error {
 	if *f.number == "" {
 		return usageError{errors.New("--number-file: name the file of the personal number")}
 	}
@@ -102,6 +110,10 @@ func (f holderFlags) find(ctx context.Context, stdin io.Reader, use func(*durabl
 	return f.open(ctx, func(d *durable) error {
 		account, err := d.db.AccountByIdentifier(ctx, eid.IdentifierOf(number))
 		if errors.Is(err, eid.ErrNotFound) {
+			l.Number = d.db.MarkOf(eid.IdentifierOf(number))
+			if err := lookedUp(ctx, d, "", l); err != nil {
+				return err
+			}
 			return fmt.Errorf("no account with the number %s", number)
 		}
 		if err != nil {

@@ -69,6 +69,24 @@ func TestEvidence(t *testing.T) {
 		t.Errorf("history = %q, want the look-up", p.body)
 	}
 
+	// Whoever tries numbers leaves a row as well: which number it was, only its hash tells.
+	for range 2 {
+		if exit, _, stderr := runWith(t, "001199999998", "audit", "person", "--data", d.Dir, "--role", "officer", "--reason", "vụ 2"); exit != 1 || strings.Contains(stderr, "001199999998") {
+			t.Errorf("audit person of nobody = %d %q, want 1", exit, stderr)
+		}
+	}
+	_, stdout, _ = run(t, "audit", "search", "--data", d.Dir, "--action", "audit.looked_up", "--output", "json")
+	var tried struct {
+		Rows []struct {
+			Account string
+			Detail  struct{ Number string }
+		}
+	}
+	if err := json.Unmarshal([]byte(stdout), &tried); err != nil || len(tried.Rows) != 3 || tried.Rows[1].Account != "" ||
+		len(tried.Rows[1].Detail.Number) != 43 || tried.Rows[1].Detail.Number != tried.Rows[2].Detail.Number || personalNumber.MatchString(stdout) {
+		t.Errorf("look-ups = %s, %v, want those of nobody with one hash", stdout, err)
+	}
+
 	// Beside the gateway that runs.
 	if exit, v := verify(t, "--data", d.Dir); exit != 0 || !v.Sound {
 		t.Errorf("verify beside the gateway = %d, %+v, want sound", exit, v)

@@ -22,6 +22,9 @@ func TestConsentsVerb(t *testing.T) {
 	if exit != 0 || !strings.Contains(stdout, "portal-1") || strings.Contains(stdout, who.PersonalNumber) {
 		t.Errorf("consents list = %d %q %q, want portal-1 and no number", exit, stdout, stderr)
 	}
+	if p := a.get(d.Issuer + "/history"); !strings.Contains(p.body, "đã được tra cứu") {
+		t.Errorf("history = %q, want the look at the consents", p.body)
+	}
 	withdraw := append([]string{"consents", "withdraw", "--client", "portal-1"}, of...)
 	if exit, _, stderr := run(t, withdraw...); exit != 0 {
 		t.Fatalf("consents withdraw = %d %q", exit, stderr)

@@ -190,6 +190,7 @@ func TestMasterKeyInTransit(t *testing.T) {
 	if exit, stdout, _ := run(t, "doctor", "--config", file); exit > 1 || !strings.Contains(stdout, "custody.transit") || !strings.Contains(stdout, "takes our credential") {
 		t.Errorf("doctor = %d, %s, want that Transit answers", exit, stdout)
 	}
+	k.verifies(t)
 	// The keyset changes as it does in the clear.
 	k.after(t, masterLive, func() { k.master(t, 0, "add") })
 	k.after(t, masterLive, func() { k.master(t, 0, "promote", "--wait", "20s") })
@@ -219,6 +220,14 @@ func TestMasterKeyInTransit(t *testing.T) {
 	}
 }
 
+// verifies the audit beside the gateway, wherever the master key is.
+func (s *servedRun) verifies(t *testing.T) {
+	t.Helper()
+	if exit, stdout, stderr := run(t, "audit", "verify", "--config", s.file); exit != 0 || !strings.Contains(stdout, "all is as it was sealed") {
+		t.Errorf("audit verify = %d %q %q, want all sealed", exit, stdout, stderr)
+	}
+}
+
 // TestMasterKeyFromTheEnvironment comes from a variable, and goes back into it.
 func TestMasterKeyFromTheEnvironment(t *testing.T) {
 	s := startServed(t)
@@ -227,6 +236,7 @@ func TestMasterKeyFromTheEnvironment(t *testing.T) {
 	must(t, os.Remove(filepath.Join(s.Dir, "master.key")))
 	t.Setenv("EIDGATE_MASTER_KEY", string(text))
 	s.master(t, 0, "status")
+	s.verifies(t)
 	if said := s.master(t, 2, "add"); !strings.Contains(said, "--out") {
 		t.Errorf("add says %s, want --out", said)
 	}

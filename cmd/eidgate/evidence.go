@@ -50,7 +50,12 @@ func (f *besideFlags) look(ctx context.Context, use func(evidence) error) (err e
 	if err != nil {
 		return err
 	}
-	sealer, err := keys.LoadSealer(cfg.MasterKeyFile, false, slog.New(slog.DiscardHandler))
+	held, master, err := openMasterKey(cfg, time.Now)
+	if err != nil {
+		return err
+	}
+	defer held.close()
+	sealer, err := master.Load(ctx)
 	if err != nil {
 		return fmt.Errorf("loading the master key: %w", err)
 	}
@@ -63,7 +68,7 @@ func (f *besideFlags) look(ctx context.Context, use func(evidence) error) (err e
 	if e.Evidence, err = x.Evidence(ctx, sealer); err != nil {
 		return err
 	}
-	ring, err := keys.New(keysConfig(cfg), keys.Deps{Store: x, Sealer: sealer, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	ring, err := keys.New(keysConfig(cfg), keys.Deps{Store: x, Sealer: sealer, Now: time.Now, Log: slog.New(slog.DiscardHandler), Custodies: held.list()})
 	if err == nil {
 		e.keys, err = checkpointKeys(ctx, ring)
 	}

@@ -159,7 +159,7 @@ type gateway struct {
 	connections int
 	evidence    *audit.Sealer
 	retention   *audit.Retainer
-	shipper     *audit.Shipper // nil where checkpoints are not shipped
+	shipments   []shipment // of checkpoints, to each receiver
 	log         *slog.Logger
 	now         func() time.Time
 	draining    atomic.Bool
@@ -192,8 +192,8 @@ func openGateway(ctx context.Context, cfg *config.Config, log *slog.Logger, now 
 	g := &gateway{durable: d, keeper: newMasterKeeper(d, log), log: log, now: now, connections: cfg.Limits.Connections, metrics: metrics, tracing: tracing}
 	g.evidence = audit.NewSealer(d.db, checkpointSigner{d.ring}, log, now)
 	g.retention = audit.NewRetainer(d.db, cfg.Audit.RetentionYears, log, now)
-	if file := cfg.Audit.Ship.File; file != "" {
-		g.shipper = audit.NewShipper(d.db, "file", audit.NewAppender(file), log)
+	if g.shipments, err = openShipments(cfg, g); err != nil {
+		return nil, errors.Join(err, d.db.Close())
 	}
 	if g.state, err = openState(ctx, cfg, d.db, log, now); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening passing state: %w", err), d.db.Close())
@@ -354,8 +354,8 @@ func (g *gateway) serve(ctx context.Context, l net.Listener, delay time.Duration
 	group.Go(func() error { return g.ring.Run(ctx) })
 	group.Go(func() error { return g.evidence.Run(ctx) })
 	group.Go(func() error { return g.retention.Run(ctx) })
-	if g.shipper != nil {
-		group.Go(func() error { return g.shipper.Run(ctx) })
+	for _, s := range g.shipments {
+		group.Go(func() error { return s.Run(ctx) })
 	}
 	group.Go(func() error { return g.keeper.run(ctx) })
 	group.Go(func() error { return g.custodies.run(ctx, g.log) })

@@ -87,7 +87,8 @@ func (g *gateway) probes(cfg *config.Config) telemetry.Probes {
 			b, err := g.db.Backlog(ctx)
 			return telemetry.Backlog(b), err
 		},
-		Stores: map[string]func(context.Context) error{"durable": g.db.Ping, "passing": g.state.Ping},
+		Unshipped: g.unshipped,
+		Stores:    map[string]func(context.Context) error{"durable": g.db.Ping, "passing": g.state.Ping},
 	}
 	p.Certificate = func() (time.Time, bool) {
 		if g.tls == nil {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"unicode"
 
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
@@ -91,10 +92,10 @@ func plain(n *yaml.Node) {
 }
 
 // printable is text of strangers as a line of a table may hold it: without control
-// characters, which terminals obey.
+// characters, which terminals obey, and without what turns the direction of a line.
 func printable(text string) string {
 	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || (r >= 0x80 && r < 0xa0) || r == '\u2028' || r == '\u2029' || (r >= '\u202a' && r <= '\u202e') || (r >= '\u2066' && r <= '\u2069') {
+		if !unicode.IsGraphic(r) {
 			return '\ufffd'
 		}
 		return r

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"eidgate/config"
+	"eidgate/eid"
 	"eidgate/store/redisstore"
 )
 
@@ -30,7 +31,7 @@ func newStateCheck() *cobra.Command {
 	}
 	path := configFlag(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		return withRedis(c, *path, func(s *redisstore.Store) error {
+		return withRedis(c, *path, func(_ *durable, s *redisstore.Store) error {
 			findings, err := s.Inspect(c.Context())
 			if err != nil {
 				return err
@@ -67,7 +68,12 @@ what was used up or ended since then stays so.`
 			fmt.Fprintln(c.OutOrStdout(), what)
 			return usageError{errors.New("nothing was done: add --yes to do it")}
 		}
-		return withRedis(c, *path, func(s *redisstore.Store) error {
+		return withRedis(c, *path, func(d *durable, s *redisstore.Store) error {
+			// The row comes first: what cannot be audited does not happen.
+			err := d.db.Record(c.Context(), eid.AuditEntry{At: time.Now(), Actor: "operator:" + operator(), Action: eid.ActionStateRenewed})
+			if err != nil {
+				return err
+			}
 			epoch, err := s.Renew(c.Context())
 			if err != nil {
 				return err
@@ -80,7 +86,7 @@ what was used up or ended since then stays so.`
 }
 
 // withRedis runs f on the Redis of a configuration, beside running gateways.
-func withRedis(c *cobra.Command, path string, f func(*redisstore.Store) error) (err error) {
+func withRedis(c *cobra.Command, path string, f func(*durable, *redisstore.Store) error) (err error) {
 	cfg, err := config.Load(path, os.Environ())
 	if err != nil {
 		return fmt.Errorf("the configuration cannot be used:\n%w", err)
@@ -103,5 +109,5 @@ func withRedis(c *cobra.Command, path string, f func(*redisstore.Store) error) (
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	return f(s)
+	return f(d, s)
 }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // HoldKind says what a legal hold keeps.
@@ -40,17 +42,19 @@ func CheckReason(text string) error {
 	case len(text) > maxReason:
 		return errors.New("say it in 500 bytes")
 	}
+	if !utf8.ValidString(text) {
+		return errors.New("it is no UTF-8")
+	}
 	digits := 0
 	for _, r := range text {
 		switch {
-		case r >= '0' && r <= '9':
+		case unicode.IsDigit(r): // of any script: 079 and ０７９ are read alike
 			if digits++; digits >= 9 {
 				return errors.New("it holds a number of nine digits or more: the audit keeps no numbers of persons or phones; name the document instead")
 			}
-		case r == ' ' || r == '.' || r == '-':
-		case r < ' ' || r == 0x7f:
+		case r != ' ' && !unicode.IsGraphic(r): // also what turns the direction of a line round
 			return errors.New("it holds control characters")
-		default:
+		case r == '/' || unicode.IsLetter(r): // dates, and numbers of documents
 			digits = 0
 		}
 	}
@@ -61,6 +65,9 @@ func CheckReason(text string) error {
 type LookUp struct {
 	Role   string `json:"role"`
 	Reason string `json:"reason"`
+	// Number is a keyed hash of a number that no account has: whoever tries numbers
+	// leaves rows, too, and those of one number can be told from others.
+	Number string `json:"number,omitempty"`
 }
 
 // Roles are those in which somebody may look a person up, as its holder is told.

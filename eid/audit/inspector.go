@@ -12,6 +12,10 @@ import (
 // clockSkew is how far apart clocks of processes may be.
 const clockSkew = 5 * time.Minute
 
+// revocationReaches is how long after a key was revoked a process may still have signed
+// with it: what it learned of the keys counts for no longer.
+const revocationReaches = 10 * time.Second
+
 // most bounds what is kept of one checkpoint's faults, to find rows that were moved.
 const most = 200
 
@@ -34,6 +38,7 @@ type place struct {
 	known bool // hash and last come from a good signature
 	hash  string
 	last  int64 // id of the last row
+	at    time.Time
 }
 
 func newInspector(p Plan, e Evidence, known Known) *inspector {
@@ -78,9 +83,13 @@ func (i *inspector) statement(c Checkpoint) (Statement, bool) {
 			i.report(Finding{Kind: CheckpointAltered, Checkpoint: c.N, What: fmt.Sprintf(format, args...)})
 		}
 	}
-	wrong(!key.Revoked.IsZero() && !s.At.Before(key.Revoked), "its key %s was revoked at %s, before it says to be made", key.ID, key.Revoked.Format(time.RFC3339))
+	follows := i.prev.known && i.prev.n == c.N-1
+	// A clock that was ahead once leaves its time to the checkpoints that follow, until
+	// it is that time: how long their keys signed says nothing of them then.
+	held := follows && s.At.Equal(i.prev.at)
+	wrong(!key.Revoked.IsZero() && !s.At.Before(key.Revoked.Add(revocationReaches)), "its key %s was revoked at %s, before it says to be made", key.ID, key.Revoked.Format(time.RFC3339))
 	wrong(!key.From.IsZero() && s.At.Before(key.From.Add(-clockSkew)), "its key %s signs since %s only", key.ID, key.From.Format(time.RFC3339))
-	wrong(!key.Until.IsZero() && s.At.After(key.Until.Add(clockSkew)), "its key %s signed until %s only", key.ID, key.Until.Format(time.RFC3339))
+	wrong(!held && !key.Until.IsZero() && s.At.After(key.Until.Add(clockSkew)), "its key %s signed until %s only", key.ID, key.Until.Format(time.RFC3339))
 	if i.log == "" {
 		i.log = s.Log
 	}
@@ -89,7 +98,8 @@ func (i *inspector) statement(c Checkpoint) (Statement, bool) {
 		wrong(true, "it was signed as checkpoint %d: checkpoints were reordered", s.N)
 		return Statement{}, false
 	}
-	if i.prev.known && i.prev.n == c.N-1 {
+	if follows {
+		wrong(s.At.Before(i.prev.at), "it says to be made before checkpoint %d", i.prev.n)
 		wrong(s.Prev != i.prev.hash, "it follows another checkpoint %d than the one that is there", i.prev.n)
 		wrong(s.First <= i.prev.last, "its rows begin before those of checkpoint %d end", i.prev.n)
 	}
@@ -102,7 +112,7 @@ func (i *inspector) statement(c Checkpoint) (Statement, bool) {
 
 // follow takes a checkpoint as the last one that was seen.
 func (i *inspector) follow(c Checkpoint, s Statement) {
-	i.prev = place{n: c.N, known: true, hash: Digest(c.JWS), last: s.Last}
+	i.prev = place{n: c.N, known: true, hash: Digest(c.JWS), last: s.Last, at: s.At}
 	i.result.Last = Head{Log: s.Log, N: s.N, Last: s.Last, Hash: i.prev.hash, At: s.At}
 }
 

@@ -17,20 +17,27 @@ type Archive interface {
 	// checkpoints made before p.Before, are older themselves and are not held. It writes
 	// entry, with p as its detail, in the same transaction. last is the id of the last
 	// that went; where none is left it writes nothing.
+	//
+	// CheckpointBy is the time of the last checkpoint that was made at a time or before,
+	// zero where there is none.
+	CheckpointBy(ctx context.Context, t time.Time) (time.Time, error)
 	Prune(ctx context.Context, p Pruning, after int64, limit int, entry eid.AuditEntry) (removed int, last int64, err error)
 	// TakeLease reports whether holder alone prunes for so long.
 	TakeLease(ctx context.Context, name, holder string, lasts time.Duration) (bool, error)
 }
 
 const (
-	retainEvery    = time.Hour
-	retainPage     = 500 // rows of one transaction: others wait for it
-	retainLease    = "audit-retention"
-	retainLasts    = time.Minute
-	retainPause    = 50 * time.Millisecond // between two, for others
-	retainTime     = 10 * time.Second
-	retainPages    = 10_000 // of one turn
-	retainAtLeast  = 24 * time.Hour
+	retainEvery   = time.Hour
+	retainPage    = 500 // rows of one transaction: others wait for it
+	retainLease   = "audit-retention"
+	retainLasts   = time.Minute
+	retainPause   = 50 * time.Millisecond // between two, for others
+	retainTime    = 10 * time.Second
+	retainPages   = 10_000 // of one turn
+	retainAtLeast = 24 * time.Hour
+	// retainSteady is how long the audit has to be written beyond a day before that day
+	// makes rows old: a clock that is ahead for less removes nothing.
+	retainSteady   = 24 * time.Hour
 	systemRetainer = "system"
 )
 
@@ -69,11 +76,20 @@ func (r *Retainer) Run(ctx context.Context) error {
 	}
 }
 
-// Turn removes what is old now, in small transactions, and reports how many rows. Days
+// Turn removes what is old now, by the clock and by a checkpoint of a day before at the
+// latest, in small transactions, and reports how many rows. Days
 // go whole, so that few rows tell of them.
 func (r *Retainer) Turn(ctx context.Context) (int, error) {
 	now := r.now()
-	before := Cutoff(now, r.years).UTC().Truncate(retainAtLeast)
+	witness, err := r.archive.CheckpointBy(ctx, now.Add(-retainSteady))
+	if err != nil || witness.IsZero() {
+		return 0, err
+	}
+	before := Cutoff(now, r.years)
+	if b := Cutoff(witness, r.years); b.Before(before) {
+		before = b
+	}
+	before = before.UTC().Truncate(retainAtLeast)
 	p := Pruning{Before: before, Years: max(r.years, RuleAt(now).Years), Law: RuleAt(now).Law}
 	total, after := 0, int64(minID)
 	for range retainPages {

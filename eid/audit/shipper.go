@@ -27,6 +27,7 @@ type Outbox interface {
 
 const (
 	shipEvery   = time.Second
+	shipPage    = 20 // checkpoints of one try: 1.1 MB at most
 	shipTime    = 15 * time.Second
 	shipLasts   = 30 * time.Second
 	shipLongest = time.Minute // between two tries
@@ -94,9 +95,12 @@ func (s *Shipper) page(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	list, err := s.outbox.Checkpoints(ctx, after, pageOf)
-	if err != nil || len(list) == 0 {
+	list, err := s.outbox.Checkpoints(ctx, after, shipPage)
+	if err != nil {
 		return 0, err
+	}
+	if len(list) == 0 {
+		return 0, s.reached(ctx, after)
 	}
 	// Whoever has the lease reads anew: another may have shipped meanwhile.
 	ours, err := s.outbox.TakeLease(ctx, "audit-shipper/"+s.target, s.holder, shipLasts)
@@ -107,4 +111,17 @@ func (s *Shipper) page(ctx context.Context) (int, error) {
 		return 0, fmt.Errorf("shipping to %s: %w", s.target, err)
 	}
 	return len(list), s.outbox.Ship(ctx, s.target, list[len(list)-1].N)
+}
+
+// reached finds the last checkpoint that was shipped where none waits: a note of one that
+// was never made would end shipping in silence.
+func (s *Shipper) reached(ctx context.Context, n int64) error {
+	if n == 0 {
+		return nil
+	}
+	list, err := s.outbox.Checkpoints(ctx, n-1, 1)
+	if err == nil && len(list) == 0 {
+		err = fmt.Errorf("%w: checkpoint %d is noted as shipped to %s, and is not there", ErrTampered, n, s.target)
+	}
+	return err
 }

@@ -79,3 +79,13 @@ func TestShipping(t *testing.T) {
 		t.Errorf("verify = %q, want %q", got, want)
 	}
 }
+
+// keeper keeps what it gets in memory.
+type keeper struct{ list *[]audit.Checkpoint }
+
+func (k keeper) Receive(_ context.Context, list []audit.Checkpoint) error {
+	*k.list = append(*k.list, list...)
+	return nil
+}
+
+func first(found []string, _ audit.Result) []string { return found }

@@ -3,6 +3,7 @@ package audit
 import (
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // enterprise is the private enterprise number of our structured data: that of examples
@@ -47,10 +48,11 @@ func escaped(text string) string {
 	return strings.NewReplacer(`\`, `\\`, `"`, `\"`, `]`, `\]`).Replace(oneLine(text))
 }
 
-// oneLine is text without what would end or change a line of a log.
+// oneLine is text without what would end or change a line of a log, or turn the
+// direction in which it is read.
 func oneLine(text string) string {
 	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || (r >= 0x80 && r < 0xa0) || r == '\u2028' || r == '\u2029' {
+		if !unicode.IsGraphic(r) {
 			return ' '
 		}
 		return r

@@ -122,9 +122,19 @@ func (i *inspector) begin(ctx context.Context) error {
 	if err != nil || n <= 1 {
 		return err
 	}
-	before, err := i.evidence.Checkpoints(ctx, n-2, 1)
-	if err != nil {
-		return err
+	// The times by which checkpoints are found stand beside what is signed: whoever
+	// dates one back would have it passed over.
+	var before []Checkpoint
+	for ; n > 1; n-- {
+		if before, err = i.evidence.Checkpoints(ctx, n-2, 1); err != nil {
+			return err
+		}
+		if len(before) == 0 || before[0].N != n-1 || i.signedBefore(before[0], i.plan.Since) {
+			break
+		}
+	}
+	if n <= 1 {
+		return nil
 	}
 	i.from = n
 	i.prev = place{n: n - 1}
@@ -136,6 +146,17 @@ func (i *inspector) begin(ctx context.Context) error {
 		i.follow(before[0], s)
 	}
 	return nil
+}
+
+// signedBefore reports whether a checkpoint says itself that it was made before a time,
+// or says nothing that can be believed.
+func (i *inspector) signedBefore(c Checkpoint, t time.Time) bool {
+	payload, _, err := i.plan.Keys.Verify(c.JWS)
+	if err != nil {
+		return true
+	}
+	s, err := read(payload)
+	return err != nil || s.At.Before(t)
 }
 
 // chain goes over the checkpoints, those that are there and those that were shipped.
@@ -206,6 +227,9 @@ func (i *inspector) shipped() (next func() (*Sealed, error), stop func()) {
 					i.report(Finding{Kind: CheckpointDiffers, Checkpoint: s.N, What: fmt.Sprintf("it was shipped after checkpoint %d: the shipped file was put together anew, or the gateway was set back", last)})
 				}
 				continue
+			}
+			if last > 0 && s.N > last+1 {
+				i.report(Finding{Kind: CheckpointRemoved, Checkpoint: last + 1, What: fmt.Sprintf("what was kept elsewhere lacks it and all before %d", s.N)})
 			}
 			last = s.N
 			seen[s.N] = Digest(s.JWS)

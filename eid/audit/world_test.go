@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"database/sql"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -186,6 +187,32 @@ func (d *desk) tamper(statements ...string) {
 	}
 	_, err = raw.ExecContext(d.t.Context(), strings.Join(statements, ";\n"))
 	must(d.t, err)
+}
+
+// exec runs a statement beside the gateway.
+func (d *desk) exec(statement string) {
+	d.t.Helper()
+	raw, err := sql.Open("sqlite", d.path)
+	must(d.t, err)
+	defer raw.Close()
+	_, err = raw.ExecContext(d.t.Context(), statement)
+	must(d.t, err)
+}
+
+// statement signs what follows a head as anybody with the key could, at any time.
+func (d *desk) statement(head audit.Head, rows []audit.Row, at time.Time) (audit.Checkpoint, audit.Head) {
+	d.t.Helper()
+	hashes := audit.Entries(rows)
+	sum := sha256.Sum256(hashes)
+	payload, err := json.Marshal(audit.Statement{
+		Version: 1, Log: head.Log, N: head.N + 1, First: rows[0].ID, Last: rows[len(rows)-1].ID, Rows: len(rows),
+		Hash: base64.RawURLEncoding.EncodeToString(sum[:]), Prev: head.Hash, At: at, Rule: "eidgate-audit-row-1",
+	})
+	must(d.t, err)
+	jws, err := d.key.Sign(payload)
+	must(d.t, err)
+	return audit.Checkpoint{N: head.N + 1, Hashes: hashes, JWS: jws},
+		audit.Head{Log: head.Log, N: head.N + 1, Last: rows[len(rows)-1].ID, Hash: audit.Digest(jws), At: at}
 }
 
 // stored reads all checkpoints with their rows, as they would have been shipped.

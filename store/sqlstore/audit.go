@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"sort"
 	"time"
+	"unicode/utf8"
 
 	"eidgate/eid"
 	"eidgate/store/sqlstore/sqlcgen"
@@ -127,6 +128,11 @@ func insertAudit(ctx context.Context, q *sqlcgen.Queries, e eid.AuditEntry) erro
 	}
 	if !json.Valid(e.Detail) {
 		return errors.New("audit detail is not JSON")
+	}
+	for _, text := range [...]string{e.Actor, e.Action, string(e.Account), e.Client, e.Ref, string(e.Detail)} {
+		if !utf8.ValidString(text) { // a file of evidence could not hold it byte by byte
+			return errors.New("audit entry is not UTF-8")
+		}
 	}
 	err := q.InsertAudit(ctx, sqlcgen.InsertAuditParams{
 		At: stamp(e.At), Actor: e.Actor, Action: e.Action, Account: string(e.Account), Client: e.Client,

@@ -28,12 +28,6 @@ func (e *Evidence) Search(ctx context.Context, s AuditSearch) ([]audit.Row, erro
 	return auditRows(ctx, e.db, where+` ORDER BY id LIMIT ?`, append(args, s.Limit)...)
 }
 
-// Each visits every row that s chooses, oldest first, holding one at a time.
-func (e *Evidence) Each(ctx context.Context, s AuditSearch, visit func(audit.Row) error) error {
-	where, args := s.where()
-	return eachAuditRow(ctx, e.db, visit, where+` ORDER BY id`, args...)
-}
-
 // where is the condition in SQL; what comes from outside is a parameter.
 func (s AuditSearch) where() (string, []any) {
 	parts, args := []string{"id > ?"}, []any{s.After}

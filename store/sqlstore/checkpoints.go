@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"eidgate/eid/audit"
 	"eidgate/store/sqlstore/sqlcgen"
@@ -111,6 +112,16 @@ func (db *DB) Shipped(ctx context.Context, target string) (int64, error) {
 		return 0, fmt.Errorf("finding what was shipped: %w", away(err))
 	}
 	return n, nil
+}
+
+// Unshipped is when the oldest checkpoint was made that a receiver has not got; zero
+// where it has all.
+func (db *DB) Unshipped(ctx context.Context, target string) (time.Time, error) {
+	at, err := db.reader.Unshipped(ctx, target)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return time.Time{}, fmt.Errorf("finding what waits to be shipped: %w", away(err))
+	}
+	return at, nil
 }
 
 // Ship fills audit.Outbox.

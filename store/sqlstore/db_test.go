@@ -16,6 +16,7 @@ import (
 
 	"eidgate/eid"
 	"eidgate/eid/accounts"
+	"eidgate/eid/audit"
 	"eidgate/keys"
 	"eidgate/store/sqlstore"
 	"eidgate/store/storetest"
@@ -242,6 +243,9 @@ func TestNothingWithoutItsAudit(t *testing.T) {
 	if err != nil {
 		t.Fatalf("PendingEvents(): %v", err)
 	}
+	if err := db.AddHold(ctx, audit.Hold{ID: "h1", Kind: audit.HoldAll, Reason: "r", SetBy: "a", SetAt: time.Now()}, entry); err != nil {
+		t.Fatalf("AddHold(): %v", err)
+	}
 	exec(t, path, `CREATE TRIGGER full BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'disk full'); END`)
 
 	other := storetest.Citizen(t, "999190000002")
@@ -258,6 +262,10 @@ func TestNothingWithoutItsAudit(t *testing.T) {
 		"Consent":  db.GiveConsent(ctx, eid.ConsentGiven{Account: id, Client: "q", Until: time.Now()}, entry),
 		"Withdraw": db.WithdrawConsent(ctx, id, "p", entry),
 		"Logout":   db.AddLogouts(ctx, []eid.LogoutNotice{{Client: "p", SID: "sid"}}, entry),
+		"Hold":     db.AddHold(ctx, audit.Hold{ID: "h2", Kind: audit.HoldAll, Reason: "r", SetBy: "a", SetAt: time.Now()}, entry),
+		"Lift":     db.LiftHold(ctx, "h1", "a", time.Now(), func(audit.Hold) (eid.AuditEntry, error) { return entry, nil }),
+		"Switch":   db.SwitchSource(ctx, "legacy", eid.Switch{Off: true, Reason: "r", At: time.Now()}, eid.AuditEntry{Actor: "operator:A"}),
+		"Record":   db.Record(ctx, entry),
 		"Grant":    db.RecordGrant(ctx, "s", "sub", eid.Grant{Account: id, Client: "p"}, entry),
 	} {
 		if err == nil {
@@ -285,6 +293,9 @@ func TestNothingWithoutItsAudit(t *testing.T) {
 	}
 	if list, err := db.PendingEvents(ctx, 10); err != nil || len(list) != len(events) {
 		t.Errorf("PendingEvents() = %v, %v, want %v", list, err, events)
+	}
+	if holds, err := db.Holds(ctx, true); err != nil || len(holds) != 1 || !holds[0].LiftedAt.IsZero() {
+		t.Errorf("Holds() = %v, %v, want the one in force", holds, err)
 	}
 	if parties, err := db.RelyingParties(ctx); err != nil || len(parties) != 0 {
 		t.Errorf("RelyingParties() = %v, %v, want none", parties, err)

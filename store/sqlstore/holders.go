@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"encoding/base64"
 	"fmt"
 
 	"eidgate/eid"
@@ -21,6 +22,12 @@ func (db *DB) Account(ctx context.Context, id eid.AccountID) (eid.Account, error
 		return eid.Account{}, fmt.Errorf("finding account: %w", err)
 	}
 	return a, nil
+}
+
+// MarkOf is a keyed hash of an identifier, for the record of a look-up that found no
+// account. It is of no use to find an account by.
+func (db *DB) MarkOf(i eid.Identifier) string {
+	return base64.RawURLEncoding.EncodeToString(db.index.unknown(i))
 }
 
 // AccountByIdentifier returns the account that uses an identifier now, or

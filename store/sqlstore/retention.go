@@ -18,28 +18,32 @@ var _ audit.Archive = (*DB)(nil)
 // maxHolds bounds one list of holds.
 const maxHolds = 1000
 
+// CheckpointBy fills audit.Archive.
+func (db *DB) CheckpointBy(ctx context.Context, t time.Time) (time.Time, error) {
+	at, err := db.reader.CheckpointBy(ctx, stamp(t))
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return time.Time{}, fmt.Errorf("finding checkpoint: %w", away(err))
+	}
+	return at, nil
+}
+
 // Prune fills audit.Archive. The rows go, and the row that tells of them comes, in one
-// transaction; triggers refuse every other row.
+// transaction; triggers refuse every other row, and one that is held since it was found.
 func (db *DB) Prune(ctx context.Context, p audit.Pruning, after int64, limit int, entry eid.AuditEntry) (removed int, last int64, err error) {
+	ids, err := db.prunable(ctx, stamp(p.Before), after, limit)
+	if err != nil {
+		return 0, 0, fmt.Errorf("pruning the audit: finding what is old enough: %w", away(err))
+	}
+	if len(ids) == 0 {
+		return 0, 0, nil
+	}
+	p.Ranges, p.Rows = ranges(ids), len(ids)
+	last = ids[len(ids)-1]
+	if entry.Detail, err = json.Marshal(p); err != nil {
+		return 0, 0, fmt.Errorf("writing audit detail: %w", err)
+	}
 	err = db.writeAs(ctx, kindWrite, func(q *sqlcgen.Queries) error {
-		before := stamp(p.Before)
-		end, err := q.LastCheckpointBefore(ctx, before)
-		if errors.Is(err, sql.ErrNoRows) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("finding what is old enough: %w", err)
-		}
-		ids, err := q.Prunable(ctx, sqlcgen.PrunableParams{After: after, Last: end, Before: before, Page: int64(limit)})
-		if err != nil {
-			return fmt.Errorf("finding what is old enough: %w", err)
-		}
-		if len(ids) == 0 {
-			return nil
-		}
-		p.Ranges, p.Rows = ranges(ids), len(ids)
-		last = ids[len(ids)-1]
-		if err := q.MarkRetention(ctx, sqlcgen.MarkRetentionParams{FirstID: ids[0], LastID: last, Before: before}); err != nil {
+		if err := q.MarkRetention(ctx, sqlcgen.MarkRetentionParams{FirstID: ids[0], LastID: last, Before: stamp(p.Before)}); err != nil {
 			return fmt.Errorf("marking what retention removes: %w", err)
 		}
 		for _, r := range p.Ranges {
@@ -55,15 +59,28 @@ func (db *DB) Prune(ctx context.Context, p audit.Pruning, after int64, limit int
 		if err := q.UnmarkRetention(ctx); err != nil {
 			return fmt.Errorf("removing the mark: %w", err)
 		}
-		if entry.Detail, err = json.Marshal(p); err != nil {
-			return fmt.Errorf("writing audit detail: %w", err)
-		}
 		return insertAudit(ctx, q, entry)
 	})
 	if err != nil {
 		return 0, 0, fmt.Errorf("pruning the audit: %w", err)
 	}
 	return removed, last, nil
+}
+
+// prunable finds what may go beside everybody who writes: there may be many rows that
+// are held.
+func (db *DB) prunable(ctx context.Context, before time.Time, after int64, limit int) ([]int64, error) {
+	if all, err := db.reader.CountHoldsOnAll(ctx); err != nil || all > 0 {
+		return nil, err
+	}
+	end, err := db.reader.LastCheckpointBefore(ctx, before)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return db.reader.Prunable(ctx, sqlcgen.PrunableParams{After: after, Last: end, Before: before, Page: int64(limit)})
 }
 
 // ranges puts ids that follow each other together. Between two ids of a range no row

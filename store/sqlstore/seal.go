@@ -40,6 +40,8 @@ type blindIndex []byte
 
 func (k blindIndex) identifier(i eid.Identifier) []byte { return k.sum("identifier", i.Canonical()) }
 
+func (k blindIndex) unknown(i eid.Identifier) []byte { return k.sum("unknown", i.Canonical()) }
+
 func (k blindIndex) subject(source, subject string) []byte { return k.sum("link", source, subject) }
 
 func (k blindIndex) review(canonical string) []byte { return k.sum("review", canonical) }

@@ -84,7 +84,7 @@ func summary(ctx context.Context) ([]string, error) {
 		if _, err := press(ctx, tabKey()); err != nil { // onto the next link of the summary
 			return nil, err
 		}
-		at, err := press(ctx, enterKey())
+		at, err := follow(ctx, field)
 		if err != nil {
 			return nil, err
 		}
@@ -104,7 +104,7 @@ func skip(ctx context.Context) ([]string, error) {
 	if err := chromedp.Do(ctx, chromedp.Evaluate[chromedp.Void]("document.querySelector('a').focus()")); err != nil {
 		return nil, err
 	}
-	at, err := press(ctx, enterKey())
+	at, err := follow(ctx, "noi-dung")
 	if err != nil {
 		return nil, err
 	}
@@ -206,6 +206,17 @@ func stroke(key input.DispatchKeyEventParams) chromedp.Action[chromedp.Void] {
 		_, err := cdp.Call(ctx, t, input.DispatchKeyEvent, key)
 		return err
 	})
+}
+
+// follow strikes Enter on a link to a place of the page and tells where the focus is
+// once it came there. The browser goes there in a task of its own, after the key.
+func follow(ctx context.Context, place string) (at focus, err error) {
+	at, err = press(ctx, enterKey())
+	for deadline := time.Now().Add(Patience); err == nil && at.ID != place && time.Now().Before(deadline); {
+		time.Sleep(5 * time.Millisecond)
+		at, err = chromedp.Run(ctx, ask[focus]("focus()"))
+	}
+	return at, err
 }
 
 // press strikes a key and tells where the focus is then.

@@ -14,6 +14,12 @@ WHERE lifted_at IS NULL OR CAST(@all AS BOOLEAN) ORDER BY set_at, id LIMIT @page
 -- name: LastCheckpointBefore :one
 SELECT last_id FROM checkpoints WHERE at < @at ORDER BY n DESC LIMIT 1;
 
+-- name: CheckpointBy :one
+SELECT at FROM checkpoints WHERE at <= @at ORDER BY at DESC LIMIT 1;
+
+-- name: CountHoldsOnAll :one
+SELECT count(*) FROM audit_holds WHERE kind = 'all' AND lifted_at IS NULL;
+
 -- name: MarkRetention :exec
 INSERT INTO audit_retention (id, first_id, last_id, before) VALUES (1, @first_id, @last_id, @before);
 

@@ -22,7 +22,7 @@ func (q *Queries) AuditHead(ctx context.Context) ([]byte, error) {
 }
 
 const checkpointSince = `-- name: CheckpointSince :one
-SELECT n FROM checkpoints WHERE at >= ?1 ORDER BY at LIMIT 1
+SELECT n FROM checkpoints WHERE at >= ?1 ORDER BY at, n LIMIT 1
 `
 
 func (q *Queries) CheckpointSince(ctx context.Context, at time.Time) (int64, error) {
@@ -154,4 +154,15 @@ func (q *Queries) Shipped(ctx context.Context, target string) (int64, error) {
 	var n int64
 	err := row.Scan(&n)
 	return n, err
+}
+
+const unshipped = `-- name: Unshipped :one
+SELECT at FROM checkpoints WHERE n > COALESCE((SELECT s.n FROM audit_shipped AS s WHERE s.target = ?1), 0) ORDER BY checkpoints.n LIMIT 1
+`
+
+func (q *Queries) Unshipped(ctx context.Context, target string) (time.Time, error) {
+	row := q.queryRow(ctx, q.unshippedStmt, unshipped, target)
+	var at time.Time
+	err := row.Scan(&at)
+	return at, err
 }

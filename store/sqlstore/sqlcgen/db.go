@@ -48,6 +48,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.beginLeaseStmt, err = db.PrepareContext(ctx, beginLease); err != nil {
 		return nil, fmt.Errorf("error preparing query BeginLease: %w", err)
 	}
+	if q.checkpointByStmt, err = db.PrepareContext(ctx, checkpointBy); err != nil {
+		return nil, fmt.Errorf("error preparing query CheckpointBy: %w", err)
+	}
 	if q.checkpointSinceStmt, err = db.PrepareContext(ctx, checkpointSince); err != nil {
 		return nil, fmt.Errorf("error preparing query CheckpointSince: %w", err)
 	}
@@ -65,6 +68,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.countAllLogoutsStmt, err = db.PrepareContext(ctx, countAllLogouts); err != nil {
 		return nil, fmt.Errorf("error preparing query CountAllLogouts: %w", err)
+	}
+	if q.countHoldsOnAllStmt, err = db.PrepareContext(ctx, countHoldsOnAll); err != nil {
+		return nil, fmt.Errorf("error preparing query CountHoldsOnAll: %w", err)
 	}
 	if q.countLogoutsStmt, err = db.PrepareContext(ctx, countLogouts); err != nil {
 		return nil, fmt.Errorf("error preparing query CountLogouts: %w", err)
@@ -387,6 +393,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.unmarkRetentionStmt, err = db.PrepareContext(ctx, unmarkRetention); err != nil {
 		return nil, fmt.Errorf("error preparing query UnmarkRetention: %w", err)
 	}
+	if q.unshippedStmt, err = db.PrepareContext(ctx, unshipped); err != nil {
+		return nil, fmt.Errorf("error preparing query Unshipped: %w", err)
+	}
 	if q.waitingReviewsStmt, err = db.PrepareContext(ctx, waitingReviews); err != nil {
 		return nil, fmt.Errorf("error preparing query WaitingReviews: %w", err)
 	}
@@ -435,6 +444,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing beginLeaseStmt: %w", cerr)
 		}
 	}
+	if q.checkpointByStmt != nil {
+		if cerr := q.checkpointByStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing checkpointByStmt: %w", cerr)
+		}
+	}
 	if q.checkpointSinceStmt != nil {
 		if cerr := q.checkpointSinceStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing checkpointSinceStmt: %w", cerr)
@@ -463,6 +477,11 @@ func (q *Queries) Close() error {
 	if q.countAllLogoutsStmt != nil {
 		if cerr := q.countAllLogoutsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countAllLogoutsStmt: %w", cerr)
+		}
+	}
+	if q.countHoldsOnAllStmt != nil {
+		if cerr := q.countHoldsOnAllStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countHoldsOnAllStmt: %w", cerr)
 		}
 	}
 	if q.countLogoutsStmt != nil {
@@ -1000,6 +1019,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing unmarkRetentionStmt: %w", cerr)
 		}
 	}
+	if q.unshippedStmt != nil {
+		if cerr := q.unshippedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing unshippedStmt: %w", cerr)
+		}
+	}
 	if q.waitingReviewsStmt != nil {
 		if cerr := q.waitingReviewsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing waitingReviewsStmt: %w", cerr)
@@ -1052,12 +1076,14 @@ type Queries struct {
 	auditFromStmt                *sql.Stmt
 	auditHeadStmt                *sql.Stmt
 	beginLeaseStmt               *sql.Stmt
+	checkpointByStmt             *sql.Stmt
 	checkpointSinceStmt          *sql.Stmt
 	checkpointsAfterStmt         *sql.Stmt
 	cleanKeyFetchesStmt          *sql.Stmt
 	consentStmt                  *sql.Stmt
 	consentsOfStmt               *sql.Stmt
 	countAllLogoutsStmt          *sql.Stmt
+	countHoldsOnAllStmt          *sql.Stmt
 	countLogoutsStmt             *sql.Stmt
 	countOfStmt                  *sql.Stmt
 	countThroughStmt             *sql.Stmt
@@ -1165,6 +1191,7 @@ type Queries struct {
 	takeTurnStmt                 *sql.Stmt
 	touchAccountStmt             *sql.Stmt
 	unmarkRetentionStmt          *sql.Stmt
+	unshippedStmt                *sql.Stmt
 	waitingReviewsStmt           *sql.Stmt
 }
 
@@ -1180,12 +1207,14 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		auditFromStmt:                q.auditFromStmt,
 		auditHeadStmt:                q.auditHeadStmt,
 		beginLeaseStmt:               q.beginLeaseStmt,
+		checkpointByStmt:             q.checkpointByStmt,
 		checkpointSinceStmt:          q.checkpointSinceStmt,
 		checkpointsAfterStmt:         q.checkpointsAfterStmt,
 		cleanKeyFetchesStmt:          q.cleanKeyFetchesStmt,
 		consentStmt:                  q.consentStmt,
 		consentsOfStmt:               q.consentsOfStmt,
 		countAllLogoutsStmt:          q.countAllLogoutsStmt,
+		countHoldsOnAllStmt:          q.countHoldsOnAllStmt,
 		countLogoutsStmt:             q.countLogoutsStmt,
 		countOfStmt:                  q.countOfStmt,
 		countThroughStmt:             q.countThroughStmt,
@@ -1293,6 +1322,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		takeTurnStmt:                 q.takeTurnStmt,
 		touchAccountStmt:             q.touchAccountStmt,
 		unmarkRetentionStmt:          q.unmarkRetentionStmt,
+		unshippedStmt:                q.unshippedStmt,
 		waitingReviewsStmt:           q.waitingReviewsStmt,
 	}
 }

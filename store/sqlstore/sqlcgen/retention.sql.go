@@ -11,6 +11,28 @@ import (
 	"time"
 )
 
+const checkpointBy = `-- name: CheckpointBy :one
+SELECT at FROM checkpoints WHERE at <= ?1 ORDER BY at DESC LIMIT 1
+`
+
+func (q *Queries) CheckpointBy(ctx context.Context, at time.Time) (time.Time, error) {
+	row := q.queryRow(ctx, q.checkpointByStmt, checkpointBy, at)
+	var at_2 time.Time
+	err := row.Scan(&at_2)
+	return at_2, err
+}
+
+const countHoldsOnAll = `-- name: CountHoldsOnAll :one
+SELECT count(*) FROM audit_holds WHERE kind = 'all' AND lifted_at IS NULL
+`
+
+func (q *Queries) CountHoldsOnAll(ctx context.Context) (int64, error) {
+	row := q.queryRow(ctx, q.countHoldsOnAllStmt, countHoldsOnAll)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const deleteAudit = `-- name: DeleteAudit :execrows
 DELETE FROM audit WHERE id >= ?1 AND id <= ?2
 `
