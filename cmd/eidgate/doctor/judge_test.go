@@ -164,6 +164,22 @@ func TestJudgeSourceKeys(t *testing.T) {
 	}
 }
 
+// The first keys of logout tokens on an installation that signed before wait for caches:
+// that is well until they are due.
+func TestJudgeFirstLogoutKeys(t *testing.T) {
+	now := time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)
+	first := keys.Info{
+		ID: "f", Purpose: keys.LogoutTokens, Algorithm: keys.ES256, State: keys.Published,
+		PublishedAt: now, Next: keys.Signing, NextAt: now.Add(20 * time.Minute),
+	}
+	line := keys.Line{Purpose: keys.LogoutTokens, Algorithm: keys.ES256}
+	for after, want := range map[time.Duration]Status{time.Minute: OK, 20 * time.Minute: OK, time.Hour: Fault} {
+		if got := judgeKeys(line, []keys.Info{first}, time.Minute, now.Add(after)); len(got) != 1 || got[0].Status != want {
+			t.Errorf("judgeKeys() %v after = %+v, want one finding that is %v", after, got, want)
+		}
+	}
+}
+
 func TestLevels(t *testing.T) {
 	now := time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)
 	in := func(days int) time.Time { return now.AddDate(0, 0, days) }

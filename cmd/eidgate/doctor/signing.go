@@ -58,7 +58,7 @@ func judgeKeys(plan keys.Plan, infos []keys.Info, skew time.Duration, now time.T
 	const started = "start the gateway; if it runs, its log says why it does not keep its keys"
 	var list []Finding
 	count := make(map[keys.State]int)
-	var signs keys.Info
+	var signs, follows keys.Info
 	for _, k := range infos {
 		if k.Purpose != line.Purpose || k.Algorithm != line.Algorithm {
 			continue
@@ -66,6 +66,9 @@ func judgeKeys(plan keys.Plan, infos []keys.Info, skew time.Duration, now time.T
 		count[k.State]++
 		if k.State == keys.Signing {
 			signs = k
+		}
+		if k.State == keys.Published && k.Next == keys.Signing {
+			follows = k
 		}
 		if latest(k).After(now.Add(skew)) {
 			list = append(list, fault("set this machine's clock", "%s key %s has steps ahead of this machine's clock", line, k.ID))
@@ -83,6 +86,8 @@ func judgeKeys(plan keys.Plan, infos []keys.Info, skew time.Duration, now time.T
 	}
 	switch n := count[keys.Signing]; {
 	case n == 0 && plan.Succeeds && count[keys.Published] > 0: // its files are in use
+	case n == 0 && line.Purpose == keys.LogoutTokens && now.Before(follows.NextAt.Add(late)): // see keys: first ones wait for caches
+		return append(list, ok("%s: the first key signs from %s on, once caches have it; the key of tokens does until then", line, day(follows.NextAt)))
 	case n == 0:
 		list = append(list, fault(started+"; else restore the table of keys from a backup", "no %s key signs", line))
 	case n > 1:
