@@ -39,6 +39,8 @@ type agent struct {
 	header http.Header
 	// asked stops at the page that asks whether data may be shared.
 	asked bool
+	// failing takes answers of 5xx, which a test of a fault expects.
+	failing bool
 }
 
 func (d *demoRun) browser(t *testing.T) *agent {
@@ -120,7 +122,7 @@ func (a *agent) do(r *http.Request) screen {
 		p.back, err = url.Parse(location)
 		must(a.t, err)
 	}
-	if p.status >= http.StatusInternalServerError {
+	if p.status >= http.StatusInternalServerError && !a.failing {
 		a.t.Errorf("%s %s = %d:\n%s", r.Method, p.address.Path, p.status, a.d.stderr)
 	}
 	if ref := p.ref(); p.address.Host == a.d.Addr && strings.Contains(p.body, "Mã tra cứu") && !strings.Contains(p.body, ref) {
