@@ -172,9 +172,9 @@ func TestJudgeFirstLogoutKeys(t *testing.T) {
 		ID: "f", Purpose: keys.LogoutTokens, Algorithm: keys.ES256, State: keys.Published,
 		PublishedAt: now, Next: keys.Signing, NextAt: now.Add(20 * time.Minute),
 	}
-	line := keys.Line{Purpose: keys.LogoutTokens, Algorithm: keys.ES256}
+	plan := keys.Plan{Purpose: keys.LogoutTokens, Algorithm: keys.ES256}
 	for after, want := range map[time.Duration]Status{time.Minute: OK, 20 * time.Minute: OK, time.Hour: Fault} {
-		if got := judgeKeys(line, []keys.Info{first}, time.Minute, now.Add(after)); len(got) != 1 || got[0].Status != want {
+		if got := judgeKeys(plan, []keys.Info{first}, time.Minute, now.Add(after)); len(got) != 1 || got[0].Status != want {
 			t.Errorf("judgeKeys() %v after = %+v, want one finding that is %v", after, got, want)
 		}
 	}
