@@ -130,6 +130,9 @@ func TestStateCommands(t *testing.T) {
 	if exit, out, stderr = run(t, "state", "renew", "--config", config, "--yes"); exit != 0 || !strings.Contains(out, "epoch 2 begins") {
 		t.Errorf("renew: exit %d\n%s%s", exit, out, stderr)
 	}
+	if exit, out, _ = run(t, "audit", "search", "--config", config, "--action", "state.renewed"); exit != 0 || !strings.Contains(out, "operator:") {
+		t.Errorf("audit search: exit %d\n%s, want who renewed", exit, out)
+	}
 	for range 2 {
 		r := portal.request("prompt", "none")
 		portal.refused(r, a.get(r.address), "login_required")
