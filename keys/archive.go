@@ -145,6 +145,9 @@ func (r *Ring) archived(u Update, current []Record) (Update, error) {
 			continue
 		}
 		key, err := open(current[j], r.box)
+		if err != nil && !rec.RevokedAt.IsZero() {
+			continue // whatever its row holds, it is believed no more
+		}
 		if err != nil {
 			return Update{}, fmt.Errorf("archiving key %s: %w", rec.ID, err)
 		}

@@ -296,7 +296,7 @@ func (r *Ring) act(ctx context.Context, decide func(*draft) error, bare bool) er
 	var failed error
 	before := r.made()
 	for range maxAttempts {
-		missing, err := r.attempt(ctx, decide, failed != nil)
+		missing, err := r.attempt(ctx, decide, failed != nil, bare)
 		if err == nil { // else it may have been written, and the store did not say so
 			r.discard(ctx, before)
 		}
@@ -311,10 +311,17 @@ func (r *Ring) act(ctx context.Context, decide func(*draft) error, bare bool) er
 }
 
 // attempt is one try of act.
-func (r *Ring) attempt(ctx context.Context, decide func(*draft) error, bare bool) ([]Plan, error) {
+func (r *Ring) attempt(ctx context.Context, decide func(*draft) error, bare, emergency bool) ([]Plan, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	records, err := r.refresh(ctx)
+	blind := err != nil && emergency
+	if blind {
+		// A row that does not open must not keep a key in use that somebody else has.
+		// What cannot be read is not added to: no key is made.
+		records, err = r.read(ctx)
+		bare = true
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -337,7 +344,7 @@ func (r *Ring) attempt(ctx context.Context, decide func(*draft) error, bare bool
 	if err != nil {
 		return written.missing, err
 	}
-	if _, err := r.refresh(ctx); err != nil {
+	if _, err := r.refresh(ctx); err != nil && !blind {
 		return nil, fmt.Errorf("done, but not adopted here yet: %w", err)
 	}
 	return nil, nil
@@ -397,6 +404,7 @@ func (r *Ring) refresh(ctx context.Context) ([]Record, error) {
 		return nil, err
 	}
 	if err := r.forward(records); err != nil {
+		r.withdraw(records)
 		return nil, err
 	}
 	// Open before anything is written: with the wrong master key nothing may
@@ -404,6 +412,7 @@ func (r *Ring) refresh(ctx context.Context) ([]Record, error) {
 	old := r.Snapshot()
 	set, err := newKeySet(records, r.box, r.opened, old.set)
 	if err != nil {
+		r.withdraw(records)
 		return nil, err
 	}
 	for _, rec := range records {
@@ -416,29 +425,6 @@ func (r *Ring) refresh(ctx context.Context) ([]Record, error) {
 		r.snapshot.Store(&Snapshot{set: set, loaded: true, stale: r.stale, now: r.now, meter: r.meter})
 	}
 	return records, nil
-}
-
-// forward refuses a store that lost rows, or in which a retired key lives again: rows
-// are never removed, and states only move forward. One that was exchanged for an empty
-// one must not make this process start over with new keys.
-func (r *Ring) forward(records []Record) error {
-	live := map[string]bool{}
-	wall := r.time()
-	for _, rec := range records {
-		live[rec.ID] = rec.State != Retired
-		if r.retired[rec.ID] && rec.State != Retired {
-			return fmt.Errorf("key %s had retired and is %s: restore the tables of keys from a newer backup", rec.ID, rec.State)
-		}
-		if rec.State != Retired {
-			r.clock.heed(later(later(rec.PublishedAt, rec.SigningAt), rec.VerifyingAt), wall, r.uptime())
-		}
-	}
-	for _, rec := range r.Snapshot().set.records {
-		if _, there := live[rec.ID]; !there {
-			return fmt.Errorf("key %s is gone from the store: restore the tables of keys from a backup", rec.ID)
-		}
-	}
-	return nil
 }
 
 // read returns all records.

@@ -98,6 +98,24 @@ func (k keysVerbs) revokesAtOnce(t *testing.T, s *servedRun) {
 	}
 }
 
+// revokesAnyway revokes beside a row that somebody spoilt, which keeps every process
+// from following anything else.
+func (k keysVerbs) revokesAnyway(t *testing.T, s *servedRun) {
+	signing, standby := k.key(t, "tokens", "RS256", "signing"), k.key(t, "tokens", "RS256", "published")
+	db, err := sql.Open("sqlite", filepath.Join(s.Dir, "eidgate.db")+"?_pragma=busy_timeout(5000)")
+	must(t, err)
+	defer db.Close()
+	_, err = db.ExecContext(t.Context(), `UPDATE purpose_keys SET sealed = x'00' WHERE purpose = 'audit' AND state = 'published'`)
+	must(t, err)
+	k.wants(t, 1, "does not open", "show", signing)
+	k.wants(t, 0, standby, "revoke", signing, "--reason", "seen by a stranger", "--yes")
+	waitUntil(t, "the key set without the key", func() bool { return !slices.Contains(kids(fetchKeys(t, s.demoRun)), signing) })
+	if got := kids(fetchKeys(t, s.demoRun)); !slices.Contains(got, standby) {
+		t.Errorf("key set = %v, want %s to sign", got, standby)
+	}
+	k.wants(t, 0, "revoked", "list", "--all")
+}
+
 func (k keysVerbs) revokesAll(t *testing.T) {
 	signing, standby := k.key(t, "tokens", "RS256", "signing"), k.key(t, "tokens", "RS256", "published")
 	var done struct {

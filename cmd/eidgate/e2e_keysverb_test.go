@@ -159,8 +159,8 @@ func TestKeysVerbs(t *testing.T) {
 	k := keysVerbs{where: []string{"--config", s.file}, said: &syncBuffer{}}
 	var list []listedKey
 	k.asked(t, &list, "list")
-	if len(list) != 14 || list[0].State != "signing" || list[0].Purpose != "tokens" || list[0].Custody != "store" || list[0].PublishedAt.IsZero() {
-		t.Errorf("keys list = %+v, want 14 keys, that which signs tokens first", list)
+	if len(list) != 13 || list[0].State != "signing" || list[0].Purpose != "tokens" || list[0].Custody != "store" || list[0].PublishedAt.IsZero() {
+		t.Errorf("keys list = %+v, want 13 keys, that which signs tokens first", list)
 	}
 	portal, a := s.party(t, "portal-1"), s.browser(t)
 	token := portal.signIn(a, s.account("001")).raw
@@ -186,6 +186,7 @@ func TestKeysVerbs(t *testing.T) {
 	t.Run("activate", func(t *testing.T) { k.activates(t, s) })
 	t.Run("not planned", func(t *testing.T) { k.plannedNoMore(t, s) })
 	t.Run("completion", func(t *testing.T) { k.completes(t) })
+	t.Run("a row that does not open", func(t *testing.T) { k.revokesAnyway(t, s) })
 	if strings.Contains(k.said.String(), token) {
 		t.Errorf("a verb repeats the token")
 	}

@@ -70,6 +70,23 @@ type durableMeter interface {
 // openDurable opens what makeDurable made. It writes nothing: the ring has no keys
 // until load.
 func openDurable(ctx context.Context, cfg *config.Config, log *slog.Logger, now func() time.Time, m durableMeter) (*durable, error) {
+	d, err := openUnexamined(ctx, cfg, log, now, m)
+	if err != nil {
+		return nil, err
+	}
+	known, err := d.ring.Examine(ctx) // with another master key nothing is done
+	if err == nil {                   // what sources want kept; adopt makes it
+		err = planSources(ctx, d.db, d.ring, known, cfg.Lifetimes.JWKSMaxAge)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("opening the signing keys: %w", err), d.db.Close())
+	}
+	return d, nil
+}
+
+// openUnexamined is openDurable for an emergency, which a key that does not open must
+// not keep from happening.
+func openUnexamined(ctx context.Context, cfg *config.Config, log *slog.Logger, now func() time.Time, m durableMeter) (*durable, error) {
 	where := sqlstore.Config{Path: databasePath(cfg), Meter: m}
 	if _, err := os.Stat(where.Path); err != nil {
 		return nil, fmt.Errorf("there is no gateway's data at %s: %w", cfg.Data, err)
@@ -87,15 +104,8 @@ func openDurable(ctx context.Context, cfg *config.Config, log *slog.Logger, now 
 		return nil, err
 	}
 	ring, err := keys.New(keysConfig(cfg), keys.Deps{Store: db, Sealer: sealer, Now: now, Log: log, Meter: m, Leases: db, Fetches: db, Custodies: held.list()})
-	var known []keys.Info
-	if err == nil {
-		known, err = ring.Examine(ctx) // with another master key nothing is done
-	}
-	if err == nil { // what sources want kept; adopt makes it
-		err = planSources(ctx, db, ring, known, cfg.Lifetimes.JWKSMaxAge)
-	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("opening the signing keys: %w", err), db.Close())
+		return nil, errors.Join(err, db.Close())
 	}
 	return &durable{db: db, ring: ring, sealer: sealer, master: master, custodies: held, vocabulary: cfg.Vocabulary()}, nil
 }

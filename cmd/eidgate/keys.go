@@ -108,17 +108,41 @@ func (f *besideFlags) settings() (*config.Config, error) {
 }
 
 // open opens the data for use. It makes nothing that is not there.
-func (f *besideFlags) open(ctx context.Context, use func(*durable) error) (err error) {
+func (f *besideFlags) open(ctx context.Context, use func(*durable) error) error {
 	cfg, err := f.settings()
 	if err != nil {
 		return err
 	}
-	d, err := openDurable(ctx, cfg, slog.New(slog.DiscardHandler), time.Now, nil)
+	return useDurable(use)(openDurable(ctx, cfg, slog.New(slog.DiscardHandler), time.Now, nil))
+}
+
+// openAnyway is open for an emergency: a key that does not open keeps nobody from
+// looking, or from revoking another.
+func (f *besideFlags) openAnyway(ctx context.Context, use func(*durable) error) error {
+	cfg, err := f.settings()
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, d.db.Close()) }()
-	return use(d)
+	return useDurable(func(d *durable) error {
+		infos, err := d.ring.List(ctx)
+		if err != nil {
+			return err
+		}
+		if err := planSources(ctx, d.db, d.ring, infos, cfg.Lifetimes.JWKSMaxAge); err != nil {
+			return err
+		}
+		return use(d)
+	})(openUnexamined(ctx, cfg, slog.New(slog.DiscardHandler), time.Now, nil))
+}
+
+// useDurable closes what was opened after use.
+func useDurable(use func(*durable) error) func(*durable, error) error {
+	return func(d *durable, err error) error {
+		if err != nil {
+			return err
+		}
+		return errors.Join(use(d), d.db.Close())
+	}
 }
 
 // operator is who runs this command, for the audit.

@@ -149,7 +149,7 @@ state, what comes next and what that waits for. It only reads.`,
 		if err := filter.check(); err != nil {
 			return err
 		}
-		return where.open(c.Context(), func(d *durable) error {
+		return where.openAnyway(c.Context(), func(d *durable) error {
 			list, err := keyRows(c.Context(), d)
 			if err != nil {
 				return err

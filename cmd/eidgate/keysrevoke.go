@@ -79,7 +79,7 @@ given. It cannot be undone.`,
 		if err := filter.check(); err != nil {
 			return err
 		}
-		return where.open(c.Context(), func(d *durable) error {
+		return where.openAnyway(c.Context(), func(d *durable) error {
 			chosen, rows, err := chooseKeys(c.Context(), d, filter, words)
 			if err != nil {
 				return err
