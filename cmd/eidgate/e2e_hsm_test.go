@@ -169,6 +169,7 @@ lifetimes:
 
 // TestMovingToTransit does the same with a Transit engine.
 func TestMovingToTransit(t *testing.T) {
+	t.Parallel()
 	const token = "s.token-of-the-tests"
 	server := transittest.New(token)
 	bao := httptest.NewServer(server)

@@ -57,6 +57,7 @@ type shownKey struct {
 // by their plan, and publishes what the source verifies requests by; operators see
 // them, and nothing private.
 func TestKeptKeys(t *testing.T) {
+	t.Parallel()
 	idp := fedtest.StartSAML(t, fedtest.SAMLConfig{People: []fedtest.SAMLPerson{{Person: fedtest.Person{Subject: "p-1", Login: "one", Password: "pw"}}}})
 	at, err := url.Parse(idp.EntityID())
 	must(t, err)

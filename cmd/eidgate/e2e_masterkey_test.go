@@ -153,6 +153,7 @@ func TestLostMasterKey(t *testing.T) {
 // TestMasterKeyInTransit: the file opens nothing without the KMS, which is asked at the
 // start alone.
 func TestMasterKeyInTransit(t *testing.T) {
+	t.Parallel()
 	const token = "s.token-of-the-tests"
 	server := transittest.New(token)
 	bao := httptest.NewServer(server)
@@ -194,7 +195,9 @@ func TestMasterKeyInTransit(t *testing.T) {
 	// The keyset changes as it does in the clear.
 	k.after(t, masterLive, func() { k.master(t, 0, "add") })
 	k.after(t, masterLive, func() { k.master(t, 0, "promote", "--wait", "20s") })
-	k.master(t, 0, "reseal")
+	if exit, stdout, stderr := run(t, "keys", "reseal", "--config", k.file); exit != 0 {
+		t.Errorf("keys reseal = %d, %s%s", exit, stdout, stderr)
+	}
 
 	server.Be(transittest.Sealed)
 	res, err := http.Get(k.Issuer + "/readyz")

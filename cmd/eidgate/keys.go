@@ -53,7 +53,8 @@ not hold; 2 when the words of the call are off, or --yes was missing.`,
 		}
 		return usageError{fmt.Errorf("%w%s; see '%s --help'", err, hint, c.CommandPath())}
 	})
-	c.AddCommand(newKeysList(), newKeysShow(), newKeysRotate(), newKeysActivate(), newKeysRevoke(), newKeysFetches(), newKeysVerify(), newKeysArchive(), newKeysMaster())
+	c.AddCommand(newKeysList(), newKeysShow(), newKeysRotate(), newKeysActivate(), newKeysRevoke(), newKeysFetches(), newKeysVerify(), newKeysArchive(), newKeysMaster(),
+		newMasterReseal()) // here as well as in keys master: it seals keys anew too
 	return c
 }
 
