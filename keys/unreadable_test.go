@@ -58,3 +58,26 @@ func TestRevokeBesideRowThatDoesNotOpen(t *testing.T) {
 		})
 	}
 }
+
+// With another master key a key can be revoked, and nothing is added to what the right
+// one sealed.
+func TestRevokeWithAnotherMasterKey(t *testing.T) {
+	r, store, c := loaded(t, es256())
+	line := Line{Tokens, ES256}
+	kid, before := r.Snapshot().signingID(line), len(store.records)
+	token := sign(t, r.Snapshot(), ES256)
+	stranger, _ := newRing(t, es256(), store, newSealer(t), c)
+	if rev, err := stranger.Revoke(t.Context(), kid, "operator:synthetic", "test"); err != nil || rev.Signing == "" || rev.Signing == kid {
+		t.Fatalf("Revoke() = %+v, %v, want the standby to sign", rev, err)
+	}
+	if len(store.records) != before {
+		t.Errorf("%d keys, want %d", len(store.records), before)
+	}
+	load(t, r) // also makes the standby that lacks
+	if _, err := r.Snapshot().Verify(Tokens, token, "JWT"); err == nil {
+		t.Error("the ring with the right master key believes the revoked key")
+	}
+	if _, err := r.Snapshot().Verify(Tokens, sign(t, r.Snapshot(), ES256), "JWT"); err != nil {
+		t.Errorf("Verify() of a new token = %v, want nil", err)
+	}
+}
