@@ -30,6 +30,7 @@ var arrows = map[string][]string{
 	"eid/audit":          {"eid"},
 	"eid/credential":     {"eid"},
 	"eid/civil":          {"eid"},
+	"eid/notify":         {"eid"},
 	"keys":               {},
 	"keys/pkcs11":        {"keys"},
 	"keys/pkcs11/...":    {},
@@ -51,6 +52,7 @@ var arrows = map[string][]string{
 	"federation/cas":     {"federation", "eid"},
 	"federation/ldap":    {"federation", "eid"},
 	"federation/saml":    {"federation", "eid"},
+	"federation/portal":  {"federation", "eid", "eid/credential"},
 	"federation/fedtest": {"federation", "eid"},
 	"provider":           {"federation", "eid/...", "keys", "web", "store"},
 	"config":             {"eid"},
@@ -61,7 +63,7 @@ var arrows = map[string][]string{
 }
 
 // forTests lists what the tests of any package may import besides.
-var forTests = []string{"federation/fedtest", "federation/account", "federation/openid", "federation/vneid", "federation/cas", "federation/ldap", "federation/saml", "store/statestore", "store/redisstore", "store/sqlstore", "store/storetest", "web/browsertest", "keys/transit/transittest", "keys/pkcs11/softhsm"}
+var forTests = []string{"federation/fedtest", "federation/account", "federation/openid", "federation/vneid", "federation/cas", "federation/ldap", "federation/saml", "federation/portal", "store/statestore", "store/redisstore", "store/sqlstore", "store/storetest", "web/browsertest", "keys/transit/transittest", "keys/pkcs11/softhsm"}
 
 // outside lists the third-party modules of packages that may not have any other.
 var outside = map[string][]string{"eid": {"golang.org/x/text"}}

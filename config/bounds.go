@@ -38,7 +38,11 @@ func words(pattern string) []string {
 	case "sources[].reconcile":
 		return []string{reconcileRegistry, reconcileLink}
 	case "sources[].kind":
-		return []string{"account", "openid", "vneid", "saml", "cas", "ldap"}
+		return []string{"account", "openid", "vneid", "saml", "cas", "ldap", kindPortal}
+	case "sources[].portal.unverified":
+		return []string{unverifiedRefuse, unverifiedLevel1}
+	case "clients[].old_subjects":
+		return []string{string(eid.KeepSubjects), string(eid.MapSubjects)}
 	case "sources[].vneid.dialect":
 		return []string{"wso2", "sso", "encrypted"}
 	case "sources[].vneid.client_auth":
@@ -78,6 +82,10 @@ func required(pattern string) []string {
 		return []string{"issuer", "client_id", "acr"}
 	case "sources[].vneid":
 		return []string{"dialect", "authorize", "token", "userinfo", "client_id", "levels"}
+	case "sources[].linking":
+		return []string{"cap"}
+	case "sources[].portal":
+		return []string{"client", "verify_by"}
 	case "sources[].cas":
 		return []string{"server"}
 	case "sources[].ldap":

@@ -39,12 +39,15 @@ const (
 // reconciled reports whether a registry has to agree with the source. A legacy
 // provider that says nothing else is compared.
 func (s *Source) reconciled() bool {
-	return s.Reconcile == reconcileRegistry || s.Reconcile == "" && !s.National && s.Kind != kindAccount
+	return s.Reconcile == reconcileRegistry || s.Reconcile == "" && !s.National && s.Kind != kindAccount && s.Kind != kindPortal
 }
 
 // checkProvision lets the national identity alone make accounts, and lets it do so
 // at its own word.
 func (s *Source) checkProvision(f *faults, at string) {
+	if s.Kind == kindPortal && s.Reconcile != "" {
+		f.add(member(at, "reconcile"), "not for the accounts of a portal", "remove it; portal.unverified says whether the registry is asked")
+	}
 	at = member(at, "provision")
 	switch {
 	case !s.Provision:

@@ -78,6 +78,10 @@ type Client struct {
 	// The addresses and networks, 16 at most, from which fetches of the common key set
 	// are this client's; the gateway sees them behind its proxies.
 	KeyFetchFrom []string `koanf:"key_fetch_from"`
+	// What is done with the subjects that it knew people by before, as `eidgate subjects
+	// import` brought them: keep has tokens carry the old ones, map gives new ones and
+	// tells it at /subjects which is which.
+	OldSubjects string `koanf:"old_subjects"`
 }
 
 // RelyingParties gives the clients as the provider knows them, secrets hashed:
@@ -133,6 +137,7 @@ func (cl *Client) relyingParty() eid.RelyingParty {
 
 		AwaitKeyFetch: cl.AwaitKeyFetch,
 		KeyFetchFrom:  cl.keyFetchFrom(),
+		OldSubjects:   eid.OldSubjects(cl.OldSubjects),
 	}
 }
 
@@ -181,6 +186,7 @@ func (c *Config) checkClients(f *faults) {
 		cl.checkOrigins(f, at)
 		cl.checkConsent(f, at)
 		cl.checkKeyFetch(f, at)
+		cl.checkPortals(f, at, c)
 		cl.Logout.check(f, member(at, "logout"), cl.RedirectURIs, c.Outbound.Allow)
 	}
 }

@@ -44,6 +44,10 @@ type Source struct {
 	CAS       *CAS    `koanf:"cas"`    // the server, for kind cas
 	LDAP      *LDAP   `koanf:"ldap"`   // the directory, for kind ldap
 	SAML      *SAML   `koanf:"saml"`   // the provider, for kind saml
+	Portal    *Portal `koanf:"portal"` // whose accounts they are, for kind portal
+	// Lets people whom it names for the first time link themselves to their national
+	// identity, by proving both. Without it they are refused.
+	Linking *Linking `koanf:"linking"`
 }
 
 // Window is when a source may be used: From ≤ t < Until. A day begins at
@@ -102,6 +106,7 @@ func (s *Source) blocks() []sourceBlock {
 		{"cas", s.CAS != nil, s.CAS},
 		{"ldap", s.LDAP != nil, s.LDAP},
 		{"saml", s.SAML != nil, s.SAML},
+		{kindPortal, s.Portal != nil, s.Portal},
 	}
 }
 
@@ -123,6 +128,8 @@ func (c *Config) FederationSources() ([]eid.Source, error) {
 			MayAssert:    slices.Clone(s.MayAssert),
 			Reconcile:    s.reconciled(),
 			Provision:    s.Provision,
+			Linking:      s.linking(),
+			Portal:       c.portal(s),
 			GrantsAtMost: make([]eid.Ceiling, len(s.GrantsAtMost)),
 		}
 		for j, ceiling := range s.GrantsAtMost {
@@ -180,6 +187,7 @@ func (c *Config) checkSources(f *faults) {
 			f.add(member(member(at, "window"), "until"), "not after window.from", "a later date; the window is half-open")
 		}
 		s.checkProvision(f, at)
+		c.checkLinking(f, at, s)
 		s.checkLevels(f, at)
 		s.checkMaintenance(f, at)
 		if s.Kind == kindAccount {

@@ -31,6 +31,12 @@ const (
 	ActionAccountLocked   = "account.locked"
 	ActionAccountUnlocked = "account.unlocked"
 	ActionLinkCreated     = "link.created"
+	ActionAccountVerified = "account.verified" // a portal's old account, for the national identity it is linked to
+	ActionConflictOpened  = "conflict.opened"
+	ActionConflictDecided = "conflict.decided"
+	ActionAccountsImport  = "accounts.imported"
+	ActionSubjectsImport  = "subjects.imported"
+	ActionSubjectMoved    = "subject.moved"
 	ActionConsentGiven    = "consent.given"
 	ActionConsentEnded    = "consent.withdrawn"
 	ActionSourceDistrust  = "source.distrusted"
@@ -48,6 +54,7 @@ func Actions() []string {
 	return []string{
 		ActionGrantIssued, ActionSignInFailed, ActionSignInRefused, ActionSignedIn, ActionSteppedUp, ActionSessionEnded,
 		ActionAccountCreated, ActionLevelChanged, ActionDataDiffers, ActionAccountLocked, ActionAccountUnlocked, ActionLinkCreated,
+		ActionAccountVerified, ActionConflictOpened, ActionConflictDecided, ActionAccountsImport, ActionSubjectsImport, ActionSubjectMoved,
 		ActionConsentGiven, ActionConsentEnded, ActionSourceDistrust, ActionSourceOff, ActionSourceOn, ActionReviewOpened,
 		ActionReviewDecided, ActionRegistration, ActionTokensRevoked, ActionStateRenewed,
 		ActionMasterKeyAdded, ActionMasterKeyPromoted, ActionMasterKeyResealed, ActionMasterKeyRemoved,

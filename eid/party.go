@@ -73,6 +73,8 @@ type RelyingParty struct {
 	// of the common one that come from KeyFetchFrom.
 	AwaitKeyFetch bool           `json:"await_key_fetch,omitempty"`
 	KeyFetchFrom  []netip.Prefix `json:"key_fetch_from,omitempty"`
+	// OldSubjects is what is done with the subjects that the party knew people by before.
+	OldSubjects OldSubjects `json:"old_subjects,omitempty"`
 }
 
 // SignedWith reports whether something for this party is signed with an algorithm: its
@@ -144,8 +146,13 @@ type Source struct {
 	Reconcile bool `json:"reconcile,omitempty"`
 	// Provision lets a national source bring people who have no account yet: one is
 	// made at their first sign-in, or the one with their number is linked.
-	Provision bool   `json:"provision,omitempty"`
-	Window    Window `json:"window"`
+	Provision bool `json:"provision,omitempty"`
+	// Linking lets people whom the source names for the first time link themselves to
+	// their national identity; nil refuses them.
+	Linking *Linking `json:"linking,omitempty"`
+	// Portal is there for the own accounts of a portal.
+	Portal *Portal `json:"portal,omitempty"`
+	Window Window  `json:"window"`
 	// Maintenance are announced times in which no sign-in is begun.
 	Maintenance []Window `json:"maintenance,omitempty"`
 	// Switch is the operator's, kept apart from what is registered.

@@ -52,6 +52,7 @@ const (
 	KindSAML    = "saml"    // a SAML 2.0 identity provider
 	KindCAS     = "cas"     // a CAS 3 server
 	KindLDAP    = "ldap"    // a directory, bound to as the person who signs in
+	KindPortal  = "portal"  // the imported accounts of a portal, with their old passwords
 )
 
 // Source speaks one protocol to one provider. Implementations are safe for

@@ -28,6 +28,7 @@ const (
 	FieldReturn         = "return"   // of the switch: see Common.Return
 	FieldQuery          = "q"        // of the choose page: what to search for
 	FieldWhy            = "why"      // of the choose page: the source to explain
+	FieldLink           = "link"     // of the page of links: which one
 
 	ActionCancel       = "cancel"
 	ActionOtherSources = "other_sources"
@@ -39,6 +40,10 @@ const (
 	ActionShare        = "share"
 	ActionDecline      = "decline"
 	ActionLogout       = "logout"
+	ActionLink         = "link"          // go on to the national identity, and link at the end
+	ActionVerify       = "verify"        // an old account now, before it stops
+	ActionLater        = "later"         // or another time
+	ActionUndo         = "undo"          // a link
 	ActionForgetSource = "forget_source" // what this device remembers of the last choice
 )
 

@@ -49,6 +49,8 @@ func sealedColumns() []sealedColumn {
 		{"sectors", []string{"sector"}, of(sectorContext)},
 		{"secrets", []string{"name"}, of(secretContext)},
 		{"reviews", []string{"id"}, of(reviewContext)},
+		{"conflicts", []string{"id"}, of(conflictContext)},
+		{"imported_accounts", []string{"id"}, of(importedContext)},
 		{"signing_keys", []string{"id"}, nil},
 		{"purpose_keys", []string{"id"}, nil},
 		// An integer never compares greater than the empty text of the first step.

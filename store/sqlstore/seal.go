@@ -28,6 +28,8 @@ func sourceContext(id string) string     { return "sources/" + id }
 func sectorContext(sector string) string { return "sectors/" + sector }
 func secretContext(name string) string   { return "secrets/" + name }
 func reviewContext(id string) string     { return "reviews/" + id }
+func conflictContext(id string) string   { return "conflicts/" + id }
+func importedContext(id string) string   { return "imported_accounts/" + id }
 func credentialContext(f eid.Factor, id string) string {
 	return "credentials/" + string(f) + "/" + id
 }

@@ -150,6 +150,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.holdsStmt, err = db.PrepareContext(ctx, holds); err != nil {
 		return nil, fmt.Errorf("error preparing query Holds: %w", err)
 	}
+	if q.importedStateStmt, err = db.PrepareContext(ctx, importedState); err != nil {
+		return nil, fmt.Errorf("error preparing query ImportedState: %w", err)
+	}
 	if q.insertAccountStmt, err = db.PrepareContext(ctx, insertAccount); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertAccount: %w", err)
 	}
@@ -612,6 +615,11 @@ func (q *Queries) Close() error {
 	if q.holdsStmt != nil {
 		if cerr := q.holdsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing holdsStmt: %w", cerr)
+		}
+	}
+	if q.importedStateStmt != nil {
+		if cerr := q.importedStateStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing importedStateStmt: %w", cerr)
 		}
 	}
 	if q.insertAccountStmt != nil {
@@ -1110,6 +1118,7 @@ type Queries struct {
 	holdStmt                     *sql.Stmt
 	holdersAfterStmt             *sql.Stmt
 	holdsStmt                    *sql.Stmt
+	importedStateStmt            *sql.Stmt
 	insertAccountStmt            *sql.Stmt
 	insertAuditStmt              *sql.Stmt
 	insertCheckpointStmt         *sql.Stmt
@@ -1241,6 +1250,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		holdStmt:                     q.holdStmt,
 		holdersAfterStmt:             q.holdersAfterStmt,
 		holdsStmt:                    q.holdsStmt,
+		importedStateStmt:            q.importedStateStmt,
 		insertAccountStmt:            q.insertAccountStmt,
 		insertAuditStmt:              q.insertAuditStmt,
 		insertCheckpointStmt:         q.insertCheckpointStmt,
