@@ -1,2 +1,12 @@
 -- name: ImportedState :one
 SELECT state, matched, account FROM imported_accounts WHERE id = @id;
+
+-- name: Imported :one
+SELECT id, source, sealed, state, matched, account, created_at, updated_at, verified_at, reminded_at
+FROM imported_accounts WHERE id = @id;
+
+-- name: ReplaceImported :execrows
+UPDATE imported_accounts SET sealed = @sealed WHERE id = @id;
+
+-- name: RemindImported :execrows
+UPDATE imported_accounts SET reminded_at = @reminded_at WHERE id = @id;

@@ -150,6 +150,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.holdsStmt, err = db.PrepareContext(ctx, holds); err != nil {
 		return nil, fmt.Errorf("error preparing query Holds: %w", err)
 	}
+	if q.importedStmt, err = db.PrepareContext(ctx, imported); err != nil {
+		return nil, fmt.Errorf("error preparing query Imported: %w", err)
+	}
 	if q.importedStateStmt, err = db.PrepareContext(ctx, importedState); err != nil {
 		return nil, fmt.Errorf("error preparing query ImportedState: %w", err)
 	}
@@ -330,11 +333,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.relyingPartiesStmt, err = db.PrepareContext(ctx, relyingParties); err != nil {
 		return nil, fmt.Errorf("error preparing query RelyingParties: %w", err)
 	}
+	if q.remindImportedStmt, err = db.PrepareContext(ctx, remindImported); err != nil {
+		return nil, fmt.Errorf("error preparing query RemindImported: %w", err)
+	}
 	if q.removeRelyingPartyStmt, err = db.PrepareContext(ctx, removeRelyingParty); err != nil {
 		return nil, fmt.Errorf("error preparing query RemoveRelyingParty: %w", err)
 	}
 	if q.removeSourceStmt, err = db.PrepareContext(ctx, removeSource); err != nil {
 		return nil, fmt.Errorf("error preparing query RemoveSource: %w", err)
+	}
+	if q.replaceImportedStmt, err = db.PrepareContext(ctx, replaceImported); err != nil {
+		return nil, fmt.Errorf("error preparing query ReplaceImported: %w", err)
 	}
 	if q.reviewStmt, err = db.PrepareContext(ctx, review); err != nil {
 		return nil, fmt.Errorf("error preparing query Review: %w", err)
@@ -615,6 +624,11 @@ func (q *Queries) Close() error {
 	if q.holdsStmt != nil {
 		if cerr := q.holdsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing holdsStmt: %w", cerr)
+		}
+	}
+	if q.importedStmt != nil {
+		if cerr := q.importedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing importedStmt: %w", cerr)
 		}
 	}
 	if q.importedStateStmt != nil {
@@ -917,6 +931,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing relyingPartiesStmt: %w", cerr)
 		}
 	}
+	if q.remindImportedStmt != nil {
+		if cerr := q.remindImportedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing remindImportedStmt: %w", cerr)
+		}
+	}
 	if q.removeRelyingPartyStmt != nil {
 		if cerr := q.removeRelyingPartyStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing removeRelyingPartyStmt: %w", cerr)
@@ -925,6 +944,11 @@ func (q *Queries) Close() error {
 	if q.removeSourceStmt != nil {
 		if cerr := q.removeSourceStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing removeSourceStmt: %w", cerr)
+		}
+	}
+	if q.replaceImportedStmt != nil {
+		if cerr := q.replaceImportedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing replaceImportedStmt: %w", cerr)
 		}
 	}
 	if q.reviewStmt != nil {
@@ -1118,6 +1142,7 @@ type Queries struct {
 	holdStmt                     *sql.Stmt
 	holdersAfterStmt             *sql.Stmt
 	holdsStmt                    *sql.Stmt
+	importedStmt                 *sql.Stmt
 	importedStateStmt            *sql.Stmt
 	insertAccountStmt            *sql.Stmt
 	insertAuditStmt              *sql.Stmt
@@ -1178,8 +1203,10 @@ type Queries struct {
 	putSwitchStmt                *sql.Stmt
 	registrationChangesStmt      *sql.Stmt
 	relyingPartiesStmt           *sql.Stmt
+	remindImportedStmt           *sql.Stmt
 	removeRelyingPartyStmt       *sql.Stmt
 	removeSourceStmt             *sql.Stmt
+	replaceImportedStmt          *sql.Stmt
 	reviewStmt                   *sql.Stmt
 	reviewByCanonicalStmt        *sql.Stmt
 	reviewsStmt                  *sql.Stmt
@@ -1250,6 +1277,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		holdStmt:                     q.holdStmt,
 		holdersAfterStmt:             q.holdersAfterStmt,
 		holdsStmt:                    q.holdsStmt,
+		importedStmt:                 q.importedStmt,
 		importedStateStmt:            q.importedStateStmt,
 		insertAccountStmt:            q.insertAccountStmt,
 		insertAuditStmt:              q.insertAuditStmt,
@@ -1310,8 +1338,10 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		putSwitchStmt:                q.putSwitchStmt,
 		registrationChangesStmt:      q.registrationChangesStmt,
 		relyingPartiesStmt:           q.relyingPartiesStmt,
+		remindImportedStmt:           q.remindImportedStmt,
 		removeRelyingPartyStmt:       q.removeRelyingPartyStmt,
 		removeSourceStmt:             q.removeSourceStmt,
+		replaceImportedStmt:          q.replaceImportedStmt,
 		reviewStmt:                   q.reviewStmt,
 		reviewByCanonicalStmt:        q.reviewByCanonicalStmt,
 		reviewsStmt:                  q.reviewsStmt,
