@@ -153,6 +153,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.importedStmt, err = db.PrepareContext(ctx, imported); err != nil {
 		return nil, fmt.Errorf("error preparing query Imported: %w", err)
 	}
+	if q.importedNearStmt, err = db.PrepareContext(ctx, importedNear); err != nil {
+		return nil, fmt.Errorf("error preparing query ImportedNear: %w", err)
+	}
 	if q.importedStateStmt, err = db.PrepareContext(ctx, importedState); err != nil {
 		return nil, fmt.Errorf("error preparing query ImportedState: %w", err)
 	}
@@ -629,6 +632,11 @@ func (q *Queries) Close() error {
 	if q.importedStmt != nil {
 		if cerr := q.importedStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing importedStmt: %w", cerr)
+		}
+	}
+	if q.importedNearStmt != nil {
+		if cerr := q.importedNearStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing importedNearStmt: %w", cerr)
 		}
 	}
 	if q.importedStateStmt != nil {
@@ -1143,6 +1151,7 @@ type Queries struct {
 	holdersAfterStmt             *sql.Stmt
 	holdsStmt                    *sql.Stmt
 	importedStmt                 *sql.Stmt
+	importedNearStmt             *sql.Stmt
 	importedStateStmt            *sql.Stmt
 	insertAccountStmt            *sql.Stmt
 	insertAuditStmt              *sql.Stmt
@@ -1278,6 +1287,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		holdersAfterStmt:             q.holdersAfterStmt,
 		holdsStmt:                    q.holdsStmt,
 		importedStmt:                 q.importedStmt,
+		importedNearStmt:             q.importedNearStmt,
 		importedStateStmt:            q.importedStateStmt,
 		insertAccountStmt:            q.insertAccountStmt,
 		insertAuditStmt:              q.insertAuditStmt,
