@@ -14,7 +14,7 @@ type LinkData struct {
 	OldName string // what it is called there, masked; may be empty
 	// Overdue: the account is refused until it is verified. The page is the refusal.
 	Overdue      bool
-	Since        time.Time // Overdue: from when on
+	Since        time.Time // Overdue: from when on; zero: no day is named
 	OtherSources bool      // there are other ways to sign in
 }
 
@@ -40,7 +40,9 @@ type StopsData struct {
 	On      time.Time // the first day that it is refused
 }
 
-// LinksData is page "links": the old accounts that are linked to the holder's.
+// LinksData is page "links": the old accounts that are linked to the holder's. The
+// switch of the language sends its form without FieldLink, which undoes nothing. Nobody
+// who is signed out has a form.
 type LinksData struct {
 	Common
 	SignedOut bool // nobody is signed in, so there is nothing to show
@@ -52,7 +54,7 @@ type LinksData struct {
 type LinkLine struct {
 	ID     string
 	Source Label
-	Cap    eid.Level
+	Cap    eid.Level // what it reaches
 	Since  time.Time
 	Until  time.Time // zero: until it is undone
 }
