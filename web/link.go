@@ -11,7 +11,7 @@ import (
 type LinkData struct {
 	Common
 	Source  Label  // whose account it is
-	OldName string // what it is called there, masked; may be empty
+	OldName string // what it is called there: a name, or a masked login name; may be empty
 	// Overdue: the account is refused until it is verified. The page is the refusal.
 	Overdue      bool
 	Since        time.Time // Overdue: from when on; zero: no day is named
@@ -23,12 +23,15 @@ type LinkData struct {
 type LinkConfirmData struct {
 	Common
 	Source       Label  // whose account the old one is
-	OldName      string // what it is called there, masked; may be empty
+	OldName      string // what it is called there: a name, or a masked login name; may be empty
 	National     Label  // the source that proved the national identity
 	HolderName   string
 	MaskedNumber string
 	Cap          eid.Level // what the old account reaches then
 	Until        time.Time // when the link ends; zero: when it is undone
+	// Pending names what the page shows. Its form sends it as FieldLink, so that what is
+	// confirmed is what was seen.
+	Pending string
 }
 
 // StopsData is page "stops": an old account that stops on a date. Actions:
@@ -36,7 +39,7 @@ type LinkConfirmData struct {
 type StopsData struct {
 	Common
 	Source  Label
-	OldName string    // masked; may be empty
+	OldName string    // as in LinkData
 	On      time.Time // the first day that it is refused
 }
 
