@@ -60,6 +60,15 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.cleanKeyFetchesStmt, err = db.PrepareContext(ctx, cleanKeyFetches); err != nil {
 		return nil, fmt.Errorf("error preparing query CleanKeyFetches: %w", err)
 	}
+	if q.closeShadowStmt, err = db.PrepareContext(ctx, closeShadow); err != nil {
+		return nil, fmt.Errorf("error preparing query CloseShadow: %w", err)
+	}
+	if q.conflictByCanonicalStmt, err = db.PrepareContext(ctx, conflictByCanonical); err != nil {
+		return nil, fmt.Errorf("error preparing query ConflictByCanonical: %w", err)
+	}
+	if q.conflictsBetweenStmt, err = db.PrepareContext(ctx, conflictsBetween); err != nil {
+		return nil, fmt.Errorf("error preparing query ConflictsBetween: %w", err)
+	}
 	if q.consentStmt, err = db.PrepareContext(ctx, consent); err != nil {
 		return nil, fmt.Errorf("error preparing query Consent: %w", err)
 	}
@@ -68,6 +77,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.countAllLogoutsStmt, err = db.PrepareContext(ctx, countAllLogouts); err != nil {
 		return nil, fmt.Errorf("error preparing query CountAllLogouts: %w", err)
+	}
+	if q.countConflictsStmt, err = db.PrepareContext(ctx, countConflicts); err != nil {
+		return nil, fmt.Errorf("error preparing query CountConflicts: %w", err)
 	}
 	if q.countHoldsOnAllStmt, err = db.PrepareContext(ctx, countHoldsOnAll); err != nil {
 		return nil, fmt.Errorf("error preparing query CountHoldsOnAll: %w", err)
@@ -132,6 +144,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.forgetMasterKeyProcessesStmt, err = db.PrepareContext(ctx, forgetMasterKeyProcesses); err != nil {
 		return nil, fmt.Errorf("error preparing query ForgetMasterKeyProcesses: %w", err)
 	}
+	if q.formerHolderStmt, err = db.PrepareContext(ctx, formerHolder); err != nil {
+		return nil, fmt.Errorf("error preparing query FormerHolder: %w", err)
+	}
 	if q.grantFactsStmt, err = db.PrepareContext(ctx, grantFacts); err != nil {
 		return nil, fmt.Errorf("error preparing query GrantFacts: %w", err)
 	}
@@ -161,6 +176,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.insertCheckpointStmt, err = db.PrepareContext(ctx, insertCheckpoint); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertCheckpoint: %w", err)
+	}
+	if q.insertConflictStmt, err = db.PrepareContext(ctx, insertConflict); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertConflict: %w", err)
 	}
 	if q.insertEventStmt, err = db.PrepareContext(ctx, insertEvent); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertEvent: %w", err)
@@ -357,6 +375,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.setLevelStmt, err = db.PrepareContext(ctx, setLevel); err != nil {
 		return nil, fmt.Errorf("error preparing query SetLevel: %w", err)
 	}
+	if q.shadowOfStmt, err = db.PrepareContext(ctx, shadowOf); err != nil {
+		return nil, fmt.Errorf("error preparing query ShadowOf: %w", err)
+	}
 	if q.shippedStmt, err = db.PrepareContext(ctx, shipped); err != nil {
 		return nil, fmt.Errorf("error preparing query Shipped: %w", err)
 	}
@@ -398,6 +419,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.unshippedStmt, err = db.PrepareContext(ctx, unshipped); err != nil {
 		return nil, fmt.Errorf("error preparing query Unshipped: %w", err)
+	}
+	if q.unverifyImportedStmt, err = db.PrepareContext(ctx, unverifyImported); err != nil {
+		return nil, fmt.Errorf("error preparing query UnverifyImported: %w", err)
+	}
+	if q.verifyImportedStmt, err = db.PrepareContext(ctx, verifyImported); err != nil {
+		return nil, fmt.Errorf("error preparing query VerifyImported: %w", err)
 	}
 	if q.waitingReviewsStmt, err = db.PrepareContext(ctx, waitingReviews); err != nil {
 		return nil, fmt.Errorf("error preparing query WaitingReviews: %w", err)
@@ -467,6 +494,21 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing cleanKeyFetchesStmt: %w", cerr)
 		}
 	}
+	if q.closeShadowStmt != nil {
+		if cerr := q.closeShadowStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing closeShadowStmt: %w", cerr)
+		}
+	}
+	if q.conflictByCanonicalStmt != nil {
+		if cerr := q.conflictByCanonicalStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing conflictByCanonicalStmt: %w", cerr)
+		}
+	}
+	if q.conflictsBetweenStmt != nil {
+		if cerr := q.conflictsBetweenStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing conflictsBetweenStmt: %w", cerr)
+		}
+	}
 	if q.consentStmt != nil {
 		if cerr := q.consentStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing consentStmt: %w", cerr)
@@ -480,6 +522,11 @@ func (q *Queries) Close() error {
 	if q.countAllLogoutsStmt != nil {
 		if cerr := q.countAllLogoutsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countAllLogoutsStmt: %w", cerr)
+		}
+	}
+	if q.countConflictsStmt != nil {
+		if cerr := q.countConflictsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countConflictsStmt: %w", cerr)
 		}
 	}
 	if q.countHoldsOnAllStmt != nil {
@@ -587,6 +634,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing forgetMasterKeyProcessesStmt: %w", cerr)
 		}
 	}
+	if q.formerHolderStmt != nil {
+		if cerr := q.formerHolderStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing formerHolderStmt: %w", cerr)
+		}
+	}
 	if q.grantFactsStmt != nil {
 		if cerr := q.grantFactsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing grantFactsStmt: %w", cerr)
@@ -635,6 +687,11 @@ func (q *Queries) Close() error {
 	if q.insertCheckpointStmt != nil {
 		if cerr := q.insertCheckpointStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertCheckpointStmt: %w", cerr)
+		}
+	}
+	if q.insertConflictStmt != nil {
+		if cerr := q.insertConflictStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertConflictStmt: %w", cerr)
 		}
 	}
 	if q.insertEventStmt != nil {
@@ -962,6 +1019,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing setLevelStmt: %w", cerr)
 		}
 	}
+	if q.shadowOfStmt != nil {
+		if cerr := q.shadowOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing shadowOfStmt: %w", cerr)
+		}
+	}
 	if q.shippedStmt != nil {
 		if cerr := q.shippedStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing shippedStmt: %w", cerr)
@@ -1032,6 +1094,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing unshippedStmt: %w", cerr)
 		}
 	}
+	if q.unverifyImportedStmt != nil {
+		if cerr := q.unverifyImportedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing unverifyImportedStmt: %w", cerr)
+		}
+	}
+	if q.verifyImportedStmt != nil {
+		if cerr := q.verifyImportedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing verifyImportedStmt: %w", cerr)
+		}
+	}
 	if q.waitingReviewsStmt != nil {
 		if cerr := q.waitingReviewsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing waitingReviewsStmt: %w", cerr)
@@ -1088,9 +1160,13 @@ type Queries struct {
 	checkpointSinceStmt          *sql.Stmt
 	checkpointsAfterStmt         *sql.Stmt
 	cleanKeyFetchesStmt          *sql.Stmt
+	closeShadowStmt              *sql.Stmt
+	conflictByCanonicalStmt      *sql.Stmt
+	conflictsBetweenStmt         *sql.Stmt
 	consentStmt                  *sql.Stmt
 	consentsOfStmt               *sql.Stmt
 	countAllLogoutsStmt          *sql.Stmt
+	countConflictsStmt           *sql.Stmt
 	countHoldsOnAllStmt          *sql.Stmt
 	countLogoutsStmt             *sql.Stmt
 	countOfStmt                  *sql.Stmt
@@ -1112,6 +1188,7 @@ type Queries struct {
 	endMasterKeyProcessStmt      *sql.Stmt
 	eventsStmt                   *sql.Stmt
 	forgetMasterKeyProcessesStmt *sql.Stmt
+	formerHolderStmt             *sql.Stmt
 	grantFactsStmt               *sql.Stmt
 	grantedSinceStmt             *sql.Stmt
 	hasKeyFetchStmt              *sql.Stmt
@@ -1122,6 +1199,7 @@ type Queries struct {
 	insertAccountStmt            *sql.Stmt
 	insertAuditStmt              *sql.Stmt
 	insertCheckpointStmt         *sql.Stmt
+	insertConflictStmt           *sql.Stmt
 	insertEventStmt              *sql.Stmt
 	insertHoldStmt               *sql.Stmt
 	insertIdentifierStmt         *sql.Stmt
@@ -1187,6 +1265,7 @@ type Queries struct {
 	secretStmt                   *sql.Stmt
 	sectorStmt                   *sql.Stmt
 	setLevelStmt                 *sql.Stmt
+	shadowOfStmt                 *sql.Stmt
 	shippedStmt                  *sql.Stmt
 	signingKeysStmt              *sql.Stmt
 	sourcesStmt                  *sql.Stmt
@@ -1201,6 +1280,8 @@ type Queries struct {
 	touchAccountStmt             *sql.Stmt
 	unmarkRetentionStmt          *sql.Stmt
 	unshippedStmt                *sql.Stmt
+	unverifyImportedStmt         *sql.Stmt
+	verifyImportedStmt           *sql.Stmt
 	waitingReviewsStmt           *sql.Stmt
 }
 
@@ -1220,9 +1301,13 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		checkpointSinceStmt:          q.checkpointSinceStmt,
 		checkpointsAfterStmt:         q.checkpointsAfterStmt,
 		cleanKeyFetchesStmt:          q.cleanKeyFetchesStmt,
+		closeShadowStmt:              q.closeShadowStmt,
+		conflictByCanonicalStmt:      q.conflictByCanonicalStmt,
+		conflictsBetweenStmt:         q.conflictsBetweenStmt,
 		consentStmt:                  q.consentStmt,
 		consentsOfStmt:               q.consentsOfStmt,
 		countAllLogoutsStmt:          q.countAllLogoutsStmt,
+		countConflictsStmt:           q.countConflictsStmt,
 		countHoldsOnAllStmt:          q.countHoldsOnAllStmt,
 		countLogoutsStmt:             q.countLogoutsStmt,
 		countOfStmt:                  q.countOfStmt,
@@ -1244,6 +1329,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		endMasterKeyProcessStmt:      q.endMasterKeyProcessStmt,
 		eventsStmt:                   q.eventsStmt,
 		forgetMasterKeyProcessesStmt: q.forgetMasterKeyProcessesStmt,
+		formerHolderStmt:             q.formerHolderStmt,
 		grantFactsStmt:               q.grantFactsStmt,
 		grantedSinceStmt:             q.grantedSinceStmt,
 		hasKeyFetchStmt:              q.hasKeyFetchStmt,
@@ -1254,6 +1340,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		insertAccountStmt:            q.insertAccountStmt,
 		insertAuditStmt:              q.insertAuditStmt,
 		insertCheckpointStmt:         q.insertCheckpointStmt,
+		insertConflictStmt:           q.insertConflictStmt,
 		insertEventStmt:              q.insertEventStmt,
 		insertHoldStmt:               q.insertHoldStmt,
 		insertIdentifierStmt:         q.insertIdentifierStmt,
@@ -1319,6 +1406,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		secretStmt:                   q.secretStmt,
 		sectorStmt:                   q.sectorStmt,
 		setLevelStmt:                 q.setLevelStmt,
+		shadowOfStmt:                 q.shadowOfStmt,
 		shippedStmt:                  q.shippedStmt,
 		signingKeysStmt:              q.signingKeysStmt,
 		sourcesStmt:                  q.sourcesStmt,
@@ -1333,6 +1421,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		touchAccountStmt:             q.touchAccountStmt,
 		unmarkRetentionStmt:          q.unmarkRetentionStmt,
 		unshippedStmt:                q.unshippedStmt,
+		unverifyImportedStmt:         q.unverifyImportedStmt,
+		verifyImportedStmt:           q.verifyImportedStmt,
 		waitingReviewsStmt:           q.waitingReviewsStmt,
 	}
 }

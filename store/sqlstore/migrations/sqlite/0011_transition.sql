@@ -75,6 +75,7 @@ CREATE TABLE conflicts (
 );
 CREATE INDEX conflicts_waiting ON conflicts (opened_at) WHERE decision = '';
 CREATE INDEX conflicts_by_subject ON conflicts (subject_index);
+CREATE INDEX conflicts_of_account ON conflicts (account, opened_at);
 
 -- Who a subject of a source was linked to before.
 CREATE INDEX links_by_subject ON links (subject_index);
