@@ -29,6 +29,9 @@ type LinkConfirmData struct {
 	MaskedNumber string
 	Cap          eid.Level // what the old account reaches then
 	Until        time.Time // when the link ends; zero: when it is undone
+	// Pending names what the page shows. Its form sends it as FieldLink, so that what is
+	// confirmed is what was seen.
+	Pending string
 }
 
 // StopsData is page "stops": an old account that stops on a date. Actions:

@@ -16,7 +16,7 @@ func linkSamples(common Common, noon time.Time) []sample {
 	ends := time.Date(2027, 12, 31, 17, 0, 0, 0, time.UTC) // 2028-01-01T00:00+07:00
 	wrong := Common{Ref: hostile, Portal: Label{hostile, hostile}, Form: Hidden{Action: "/login", Login: hostile, CSRF: hostile}}
 	both := LinkConfirmData{Common: common, Source: post, OldName: "••• ••• ••• thu", National: Label{Text: "Tài khoản định danh mẫu", English: "Sample identity account"},
-		HolderName: "Nguyễn Thị Mẫu", MaskedNumber: "••• ••• ••• 001", Cap: eid.Level2, Until: ends}
+		HolderName: "Nguyễn Thị Mẫu", MaskedNumber: "••• ••• ••• 001", Cap: eid.Level2, Until: ends, Pending: "pending-of-a-sample"}
 	unending, worst := both, both
 	unending.Cap, unending.Until, unending.OldName, unending.Source = eid.Level1, time.Time{}, "", library
 	worst.Common, worst.Source, worst.OldName, worst.National, worst.HolderName = wrong, Label{hostile, hostile}, hostile, Label{hostile, hostile}, hostile
