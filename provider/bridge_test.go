@@ -40,12 +40,23 @@ var (
 	nobody = person{"la", numberNew, federation.Person{Number: numberNew, Name: "LÊ THỊ MỚI", BirthDate: "09/05/1995"}}
 )
 
+// named finds one of them; a name that none of them has is of nobody.
+func named(name string) person {
+	for _, p := range []person{thu, cau, nobody} {
+		if p.name == name {
+			return p
+		}
+	}
+	return person{name: name}
+}
+
 // stand is a source whose pages are a test: who comes back from it is what the
 // address of the callback says.
 type stand struct {
 	id    string
 	rests atomic.Bool // it does not answer
 	fresh atomic.Bool // the last sign-in was to be one made now
+	mute  atomic.Bool // it says nothing of people but what it calls them
 }
 
 var _ federation.Source = (*stand)(nil)
@@ -68,9 +79,13 @@ func (s *stand) Finish(_ context.Context, req federation.Request, reply federati
 			if reply.Values.Get("level") == "2" {
 				level = eid.Level2
 			}
-			return federation.Step{Assertion: &federation.Assertion{
-				Subject: s.id + "-" + p.name, Level: level, Methods: []string{"fed"}, At: req.Now, Person: p.said,
-			}}, nil
+			a := federation.Assertion{
+				Subject: s.id + "-" + p.name + reply.Values.Get("another"), Level: level, Methods: []string{"fed"}, At: req.Now, Person: p.said,
+			}
+			if s.mute.Load() {
+				a.Person = federation.Person{}
+			}
+			return federation.Step{Assertion: &a}, nil
 		}
 	}
 	return federation.Step{}, errors.New("declined there")
@@ -116,7 +131,7 @@ func (b *bridge) bridged(change func(old, mps *eid.Source)) {
 		change(&old, &mps)
 	}
 	for i := range b.parties {
-		b.parties[i].Sources, b.parties[i].Refresh = []string{sourceOld, sourceMPS}, true
+		b.parties[i].Sources, b.parties[i].Refresh, b.parties[i].Scopes = []string{sourceOld, sourceMPS}, true, b.parties[0].Scopes
 	}
 	must(b.t, b.db.ApplyRegistrations(b.t.Context(), b.parties, []eid.Source{old, mps}, "file", "system"))
 }
@@ -192,6 +207,18 @@ func (b *bridge) silent(a *agent, client string, changes ...string) url.Values {
 		b.t.Fatalf("prompt=none shows a page: %d\n%s", p.status, p.body)
 	}
 	return p.back.Query()
+}
+
+// held is the cookie of the browser's session; empty where it has none.
+func (a *agent) held() string {
+	u, err := url.Parse(a.w.server.URL)
+	must(a.w.t, err)
+	for _, c := range a.client.Jar.Cookies(u) {
+		if c.Name == "eidgate" {
+			return c.Value
+		}
+	}
+	return ""
 }
 
 // lately is how far a session can age without a step-up becoming stale.

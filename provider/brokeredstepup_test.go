@@ -58,7 +58,7 @@ func TestBrokeredStepUp(t *testing.T) {
 				}
 			}
 
-			before := a.cookie()
+			before := a.held()
 			offer := a.get(b.asks("high"))
 			wantPage(t, offer, http.StatusOK, titleStepUp, "Quý vị vẫn đăng nhập ở nơi khác.")
 			if strings.Contains(offer.body, way.who.number) {
@@ -77,7 +77,7 @@ func TestBrokeredStepUp(t *testing.T) {
 			if high.claims["acr"] != acrLevel2 || high.claims["auth_time"].(float64) <= first.claims["auth_time"].(float64) {
 				t.Errorf("acr %v at %v, want %s, later than %v", high.claims["acr"], high.claims["auth_time"], acrLevel2, first.claims["auth_time"])
 			}
-			if a.cookie() == before {
+			if a.held() == before {
 				t.Error("the cookie did not change")
 			}
 			if !b.active(first.AccessToken) {
@@ -143,7 +143,7 @@ func TestBrokeredStepUpAsAnother(t *testing.T) {
 				other.before(b)
 				a := b.browser()
 				first := b.enters(a, way.who)
-				cookie, rows := a.cookie(), b.rows(eid.ActionLinkCreated)+b.rows(eid.ActionAccountCreated)
+				cookie, rows := a.held(), b.rows(eid.ActionLinkCreated)+b.rows(eid.ActionAccountCreated)
 				offer := a.get(b.asks("high"))
 				p := a.proves(a.submit(offer, "action", "step_up"), other.who, "2")
 				wantTitle := titleAnother
@@ -161,7 +161,7 @@ func TestBrokeredStepUpAsAnother(t *testing.T) {
 				if got := b.rows(eid.ActionLinkCreated) + b.rows(eid.ActionAccountCreated); got != rows {
 					t.Errorf("%d accounts and links were made, want none", got-rows)
 				}
-				if a.cookie() != cookie {
+				if a.held() != cookie {
 					t.Error("the cookie changed")
 				}
 				again := b.redeem(b.silent(a, "portal").Get("code"))
