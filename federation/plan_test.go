@@ -103,3 +103,24 @@ func TestPlan(t *testing.T) {
 		t.Errorf("a second from now: %+v, want nothing lost", same)
 	}
 }
+
+// TestPlanTellsManagedAccountsApart: of two holders alike but for who gives their
+// account its level, one reaches Level 2 at that source and the other does not.
+func TestPlanTellsManagedAccountsApart(t *testing.T) {
+	now := time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)
+	src := eid.Source{
+		ID: "platform", Kind: KindVNeID, National: true, Window: eid.Window{From: now.AddDate(-1, 0, 0)},
+		MayAssert: []eid.Level{1, 2}, GrantsAtMost: []eid.Ceiling{{From: now.AddDate(-1, 0, 0), Level: 2}},
+	}
+	rp := eid.RelyingParty{ID: "one", Category: eid.OtherCategory, Sources: []string{"platform"}, Levels: eid.LevelPolicy{Minimum: 2}}
+	links := []eid.Link{{ID: "l", Source: "platform", Cap: 2}}
+	for _, order := range [][]string{{"", "platform"}, {"platform", ""}} {
+		p := NewPlanner([]eid.RelyingParty{rp}, []eid.Source{src}, now, now.AddDate(0, 1, 0))
+		for _, by := range order {
+			p.Add(&eid.Account{Level: 1, ManagedBy: by}, links)
+		}
+		if got := p.Plan().People.Able; got != 1 {
+			t.Errorf("order %q: %d of two can sign in, want 1", order, got)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package federation
 
 import (
+	"slices"
 	"time"
 
 	"eidgate/eid"
@@ -13,7 +14,7 @@ import (
 // that there is no way.
 func ReachThrough(src *eid.Source, rp *eid.RelyingParty, account *eid.Account, links []eid.Link, now time.Time) eid.Level {
 	reach := Consider(src, rp, Wanted{}, now).Reach
-	if account.ManagedBy != src.ID || !src.National { // whose word is what gives the account its level
+	if !follows(account, src) {
 		reach = min(reach, account.Level)
 	}
 	if src.Kind == KindAccount {
@@ -26,6 +27,33 @@ func ReachThrough(src *eid.Source, rp *eid.RelyingParty, account *eid.Account, l
 		}
 	}
 	return best
+}
+
+// Provisions reports whether a source brings people who have no account yet, and
+// links those who have one by their number. A legacy provider never does, whatever is
+// registered, nor does a source that something else has to agree with.
+func Provisions(src *eid.Source) bool {
+	return src.Provision && src.National && !src.Reconcile && src.Kind != KindAccount
+}
+
+// ReachUnlinked is the highest level that an account could reach now at a source that
+// it has no link at, and that would make one at the first sign-in. Whether the holder
+// is known there is not known here, so that no plan counts on it.
+func ReachUnlinked(src *eid.Source, rp *eid.RelyingParty, account *eid.Account, links []eid.Link, now time.Time) eid.Level {
+	linked := func(l eid.Link) bool { return l.Source == src.ID && l.Alive(now) }
+	if !Provisions(src) || account.Person.Identifier.Kind() != eid.KindPersonalNumber || slices.ContainsFunc(links, linked) {
+		return eid.LevelNone
+	}
+	reach := Consider(src, rp, Wanted{}, now).Reach
+	if !follows(account, src) {
+		reach = min(reach, account.Level)
+	}
+	return reach
+}
+
+// follows reports whether the word of a source is what gives an account its level.
+func follows(account *eid.Account, src *eid.Source) bool {
+	return src.National && account.ManagedBy == src.ID
 }
 
 // carried is what all enrolled factors together can carry.

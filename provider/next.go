@@ -271,10 +271,15 @@ func (v *view) attainable() eid.Level {
 	return best
 }
 
-// reachThrough is what this account could reach at one source. One that was asked
-// for more in this login, and gave less, has nothing more to give.
+// reachThrough is what this account could reach at one source, with the link that it
+// would get there. One that was asked for more in this login, and gave less, has
+// nothing more to give.
 func (v *view) reachThrough(src *eid.Source) eid.Level {
-	reach := federation.ReachThrough(src, &v.login.Request.rp, v.account, v.links, v.now)
+	rp := &v.login.Request.rp
+	reach := max(
+		federation.ReachThrough(src, rp, v.account, v.links, v.now),
+		federation.ReachUnlinked(src, rp, v.account, v.links, v.now),
+	)
 	if gave, ok := v.login.Gave[src.ID]; ok {
 		return min(reach, gave)
 	}

@@ -18,19 +18,12 @@ type Registrar interface {
 	Follow(ctx context.Context, id eid.AccountID, source string, level eid.Level, ref string) error
 }
 
-// provisions reports whether a source brings people who have no account yet. A
-// legacy provider never does, whatever is registered, nor does a source that
-// something else has to agree with.
-func provisions(src *eid.Source) bool {
-	return src.Provision && src.National && !src.Reconcile && src.Kind != federation.KindAccount
-}
-
 // takeIn resolves who comes through a source without a link: the account of the
 // number, or a new one. The refusal is there where nobody comes in. A step-up that
 // came back as somebody else gives no account at all, and nothing was written.
 func (p *Provider) takeIn(ctx context.Context, f *flow, src *eid.Source, a federation.Assertion, ref string) (eid.Account, string, *refusal, error) {
 	notLinked := &refusal{Reason: reasonNotLinked, Source: src.ID}
-	if !provisions(src) {
+	if !federation.Provisions(src) {
 		return eid.Account{}, "", notLinked, nil
 	}
 	n := accounts.Newcomer{Source: src.ID, Subject: a.Subject, Person: personOf(a.Person), Level: a.Level, Ref: ref}
@@ -73,7 +66,7 @@ func (p *Provider) agree(ctx context.Context, src *eid.Source, a federation.Asse
 		return r, err
 	}
 	managed := src.National && holder.ManagedBy == src.ID
-	if !managed && !provisions(src) {
+	if !managed && !federation.Provisions(src) {
 		return nil, nil
 	}
 	said := personOf(a.Person)

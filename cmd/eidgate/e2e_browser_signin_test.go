@@ -56,6 +56,8 @@ func TestBrowser(t *testing.T) {
 		{"legacy provider, not linked", visitLegacyNotLinked},
 		{"legacy provider, declined", visitLegacyDeclined},
 		{"VNeID", visitVNeID},
+		{"step-up through VNeID", visitBrokeredStepUp},
+		{"step-up through VNeID, another person", visitBrokeredOther},
 		{"SAML", visitSAML},
 		{"CAS, declined and mismatched", visitCAS},
 		{"directory", visitDirectory},

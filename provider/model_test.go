@@ -1,0 +1,523 @@
+package provider_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"eidgate/eid"
+	"eidgate/eid/accounts"
+)
+
+// TestModelOfLinkingAndStepUp lets two people at two browsers, of two tabs each, do
+// what they like: sign in, link, step up, decline, go Back, send each other's forms,
+// while accounts are locked, links undone, windows closed and time goes by. Whatever
+// happens has to be permitted by the truth of what was proved: see truth. RAPID_CHECKS
+// and RAPID_STEPS make it longer.
+func TestModelOfLinkingAndStepUp(t *testing.T) {
+	seen := map[string]int{}
+	rapid.Check(t, func(rt *rapid.T) {
+		l := &lease{TB: t, rt: rt}
+		defer l.close()
+		r := newRun(l, rt, seen)
+		rt.Repeat(map[string]func(*rapid.T){"": r.holds, "act": r.act})
+	})
+	t.Logf("seen: %v", seen)
+	for _, what := range []string{"level 1", "level 2", "stepped up", "another person", "token lives", "token ended", "refreshed", "locked"} {
+		if seen[what] == 0 && !t.Failed() {
+			t.Errorf("no run came to: %s", what)
+		}
+	}
+}
+
+// lease is what a world needs of a test, for one run of many: what was opened is
+// closed at the end of the run, and a failure is the run's.
+type lease struct {
+	testing.TB
+	rt    *rapid.T
+	after []func()
+}
+
+func (l *lease) Cleanup(f func())          { l.after = append(l.after, f) }
+func (l *lease) Helper()                   {}
+func (l *lease) Fatal(args ...any)         { l.rt.Fatal(args...) }
+func (l *lease) Fatalf(f string, a ...any) { l.rt.Fatalf(f, a...) }
+func (l *lease) Errorf(f string, a ...any) { l.rt.Errorf(f, a...) }
+
+func (l *lease) TempDir() string {
+	dir, err := os.MkdirTemp("", "eidgate-model") //nolint:usetesting // of a run, not of the test
+	must(l.TB, err)
+	l.Cleanup(func() { must(l.TB, os.RemoveAll(dir)) })
+	return dir
+}
+
+func (l *lease) close() {
+	for _, f := range slices.Backward(l.after) {
+		f()
+	}
+}
+
+// run is one run of the model.
+type run struct {
+	*bridge
+	truth  *truth
+	agents [2]*agent
+	tabs   [2][2]*spot
+	past   []*spot // whatever may be sent again
+	passed string  // login that the browser was led through last
+
+	begun   map[string]*asked // by state
+	who     map[string]string // by party and subject
+	named   map[string]string // party and sid → subject
+	held    []*pending
+	given   []*given
+	confirm *confirmed // of the action under way
+	favors  [2]string  // who mostly sits at a browser
+	seen    map[string]int
+}
+
+// spot is a page, with the request that it belongs to.
+type spot struct {
+	page
+	asked asked
+}
+
+// pending is a code that nobody redeemed yet.
+type pending struct {
+	code    string
+	asked   asked
+	grounds []ground
+	holder  string // of the browser, as far as known
+	epoch   int
+}
+
+// given are tokens, and what they rest on.
+type given struct {
+	tokens
+	asked   asked
+	who     string
+	grounds []ground
+	epoch   int
+}
+
+func newRun(l *lease, rt *rapid.T, seen map[string]int) *run {
+	r := &run{begun: map[string]*asked{}, who: map[string]string{}, named: map[string]string{}, seen: seen}
+	limit := rapid.SampledFrom([]eid.Level{eid.Level1, eid.Level2}).Draw(rt, "cap")
+	r.bridge = newBridge(l, r.registered(limit, time.Time{}))
+	r.truth = &truth{
+		now: r.clock, ties: map[string]*tie{}, former: map[string][]string{}, locked: map[string]bool{}, open: true, limit: limit,
+		states: rapid.Bool().Draw(rt, "the legacy provider states numbers"),
+	}
+	r.old.mute.Store(!r.truth.states)
+	for i := range r.agents {
+		r.agents[i], r.favors[i] = r.agent(), rapid.SampledFrom([]string{thu.name, cau.name}).Draw(rt, "who sits there")
+		r.truth.hands[i] = hand{seen: r.clock(), killed: map[int]bool{}}
+	}
+	for _, p := range []person{thu, cau} {
+		r.links(sourceMPS, p, eid.Level2)
+		for client := range floors { // once, so that their consent is given and their subjects are known
+			a := r.agent()
+			at := a.get(r.asks(client, "scope", "openid eid"))
+			if at.at() == "" {
+				at = a.submit(at, "source", sourceMPS)
+			}
+			r.who[client+" "+r.redeemAt(client, a.share(a.proves(at, p, "2")).code()).claims["sub"].(string)] = p.name
+		}
+	}
+	if rapid.Bool().Draw(rt, "one is linked already") {
+		link := r.links(sourceOld, thu, eid.Level1)
+		r.truth.tied(thu.name, tie{link.ID, thu.name, eid.Level1, r.clock(), ""})
+	}
+	return r
+}
+
+// registered gives the sources: the legacy one may state both levels, so that caps
+// are what bounds it.
+func (r *run) registered(limit eid.Level, until time.Time) func(old, mps *eid.Source) {
+	return func(old, _ *eid.Source) {
+		old.MayAssert, old.GrantsAtMost[0].Level = []eid.Level{eid.Level1, eid.Level2}, eid.Level2
+		old.Linking, old.Window.Until = &eid.Linking{Cap: limit}, until
+	}
+}
+
+func (r *run) agent() *agent {
+	a := r.browser()
+	inside := a.client.CheckRedirect
+	a.client.CheckRedirect = func(next *http.Request, via []*http.Request) error {
+		if next.URL.Path == "/login" {
+			r.passed = next.URL.Query().Get("login")
+		}
+		return inside(next, via)
+	}
+	return a
+}
+
+func (r *run) redeemAt(client, code string) tokens {
+	if client == "high" {
+		return r.redeemHigh(code)
+	}
+	return r.redeem(code)
+}
+
+// act is one thing that somebody does.
+func (r *run) act(rt *rapid.T) {
+	b, tab := rapid.IntRange(0, 1).Draw(rt, "browser"), rapid.SampledFrom([]int{0, 0, 0, 1}).Draw(rt, "tab")
+	r.truth.uses(b)
+	kinds := []string{"on", "on", "on", "on", "on", "on", "on", "on", "begin", "begin", "anything", "again", "redeem", "refresh", "lock", "undo", "window", "time", "logout"}
+	switch kind := rapid.SampledFrom(kinds).Draw(rt, "act"); kind {
+	case "on":
+		r.goOn(rt, b, tab)
+	case "begin":
+		r.begin(rt, b, tab)
+	case "anything":
+		if s := r.anyPast(rt); s != nil && s.at() == "" {
+			r.press(rt, b, tab, s, rapid.SampledFrom([]string{"link", "decline", "not_me", "retry", "restart", "step_up", "stay", "other_sources", "share", "cancel", "verify", "later"}).Draw(rt, "button"))
+		}
+	case "again":
+		if s := r.anyPast(rt); s != nil && s.at() != "" {
+			r.proveAt(rt, b, tab, s)
+		}
+	case "redeem":
+		if len(r.held) > 0 {
+			held := r.held[0]
+			r.held = r.held[1:]
+			r.redeemed(rt, held, false)
+		}
+	case "refresh":
+		r.refreshed(rt)
+	case "lock":
+		r.lock(rt, named(rapid.SampledFrom([]string{thu.name, cau.name}).Draw(rt, "whose")))
+	case "undo":
+		r.undo(rt, named(rapid.SampledFrom([]string{thu.name, cau.name}).Draw(rt, "whose")))
+	case "window":
+		r.truth.open = !r.truth.open
+		until := time.Time{}
+		if !r.truth.open {
+			until = r.clock()
+		}
+		r.bridged(r.registered(r.truth.limit, until))
+	case "time":
+		r.pass(rapid.SampledFrom([]time.Duration{time.Second, time.Minute, 6 * time.Minute, 20 * time.Minute, 31 * time.Minute}).Draw(rt, "passes"))
+	case "logout":
+		r.logout(b)
+	}
+	r.checkLinks(rt)
+	r.confirm = nil
+}
+
+func (r *run) anyPast(rt *rapid.T) *spot {
+	if len(r.past) == 0 {
+		return nil
+	}
+	return r.past[len(r.past)-1-rapid.IntRange(0, min(len(r.past), 8)-1).Draw(rt, "page")]
+}
+
+func (r *run) begin(rt *rapid.T, b, tab int) {
+	ways := map[string][]string{
+		"plain": nil, "at 2": {"acr_values", acrLevel2}, "rather 2": {"acr_values", acrLevel2 + " " + acrLevel1}, "anew": {"prompt", "login"},
+		"chosen": {"prompt", "select_account"}, "silent": {"prompt", "none"},
+	}
+	client := rapid.SampledFrom([]string{"portal", "high"}).Draw(rt, "party")
+	way := rapid.SampledFrom([]string{"plain", "plain", "plain", "at 2", "rather 2", "anew", "chosen", "silent"}).Draw(rt, "request")
+	state := fmt.Sprintf("s%d", len(r.begun))
+	a := asked{browser: b, client: client, fresh: way == "anew" || way == "chosen"}
+	r.begun[state] = &a
+	r.passed = ""
+	r.arrives(rt, tab, a, r.agents[b].get(r.asks(client, append([]string{"state", state, "scope", "openid eid"}, ways[way]...)...)))
+}
+
+// goOn does what the page in a tab is there for.
+func (r *run) goOn(rt *rapid.T, b, tab int) {
+	s := r.tabs[b][tab]
+	if s == nil || s.at() == "" && s.back != nil {
+		r.begin(rt, b, tab)
+		return
+	}
+	if s.at() != "" {
+		r.proveAt(rt, b, tab, s)
+		return
+	}
+	var choices []string
+	for _, m := range regexp.MustCompile(`name="(source|action)" value="(\w+)"`).FindAllStringSubmatch(s.body, -1) {
+		choices = append(choices, m[1]+" "+m[2])
+		for range map[string]int{"link": 8, "step_up": 6, "share": 6, "retry": 2, sourceOld: 6, sourceMPS: 2}[m[2]] { // mostly
+			choices = append(choices, m[1]+" "+m[2])
+		}
+	}
+	if len(choices) == 0 {
+		r.begin(rt, b, tab)
+		return
+	}
+	name, value, _ := strings.Cut(rapid.SampledFrom(choices).Draw(rt, "button"), " ")
+	if name == "action" {
+		r.press(rt, b, tab, s, value)
+		return
+	}
+	r.passed = ""
+	a := s.asked
+	a.browser = b
+	r.arrives(rt, tab, a, r.agents[b].submit(s.page, name, value))
+}
+
+// press sends the form of a page, from whichever browser.
+func (r *run) press(rt *rapid.T, b, tab int, s *spot, action string) {
+	if !strings.Contains(s.body, `name="csrf"`) {
+		return
+	}
+	a := s.asked
+	a.browser = b
+	if action == "link" {
+		r.confirm = &confirmed{browser: b, login: a.login, body: s.body}
+	}
+	r.passed = ""
+	p := r.agents[b].submit(s.page, "action", action)
+	if (action == "not_me" || action == "restart") && r.passed != "" && r.passed != a.login {
+		r.truth.ends(b)
+	}
+	r.checkLinks(rt)
+	r.arrives(rt, tab, a, p)
+}
+
+// proveAt comes back from a source as somebody.
+func (r *run) proveAt(rt *rapid.T, b, tab int, s *spot) {
+	who := named(rapid.SampledFrom([]string{r.favors[b], r.favors[b], r.favors[b], r.favors[b], r.favors[b], thu.name, cau.name, "declines"}).Draw(rt, "as"))
+	level := rapid.SampledFrom([]string{"2", "2", "1"}).Draw(rt, "level")
+	a := s.asked
+	a.browser = b
+	r.passed = ""
+	p := r.agents[b].proves(s.page, who, level)
+	if p.status != http.StatusBadRequest && who.name != "declines" {
+		r.truth.proves(a, s.at(), who.name, map[string]eid.Level{"1": eid.Level1, "2": eid.Level2}[level])
+	}
+	r.checkLinks(rt)
+	r.arrives(rt, tab, a, p)
+}
+
+var heading = regexp.MustCompile(`<h1[^>]*>([^<]*)`)
+
+// arrives notes where an action led.
+func (r *run) arrives(rt *rapid.T, tab int, a asked, p page) {
+	if p.status >= http.StatusInternalServerError {
+		rt.Fatalf("answered %d: %s", p.status, p.body)
+	}
+	if m := hiddenField.FindStringSubmatch(p.body); m != nil && m[1] == "login" {
+		a.login = m[2]
+	} else if r.passed != "" {
+		a.login = r.passed
+	}
+	if h := heading.FindStringSubmatch(p.body); h != nil {
+		r.seen["page "+h[1]]++
+		if h[1] == titleAnother {
+			r.seen["another person"]++
+		}
+	}
+	s := &spot{p, a}
+	r.tabs[a.browser][tab] = s
+	if p.at() != "" || p.back == nil {
+		r.past = append(r.past, s)
+	}
+	code := p.code()
+	if code == "" {
+		return
+	}
+	begun := r.begun[p.back.Query().Get("state")]
+	if begun == nil || begun.browser != a.browser || p.back.Host != begun.client+".example.test" {
+		rt.Fatalf("a code for %v goes to %v", a, p.back)
+	}
+	a.client, a.fresh = begun.client, begun.fresh
+	h := r.truth.hands[a.browser]
+	held := &pending{code, a, r.truth.grounds(a), h.holder, h.epoch}
+	if len(held.grounds) == 0 {
+		rt.Fatalf("a code for %s in browser %d, login %q, rests on nothing that was proved: %+v", a.client, a.browser, a.login, r.truth.proofs)
+	}
+	if rapid.IntRange(0, 5).Draw(rt, "redeem later") == 0 {
+		r.held = append(r.held, held)
+		r.truth.holds(a.browser, "")
+		return
+	}
+	r.redeemed(rt, held, true)
+}
+
+// redeemed looks at what a code gives.
+func (r *run) redeemed(rt *rapid.T, held *pending, now bool) {
+	got := r.redeemAt(held.asked.client, held.code)
+	if got.status != http.StatusOK {
+		if now && got.Error != "invalid_grant" {
+			rt.Fatalf("redeeming a code at once = %d %s", got.status, got.Error)
+		}
+		return
+	}
+	client, sub := held.asked.client, got.claims["sub"].(string)
+	who := r.who[client+" "+sub]
+	level := map[any]eid.Level{acrLevel1: eid.Level1, acrLevel2: eid.Level2}[got.claims["acr"]]
+	_, _, info := r.userinfo("Bearer " + got.AccessToken)
+	source, _ := info["eid_source"].(string)
+	if source == "" { // ended between the code and now: the ID token has been given all the same
+		rt.Fatalf("userinfo right after the code: %v", info)
+	}
+	g := &given{tokens: got, asked: held.asked, who: who, epoch: held.epoch}
+	for _, on := range held.grounds {
+		if on.who == who && on.source == source && on.level >= level {
+			g.grounds = append(g.grounds, on)
+		}
+	}
+	switch {
+	case who == "":
+		rt.Fatalf("an unknown subject %s at %s", sub, client)
+	case level < floors[client]:
+		rt.Fatalf("acr %v at %s", got.claims["acr"], client)
+	case len(g.grounds) == 0:
+		rt.Fatalf("a token says %s at %v through %s; what was proved supports %+v", who, level, source, held.grounds)
+	case held.holder != "" && held.holder != who && !held.asked.fresh:
+		rt.Fatalf("the session of %s gave a token of %s", held.holder, who)
+	}
+	sid := client + " " + got.claims["sid"].(string)
+	if other, known := r.named[sid]; known && other != sub {
+		rt.Fatalf("one session gave tokens of two people at %s", client)
+	}
+	r.named[sid] = sub
+	r.given = append(r.given, g)
+	if now {
+		r.truth.holds(held.asked.browser, who)
+	}
+	r.seen[fmt.Sprintf("level %d", level)]++
+	r.seen["through "+source]++
+	stepped := func(other *given) bool {
+		return other.claims["sid"] == got.claims["sid"] && other.claims["acr"] == acrLevel1 && level == eid.Level2
+	}
+	if slices.ContainsFunc(r.given, stepped) {
+		r.seen["stepped up"]++
+	}
+}
+
+func (r *run) refreshed(rt *rapid.T) {
+	if len(r.given) == 0 {
+		return
+	}
+	g := r.given[len(r.given)-1-rapid.IntRange(0, min(len(r.given), 4)-1).Draw(rt, "token")]
+	var changes []string
+	if g.asked.client == "high" {
+		changes = []string{"client_id", "high"}
+	}
+	got := r.refresh(g.RefreshToken, changes...)
+	if got.status != http.StatusOK {
+		return
+	}
+	if !r.permits(g) {
+		rt.Fatalf("a refresh works on what has ended: %s at %s", g.who, g.asked.client)
+	}
+	for _, claim := range []string{"sub", "acr", "auth_time", "sid"} {
+		if got.claims[claim] != g.claims[claim] {
+			rt.Fatalf("%s after a refresh = %v, want %v", claim, got.claims[claim], g.claims[claim])
+		}
+	}
+	r.seen["refreshed"]++
+	g.tokens = got
+}
+
+func (r *run) lock(rt *rapid.T, p person) {
+	var err error
+	locked := r.truth.locked[p.name]
+	if account, failed := r.db.Account(r.t.Context(), p.account(r.world)); failed != nil {
+		err = failed
+	} else if locked {
+		err = r.accounts.Unlock(r.t.Context(), account.ID, account.Locks[0].ID, accounts.Correction{}, "operator:test")
+	} else {
+		_, err = r.accounts.Lock(r.t.Context(), account.ID, eid.LockSelf, "", "", "holder")
+	}
+	if err != nil {
+		rt.Fatal(err)
+	}
+	r.truth.locks(p.name, !locked)
+	r.seen["locked"]++
+}
+
+// undo ends the link of somebody's legacy identity.
+func (r *run) undo(rt *rapid.T, p person) {
+	t := r.truth.ties[p.name]
+	if t == nil {
+		return
+	}
+	if err := r.accounts.EndLink(r.t.Context(), t.id, "operator:test"); err != nil {
+		rt.Fatal(err)
+	}
+	delete(r.truth.ties, p.name)
+	r.seen["undone"]++
+}
+
+func (r *run) logout(b int) {
+	for _, g := range slices.Backward(r.given) {
+		if g.asked.browser == b && g.epoch == r.truth.hands[b].epoch {
+			if p := r.agents[b].get(r.logoutURL("id_token_hint", g.IDToken)); signedOut(p) && r.agents[b].held() == "" {
+				r.truth.ends(b)
+				r.seen["logged out"]++
+			}
+			return
+		}
+	}
+}
+
+// checkLinks compares the links that are there with those that the truth permits.
+func (r *run) checkLinks(rt *rapid.T) {
+	for _, x := range []person{thu, cau} {
+		link, err := r.db.LinkBySubject(r.t.Context(), sourceOld, sourceOld+"-"+x.name)
+		if err != nil && !errors.Is(err, eid.ErrNotFound) {
+			rt.Fatal(err)
+		}
+		known := r.truth.ties[x.name]
+		switch {
+		case link.ID == "" && known == nil || known != nil && link.ID == known.id:
+			continue
+		case link.ID == "":
+			rt.Fatalf("the link of %s is gone", x.name)
+		}
+		holds := map[eid.AccountID]string{thu.account(r.world): thu.name, cau.account(r.world): cau.name}[link.Account]
+		if why := r.truth.mayTie(x.name, holds, link.Cap, r.confirm); why != "" {
+			rt.Fatalf("%s is linked to %s, and %s", x.name, holds, why)
+		}
+		account, err := r.db.Account(r.t.Context(), link.Account)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		if !strings.Contains(r.confirm.body, account.Person.Name) {
+			rt.Fatalf("%s is linked to %s, whom the page did not name", x.name, holds)
+		}
+		r.truth.tied(x.name, tie{link.ID, holds, link.Cap, r.clock(), r.confirm.login})
+		r.seen["linked"]++
+	}
+}
+
+// permits reports whether tokens may still be good.
+func (r *run) permits(g *given) bool {
+	return !r.truth.hands[g.asked.browser].killed[g.epoch] && slices.ContainsFunc(g.grounds, r.truth.stands)
+}
+
+// holds checks the latest tokens against the truth.
+func (r *run) holds(rt *rapid.T) {
+	for i, g := range slices.Backward(r.given) {
+		if i < len(r.given)-6 {
+			break
+		}
+		lives, may := r.active(g.AccessToken), r.permits(g)
+		if r.backChannel("/introspect", url.Values{"token": {g.AccessToken}}, asPortal).json["active"] == true && !lives {
+			rt.Fatalf("introspection and userinfo differ on a token of %s", g.who)
+		}
+		switch {
+		case lives && !may:
+			rt.Fatalf("a token of %s at %s through %+v is alive; locked %v, open %v, ended %v", g.who, g.asked.client, g.grounds, r.truth.locked, r.truth.open, r.truth.hands)
+		case lives:
+			r.seen["token lives"]++
+		case !may:
+			r.seen["token ended"]++
+		}
+	}
+}
