@@ -61,10 +61,10 @@ var columnNames = map[string]column{
 
 // record is one row as it came.
 type record struct {
-	row    int      // in the file; the header is row 1
-	fields []string // valid until the next one is read
-	end    int64    // offset behind it in the text
-	fault  string   // it cannot be taken apart: fields is empty
+	row    int // in the file; the header is row 1
+	fields []string
+	end    int64  // offset behind it in the text
+	fault  string // it cannot be taken apart: fields is empty
 }
 
 // reader takes a file apart.
@@ -101,7 +101,7 @@ func newReader(file io.Reader, encoding string, from int64, rows int) (*reader, 
 	}
 	r.limit = &limited{r: text, left: maxRow}
 	r.csv = csv.NewReader(r.limit)
-	r.csv.Comma, r.csv.FieldsPerRecord, r.csv.ReuseRecord = r.comma, -1, true
+	r.csv.Comma, r.csv.FieldsPerRecord = r.comma, -1
 	return r, nil
 }
 

@@ -49,7 +49,7 @@ func surveyed(file open, encoding string) (*survey, error) {
 	var seen bloom
 	digest := sha256.New()
 	err := s.each(file, encoding, digest, func(r *reader, rec record) error {
-		s.rows, s.text = s.rows+1, rec.end
+		s.rows, s.text = rec.row-1, rec.end
 		if key, ok := s.login(r.columns, rec); ok && seen.add(key) {
 			s.logins[key] = &several{}
 		}

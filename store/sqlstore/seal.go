@@ -46,7 +46,9 @@ func (k blindIndex) unknown(i eid.Identifier) []byte { return k.sum("unknown", i
 
 func (k blindIndex) subject(source, subject string) []byte { return k.sum("link", source, subject) }
 
-func (k blindIndex) conflict(parts ...string) []byte { return k.sum(append([]string{"conflict"}, parts...)...) }
+func (k blindIndex) contradiction(source, login, number string) []byte {
+	return k.sum("contradiction", source, login, number)
+}
 
 func (k blindIndex) oldPassword(hash string) []byte { return k.sum("old-password", hash) }
 
