@@ -53,7 +53,7 @@ var arrows = map[string][]string{
 	"federation/cas":     {"federation", "eid"},
 	"federation/ldap":    {"federation", "eid"},
 	"federation/saml":    {"federation", "eid"},
-	"federation/portal":  {"federation", "eid", "eid/credential"},
+	"federation/portal":  {"federation", "eid", "eid/accounts", "eid/credential"},
 	"federation/fedtest": {"federation", "eid"},
 	"provider":           {"federation", "eid/...", "keys", "web", "store"},
 	"config":             {"eid"},

@@ -19,6 +19,53 @@ var (
 	ErrSubjectNumber = errors.New("it is shaped like a personal or passport number")
 )
 
+// ErrSubject reports a subject that is not what tokens of an account may carry: another
+// one was issued, or it is somebody else's.
+var ErrSubject = errors.New("not the account's subject")
+
+// Subjects are what the parties of a sector know an account by.
+type Subjects struct {
+	Issued string   // what tokens carry; empty before the first
+	Old    []string // what its holder was known by before; of more than one, two are told
+}
+
+// Kept is what tokens carry other than what follows from the sector's secret; empty:
+// nothing else. What was issued stays. An old subject is kept where there is just one:
+// between two nobody chooses for the portal.
+func (s Subjects) Kept(wish OldSubjects) string {
+	switch {
+	case s.Issued != "":
+		return s.Issued
+	case wish == KeepSubjects && len(s.Old) == 1:
+		return s.Old[0]
+	}
+	return ""
+}
+
+// OldSubject is what a portal knew a person by before.
+type OldSubject struct {
+	Person  string // what the source calls the person
+	Subject string
+}
+
+// OldSubjectFate is what becomes of an old subject that is brought.
+type OldSubjectFate string
+
+// The fates.
+const (
+	OldSubjectAdded   OldSubjectFate = "added"
+	OldSubjectThere   OldSubjectFate = "there"   // it was brought before
+	OldSubjectRefused OldSubjectFate = "refused" // CheckOldSubject says why
+	OldSubjectOthers  OldSubjectFate = "others"  // it was brought for another person
+	OldSubjectIssued  OldSubjectFate = "issued"  // tokens for another person carry it
+)
+
+// RenamedSubject is an old subject and what tokens carry in its place.
+type RenamedSubject struct {
+	Old string `json:"old"`
+	New string `json:"new"`
+}
+
 // maxSubject is the longest subject, in ASCII characters (OpenID Connect Core §2).
 const maxSubject = 255
 

@@ -11,127 +11,6 @@ import (
 	"time"
 )
 
-const advanceImport = `-- name: AdvanceImport :execrows
-UPDATE imports SET rows = ?1, byte_offset = ?2, counts = ?3, updated_at = ?4
-WHERE id = ?5 AND rows = ?6 AND byte_offset = ?7 AND started_at = ?8 AND finished_at IS NULL
-`
-
-type AdvanceImportParams struct {
-	Rows         int64
-	ByteOffset   int64
-	Counts       string
-	UpdatedAt    time.Time
-	ID           string
-	RowsBefore   int64
-	OffsetBefore int64
-	StartedAt    time.Time
-}
-
-func (q *Queries) AdvanceImport(ctx context.Context, arg AdvanceImportParams) (int64, error) {
-	result, err := q.exec(ctx, q.advanceImportStmt, advanceImport,
-		arg.Rows,
-		arg.ByteOffset,
-		arg.Counts,
-		arg.UpdatedAt,
-		arg.ID,
-		arg.RowsBefore,
-		arg.OffsetBefore,
-		arg.StartedAt,
-	)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
-}
-
-const beginImport = `-- name: BeginImport :exec
-INSERT INTO imports (id, source, digest, rows, byte_offset, counts, started_by, started_at, updated_at)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
-ON CONFLICT (source, digest) DO UPDATE SET rows = excluded.rows, byte_offset = excluded.byte_offset, counts = excluded.counts,
-    started_by = excluded.started_by, started_at = excluded.started_at, updated_at = excluded.updated_at, finished_at = NULL
-`
-
-type BeginImportParams struct {
-	ID         string
-	Source     string
-	Digest     []byte
-	Rows       int64
-	ByteOffset int64
-	Counts     string
-	StartedBy  string
-	StartedAt  time.Time
-	UpdatedAt  time.Time
-}
-
-func (q *Queries) BeginImport(ctx context.Context, arg BeginImportParams) error {
-	_, err := q.exec(ctx, q.beginImportStmt, beginImport,
-		arg.ID,
-		arg.Source,
-		arg.Digest,
-		arg.Rows,
-		arg.ByteOffset,
-		arg.Counts,
-		arg.StartedBy,
-		arg.StartedAt,
-		arg.UpdatedAt,
-	)
-	return err
-}
-
-const findImport = `-- name: FindImport :one
-SELECT id, source, digest, rows, byte_offset, counts, started_by, started_at, updated_at, finished_at
-FROM imports WHERE source = ?1 AND digest = ?2
-`
-
-func (q *Queries) FindImport(ctx context.Context, source string, digest []byte) (Import, error) {
-	row := q.queryRow(ctx, q.findImportStmt, findImport, source, digest)
-	var i Import
-	err := row.Scan(
-		&i.ID,
-		&i.Source,
-		&i.Digest,
-		&i.Rows,
-		&i.ByteOffset,
-		&i.Counts,
-		&i.StartedBy,
-		&i.StartedAt,
-		&i.UpdatedAt,
-		&i.FinishedAt,
-	)
-	return i, err
-}
-
-const finishImport = `-- name: FinishImport :execrows
-UPDATE imports SET counts = ?1, updated_at = ?2, finished_at = ?3
-WHERE id = ?4 AND rows = ?5 AND byte_offset = ?6 AND started_at = ?7 AND finished_at IS NULL
-`
-
-type FinishImportParams struct {
-	Counts     string
-	UpdatedAt  time.Time
-	FinishedAt sql.NullTime
-	ID         string
-	Rows       int64
-	ByteOffset int64
-	StartedAt  time.Time
-}
-
-func (q *Queries) FinishImport(ctx context.Context, arg FinishImportParams) (int64, error) {
-	result, err := q.exec(ctx, q.finishImportStmt, finishImport,
-		arg.Counts,
-		arg.UpdatedAt,
-		arg.FinishedAt,
-		arg.ID,
-		arg.Rows,
-		arg.ByteOffset,
-		arg.StartedAt,
-	)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
-}
-
 const imported = `-- name: Imported :one
 SELECT id, source, sealed, state, matched, account, created_at, updated_at, verified_at, reminded_at
 FROM imported_accounts WHERE id = ?1
@@ -168,6 +47,23 @@ func (q *Queries) Imported(ctx context.Context, id string) (ImportedRow, error) 
 	return i, err
 }
 
+const importedNear = `-- name: ImportedNear :one
+SELECT id FROM imported_accounts WHERE source = ?1 AND state = ?2 AND id >= ?3 ORDER BY id LIMIT 1
+`
+
+type ImportedNearParams struct {
+	Source string
+	State  string
+	ID     string
+}
+
+func (q *Queries) ImportedNear(ctx context.Context, arg ImportedNearParams) (string, error) {
+	row := q.queryRow(ctx, q.importedNearStmt, importedNear, arg.Source, arg.State, arg.ID)
+	var id string
+	err := row.Scan(&id)
+	return id, err
+}
+
 const importedState = `-- name: ImportedState :one
 SELECT state, matched, account FROM imported_accounts WHERE id = ?1
 `
@@ -183,45 +79,6 @@ func (q *Queries) ImportedState(ctx context.Context, id string) (ImportedStateRo
 	var i ImportedStateRow
 	err := row.Scan(&i.State, &i.Matched, &i.Account)
 	return i, err
-}
-
-const listImports = `-- name: ListImports :many
-SELECT id, source, digest, rows, byte_offset, counts, started_by, started_at, updated_at, finished_at
-FROM imports WHERE source = ?1 OR ?1 = '' ORDER BY started_at DESC, id LIMIT ?2
-`
-
-func (q *Queries) ListImports(ctx context.Context, source string, most int64) ([]Import, error) {
-	rows, err := q.query(ctx, q.listImportsStmt, listImports, source, most)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []Import{}
-	for rows.Next() {
-		var i Import
-		if err := rows.Scan(
-			&i.ID,
-			&i.Source,
-			&i.Digest,
-			&i.Rows,
-			&i.ByteOffset,
-			&i.Counts,
-			&i.StartedBy,
-			&i.StartedAt,
-			&i.UpdatedAt,
-			&i.FinishedAt,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
 }
 
 const remindImported = `-- name: RemindImported :execrows
