@@ -197,9 +197,10 @@ type (
 		Corrected bool           `json:"corrected,omitempty"`
 	}
 	linkDetail struct {
-		Link   string    `json:"link"`
-		Source string    `json:"source"`
-		Cap    eid.Level `json:"cap"`
+		Link     string    `json:"link"`
+		Source   string    `json:"source"`
+		Cap      eid.Level `json:"cap"`
+		Conflict string    `json:"conflict,omitempty"` // whose decision ended it
 	}
 )
 

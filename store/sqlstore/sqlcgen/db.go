@@ -60,6 +60,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.cleanKeyFetchesStmt, err = db.PrepareContext(ctx, cleanKeyFetches); err != nil {
 		return nil, fmt.Errorf("error preparing query CleanKeyFetches: %w", err)
 	}
+	if q.conflictStmt, err = db.PrepareContext(ctx, conflict); err != nil {
+		return nil, fmt.Errorf("error preparing query Conflict: %w", err)
+	}
 	if q.consentStmt, err = db.PrepareContext(ctx, consent); err != nil {
 		return nil, fmt.Errorf("error preparing query Consent: %w", err)
 	}
@@ -153,8 +156,23 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.importedStmt, err = db.PrepareContext(ctx, imported); err != nil {
 		return nil, fmt.Errorf("error preparing query Imported: %w", err)
 	}
+	if q.importedCountsStmt, err = db.PrepareContext(ctx, importedCounts); err != nil {
+		return nil, fmt.Errorf("error preparing query ImportedCounts: %w", err)
+	}
+	if q.importedPageStmt, err = db.PrepareContext(ctx, importedPage); err != nil {
+		return nil, fmt.Errorf("error preparing query ImportedPage: %w", err)
+	}
+	if q.importedPerWeekStmt, err = db.PrepareContext(ctx, importedPerWeek); err != nil {
+		return nil, fmt.Errorf("error preparing query ImportedPerWeek: %w", err)
+	}
 	if q.importedStateStmt, err = db.PrepareContext(ctx, importedState); err != nil {
 		return nil, fmt.Errorf("error preparing query ImportedState: %w", err)
+	}
+	if q.importedUnverifiedStmt, err = db.PrepareContext(ctx, importedUnverified); err != nil {
+		return nil, fmt.Errorf("error preparing query ImportedUnverified: %w", err)
+	}
+	if q.importsOfStmt, err = db.PrepareContext(ctx, importsOf); err != nil {
+		return nil, fmt.Errorf("error preparing query ImportsOf: %w", err)
 	}
 	if q.insertAccountStmt, err = db.PrepareContext(ctx, insertAccount); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertAccount: %w", err)
@@ -273,6 +291,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.masterKeyProcessesStmt, err = db.PrepareContext(ctx, masterKeyProcesses); err != nil {
 		return nil, fmt.Errorf("error preparing query MasterKeyProcesses: %w", err)
 	}
+	if q.moreRowConflictsStmt, err = db.PrepareContext(ctx, moreRowConflicts); err != nil {
+		return nil, fmt.Errorf("error preparing query MoreRowConflicts: %w", err)
+	}
 	if q.moveRevocationEventStmt, err = db.PrepareContext(ctx, moveRevocationEvent); err != nil {
 		return nil, fmt.Errorf("error preparing query MoveRevocationEvent: %w", err)
 	}
@@ -357,11 +378,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.revocationEventsStmt, err = db.PrepareContext(ctx, revocationEvents); err != nil {
 		return nil, fmt.Errorf("error preparing query RevocationEvents: %w", err)
 	}
+	if q.ruleConflictStmt, err = db.PrepareContext(ctx, ruleConflict); err != nil {
+		return nil, fmt.Errorf("error preparing query RuleConflict: %w", err)
+	}
 	if q.secretStmt, err = db.PrepareContext(ctx, secret); err != nil {
 		return nil, fmt.Errorf("error preparing query Secret: %w", err)
 	}
 	if q.sectorStmt, err = db.PrepareContext(ctx, sector); err != nil {
 		return nil, fmt.Errorf("error preparing query Sector: %w", err)
+	}
+	if q.setImportedStateStmt, err = db.PrepareContext(ctx, setImportedState); err != nil {
+		return nil, fmt.Errorf("error preparing query SetImportedState: %w", err)
 	}
 	if q.setLevelStmt, err = db.PrepareContext(ctx, setLevel); err != nil {
 		return nil, fmt.Errorf("error preparing query SetLevel: %w", err)
@@ -407,6 +434,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.unshippedStmt, err = db.PrepareContext(ctx, unshipped); err != nil {
 		return nil, fmt.Errorf("error preparing query Unshipped: %w", err)
+	}
+	if q.waitingConflictsStmt, err = db.PrepareContext(ctx, waitingConflicts); err != nil {
+		return nil, fmt.Errorf("error preparing query WaitingConflicts: %w", err)
 	}
 	if q.waitingReviewsStmt, err = db.PrepareContext(ctx, waitingReviews); err != nil {
 		return nil, fmt.Errorf("error preparing query WaitingReviews: %w", err)
@@ -474,6 +504,11 @@ func (q *Queries) Close() error {
 	if q.cleanKeyFetchesStmt != nil {
 		if cerr := q.cleanKeyFetchesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing cleanKeyFetchesStmt: %w", cerr)
+		}
+	}
+	if q.conflictStmt != nil {
+		if cerr := q.conflictStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing conflictStmt: %w", cerr)
 		}
 	}
 	if q.consentStmt != nil {
@@ -631,9 +666,34 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing importedStmt: %w", cerr)
 		}
 	}
+	if q.importedCountsStmt != nil {
+		if cerr := q.importedCountsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing importedCountsStmt: %w", cerr)
+		}
+	}
+	if q.importedPageStmt != nil {
+		if cerr := q.importedPageStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing importedPageStmt: %w", cerr)
+		}
+	}
+	if q.importedPerWeekStmt != nil {
+		if cerr := q.importedPerWeekStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing importedPerWeekStmt: %w", cerr)
+		}
+	}
 	if q.importedStateStmt != nil {
 		if cerr := q.importedStateStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing importedStateStmt: %w", cerr)
+		}
+	}
+	if q.importedUnverifiedStmt != nil {
+		if cerr := q.importedUnverifiedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing importedUnverifiedStmt: %w", cerr)
+		}
+	}
+	if q.importsOfStmt != nil {
+		if cerr := q.importsOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing importsOfStmt: %w", cerr)
 		}
 	}
 	if q.insertAccountStmt != nil {
@@ -831,6 +891,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing masterKeyProcessesStmt: %w", cerr)
 		}
 	}
+	if q.moreRowConflictsStmt != nil {
+		if cerr := q.moreRowConflictsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing moreRowConflictsStmt: %w", cerr)
+		}
+	}
 	if q.moveRevocationEventStmt != nil {
 		if cerr := q.moveRevocationEventStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing moveRevocationEventStmt: %w", cerr)
@@ -971,6 +1036,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing revocationEventsStmt: %w", cerr)
 		}
 	}
+	if q.ruleConflictStmt != nil {
+		if cerr := q.ruleConflictStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing ruleConflictStmt: %w", cerr)
+		}
+	}
 	if q.secretStmt != nil {
 		if cerr := q.secretStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing secretStmt: %w", cerr)
@@ -979,6 +1049,11 @@ func (q *Queries) Close() error {
 	if q.sectorStmt != nil {
 		if cerr := q.sectorStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing sectorStmt: %w", cerr)
+		}
+	}
+	if q.setImportedStateStmt != nil {
+		if cerr := q.setImportedStateStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setImportedStateStmt: %w", cerr)
 		}
 	}
 	if q.setLevelStmt != nil {
@@ -1056,6 +1131,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing unshippedStmt: %w", cerr)
 		}
 	}
+	if q.waitingConflictsStmt != nil {
+		if cerr := q.waitingConflictsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing waitingConflictsStmt: %w", cerr)
+		}
+	}
 	if q.waitingReviewsStmt != nil {
 		if cerr := q.waitingReviewsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing waitingReviewsStmt: %w", cerr)
@@ -1112,6 +1192,7 @@ type Queries struct {
 	checkpointSinceStmt          *sql.Stmt
 	checkpointsAfterStmt         *sql.Stmt
 	cleanKeyFetchesStmt          *sql.Stmt
+	conflictStmt                 *sql.Stmt
 	consentStmt                  *sql.Stmt
 	consentsOfStmt               *sql.Stmt
 	countAllLogoutsStmt          *sql.Stmt
@@ -1143,7 +1224,12 @@ type Queries struct {
 	holdersAfterStmt             *sql.Stmt
 	holdsStmt                    *sql.Stmt
 	importedStmt                 *sql.Stmt
+	importedCountsStmt           *sql.Stmt
+	importedPageStmt             *sql.Stmt
+	importedPerWeekStmt          *sql.Stmt
 	importedStateStmt            *sql.Stmt
+	importedUnverifiedStmt       *sql.Stmt
+	importsOfStmt                *sql.Stmt
 	insertAccountStmt            *sql.Stmt
 	insertAuditStmt              *sql.Stmt
 	insertCheckpointStmt         *sql.Stmt
@@ -1183,6 +1269,7 @@ type Queries struct {
 	logoutsLeasedStmt            *sql.Stmt
 	markRetentionStmt            *sql.Stmt
 	masterKeyProcessesStmt       *sql.Stmt
+	moreRowConflictsStmt         *sql.Stmt
 	moveRevocationEventStmt      *sql.Stmt
 	moveSwitchEventStmt          *sql.Stmt
 	oldestLogoutStmt             *sql.Stmt
@@ -1211,8 +1298,10 @@ type Queries struct {
 	reviewByCanonicalStmt        *sql.Stmt
 	reviewsStmt                  *sql.Stmt
 	revocationEventsStmt         *sql.Stmt
+	ruleConflictStmt             *sql.Stmt
 	secretStmt                   *sql.Stmt
 	sectorStmt                   *sql.Stmt
+	setImportedStateStmt         *sql.Stmt
 	setLevelStmt                 *sql.Stmt
 	shippedStmt                  *sql.Stmt
 	signingKeysStmt              *sql.Stmt
@@ -1228,6 +1317,7 @@ type Queries struct {
 	touchAccountStmt             *sql.Stmt
 	unmarkRetentionStmt          *sql.Stmt
 	unshippedStmt                *sql.Stmt
+	waitingConflictsStmt         *sql.Stmt
 	waitingReviewsStmt           *sql.Stmt
 }
 
@@ -1247,6 +1337,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		checkpointSinceStmt:          q.checkpointSinceStmt,
 		checkpointsAfterStmt:         q.checkpointsAfterStmt,
 		cleanKeyFetchesStmt:          q.cleanKeyFetchesStmt,
+		conflictStmt:                 q.conflictStmt,
 		consentStmt:                  q.consentStmt,
 		consentsOfStmt:               q.consentsOfStmt,
 		countAllLogoutsStmt:          q.countAllLogoutsStmt,
@@ -1278,7 +1369,12 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		holdersAfterStmt:             q.holdersAfterStmt,
 		holdsStmt:                    q.holdsStmt,
 		importedStmt:                 q.importedStmt,
+		importedCountsStmt:           q.importedCountsStmt,
+		importedPageStmt:             q.importedPageStmt,
+		importedPerWeekStmt:          q.importedPerWeekStmt,
 		importedStateStmt:            q.importedStateStmt,
+		importedUnverifiedStmt:       q.importedUnverifiedStmt,
+		importsOfStmt:                q.importsOfStmt,
 		insertAccountStmt:            q.insertAccountStmt,
 		insertAuditStmt:              q.insertAuditStmt,
 		insertCheckpointStmt:         q.insertCheckpointStmt,
@@ -1318,6 +1414,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		logoutsLeasedStmt:            q.logoutsLeasedStmt,
 		markRetentionStmt:            q.markRetentionStmt,
 		masterKeyProcessesStmt:       q.masterKeyProcessesStmt,
+		moreRowConflictsStmt:         q.moreRowConflictsStmt,
 		moveRevocationEventStmt:      q.moveRevocationEventStmt,
 		moveSwitchEventStmt:          q.moveSwitchEventStmt,
 		oldestLogoutStmt:             q.oldestLogoutStmt,
@@ -1346,8 +1443,10 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		reviewByCanonicalStmt:        q.reviewByCanonicalStmt,
 		reviewsStmt:                  q.reviewsStmt,
 		revocationEventsStmt:         q.revocationEventsStmt,
+		ruleConflictStmt:             q.ruleConflictStmt,
 		secretStmt:                   q.secretStmt,
 		sectorStmt:                   q.sectorStmt,
+		setImportedStateStmt:         q.setImportedStateStmt,
 		setLevelStmt:                 q.setLevelStmt,
 		shippedStmt:                  q.shippedStmt,
 		signingKeysStmt:              q.signingKeysStmt,
@@ -1363,6 +1462,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		touchAccountStmt:             q.touchAccountStmt,
 		unmarkRetentionStmt:          q.unmarkRetentionStmt,
 		unshippedStmt:                q.unshippedStmt,
+		waitingConflictsStmt:         q.waitingConflictsStmt,
 		waitingReviewsStmt:           q.waitingReviewsStmt,
 	}
 }
