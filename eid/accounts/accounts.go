@@ -197,10 +197,9 @@ type (
 		Corrected bool           `json:"corrected,omitempty"`
 	}
 	linkDetail struct {
-		Link     string    `json:"link"`
-		Source   string    `json:"source"`
-		Cap      eid.Level `json:"cap"`
-		Conflict string    `json:"conflict,omitempty"` // whose decision ended it
+		Link   string    `json:"link"`
+		Source string    `json:"source"`
+		Cap    eid.Level `json:"cap"`
 	}
 )
 

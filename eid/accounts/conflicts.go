@@ -185,7 +185,7 @@ func (r *ruling) decide(s ConflictStanding, decision eid.Ruling) error {
 	}
 	if decision == eid.Accepted && s.Loses() {
 		r.EndLink = s.Link.ID
-		return r.entry(ActionLinkEnded, s.Other, linkDetail{Link: s.Link.ID, Source: s.Link.Source, Cap: s.Link.Cap, Conflict: s.ID})
+		return r.entry(ActionLinkEnded, s.Other, takenDetail{linkDetail{Link: s.Link.ID, Source: s.Link.Source, Cap: s.Link.Cap}, s.ID})
 	}
 	return nil
 }
@@ -201,14 +201,10 @@ func (s *ConflictStanding) Loses() bool {
 	return s.Kind == eid.ConflictLinked && s.Elsewhere() && s.Link.Account == s.Other
 }
 
-// conflictDetail is the detail of audit rows of conflicts.
-type conflictDetail struct {
-	Conflict string           `json:"conflict"`
-	Kind     eid.ConflictKind `json:"kind"`
-	Source   string           `json:"source"`
-	Decision eid.Ruling       `json:"decision,omitempty"`
-	Proposed string           `json:"proposed_by,omitempty"`
-	Reason   string           `json:"reason"`
+// takenDetail is the detail of a link that a decision ended.
+type takenDetail struct {
+	linkDetail
+	Conflict string `json:"conflict"`
 }
 
 func (r *ruling) add(action string, d conflictDetail) error {
