@@ -2,8 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"strings"
@@ -66,7 +64,7 @@ FROM conflicts WHERE `+where+` ORDER BY opened_at, id LIMIT ?`, args...)
 		if err != nil {
 			return nil, fmt.Errorf("reading conflicts: %w", err)
 		}
-		list = append(list, conflictOf(row))
+		list = append(list, queuedOf(row))
 	}
 	if err := rows.Err(); err != nil {
 		return nil, fmt.Errorf("reading conflicts: %w", away(err))
@@ -125,14 +123,7 @@ func (db *DB) afterRuling(ctx context.Context, q *sqlcgen.Queries, s accounts.Co
 	if r.EndLink == "" {
 		return nil
 	}
-	n, err := q.EndLink(ctx, nullable(r.At), r.EndLink)
-	if err := changed(n, err, "ending link"); err != nil {
-		return err
-	}
-	if err := touch(ctx, q, s.Link.Account, r.At); err != nil {
-		return err
-	}
-	return insertEvent(ctx, q, eid.EventLinkEnded, s.Link.Account, r.At)
+	return db.endLink(ctx, q, s.Link, r.At)
 }
 
 // conflict reads a conflict and what its parts are now.
@@ -141,7 +132,7 @@ func (db *DB) conflict(ctx context.Context, q *sqlcgen.Queries, id string) (s ac
 	if err != nil {
 		return s, fmt.Errorf("finding conflict: %w", found(err))
 	}
-	s.Conflict = conflictOf(row)
+	s.Conflict = queuedOf(row)
 	if s.Sides, err = db.sealer.Open(row.Sealed, conflictContext(id)); err != nil {
 		return s, fmt.Errorf("opening conflict: %w", err)
 	}
@@ -151,17 +142,17 @@ func (db *DB) conflict(ctx context.Context, q *sqlcgen.Queries, id string) (s ac
 		}
 	}
 	link, err := q.LinkBySubject(ctx, row.SubjectIndex, nullable(db.now()))
-	if err == nil {
-		s.Link = linkOf(sqlcgen.LinkRow(link))
-		holder, err := db.account(ctx, q, link.Account)
+	if s.Link, err = perhaps(linkOf(sqlcgen.LinkRow(link)), err); err != nil {
+		return s, fmt.Errorf("finding the link of an old account: %w", err)
+	}
+	if s.Link.ID != "" {
+		holder, err := db.account(ctx, q, string(s.Link.Account))
 		if err != nil {
 			return s, fmt.Errorf("finding whom an old account is linked to: %w", err)
 		}
 		s.StandIn = holder.Unverified()
-	} else if !errors.Is(err, sql.ErrNoRows) {
-		return s, fmt.Errorf("finding the link of an old account: %w", away(err))
 	}
-	s.Imported, err = db.imported(ctx, q, base64.RawURLEncoding.EncodeToString(row.SubjectIndex))
+	s.Imported, err = db.imported(ctx, q, importedRow(row.SubjectIndex))
 	if err != nil && !errors.Is(err, eid.ErrNotFound) {
 		return s, fmt.Errorf("finding old account: %w", err)
 	}
@@ -170,10 +161,11 @@ func (db *DB) conflict(ctx context.Context, q *sqlcgen.Queries, id string) (s ac
 	return s, away(err)
 }
 
-func conflictOf(row sqlcgen.ConflictRow) eid.Conflict {
-	return eid.Conflict{
-		ID: row.ID, Kind: eid.ConflictKind(row.Kind), Source: row.Source, Account: eid.AccountID(row.Account.String), Other: eid.AccountID(row.Other.String),
-		OpenedAt: row.OpenedAt, Ref: row.Ref, ProposedBy: row.ProposedBy, ProposedAt: row.ProposedAt.Time, ProposedWhy: row.ProposedWhy,
-		Decision: eid.Ruling(row.Decision), DecidedAt: row.DecidedAt.Time, DecidedBy: row.DecidedBy, Why: row.Why,
-	}
+func queuedOf(row sqlcgen.ConflictRow) eid.Conflict {
+	c := conflictOf(sqlcgen.ConflictByCanonicalRow{
+		ID: row.ID, Kind: row.Kind, Source: row.Source, Account: row.Account, Other: row.Other, Ref: row.Ref, OpenedAt: row.OpenedAt,
+		ProposedBy: row.ProposedBy, ProposedAt: row.ProposedAt, Decision: row.Decision, DecidedBy: row.DecidedBy, DecidedAt: row.DecidedAt, Why: row.Why,
+	})
+	c.ProposedWhy = row.ProposedWhy
+	return c
 }

@@ -60,8 +60,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.cleanKeyFetchesStmt, err = db.PrepareContext(ctx, cleanKeyFetches); err != nil {
 		return nil, fmt.Errorf("error preparing query CleanKeyFetches: %w", err)
 	}
+	if q.closeShadowStmt, err = db.PrepareContext(ctx, closeShadow); err != nil {
+		return nil, fmt.Errorf("error preparing query CloseShadow: %w", err)
+	}
 	if q.conflictStmt, err = db.PrepareContext(ctx, conflict); err != nil {
 		return nil, fmt.Errorf("error preparing query Conflict: %w", err)
+	}
+	if q.conflictByCanonicalStmt, err = db.PrepareContext(ctx, conflictByCanonical); err != nil {
+		return nil, fmt.Errorf("error preparing query ConflictByCanonical: %w", err)
+	}
+	if q.conflictsBetweenStmt, err = db.PrepareContext(ctx, conflictsBetween); err != nil {
+		return nil, fmt.Errorf("error preparing query ConflictsBetween: %w", err)
 	}
 	if q.consentStmt, err = db.PrepareContext(ctx, consent); err != nil {
 		return nil, fmt.Errorf("error preparing query Consent: %w", err)
@@ -72,6 +81,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.countAllLogoutsStmt, err = db.PrepareContext(ctx, countAllLogouts); err != nil {
 		return nil, fmt.Errorf("error preparing query CountAllLogouts: %w", err)
 	}
+	if q.countConflictsStmt, err = db.PrepareContext(ctx, countConflicts); err != nil {
+		return nil, fmt.Errorf("error preparing query CountConflicts: %w", err)
+	}
 	if q.countHoldsOnAllStmt, err = db.PrepareContext(ctx, countHoldsOnAll); err != nil {
 		return nil, fmt.Errorf("error preparing query CountHoldsOnAll: %w", err)
 	}
@@ -80,6 +92,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.countOfStmt, err = db.PrepareContext(ctx, countOf); err != nil {
 		return nil, fmt.Errorf("error preparing query CountOf: %w", err)
+	}
+	if q.countOldSubjectsStmt, err = db.PrepareContext(ctx, countOldSubjects); err != nil {
+		return nil, fmt.Errorf("error preparing query CountOldSubjects: %w", err)
 	}
 	if q.countThroughStmt, err = db.PrepareContext(ctx, countThrough); err != nil {
 		return nil, fmt.Errorf("error preparing query CountThrough: %w", err)
@@ -105,11 +120,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deleteEventStmt, err = db.PrepareContext(ctx, deleteEvent); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteEvent: %w", err)
 	}
+	if q.deleteGrantedUnderStmt, err = db.PrepareContext(ctx, deleteGrantedUnder); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteGrantedUnder: %w", err)
+	}
 	if q.deleteLogoutStmt, err = db.PrepareContext(ctx, deleteLogout); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteLogout: %w", err)
 	}
 	if q.deleteRevocationEventStmt, err = db.PrepareContext(ctx, deleteRevocationEvent); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteRevocationEvent: %w", err)
+	}
+	if q.deleteSubjectStmt, err = db.PrepareContext(ctx, deleteSubject); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteSubject: %w", err)
 	}
 	if q.deleteSwitchEventStmt, err = db.PrepareContext(ctx, deleteSwitchEvent); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteSwitchEvent: %w", err)
@@ -135,11 +156,20 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.forgetMasterKeyProcessesStmt, err = db.PrepareContext(ctx, forgetMasterKeyProcesses); err != nil {
 		return nil, fmt.Errorf("error preparing query ForgetMasterKeyProcesses: %w", err)
 	}
+	if q.formerHolderStmt, err = db.PrepareContext(ctx, formerHolder); err != nil {
+		return nil, fmt.Errorf("error preparing query FormerHolder: %w", err)
+	}
+	if q.giveOldSubjectStmt, err = db.PrepareContext(ctx, giveOldSubject); err != nil {
+		return nil, fmt.Errorf("error preparing query GiveOldSubject: %w", err)
+	}
 	if q.grantFactsStmt, err = db.PrepareContext(ctx, grantFacts); err != nil {
 		return nil, fmt.Errorf("error preparing query GrantFacts: %w", err)
 	}
 	if q.grantedSinceStmt, err = db.PrepareContext(ctx, grantedSince); err != nil {
 		return nil, fmt.Errorf("error preparing query GrantedSince: %w", err)
+	}
+	if q.grantedUnderStmt, err = db.PrepareContext(ctx, grantedUnder); err != nil {
+		return nil, fmt.Errorf("error preparing query GrantedUnder: %w", err)
 	}
 	if q.hasKeyFetchStmt, err = db.PrepareContext(ctx, hasKeyFetch); err != nil {
 		return nil, fmt.Errorf("error preparing query HasKeyFetch: %w", err)
@@ -183,6 +213,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.insertCheckpointStmt, err = db.PrepareContext(ctx, insertCheckpoint); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertCheckpoint: %w", err)
 	}
+	if q.insertConflictStmt, err = db.PrepareContext(ctx, insertConflict); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertConflict: %w", err)
+	}
 	if q.insertEventStmt, err = db.PrepareContext(ctx, insertEvent); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertEvent: %w", err)
 	}
@@ -206,6 +239,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.insertLogoutQueueStmt, err = db.PrepareContext(ctx, insertLogoutQueue); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertLogoutQueue: %w", err)
+	}
+	if q.insertOldSubjectStmt, err = db.PrepareContext(ctx, insertOldSubject); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertOldSubject: %w", err)
 	}
 	if q.insertReviewStmt, err = db.PrepareContext(ctx, insertReview); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertReview: %w", err)
@@ -264,6 +300,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.linkBySubjectStmt, err = db.PrepareContext(ctx, linkBySubject); err != nil {
 		return nil, fmt.Errorf("error preparing query LinkBySubject: %w", err)
 	}
+	if q.linkSubjectStmt, err = db.PrepareContext(ctx, linkSubject); err != nil {
+		return nil, fmt.Errorf("error preparing query LinkSubject: %w", err)
+	}
+	if q.linkedNowStmt, err = db.PrepareContext(ctx, linkedNow); err != nil {
+		return nil, fmt.Errorf("error preparing query LinkedNow: %w", err)
+	}
 	if q.linksBetweenStmt, err = db.PrepareContext(ctx, linksBetween); err != nil {
 		return nil, fmt.Errorf("error preparing query LinksBetween: %w", err)
 	}
@@ -300,11 +342,29 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.moveSwitchEventStmt, err = db.PrepareContext(ctx, moveSwitchEvent); err != nil {
 		return nil, fmt.Errorf("error preparing query MoveSwitchEvent: %w", err)
 	}
+	if q.oldSubjectStmt, err = db.PrepareContext(ctx, oldSubject); err != nil {
+		return nil, fmt.Errorf("error preparing query OldSubject: %w", err)
+	}
+	if q.oldSubjectsBehindStmt, err = db.PrepareContext(ctx, oldSubjectsBehind); err != nil {
+		return nil, fmt.Errorf("error preparing query OldSubjectsBehind: %w", err)
+	}
+	if q.oldSubjectsOfStmt, err = db.PrepareContext(ctx, oldSubjectsOf); err != nil {
+		return nil, fmt.Errorf("error preparing query OldSubjectsOf: %w", err)
+	}
+	if q.oldSubjectsTakenStmt, err = db.PrepareContext(ctx, oldSubjectsTaken); err != nil {
+		return nil, fmt.Errorf("error preparing query OldSubjectsTaken: %w", err)
+	}
+	if q.oldSubjectsUntakenStmt, err = db.PrepareContext(ctx, oldSubjectsUntaken); err != nil {
+		return nil, fmt.Errorf("error preparing query OldSubjectsUntaken: %w", err)
+	}
 	if q.oldestLogoutStmt, err = db.PrepareContext(ctx, oldestLogout); err != nil {
 		return nil, fmt.Errorf("error preparing query OldestLogout: %w", err)
 	}
 	if q.partyRegistrationsStmt, err = db.PrepareContext(ctx, partyRegistrations); err != nil {
 		return nil, fmt.Errorf("error preparing query PartyRegistrations: %w", err)
+	}
+	if q.portalAccountsOfStmt, err = db.PrepareContext(ctx, portalAccountsOf); err != nil {
+		return nil, fmt.Errorf("error preparing query PortalAccountsOf: %w", err)
 	}
 	if q.prunableStmt, err = db.PrepareContext(ctx, prunable); err != nil {
 		return nil, fmt.Errorf("error preparing query Prunable: %w", err)
@@ -387,11 +447,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.sectorStmt, err = db.PrepareContext(ctx, sector); err != nil {
 		return nil, fmt.Errorf("error preparing query Sector: %w", err)
 	}
+	if q.sectorsWithOldSubjectsStmt, err = db.PrepareContext(ctx, sectorsWithOldSubjects); err != nil {
+		return nil, fmt.Errorf("error preparing query SectorsWithOldSubjects: %w", err)
+	}
 	if q.setImportedStateStmt, err = db.PrepareContext(ctx, setImportedState); err != nil {
 		return nil, fmt.Errorf("error preparing query SetImportedState: %w", err)
 	}
 	if q.setLevelStmt, err = db.PrepareContext(ctx, setLevel); err != nil {
 		return nil, fmt.Errorf("error preparing query SetLevel: %w", err)
+	}
+	if q.shadowOfStmt, err = db.PrepareContext(ctx, shadowOf); err != nil {
+		return nil, fmt.Errorf("error preparing query ShadowOf: %w", err)
 	}
 	if q.shippedStmt, err = db.PrepareContext(ctx, shipped); err != nil {
 		return nil, fmt.Errorf("error preparing query Shipped: %w", err)
@@ -402,8 +468,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.sourcesStmt, err = db.PrepareContext(ctx, sources); err != nil {
 		return nil, fmt.Errorf("error preparing query Sources: %w", err)
 	}
+	if q.subjectOwnerStmt, err = db.PrepareContext(ctx, subjectOwner); err != nil {
+		return nil, fmt.Errorf("error preparing query SubjectOwner: %w", err)
+	}
 	if q.subjectsByPartyStmt, err = db.PrepareContext(ctx, subjectsByParty); err != nil {
 		return nil, fmt.Errorf("error preparing query SubjectsByParty: %w", err)
+	}
+	if q.subjectsInAllSectorsStmt, err = db.PrepareContext(ctx, subjectsInAllSectors); err != nil {
+		return nil, fmt.Errorf("error preparing query SubjectsInAllSectors: %w", err)
+	}
+	if q.subjectsKnownStmt, err = db.PrepareContext(ctx, subjectsKnown); err != nil {
+		return nil, fmt.Errorf("error preparing query SubjectsKnown: %w", err)
 	}
 	if q.subjectsSinceStmt, err = db.PrepareContext(ctx, subjectsSince); err != nil {
 		return nil, fmt.Errorf("error preparing query SubjectsSince: %w", err)
@@ -434,6 +509,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.unshippedStmt, err = db.PrepareContext(ctx, unshipped); err != nil {
 		return nil, fmt.Errorf("error preparing query Unshipped: %w", err)
+	}
+	if q.unverifyImportedStmt, err = db.PrepareContext(ctx, unverifyImported); err != nil {
+		return nil, fmt.Errorf("error preparing query UnverifyImported: %w", err)
+	}
+	if q.verifyImportedStmt, err = db.PrepareContext(ctx, verifyImported); err != nil {
+		return nil, fmt.Errorf("error preparing query VerifyImported: %w", err)
 	}
 	if q.waitingConflictsStmt, err = db.PrepareContext(ctx, waitingConflicts); err != nil {
 		return nil, fmt.Errorf("error preparing query WaitingConflicts: %w", err)
@@ -506,9 +587,24 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing cleanKeyFetchesStmt: %w", cerr)
 		}
 	}
+	if q.closeShadowStmt != nil {
+		if cerr := q.closeShadowStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing closeShadowStmt: %w", cerr)
+		}
+	}
 	if q.conflictStmt != nil {
 		if cerr := q.conflictStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing conflictStmt: %w", cerr)
+		}
+	}
+	if q.conflictByCanonicalStmt != nil {
+		if cerr := q.conflictByCanonicalStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing conflictByCanonicalStmt: %w", cerr)
+		}
+	}
+	if q.conflictsBetweenStmt != nil {
+		if cerr := q.conflictsBetweenStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing conflictsBetweenStmt: %w", cerr)
 		}
 	}
 	if q.consentStmt != nil {
@@ -526,6 +622,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing countAllLogoutsStmt: %w", cerr)
 		}
 	}
+	if q.countConflictsStmt != nil {
+		if cerr := q.countConflictsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countConflictsStmt: %w", cerr)
+		}
+	}
 	if q.countHoldsOnAllStmt != nil {
 		if cerr := q.countHoldsOnAllStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countHoldsOnAllStmt: %w", cerr)
@@ -539,6 +640,11 @@ func (q *Queries) Close() error {
 	if q.countOfStmt != nil {
 		if cerr := q.countOfStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countOfStmt: %w", cerr)
+		}
+	}
+	if q.countOldSubjectsStmt != nil {
+		if cerr := q.countOldSubjectsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countOldSubjectsStmt: %w", cerr)
 		}
 	}
 	if q.countThroughStmt != nil {
@@ -581,6 +687,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deleteEventStmt: %w", cerr)
 		}
 	}
+	if q.deleteGrantedUnderStmt != nil {
+		if cerr := q.deleteGrantedUnderStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteGrantedUnderStmt: %w", cerr)
+		}
+	}
 	if q.deleteLogoutStmt != nil {
 		if cerr := q.deleteLogoutStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteLogoutStmt: %w", cerr)
@@ -589,6 +700,11 @@ func (q *Queries) Close() error {
 	if q.deleteRevocationEventStmt != nil {
 		if cerr := q.deleteRevocationEventStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteRevocationEventStmt: %w", cerr)
+		}
+	}
+	if q.deleteSubjectStmt != nil {
+		if cerr := q.deleteSubjectStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteSubjectStmt: %w", cerr)
 		}
 	}
 	if q.deleteSwitchEventStmt != nil {
@@ -631,6 +747,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing forgetMasterKeyProcessesStmt: %w", cerr)
 		}
 	}
+	if q.formerHolderStmt != nil {
+		if cerr := q.formerHolderStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing formerHolderStmt: %w", cerr)
+		}
+	}
+	if q.giveOldSubjectStmt != nil {
+		if cerr := q.giveOldSubjectStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing giveOldSubjectStmt: %w", cerr)
+		}
+	}
 	if q.grantFactsStmt != nil {
 		if cerr := q.grantFactsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing grantFactsStmt: %w", cerr)
@@ -639,6 +765,11 @@ func (q *Queries) Close() error {
 	if q.grantedSinceStmt != nil {
 		if cerr := q.grantedSinceStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing grantedSinceStmt: %w", cerr)
+		}
+	}
+	if q.grantedUnderStmt != nil {
+		if cerr := q.grantedUnderStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing grantedUnderStmt: %w", cerr)
 		}
 	}
 	if q.hasKeyFetchStmt != nil {
@@ -711,6 +842,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing insertCheckpointStmt: %w", cerr)
 		}
 	}
+	if q.insertConflictStmt != nil {
+		if cerr := q.insertConflictStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertConflictStmt: %w", cerr)
+		}
+	}
 	if q.insertEventStmt != nil {
 		if cerr := q.insertEventStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertEventStmt: %w", cerr)
@@ -749,6 +885,11 @@ func (q *Queries) Close() error {
 	if q.insertLogoutQueueStmt != nil {
 		if cerr := q.insertLogoutQueueStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertLogoutQueueStmt: %w", cerr)
+		}
+	}
+	if q.insertOldSubjectStmt != nil {
+		if cerr := q.insertOldSubjectStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertOldSubjectStmt: %w", cerr)
 		}
 	}
 	if q.insertReviewStmt != nil {
@@ -846,6 +987,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing linkBySubjectStmt: %w", cerr)
 		}
 	}
+	if q.linkSubjectStmt != nil {
+		if cerr := q.linkSubjectStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing linkSubjectStmt: %w", cerr)
+		}
+	}
+	if q.linkedNowStmt != nil {
+		if cerr := q.linkedNowStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing linkedNowStmt: %w", cerr)
+		}
+	}
 	if q.linksBetweenStmt != nil {
 		if cerr := q.linksBetweenStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing linksBetweenStmt: %w", cerr)
@@ -906,6 +1057,31 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing moveSwitchEventStmt: %w", cerr)
 		}
 	}
+	if q.oldSubjectStmt != nil {
+		if cerr := q.oldSubjectStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing oldSubjectStmt: %w", cerr)
+		}
+	}
+	if q.oldSubjectsBehindStmt != nil {
+		if cerr := q.oldSubjectsBehindStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing oldSubjectsBehindStmt: %w", cerr)
+		}
+	}
+	if q.oldSubjectsOfStmt != nil {
+		if cerr := q.oldSubjectsOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing oldSubjectsOfStmt: %w", cerr)
+		}
+	}
+	if q.oldSubjectsTakenStmt != nil {
+		if cerr := q.oldSubjectsTakenStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing oldSubjectsTakenStmt: %w", cerr)
+		}
+	}
+	if q.oldSubjectsUntakenStmt != nil {
+		if cerr := q.oldSubjectsUntakenStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing oldSubjectsUntakenStmt: %w", cerr)
+		}
+	}
 	if q.oldestLogoutStmt != nil {
 		if cerr := q.oldestLogoutStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing oldestLogoutStmt: %w", cerr)
@@ -914,6 +1090,11 @@ func (q *Queries) Close() error {
 	if q.partyRegistrationsStmt != nil {
 		if cerr := q.partyRegistrationsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing partyRegistrationsStmt: %w", cerr)
+		}
+	}
+	if q.portalAccountsOfStmt != nil {
+		if cerr := q.portalAccountsOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing portalAccountsOfStmt: %w", cerr)
 		}
 	}
 	if q.prunableStmt != nil {
@@ -1051,6 +1232,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing sectorStmt: %w", cerr)
 		}
 	}
+	if q.sectorsWithOldSubjectsStmt != nil {
+		if cerr := q.sectorsWithOldSubjectsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing sectorsWithOldSubjectsStmt: %w", cerr)
+		}
+	}
 	if q.setImportedStateStmt != nil {
 		if cerr := q.setImportedStateStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing setImportedStateStmt: %w", cerr)
@@ -1059,6 +1245,11 @@ func (q *Queries) Close() error {
 	if q.setLevelStmt != nil {
 		if cerr := q.setLevelStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing setLevelStmt: %w", cerr)
+		}
+	}
+	if q.shadowOfStmt != nil {
+		if cerr := q.shadowOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing shadowOfStmt: %w", cerr)
 		}
 	}
 	if q.shippedStmt != nil {
@@ -1076,9 +1267,24 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing sourcesStmt: %w", cerr)
 		}
 	}
+	if q.subjectOwnerStmt != nil {
+		if cerr := q.subjectOwnerStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing subjectOwnerStmt: %w", cerr)
+		}
+	}
 	if q.subjectsByPartyStmt != nil {
 		if cerr := q.subjectsByPartyStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing subjectsByPartyStmt: %w", cerr)
+		}
+	}
+	if q.subjectsInAllSectorsStmt != nil {
+		if cerr := q.subjectsInAllSectorsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing subjectsInAllSectorsStmt: %w", cerr)
+		}
+	}
+	if q.subjectsKnownStmt != nil {
+		if cerr := q.subjectsKnownStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing subjectsKnownStmt: %w", cerr)
 		}
 	}
 	if q.subjectsSinceStmt != nil {
@@ -1129,6 +1335,16 @@ func (q *Queries) Close() error {
 	if q.unshippedStmt != nil {
 		if cerr := q.unshippedStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing unshippedStmt: %w", cerr)
+		}
+	}
+	if q.unverifyImportedStmt != nil {
+		if cerr := q.unverifyImportedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing unverifyImportedStmt: %w", cerr)
+		}
+	}
+	if q.verifyImportedStmt != nil {
+		if cerr := q.verifyImportedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing verifyImportedStmt: %w", cerr)
 		}
 	}
 	if q.waitingConflictsStmt != nil {
@@ -1192,13 +1408,18 @@ type Queries struct {
 	checkpointSinceStmt          *sql.Stmt
 	checkpointsAfterStmt         *sql.Stmt
 	cleanKeyFetchesStmt          *sql.Stmt
+	closeShadowStmt              *sql.Stmt
 	conflictStmt                 *sql.Stmt
+	conflictByCanonicalStmt      *sql.Stmt
+	conflictsBetweenStmt         *sql.Stmt
 	consentStmt                  *sql.Stmt
 	consentsOfStmt               *sql.Stmt
 	countAllLogoutsStmt          *sql.Stmt
+	countConflictsStmt           *sql.Stmt
 	countHoldsOnAllStmt          *sql.Stmt
 	countLogoutsStmt             *sql.Stmt
 	countOfStmt                  *sql.Stmt
+	countOldSubjectsStmt         *sql.Stmt
 	countThroughStmt             *sql.Stmt
 	countWaitingReviewsStmt      *sql.Stmt
 	credentialStmt               *sql.Stmt
@@ -1207,8 +1428,10 @@ type Queries struct {
 	deleteAuditStmt              *sql.Stmt
 	deleteConsentStmt            *sql.Stmt
 	deleteEventStmt              *sql.Stmt
+	deleteGrantedUnderStmt       *sql.Stmt
 	deleteLogoutStmt             *sql.Stmt
 	deleteRevocationEventStmt    *sql.Stmt
+	deleteSubjectStmt            *sql.Stmt
 	deleteSwitchEventStmt        *sql.Stmt
 	dropOldestLogoutsStmt        *sql.Stmt
 	endExpiredLinkStmt           *sql.Stmt
@@ -1217,8 +1440,11 @@ type Queries struct {
 	endMasterKeyProcessStmt      *sql.Stmt
 	eventsStmt                   *sql.Stmt
 	forgetMasterKeyProcessesStmt *sql.Stmt
+	formerHolderStmt             *sql.Stmt
+	giveOldSubjectStmt           *sql.Stmt
 	grantFactsStmt               *sql.Stmt
 	grantedSinceStmt             *sql.Stmt
+	grantedUnderStmt             *sql.Stmt
 	hasKeyFetchStmt              *sql.Stmt
 	holdStmt                     *sql.Stmt
 	holdersAfterStmt             *sql.Stmt
@@ -1233,6 +1459,7 @@ type Queries struct {
 	insertAccountStmt            *sql.Stmt
 	insertAuditStmt              *sql.Stmt
 	insertCheckpointStmt         *sql.Stmt
+	insertConflictStmt           *sql.Stmt
 	insertEventStmt              *sql.Stmt
 	insertHoldStmt               *sql.Stmt
 	insertIdentifierStmt         *sql.Stmt
@@ -1241,6 +1468,7 @@ type Queries struct {
 	insertLockStmt               *sql.Stmt
 	insertLogoutStmt             *sql.Stmt
 	insertLogoutQueueStmt        *sql.Stmt
+	insertOldSubjectStmt         *sql.Stmt
 	insertReviewStmt             *sql.Stmt
 	insertRevocationEventsStmt   *sql.Stmt
 	insertSecretStmt             *sql.Stmt
@@ -1260,6 +1488,8 @@ type Queries struct {
 	liftLockStmt                 *sql.Stmt
 	linkStmt                     *sql.Stmt
 	linkBySubjectStmt            *sql.Stmt
+	linkSubjectStmt              *sql.Stmt
+	linkedNowStmt                *sql.Stmt
 	linksBetweenStmt             *sql.Stmt
 	linksOfStmt                  *sql.Stmt
 	lockInForceStmt              *sql.Stmt
@@ -1272,8 +1502,14 @@ type Queries struct {
 	moreRowConflictsStmt         *sql.Stmt
 	moveRevocationEventStmt      *sql.Stmt
 	moveSwitchEventStmt          *sql.Stmt
+	oldSubjectStmt               *sql.Stmt
+	oldSubjectsBehindStmt        *sql.Stmt
+	oldSubjectsOfStmt            *sql.Stmt
+	oldSubjectsTakenStmt         *sql.Stmt
+	oldSubjectsUntakenStmt       *sql.Stmt
 	oldestLogoutStmt             *sql.Stmt
 	partyRegistrationsStmt       *sql.Stmt
+	portalAccountsOfStmt         *sql.Stmt
 	prunableStmt                 *sql.Stmt
 	purposeKeysStmt              *sql.Stmt
 	putAuditHeadStmt             *sql.Stmt
@@ -1301,12 +1537,17 @@ type Queries struct {
 	ruleConflictStmt             *sql.Stmt
 	secretStmt                   *sql.Stmt
 	sectorStmt                   *sql.Stmt
+	sectorsWithOldSubjectsStmt   *sql.Stmt
 	setImportedStateStmt         *sql.Stmt
 	setLevelStmt                 *sql.Stmt
+	shadowOfStmt                 *sql.Stmt
 	shippedStmt                  *sql.Stmt
 	signingKeysStmt              *sql.Stmt
 	sourcesStmt                  *sql.Stmt
+	subjectOwnerStmt             *sql.Stmt
 	subjectsByPartyStmt          *sql.Stmt
+	subjectsInAllSectorsStmt     *sql.Stmt
+	subjectsKnownStmt            *sql.Stmt
 	subjectsSinceStmt            *sql.Stmt
 	subjectsThroughStmt          *sql.Stmt
 	switchEventsStmt             *sql.Stmt
@@ -1317,6 +1558,8 @@ type Queries struct {
 	touchAccountStmt             *sql.Stmt
 	unmarkRetentionStmt          *sql.Stmt
 	unshippedStmt                *sql.Stmt
+	unverifyImportedStmt         *sql.Stmt
+	verifyImportedStmt           *sql.Stmt
 	waitingConflictsStmt         *sql.Stmt
 	waitingReviewsStmt           *sql.Stmt
 }
@@ -1337,13 +1580,18 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		checkpointSinceStmt:          q.checkpointSinceStmt,
 		checkpointsAfterStmt:         q.checkpointsAfterStmt,
 		cleanKeyFetchesStmt:          q.cleanKeyFetchesStmt,
+		closeShadowStmt:              q.closeShadowStmt,
 		conflictStmt:                 q.conflictStmt,
+		conflictByCanonicalStmt:      q.conflictByCanonicalStmt,
+		conflictsBetweenStmt:         q.conflictsBetweenStmt,
 		consentStmt:                  q.consentStmt,
 		consentsOfStmt:               q.consentsOfStmt,
 		countAllLogoutsStmt:          q.countAllLogoutsStmt,
+		countConflictsStmt:           q.countConflictsStmt,
 		countHoldsOnAllStmt:          q.countHoldsOnAllStmt,
 		countLogoutsStmt:             q.countLogoutsStmt,
 		countOfStmt:                  q.countOfStmt,
+		countOldSubjectsStmt:         q.countOldSubjectsStmt,
 		countThroughStmt:             q.countThroughStmt,
 		countWaitingReviewsStmt:      q.countWaitingReviewsStmt,
 		credentialStmt:               q.credentialStmt,
@@ -1352,8 +1600,10 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		deleteAuditStmt:              q.deleteAuditStmt,
 		deleteConsentStmt:            q.deleteConsentStmt,
 		deleteEventStmt:              q.deleteEventStmt,
+		deleteGrantedUnderStmt:       q.deleteGrantedUnderStmt,
 		deleteLogoutStmt:             q.deleteLogoutStmt,
 		deleteRevocationEventStmt:    q.deleteRevocationEventStmt,
+		deleteSubjectStmt:            q.deleteSubjectStmt,
 		deleteSwitchEventStmt:        q.deleteSwitchEventStmt,
 		dropOldestLogoutsStmt:        q.dropOldestLogoutsStmt,
 		endExpiredLinkStmt:           q.endExpiredLinkStmt,
@@ -1362,8 +1612,11 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		endMasterKeyProcessStmt:      q.endMasterKeyProcessStmt,
 		eventsStmt:                   q.eventsStmt,
 		forgetMasterKeyProcessesStmt: q.forgetMasterKeyProcessesStmt,
+		formerHolderStmt:             q.formerHolderStmt,
+		giveOldSubjectStmt:           q.giveOldSubjectStmt,
 		grantFactsStmt:               q.grantFactsStmt,
 		grantedSinceStmt:             q.grantedSinceStmt,
+		grantedUnderStmt:             q.grantedUnderStmt,
 		hasKeyFetchStmt:              q.hasKeyFetchStmt,
 		holdStmt:                     q.holdStmt,
 		holdersAfterStmt:             q.holdersAfterStmt,
@@ -1378,6 +1631,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		insertAccountStmt:            q.insertAccountStmt,
 		insertAuditStmt:              q.insertAuditStmt,
 		insertCheckpointStmt:         q.insertCheckpointStmt,
+		insertConflictStmt:           q.insertConflictStmt,
 		insertEventStmt:              q.insertEventStmt,
 		insertHoldStmt:               q.insertHoldStmt,
 		insertIdentifierStmt:         q.insertIdentifierStmt,
@@ -1386,6 +1640,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		insertLockStmt:               q.insertLockStmt,
 		insertLogoutStmt:             q.insertLogoutStmt,
 		insertLogoutQueueStmt:        q.insertLogoutQueueStmt,
+		insertOldSubjectStmt:         q.insertOldSubjectStmt,
 		insertReviewStmt:             q.insertReviewStmt,
 		insertRevocationEventsStmt:   q.insertRevocationEventsStmt,
 		insertSecretStmt:             q.insertSecretStmt,
@@ -1405,6 +1660,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		liftLockStmt:                 q.liftLockStmt,
 		linkStmt:                     q.linkStmt,
 		linkBySubjectStmt:            q.linkBySubjectStmt,
+		linkSubjectStmt:              q.linkSubjectStmt,
+		linkedNowStmt:                q.linkedNowStmt,
 		linksBetweenStmt:             q.linksBetweenStmt,
 		linksOfStmt:                  q.linksOfStmt,
 		lockInForceStmt:              q.lockInForceStmt,
@@ -1417,8 +1674,14 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		moreRowConflictsStmt:         q.moreRowConflictsStmt,
 		moveRevocationEventStmt:      q.moveRevocationEventStmt,
 		moveSwitchEventStmt:          q.moveSwitchEventStmt,
+		oldSubjectStmt:               q.oldSubjectStmt,
+		oldSubjectsBehindStmt:        q.oldSubjectsBehindStmt,
+		oldSubjectsOfStmt:            q.oldSubjectsOfStmt,
+		oldSubjectsTakenStmt:         q.oldSubjectsTakenStmt,
+		oldSubjectsUntakenStmt:       q.oldSubjectsUntakenStmt,
 		oldestLogoutStmt:             q.oldestLogoutStmt,
 		partyRegistrationsStmt:       q.partyRegistrationsStmt,
+		portalAccountsOfStmt:         q.portalAccountsOfStmt,
 		prunableStmt:                 q.prunableStmt,
 		purposeKeysStmt:              q.purposeKeysStmt,
 		putAuditHeadStmt:             q.putAuditHeadStmt,
@@ -1446,12 +1709,17 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		ruleConflictStmt:             q.ruleConflictStmt,
 		secretStmt:                   q.secretStmt,
 		sectorStmt:                   q.sectorStmt,
+		sectorsWithOldSubjectsStmt:   q.sectorsWithOldSubjectsStmt,
 		setImportedStateStmt:         q.setImportedStateStmt,
 		setLevelStmt:                 q.setLevelStmt,
+		shadowOfStmt:                 q.shadowOfStmt,
 		shippedStmt:                  q.shippedStmt,
 		signingKeysStmt:              q.signingKeysStmt,
 		sourcesStmt:                  q.sourcesStmt,
+		subjectOwnerStmt:             q.subjectOwnerStmt,
 		subjectsByPartyStmt:          q.subjectsByPartyStmt,
+		subjectsInAllSectorsStmt:     q.subjectsInAllSectorsStmt,
+		subjectsKnownStmt:            q.subjectsKnownStmt,
 		subjectsSinceStmt:            q.subjectsSinceStmt,
 		subjectsThroughStmt:          q.subjectsThroughStmt,
 		switchEventsStmt:             q.switchEventsStmt,
@@ -1462,6 +1730,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		touchAccountStmt:             q.touchAccountStmt,
 		unmarkRetentionStmt:          q.unmarkRetentionStmt,
 		unshippedStmt:                q.unshippedStmt,
+		unverifyImportedStmt:         q.unverifyImportedStmt,
+		verifyImportedStmt:           q.verifyImportedStmt,
 		waitingConflictsStmt:         q.waitingConflictsStmt,
 		waitingReviewsStmt:           q.waitingReviewsStmt,
 	}
