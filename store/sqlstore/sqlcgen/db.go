@@ -69,6 +69,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.closeShadowStmt, err = db.PrepareContext(ctx, closeShadow); err != nil {
 		return nil, fmt.Errorf("error preparing query CloseShadow: %w", err)
 	}
+	if q.conflictStmt, err = db.PrepareContext(ctx, conflict); err != nil {
+		return nil, fmt.Errorf("error preparing query Conflict: %w", err)
+	}
 	if q.conflictByCanonicalStmt, err = db.PrepareContext(ctx, conflictByCanonical); err != nil {
 		return nil, fmt.Errorf("error preparing query ConflictByCanonical: %w", err)
 	}
@@ -195,11 +198,26 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.importedStmt, err = db.PrepareContext(ctx, imported); err != nil {
 		return nil, fmt.Errorf("error preparing query Imported: %w", err)
 	}
+	if q.importedCountsStmt, err = db.PrepareContext(ctx, importedCounts); err != nil {
+		return nil, fmt.Errorf("error preparing query ImportedCounts: %w", err)
+	}
 	if q.importedNearStmt, err = db.PrepareContext(ctx, importedNear); err != nil {
 		return nil, fmt.Errorf("error preparing query ImportedNear: %w", err)
 	}
+	if q.importedPageStmt, err = db.PrepareContext(ctx, importedPage); err != nil {
+		return nil, fmt.Errorf("error preparing query ImportedPage: %w", err)
+	}
+	if q.importedPerWeekStmt, err = db.PrepareContext(ctx, importedPerWeek); err != nil {
+		return nil, fmt.Errorf("error preparing query ImportedPerWeek: %w", err)
+	}
 	if q.importedStateStmt, err = db.PrepareContext(ctx, importedState); err != nil {
 		return nil, fmt.Errorf("error preparing query ImportedState: %w", err)
+	}
+	if q.importedUnverifiedStmt, err = db.PrepareContext(ctx, importedUnverified); err != nil {
+		return nil, fmt.Errorf("error preparing query ImportedUnverified: %w", err)
+	}
+	if q.importsOfStmt, err = db.PrepareContext(ctx, importsOf); err != nil {
+		return nil, fmt.Errorf("error preparing query ImportsOf: %w", err)
 	}
 	if q.insertAccountStmt, err = db.PrepareContext(ctx, insertAccount); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertAccount: %w", err)
@@ -333,6 +351,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.masterKeyProcessesStmt, err = db.PrepareContext(ctx, masterKeyProcesses); err != nil {
 		return nil, fmt.Errorf("error preparing query MasterKeyProcesses: %w", err)
 	}
+	if q.moreRowConflictsStmt, err = db.PrepareContext(ctx, moreRowConflicts); err != nil {
+		return nil, fmt.Errorf("error preparing query MoreRowConflicts: %w", err)
+	}
 	if q.moveRevocationEventStmt, err = db.PrepareContext(ctx, moveRevocationEvent); err != nil {
 		return nil, fmt.Errorf("error preparing query MoveRevocationEvent: %w", err)
 	}
@@ -435,6 +456,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.revocationEventsStmt, err = db.PrepareContext(ctx, revocationEvents); err != nil {
 		return nil, fmt.Errorf("error preparing query RevocationEvents: %w", err)
 	}
+	if q.ruleConflictStmt, err = db.PrepareContext(ctx, ruleConflict); err != nil {
+		return nil, fmt.Errorf("error preparing query RuleConflict: %w", err)
+	}
 	if q.secretStmt, err = db.PrepareContext(ctx, secret); err != nil {
 		return nil, fmt.Errorf("error preparing query Secret: %w", err)
 	}
@@ -443,6 +467,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.sectorsWithOldSubjectsStmt, err = db.PrepareContext(ctx, sectorsWithOldSubjects); err != nil {
 		return nil, fmt.Errorf("error preparing query SectorsWithOldSubjects: %w", err)
+	}
+	if q.setImportedStateStmt, err = db.PrepareContext(ctx, setImportedState); err != nil {
+		return nil, fmt.Errorf("error preparing query SetImportedState: %w", err)
 	}
 	if q.setLevelStmt, err = db.PrepareContext(ctx, setLevel); err != nil {
 		return nil, fmt.Errorf("error preparing query SetLevel: %w", err)
@@ -506,6 +533,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.verifyImportedStmt, err = db.PrepareContext(ctx, verifyImported); err != nil {
 		return nil, fmt.Errorf("error preparing query VerifyImported: %w", err)
+	}
+	if q.waitingConflictsStmt, err = db.PrepareContext(ctx, waitingConflicts); err != nil {
+		return nil, fmt.Errorf("error preparing query WaitingConflicts: %w", err)
 	}
 	if q.waitingReviewsStmt, err = db.PrepareContext(ctx, waitingReviews); err != nil {
 		return nil, fmt.Errorf("error preparing query WaitingReviews: %w", err)
@@ -588,6 +618,11 @@ func (q *Queries) Close() error {
 	if q.closeShadowStmt != nil {
 		if cerr := q.closeShadowStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing closeShadowStmt: %w", cerr)
+		}
+	}
+	if q.conflictStmt != nil {
+		if cerr := q.conflictStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing conflictStmt: %w", cerr)
 		}
 	}
 	if q.conflictByCanonicalStmt != nil {
@@ -800,14 +835,39 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing importedStmt: %w", cerr)
 		}
 	}
+	if q.importedCountsStmt != nil {
+		if cerr := q.importedCountsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing importedCountsStmt: %w", cerr)
+		}
+	}
 	if q.importedNearStmt != nil {
 		if cerr := q.importedNearStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing importedNearStmt: %w", cerr)
 		}
 	}
+	if q.importedPageStmt != nil {
+		if cerr := q.importedPageStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing importedPageStmt: %w", cerr)
+		}
+	}
+	if q.importedPerWeekStmt != nil {
+		if cerr := q.importedPerWeekStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing importedPerWeekStmt: %w", cerr)
+		}
+	}
 	if q.importedStateStmt != nil {
 		if cerr := q.importedStateStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing importedStateStmt: %w", cerr)
+		}
+	}
+	if q.importedUnverifiedStmt != nil {
+		if cerr := q.importedUnverifiedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing importedUnverifiedStmt: %w", cerr)
+		}
+	}
+	if q.importsOfStmt != nil {
+		if cerr := q.importsOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing importsOfStmt: %w", cerr)
 		}
 	}
 	if q.insertAccountStmt != nil {
@@ -1030,6 +1090,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing masterKeyProcessesStmt: %w", cerr)
 		}
 	}
+	if q.moreRowConflictsStmt != nil {
+		if cerr := q.moreRowConflictsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing moreRowConflictsStmt: %w", cerr)
+		}
+	}
 	if q.moveRevocationEventStmt != nil {
 		if cerr := q.moveRevocationEventStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing moveRevocationEventStmt: %w", cerr)
@@ -1200,6 +1265,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing revocationEventsStmt: %w", cerr)
 		}
 	}
+	if q.ruleConflictStmt != nil {
+		if cerr := q.ruleConflictStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing ruleConflictStmt: %w", cerr)
+		}
+	}
 	if q.secretStmt != nil {
 		if cerr := q.secretStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing secretStmt: %w", cerr)
@@ -1213,6 +1283,11 @@ func (q *Queries) Close() error {
 	if q.sectorsWithOldSubjectsStmt != nil {
 		if cerr := q.sectorsWithOldSubjectsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing sectorsWithOldSubjectsStmt: %w", cerr)
+		}
+	}
+	if q.setImportedStateStmt != nil {
+		if cerr := q.setImportedStateStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setImportedStateStmt: %w", cerr)
 		}
 	}
 	if q.setLevelStmt != nil {
@@ -1320,6 +1395,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing verifyImportedStmt: %w", cerr)
 		}
 	}
+	if q.waitingConflictsStmt != nil {
+		if cerr := q.waitingConflictsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing waitingConflictsStmt: %w", cerr)
+		}
+	}
 	if q.waitingReviewsStmt != nil {
 		if cerr := q.waitingReviewsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing waitingReviewsStmt: %w", cerr)
@@ -1379,6 +1459,7 @@ type Queries struct {
 	checkpointsAfterStmt         *sql.Stmt
 	cleanKeyFetchesStmt          *sql.Stmt
 	closeShadowStmt              *sql.Stmt
+	conflictStmt                 *sql.Stmt
 	conflictByCanonicalStmt      *sql.Stmt
 	conflictsBetweenStmt         *sql.Stmt
 	consentStmt                  *sql.Stmt
@@ -1421,8 +1502,13 @@ type Queries struct {
 	holdersAfterStmt             *sql.Stmt
 	holdsStmt                    *sql.Stmt
 	importedStmt                 *sql.Stmt
+	importedCountsStmt           *sql.Stmt
 	importedNearStmt             *sql.Stmt
+	importedPageStmt             *sql.Stmt
+	importedPerWeekStmt          *sql.Stmt
 	importedStateStmt            *sql.Stmt
+	importedUnverifiedStmt       *sql.Stmt
+	importsOfStmt                *sql.Stmt
 	insertAccountStmt            *sql.Stmt
 	insertAuditStmt              *sql.Stmt
 	insertCheckpointStmt         *sql.Stmt
@@ -1467,6 +1553,7 @@ type Queries struct {
 	logoutsLeasedStmt            *sql.Stmt
 	markRetentionStmt            *sql.Stmt
 	masterKeyProcessesStmt       *sql.Stmt
+	moreRowConflictsStmt         *sql.Stmt
 	moveRevocationEventStmt      *sql.Stmt
 	moveSwitchEventStmt          *sql.Stmt
 	oldSubjectStmt               *sql.Stmt
@@ -1501,9 +1588,11 @@ type Queries struct {
 	reviewByCanonicalStmt        *sql.Stmt
 	reviewsStmt                  *sql.Stmt
 	revocationEventsStmt         *sql.Stmt
+	ruleConflictStmt             *sql.Stmt
 	secretStmt                   *sql.Stmt
 	sectorStmt                   *sql.Stmt
 	sectorsWithOldSubjectsStmt   *sql.Stmt
+	setImportedStateStmt         *sql.Stmt
 	setLevelStmt                 *sql.Stmt
 	shadowOfStmt                 *sql.Stmt
 	shippedStmt                  *sql.Stmt
@@ -1525,6 +1614,7 @@ type Queries struct {
 	unshippedStmt                *sql.Stmt
 	unverifyImportedStmt         *sql.Stmt
 	verifyImportedStmt           *sql.Stmt
+	waitingConflictsStmt         *sql.Stmt
 	waitingReviewsStmt           *sql.Stmt
 }
 
@@ -1547,6 +1637,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		checkpointsAfterStmt:         q.checkpointsAfterStmt,
 		cleanKeyFetchesStmt:          q.cleanKeyFetchesStmt,
 		closeShadowStmt:              q.closeShadowStmt,
+		conflictStmt:                 q.conflictStmt,
 		conflictByCanonicalStmt:      q.conflictByCanonicalStmt,
 		conflictsBetweenStmt:         q.conflictsBetweenStmt,
 		consentStmt:                  q.consentStmt,
@@ -1589,8 +1680,13 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		holdersAfterStmt:             q.holdersAfterStmt,
 		holdsStmt:                    q.holdsStmt,
 		importedStmt:                 q.importedStmt,
+		importedCountsStmt:           q.importedCountsStmt,
 		importedNearStmt:             q.importedNearStmt,
+		importedPageStmt:             q.importedPageStmt,
+		importedPerWeekStmt:          q.importedPerWeekStmt,
 		importedStateStmt:            q.importedStateStmt,
+		importedUnverifiedStmt:       q.importedUnverifiedStmt,
+		importsOfStmt:                q.importsOfStmt,
 		insertAccountStmt:            q.insertAccountStmt,
 		insertAuditStmt:              q.insertAuditStmt,
 		insertCheckpointStmt:         q.insertCheckpointStmt,
@@ -1635,6 +1731,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		logoutsLeasedStmt:            q.logoutsLeasedStmt,
 		markRetentionStmt:            q.markRetentionStmt,
 		masterKeyProcessesStmt:       q.masterKeyProcessesStmt,
+		moreRowConflictsStmt:         q.moreRowConflictsStmt,
 		moveRevocationEventStmt:      q.moveRevocationEventStmt,
 		moveSwitchEventStmt:          q.moveSwitchEventStmt,
 		oldSubjectStmt:               q.oldSubjectStmt,
@@ -1669,9 +1766,11 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		reviewByCanonicalStmt:        q.reviewByCanonicalStmt,
 		reviewsStmt:                  q.reviewsStmt,
 		revocationEventsStmt:         q.revocationEventsStmt,
+		ruleConflictStmt:             q.ruleConflictStmt,
 		secretStmt:                   q.secretStmt,
 		sectorStmt:                   q.sectorStmt,
 		sectorsWithOldSubjectsStmt:   q.sectorsWithOldSubjectsStmt,
+		setImportedStateStmt:         q.setImportedStateStmt,
 		setLevelStmt:                 q.setLevelStmt,
 		shadowOfStmt:                 q.shadowOfStmt,
 		shippedStmt:                  q.shippedStmt,
@@ -1693,6 +1792,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		unshippedStmt:                q.unshippedStmt,
 		unverifyImportedStmt:         q.unverifyImportedStmt,
 		verifyImportedStmt:           q.verifyImportedStmt,
+		waitingConflictsStmt:         q.waitingConflictsStmt,
 		waitingReviewsStmt:           q.waitingReviewsStmt,
 	}
 }
