@@ -109,6 +109,9 @@ func runDemo(ctx context.Context, o demoOptions, stdout, stderr io.Writer) (err 
 	if err := seedPeople(ctx, g, now); err != nil {
 		return fmt.Errorf("making the synthetic people: %w", err)
 	}
+	if err := seedOldAccounts(ctx, g, cfg, now); err != nil {
+		return fmt.Errorf("making the first portal's old accounts: %w", err)
+	}
 	if err := g.openMonitor(ctx, cfg); err != nil {
 		return err
 	}

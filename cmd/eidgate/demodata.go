@@ -120,6 +120,8 @@ func demoConfig(p demoPorts, f *demoFiles, sources *standIns, state string, toda
 	// The owner of the first decides; the second is administrative, with a decision
 	// that lets it take the old accounts for the time being.
 	c.Clients[0].Category = string(eid.OtherCategory)
+	c.Clients[0].Sources = append(c.Clients[0].Sources, demo.SourceOldAccounts, demo.SourceOverdueAccounts)
+	c.Clients[0].OldSubjects = string(eid.KeepSubjects)
 	c.Clients[1].NotReady = &config.NotReady{Decision: "QĐ-000/GIẢ-ĐỊNH"}
 	// One portal is told in a frame as well, so that a demo shows the page of it.
 	front := &c.Clients[1].Logout

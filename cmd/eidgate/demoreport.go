@@ -83,6 +83,9 @@ func newDemoReport(cfg *config.Config, f *demoFiles, now time.Time) demoReport {
 		source := demoSource{ID: s.ID, Kind: s.Kind, Open: window.Open(now), Accounts: national}
 		if s.ID != demo.SourceNational {
 			source.Accounts = nil
+			for _, one := range demo.OldAccountsOf(s.ID) {
+				source.Accounts = append(source.Accounts, demoSignIn{Username: one.Login, Password: demo.Password, Note: one.Note.English})
+			}
 			for _, one := range demo.At(s.ID) {
 				source.Accounts = append(source.Accounts, demoSignIn{Username: one.Login, Password: one.Password, Note: one.Note.English})
 			}

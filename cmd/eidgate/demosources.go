@@ -72,7 +72,7 @@ func demoSources(p demoPorts, f *demoFiles, at *standIns, today time.Time) []con
 		BaseDN: directoryBase, Filter: "(uid={login})", Subject: "entryUUID", LevelAttribute: "loa", Levels: byName(plainLevels),
 		NumberAttribute: attrNumber, NameAttribute: attrName, BirthDateAttribute: attrBirthDate,
 	}
-	return []config.Source{national, vneid, oldPortal, insurance, post, library, closed}
+	return append([]config.Source{national, vneid, oldPortal, insurance, post, library, closed}, demoOldSources(now, today)...)
 }
 
 func demoOpenID(p demoPorts, f *demoFiles, id string) *config.OpenID {
