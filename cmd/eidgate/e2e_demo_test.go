@@ -60,7 +60,7 @@ func TestDemoDocument(t *testing.T) {
 			t.Errorf("source %s has kind %q and %d accounts", s.ID, s.Kind, len(s.Accounts))
 		}
 	}
-	want := []string{sourceNational, sourceVNeID, sourceLegacy, sourceSAML, sourceCAS, sourceLDAP}
+	want := []string{sourceNational, sourceVNeID, sourceLegacy, sourceSAML, sourceCAS, sourceLDAP, "portal-1-old", "portal-1-old-2022"}
 	if !slices.Equal(open, want) || len(d.Sources) != len(want)+1 {
 		t.Errorf("open sources are %v of %d, want %v of one more", open, len(d.Sources), want)
 	}

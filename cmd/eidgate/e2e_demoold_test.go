@@ -1,0 +1,46 @@
+package main_test
+
+import (
+	"database/sql"
+	"maps"
+	"path/filepath"
+	"testing"
+)
+
+// TestDemoOldAccounts: the demo's first portal has old accounts in every state, and a
+// second start leaves them where they are.
+func TestDemoOldAccounts(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data")
+	want := map[string]int{
+		"portal-1-old waiting": 4, "portal-1-old contested": 2, "portal-1-old verified": 1, "portal-1-old rejected": 1,
+		"portal-1-old-2022 waiting": 1, "portal-1-old-2022 verified": 1,
+	}
+	for _, start := range []string{"the first", "the second"} {
+		d := startDemo(t, "--data", data)
+		if code := d.terminate(); code != 0 {
+			t.Fatalf("the demo ends with %d", code)
+		}
+		if got := oldStates(t, filepath.Join(data, "eidgate.db")); !maps.Equal(got, want) {
+			t.Errorf("old accounts after %s start = %v, want %v", start, got, want)
+		}
+	}
+}
+
+func oldStates(t *testing.T, path string) map[string]int {
+	t.Helper()
+	db, err := sql.Open("sqlite", path)
+	must(t, err)
+	defer db.Close()
+	rows, err := db.QueryContext(t.Context(), "SELECT source || ' ' || state, count(*) FROM imported_accounts GROUP BY 1")
+	must(t, err)
+	defer rows.Close()
+	states := map[string]int{}
+	for rows.Next() {
+		var state string
+		var n int
+		must(t, rows.Scan(&state, &n))
+		states[state] = n
+	}
+	must(t, rows.Err())
+	return states
+}
