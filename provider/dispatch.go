@@ -186,11 +186,9 @@ func (p *Provider) decide(ctx context.Context, f *flow) (decision, error) {
 		}
 		v.account, f.holder = &account, &account
 		if req := &f.login.Request; req.Subject != "" {
-			secret, err := p.deps.Grants.SectorSecret(ctx, req.rp.Sector)
-			if err != nil {
-				return decision{}, fmt.Errorf("reading sector: %w", err)
+			if v.subject, err = p.subjectOf(ctx, &req.rp, id); err != nil {
+				return decision{}, err
 			}
-			v.subject = subject(secret, req.rp.Sector, id)
 		}
 		if account.Linked {
 			if v.links, err = p.deps.Accounts.LinksOf(ctx, id); err != nil {

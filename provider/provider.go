@@ -50,6 +50,10 @@ type Sources interface {
 // Grants keeps what was issued, each act with its audit row.
 type Grants interface {
 	SectorSecret(ctx context.Context, sector string) ([]byte, error)
+	// Subjects are what a sector's parties know an account by, as far as that does not
+	// follow from the sector's secret.
+	Subjects(ctx context.Context, sector string, account eid.AccountID) (eid.Subjects, error)
+	// RecordGrant: eid.ErrSubject when tokens of the account may not carry the subject.
 	RecordGrant(ctx context.Context, sector, subject string, g eid.Grant, entry eid.AuditEntry) error
 	Record(ctx context.Context, entries ...eid.AuditEntry) error
 }

@@ -48,8 +48,6 @@ type LinkStanding struct {
 	// Others are the account's living links to other subjects of the source.
 	Others   []eid.Link
 	Imported eid.ImportedState // of the subject; none where it was not imported
-	// Moves are the sectors in which the Shadow has a subject and the account none.
-	Moves []string
 	// Ruling finds the conflict of a canonical text; its zero value is none.
 	Ruling func(canonical string) eid.Conflict
 }
@@ -60,10 +58,8 @@ type Settlement struct {
 	Link LinkRecord // with an ID: to be made
 	// Replaces is the living link of the Shadow, which ends.
 	Replaces string
-	// Shadow closes, and an eid.EventLinkEnded of it commits; its subjects in Moves
-	// become the account's.
+	// Shadow closes, and an eid.EventLinkEnded of it commits.
 	Shadow  eid.AccountID
-	Moves   []string
 	Entries []eid.AuditEntry
 }
 
@@ -211,12 +207,8 @@ func (c *Claim) settle(got *Settled, s LinkStanding, now time.Time) (Settlement,
 		add(eid.ActionAccountVerified, verifiedDetail{Source: c.Source.ID, Link: got.Link.ID})
 	}
 	if got.Shadowed = s.Shadow != ""; got.Shadowed {
-		w.Shadow, w.Moves = s.Shadow, s.Moves
-		if s.Link.Account == s.Shadow {
+		if w.Shadow = s.Shadow; s.Link.Account == s.Shadow {
 			w.Replaces = s.Link.ID
-		}
-		for _, sector := range s.Moves {
-			add(eid.ActionSubjectMoved, movedDetail{Sector: sector, From: s.Shadow})
 		}
 	}
 	return w, err
@@ -267,10 +259,5 @@ type (
 	verifiedDetail struct {
 		Source string `json:"source"`
 		Link   string `json:"link"`
-	}
-	movedDetail struct {
-		Sector string        `json:"sector"`
-		From   eid.AccountID `json:"from,omitempty"`
-		To     eid.AccountID `json:"to,omitempty"`
 	}
 )
