@@ -43,6 +43,9 @@ type login struct {
 	OtherPerson bool `json:"other_person,omitempty"`
 	// Linking is the pending side of a link, while there is one.
 	Linking *linking `json:"linking,omitempty"`
+	// Stops is the side of an old account that signed in, while the page is due that
+	// says when it stops.
+	Stops *linking `json:"stops,omitempty"`
 	// Refusal ends the login, once set.
 	Refusal *refusal `json:"refusal,omitempty"`
 }
@@ -90,6 +93,7 @@ const (
 	reasonTryLater     reason = "try_later"
 	reasonConflict     reason = "conflict"          // a link waits for an officer
 	reasonRejected     reason = "conflict_rejected" // an officer refused it
+	reasonContested    reason = "contested"         // an imported account waits for an officer
 )
 
 // code is the error that the portal gets. It says nothing about the holder's
@@ -107,7 +111,7 @@ func (r reason) code() string {
 // be tried.
 func (r reason) ofSource() bool {
 	switch r {
-	case reasonNotLinked, reasonSourceEnded, reasonSourceOff, reasonUntrusted, reasonMismatch, reasonReview, reasonConflict, reasonRejected:
+	case reasonNotLinked, reasonSourceEnded, reasonSourceOff, reasonUntrusted, reasonMismatch, reasonReview, reasonConflict, reasonRejected, reasonContested:
 		return true
 	default:
 		return false
