@@ -93,7 +93,7 @@ const (
 	reasonTryLater     reason = "try_later"
 	reasonConflict     reason = "conflict"          // a link waits for an officer
 	reasonRejected     reason = "conflict_rejected" // an officer refused it
-	reasonContested    reason = "contested"         // an imported account waits for an officer
+	reasonContested    reason = "contested"         // what was imported contradicts itself
 )
 
 // code is the error that the portal gets. It says nothing about the holder's

@@ -63,6 +63,9 @@ func (db *DB) EndLink(ctx context.Context, linkID string, at time.Time,
 		if err := db.returnSubjects(ctx, q, index, link.Account, at); err != nil {
 			return err
 		}
+		if err := unverify(ctx, q, index, link.Account, at); err != nil {
+			return err
+		}
 		if err := touch(ctx, q, link.Account, at); err != nil {
 			return err
 		}

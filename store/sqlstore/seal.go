@@ -48,6 +48,8 @@ func (k blindIndex) subject(source, subject string) []byte { return k.sum("link"
 
 func (k blindIndex) oldPassword(hash string) []byte { return k.sum("old-password", hash) }
 
+func (k blindIndex) conflict(canonical string) []byte { return k.sum("conflict", canonical) }
+
 func (k blindIndex) review(canonical string) []byte { return k.sum("review", canonical) }
 
 // sum is HMAC-SHA256 over the parts, each with its length before it, so that no
