@@ -36,6 +36,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.addCountStmt, err = db.PrepareContext(ctx, addCount); err != nil {
 		return nil, fmt.Errorf("error preparing query AddCount: %w", err)
 	}
+	if q.advanceImportStmt, err = db.PrepareContext(ctx, advanceImport); err != nil {
+		return nil, fmt.Errorf("error preparing query AdvanceImport: %w", err)
+	}
 	if q.auditStmt, err = db.PrepareContext(ctx, audit); err != nil {
 		return nil, fmt.Errorf("error preparing query Audit: %w", err)
 	}
@@ -44,6 +47,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.auditHeadStmt, err = db.PrepareContext(ctx, auditHead); err != nil {
 		return nil, fmt.Errorf("error preparing query AuditHead: %w", err)
+	}
+	if q.beginImportStmt, err = db.PrepareContext(ctx, beginImport); err != nil {
+		return nil, fmt.Errorf("error preparing query BeginImport: %w", err)
 	}
 	if q.beginLeaseStmt, err = db.PrepareContext(ctx, beginLease); err != nil {
 		return nil, fmt.Errorf("error preparing query BeginLease: %w", err)
@@ -149,6 +155,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.eventsStmt, err = db.PrepareContext(ctx, events); err != nil {
 		return nil, fmt.Errorf("error preparing query Events: %w", err)
+	}
+	if q.findImportStmt, err = db.PrepareContext(ctx, findImport); err != nil {
+		return nil, fmt.Errorf("error preparing query FindImport: %w", err)
+	}
+	if q.finishImportStmt, err = db.PrepareContext(ctx, finishImport); err != nil {
+		return nil, fmt.Errorf("error preparing query FinishImport: %w", err)
 	}
 	if q.forgetMasterKeyProcessesStmt, err = db.PrepareContext(ctx, forgetMasterKeyProcesses); err != nil {
 		return nil, fmt.Errorf("error preparing query ForgetMasterKeyProcesses: %w", err)
@@ -299,6 +311,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.linksOfStmt, err = db.PrepareContext(ctx, linksOf); err != nil {
 		return nil, fmt.Errorf("error preparing query LinksOf: %w", err)
+	}
+	if q.listImportsStmt, err = db.PrepareContext(ctx, listImports); err != nil {
+		return nil, fmt.Errorf("error preparing query ListImports: %w", err)
 	}
 	if q.lockInForceStmt, err = db.PrepareContext(ctx, lockInForce); err != nil {
 		return nil, fmt.Errorf("error preparing query LockInForce: %w", err)
@@ -523,6 +538,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing addCountStmt: %w", cerr)
 		}
 	}
+	if q.advanceImportStmt != nil {
+		if cerr := q.advanceImportStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing advanceImportStmt: %w", cerr)
+		}
+	}
 	if q.auditStmt != nil {
 		if cerr := q.auditStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing auditStmt: %w", cerr)
@@ -536,6 +556,11 @@ func (q *Queries) Close() error {
 	if q.auditHeadStmt != nil {
 		if cerr := q.auditHeadStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing auditHeadStmt: %w", cerr)
+		}
+	}
+	if q.beginImportStmt != nil {
+		if cerr := q.beginImportStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing beginImportStmt: %w", cerr)
 		}
 	}
 	if q.beginLeaseStmt != nil {
@@ -711,6 +736,16 @@ func (q *Queries) Close() error {
 	if q.eventsStmt != nil {
 		if cerr := q.eventsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing eventsStmt: %w", cerr)
+		}
+	}
+	if q.findImportStmt != nil {
+		if cerr := q.findImportStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing findImportStmt: %w", cerr)
+		}
+	}
+	if q.finishImportStmt != nil {
+		if cerr := q.finishImportStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing finishImportStmt: %w", cerr)
 		}
 	}
 	if q.forgetMasterKeyProcessesStmt != nil {
@@ -961,6 +996,11 @@ func (q *Queries) Close() error {
 	if q.linksOfStmt != nil {
 		if cerr := q.linksOfStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing linksOfStmt: %w", cerr)
+		}
+	}
+	if q.listImportsStmt != nil {
+		if cerr := q.listImportsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listImportsStmt: %w", cerr)
 		}
 	}
 	if q.lockInForceStmt != nil {
@@ -1336,9 +1376,11 @@ type Queries struct {
 	accountByIdentifierStmt      *sql.Stmt
 	accountStatusStmt            *sql.Stmt
 	addCountStmt                 *sql.Stmt
+	advanceImportStmt            *sql.Stmt
 	auditStmt                    *sql.Stmt
 	auditFromStmt                *sql.Stmt
 	auditHeadStmt                *sql.Stmt
+	beginImportStmt              *sql.Stmt
 	beginLeaseStmt               *sql.Stmt
 	checkpointByStmt             *sql.Stmt
 	checkpointSinceStmt          *sql.Stmt
@@ -1374,6 +1416,8 @@ type Queries struct {
 	endLinkStmt                  *sql.Stmt
 	endMasterKeyProcessStmt      *sql.Stmt
 	eventsStmt                   *sql.Stmt
+	findImportStmt               *sql.Stmt
+	finishImportStmt             *sql.Stmt
 	forgetMasterKeyProcessesStmt *sql.Stmt
 	formerHolderStmt             *sql.Stmt
 	giveOldSubjectStmt           *sql.Stmt
@@ -1424,6 +1468,7 @@ type Queries struct {
 	linkedNowStmt                *sql.Stmt
 	linksBetweenStmt             *sql.Stmt
 	linksOfStmt                  *sql.Stmt
+	listImportsStmt              *sql.Stmt
 	lockInForceStmt              *sql.Stmt
 	locksInForceStmt             *sql.Stmt
 	logoutQueuesDueStmt          *sql.Stmt
@@ -1500,9 +1545,11 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		accountByIdentifierStmt:      q.accountByIdentifierStmt,
 		accountStatusStmt:            q.accountStatusStmt,
 		addCountStmt:                 q.addCountStmt,
+		advanceImportStmt:            q.advanceImportStmt,
 		auditStmt:                    q.auditStmt,
 		auditFromStmt:                q.auditFromStmt,
 		auditHeadStmt:                q.auditHeadStmt,
+		beginImportStmt:              q.beginImportStmt,
 		beginLeaseStmt:               q.beginLeaseStmt,
 		checkpointByStmt:             q.checkpointByStmt,
 		checkpointSinceStmt:          q.checkpointSinceStmt,
@@ -1538,6 +1585,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		endLinkStmt:                  q.endLinkStmt,
 		endMasterKeyProcessStmt:      q.endMasterKeyProcessStmt,
 		eventsStmt:                   q.eventsStmt,
+		findImportStmt:               q.findImportStmt,
+		finishImportStmt:             q.finishImportStmt,
 		forgetMasterKeyProcessesStmt: q.forgetMasterKeyProcessesStmt,
 		formerHolderStmt:             q.formerHolderStmt,
 		giveOldSubjectStmt:           q.giveOldSubjectStmt,
@@ -1588,6 +1637,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		linkedNowStmt:                q.linkedNowStmt,
 		linksBetweenStmt:             q.linksBetweenStmt,
 		linksOfStmt:                  q.linksOfStmt,
+		listImportsStmt:              q.listImportsStmt,
 		lockInForceStmt:              q.lockInForceStmt,
 		locksInForceStmt:             q.locksInForceStmt,
 		logoutQueuesDueStmt:          q.logoutQueuesDueStmt,
