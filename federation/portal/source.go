@@ -125,7 +125,7 @@ func (s *Source) Finish(ctx context.Context, req federation.Request, reply feder
 		return federation.Step{}, err
 	}
 	return federation.Step{Assertion: &federation.Assertion{
-		Subject: found.Login, Level: eid.Level1, Methods: []string{string(eid.Password)}, At: req.Now,
+		Subject: found.Login, Level: eid.Level1, Methods: []string{string(eid.Password)}, At: req.Now, Anew: true,
 		Person: federation.Person{Number: found.Number.Reveal(), Name: found.Name, BirthDate: found.BirthDate},
 	}}, nil
 }

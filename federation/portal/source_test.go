@@ -18,7 +18,7 @@ func TestSignIn(t *testing.T) {
 	w := start(t)
 	step, err := w.try(" mau.cho ", password)
 	want := &federation.Assertion{
-		Subject: "mau.cho", Level: eid.Level1, Methods: []string{"pwd"}, At: w.now,
+		Subject: "mau.cho", Level: eid.Level1, Methods: []string{"pwd"}, At: w.now, Anew: true,
 		Person: federation.Person{Number: "001303000017", Name: "Nguyễn Thị Mẫu", BirthDate: "2003-02-01"},
 	}
 	if diff := cmp.Diff(step.Assertion, want); err != nil || diff != "" {

@@ -50,7 +50,8 @@ func (k blindIndex) contradiction(source, login, number string) []byte {
 	return k.sum("contradiction", source, login, number)
 }
 
-func (k blindIndex) oldPassword(hash string) []byte   { return k.sum("old-password", hash) }
+func (k blindIndex) oldPassword(hash string) []byte { return k.sum("old-password", hash) }
+
 func (k blindIndex) conflict(canonical string) []byte { return k.sum("conflict", canonical) }
 
 func (k blindIndex) review(canonical string) []byte { return k.sum("review", canonical) }
