@@ -25,6 +25,9 @@ var ErrSubject = errors.New("not the account's subject")
 
 // Subjects are what the parties of a sector know an account by.
 type Subjects struct {
+	// Move: subjects of this sector may pass from one account to another, as those of
+	// old accounts do. Else all follow from the sector's secret, and nothing below is told.
+	Move   bool
 	Issued string   // what tokens carry; empty before the first
 	Old    []string // what its holder was known by before; of more than one, two are told
 }
