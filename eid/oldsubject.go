@@ -60,7 +60,7 @@ const (
 	OldSubjectThere   OldSubjectFate = "there"   // it was brought before
 	OldSubjectRefused OldSubjectFate = "refused" // CheckOldSubject says why
 	OldSubjectOthers  OldSubjectFate = "others"  // it was brought for another person
-	OldSubjectIssued  OldSubjectFate = "issued"  // tokens for another person carry it
+	OldSubjectIssued  OldSubjectFate = "issued"  // tokens carry it already
 )
 
 // RenamedSubject is an old subject and what tokens carry in its place.

@@ -44,7 +44,8 @@ func (db *DB) Subjects(ctx context.Context, sector string, id eid.AccountID) (ei
 
 // AddOldSubjects puts subjects that a portal knew people by before on record, all in one
 // transaction, and tells of each how that went. A row that is there already adds
-// nothing. Nobody takes one here: see TakeOldSubjects. With dry it writes nothing.
+// nothing. Nobody takes one here: see TakeOldSubjects. With dry it writes nothing, and
+// holds no two of the rows against each other.
 func (db *DB) AddOldSubjects(ctx context.Context, sector, source string, rows []eid.OldSubject, dry bool) ([]eid.OldSubjectFate, error) {
 	fates := make([]eid.OldSubjectFate, len(rows))
 	var err error
@@ -104,19 +105,13 @@ func (db *DB) fateOf(ctx context.Context, q *sqlcgen.Queries, sector, source str
 	case !errors.Is(err, sql.ErrNoRows):
 		return "", fmt.Errorf("finding old subject: %w", away(err))
 	}
-	owner, err := q.SubjectOwner(ctx, sector, row.Subject)
-	if errors.Is(err, sql.ErrNoRows) {
-		return eid.OldSubjectAdded, nil
-	}
-	if err != nil {
-		return "", fmt.Errorf("finding whose subject it is: %w", away(err))
-	}
-	linked, err := q.LinkedNow(ctx, index, nullable(db.now()))
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return "", fmt.Errorf("finding link at %s: %w", source, away(err))
-	}
-	if linked != owner {
+	// One that was issued is its account's own, and does not come and go with a link.
+	_, err = q.SubjectOwner(ctx, sector, row.Subject)
+	switch {
+	case err == nil:
 		return eid.OldSubjectIssued, nil
+	case !errors.Is(err, sql.ErrNoRows):
+		return "", fmt.Errorf("finding whose subject it is: %w", away(err))
 	}
 	return eid.OldSubjectAdded, nil
 }
