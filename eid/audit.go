@@ -37,6 +37,7 @@ const (
 	ActionAccountsImport  = "accounts.imported"
 	ActionSubjectsImport  = "subjects.imported"
 	ActionSubjectMoved    = "subject.moved"
+	ActionSubjectsTold    = "subjects.told" // to a party: what tokens call people in place of its old subjects
 	ActionConsentGiven    = "consent.given"
 	ActionConsentEnded    = "consent.withdrawn"
 	ActionSourceDistrust  = "source.distrusted"
@@ -54,7 +55,7 @@ func Actions() []string {
 	return []string{
 		ActionGrantIssued, ActionSignInFailed, ActionSignInRefused, ActionSignedIn, ActionSteppedUp, ActionSessionEnded,
 		ActionAccountCreated, ActionLevelChanged, ActionDataDiffers, ActionAccountLocked, ActionAccountUnlocked, ActionLinkCreated,
-		ActionAccountVerified, ActionConflictOpened, ActionConflictDecided, ActionAccountsImport, ActionSubjectsImport, ActionSubjectMoved,
+		ActionAccountVerified, ActionConflictOpened, ActionConflictDecided, ActionAccountsImport, ActionSubjectsImport, ActionSubjectMoved, ActionSubjectsTold,
 		ActionConsentGiven, ActionConsentEnded, ActionSourceDistrust, ActionSourceOff, ActionSourceOn, ActionReviewOpened,
 		ActionReviewDecided, ActionRegistration, ActionTokensRevoked, ActionStateRenewed,
 		ActionMasterKeyAdded, ActionMasterKeyPromoted, ActionMasterKeyResealed, ActionMasterKeyRemoved,

@@ -204,7 +204,7 @@ func (m *passing) agrees(t *rapid.T) {
 			}
 		}
 	}
-	list, _, err := m.db.RenamedSubjects(t.Context(), m.name, "", 100)
+	list, _, err := m.db.RenamedSubjects(t.Context(), m.name, "", "", 100)
 	check(t, err)
 	for _, r := range list {
 		if id := m.links[m.olds[r.Old]].Account; m.issued[id] != r.New || r.Old == r.New {

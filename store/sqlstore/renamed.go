@@ -9,12 +9,22 @@ import (
 )
 
 // RenamedSubjects returns old subjects of a sector whose people tokens call otherwise, in
-// order, from those after one on. It looks at limit old subjects that somebody proved, at
-// most, so that there may be fewer, or none; next is where to go on, empty at the end.
-func (db *DB) RenamedSubjects(ctx context.Context, sector, after string, limit int) (list []eid.RenamedSubject, next string, err error) {
+// order, from those after one on: of whom tokens call issued, or with an empty issued of
+// all. It looks at limit old subjects that somebody proved, at most, so that there may be
+// fewer, or none; next is where to go on, empty at the end.
+func (db *DB) RenamedSubjects(ctx context.Context, sector, issued, after string, limit int) (list []eid.RenamedSubject, next string, err error) {
 	limit = max(limit, 1)
-	// One more tells whether there are more.
-	rows, err := db.reader.OldSubjectsTaken(ctx, sqlcgen.OldSubjectsTakenParams{Sector: sector, After: after, Page: int64(limit) + 1})
+	var rows []sqlcgen.OldSubjectsTakenRow
+	page := int64(limit) + 1 // one more tells whether there are more
+	if issued == "" {
+		rows, err = db.reader.OldSubjectsTaken(ctx, sqlcgen.OldSubjectsTakenParams{Sector: sector, After: after, Page: page})
+	} else {
+		var behind []sqlcgen.OldSubjectsBehindRow
+		behind, err = db.reader.OldSubjectsBehind(ctx, sqlcgen.OldSubjectsBehindParams{Sector: sector, Sub: issued, After: after, Page: page})
+		for _, row := range behind {
+			rows = append(rows, sqlcgen.OldSubjectsTakenRow(row))
+		}
+	}
 	if err != nil {
 		return nil, "", fmt.Errorf("reading old subjects: %w", away(err))
 	}
@@ -28,16 +38,6 @@ func (db *DB) RenamedSubjects(ctx context.Context, sector, after string, limit i
 		}
 	}
 	return list, next, nil
-}
-
-// SubjectsBehind returns the old subjects of whom tokens in a sector call sub, save sub
-// itself, in order, after one, limit at most.
-func (db *DB) SubjectsBehind(ctx context.Context, sector, sub, after string, limit int) ([]string, error) {
-	list, err := db.reader.OldSubjectsBehind(ctx, sqlcgen.OldSubjectsBehindParams{Sector: sector, Sub: sub, After: after, Page: int64(max(limit, 0))})
-	if err != nil {
-		return nil, fmt.Errorf("reading old subjects: %w", away(err))
-	}
-	return list, nil
 }
 
 // OldSubjectCount counts the old subjects that one source's people have in a sector.

@@ -99,7 +99,7 @@ func (s durableSuite) oldSubjects(t *testing.T) {
 
 	d.link(t, b, "x1")
 	d.knownAs(t, "whoever proves it then, and has another", "portal", b, eid.Subjects{Issued: "new-b", Old: []string{"o1"}})
-	list, last, err := d.RenamedSubjects(ctx, "portal", "", 10)
+	list, last, err := d.RenamedSubjects(ctx, "portal", "", "", 10)
 	must(t, err)
 	equal(t, "renamed", list, []eid.RenamedSubject{{Old: "o1", New: "new-b"}})
 	equal(t, "last", last, "")
@@ -126,12 +126,15 @@ func (s durableSuite) portalSubjects(t *testing.T) {
 	equal(t, "audit", d.actions(t, &seen), []string{eid.ActionSubjectMoved, eid.ActionLinkCreated, eid.ActionSubjectMoved, eid.ActionLinkCreated})
 	d.knownAs(t, "moved", "portal", a, eid.Subjects{Issued: "derived-u", Old: []string{"derived-u"}})
 	d.knownAs(t, "left behind", "portal", b, eid.Subjects{Issued: "derived-b", Old: []string{"derived-v"}})
-	list, _, err := d.RenamedSubjects(ctx, "portal", "", 10)
+	list, _, err := d.RenamedSubjects(ctx, "portal", "", "", 10)
 	must(t, err)
 	equal(t, "renamed", list, []eid.RenamedSubject{{Old: "derived-v", New: "derived-b"}})
-	behind, err := d.SubjectsBehind(ctx, "portal", "derived-b", "", 10)
+	list, _, err = d.RenamedSubjects(ctx, "portal", "derived-b", "", 10)
 	must(t, err)
-	equal(t, "behind one", behind, []string{"derived-v"})
+	equal(t, "behind one", list, []eid.RenamedSubject{{Old: "derived-v", New: "derived-b"}})
+	list, _, err = d.RenamedSubjects(ctx, "portal", "derived-u", "", 10)
+	must(t, err)
+	equal(t, "behind one that was kept", list, nil)
 
 	must(t, d.accounts.EndLink(ctx, xa.ID, "holder"))
 	d.knownAs(t, "undone", "portal", a, eid.Subjects{})
@@ -158,7 +161,7 @@ func (s durableSuite) renamedPages(t *testing.T) {
 	var all []eid.RenamedSubject
 	pages, after := 0, ""
 	for {
-		list, next, err := d.RenamedSubjects(ctx, "portal", after, 2)
+		list, next, err := d.RenamedSubjects(ctx, "portal", "", after, 2)
 		must(t, err)
 		all, pages, after = append(all, list...), pages+1, next
 		if next == "" {
@@ -167,7 +170,7 @@ func (s durableSuite) renamedPages(t *testing.T) {
 	}
 	equal(t, "all", all, []eid.RenamedSubject{{Old: "o1", New: "new-a"}, {Old: "o4", New: "new-a"}, {Old: "o5", New: "new-a"}})
 	equal(t, "pages", pages, 2)
-	if list, _, err := d.RenamedSubjects(ctx, "elsewhere", "", 10); len(list) != 0 || err != nil {
+	if list, _, err := d.RenamedSubjects(ctx, "elsewhere", "", "", 10); len(list) != 0 || err != nil {
 		t.Errorf("of another sector: %v, %v", list, err)
 	}
 }
