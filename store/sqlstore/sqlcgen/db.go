@@ -36,6 +36,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.addCountStmt, err = db.PrepareContext(ctx, addCount); err != nil {
 		return nil, fmt.Errorf("error preparing query AddCount: %w", err)
 	}
+	if q.advanceImportStmt, err = db.PrepareContext(ctx, advanceImport); err != nil {
+		return nil, fmt.Errorf("error preparing query AdvanceImport: %w", err)
+	}
 	if q.auditStmt, err = db.PrepareContext(ctx, audit); err != nil {
 		return nil, fmt.Errorf("error preparing query Audit: %w", err)
 	}
@@ -44,6 +47,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.auditHeadStmt, err = db.PrepareContext(ctx, auditHead); err != nil {
 		return nil, fmt.Errorf("error preparing query AuditHead: %w", err)
+	}
+	if q.beginImportStmt, err = db.PrepareContext(ctx, beginImport); err != nil {
+		return nil, fmt.Errorf("error preparing query BeginImport: %w", err)
 	}
 	if q.beginLeaseStmt, err = db.PrepareContext(ctx, beginLease); err != nil {
 		return nil, fmt.Errorf("error preparing query BeginLease: %w", err)
@@ -60,6 +66,15 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.cleanKeyFetchesStmt, err = db.PrepareContext(ctx, cleanKeyFetches); err != nil {
 		return nil, fmt.Errorf("error preparing query CleanKeyFetches: %w", err)
 	}
+	if q.closeShadowStmt, err = db.PrepareContext(ctx, closeShadow); err != nil {
+		return nil, fmt.Errorf("error preparing query CloseShadow: %w", err)
+	}
+	if q.conflictByCanonicalStmt, err = db.PrepareContext(ctx, conflictByCanonical); err != nil {
+		return nil, fmt.Errorf("error preparing query ConflictByCanonical: %w", err)
+	}
+	if q.conflictsBetweenStmt, err = db.PrepareContext(ctx, conflictsBetween); err != nil {
+		return nil, fmt.Errorf("error preparing query ConflictsBetween: %w", err)
+	}
 	if q.consentStmt, err = db.PrepareContext(ctx, consent); err != nil {
 		return nil, fmt.Errorf("error preparing query Consent: %w", err)
 	}
@@ -68,6 +83,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.countAllLogoutsStmt, err = db.PrepareContext(ctx, countAllLogouts); err != nil {
 		return nil, fmt.Errorf("error preparing query CountAllLogouts: %w", err)
+	}
+	if q.countConflictsStmt, err = db.PrepareContext(ctx, countConflicts); err != nil {
+		return nil, fmt.Errorf("error preparing query CountConflicts: %w", err)
 	}
 	if q.countHoldsOnAllStmt, err = db.PrepareContext(ctx, countHoldsOnAll); err != nil {
 		return nil, fmt.Errorf("error preparing query CountHoldsOnAll: %w", err)
@@ -138,8 +156,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.eventsStmt, err = db.PrepareContext(ctx, events); err != nil {
 		return nil, fmt.Errorf("error preparing query Events: %w", err)
 	}
+	if q.findImportStmt, err = db.PrepareContext(ctx, findImport); err != nil {
+		return nil, fmt.Errorf("error preparing query FindImport: %w", err)
+	}
+	if q.finishImportStmt, err = db.PrepareContext(ctx, finishImport); err != nil {
+		return nil, fmt.Errorf("error preparing query FinishImport: %w", err)
+	}
 	if q.forgetMasterKeyProcessesStmt, err = db.PrepareContext(ctx, forgetMasterKeyProcesses); err != nil {
 		return nil, fmt.Errorf("error preparing query ForgetMasterKeyProcesses: %w", err)
+	}
+	if q.formerHolderStmt, err = db.PrepareContext(ctx, formerHolder); err != nil {
+		return nil, fmt.Errorf("error preparing query FormerHolder: %w", err)
 	}
 	if q.giveOldSubjectStmt, err = db.PrepareContext(ctx, giveOldSubject); err != nil {
 		return nil, fmt.Errorf("error preparing query GiveOldSubject: %w", err)
@@ -165,6 +192,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.holdsStmt, err = db.PrepareContext(ctx, holds); err != nil {
 		return nil, fmt.Errorf("error preparing query Holds: %w", err)
 	}
+	if q.importedStmt, err = db.PrepareContext(ctx, imported); err != nil {
+		return nil, fmt.Errorf("error preparing query Imported: %w", err)
+	}
+	if q.importedNearStmt, err = db.PrepareContext(ctx, importedNear); err != nil {
+		return nil, fmt.Errorf("error preparing query ImportedNear: %w", err)
+	}
 	if q.importedStateStmt, err = db.PrepareContext(ctx, importedState); err != nil {
 		return nil, fmt.Errorf("error preparing query ImportedState: %w", err)
 	}
@@ -176,6 +209,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.insertCheckpointStmt, err = db.PrepareContext(ctx, insertCheckpoint); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertCheckpoint: %w", err)
+	}
+	if q.insertConflictStmt, err = db.PrepareContext(ctx, insertConflict); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertConflict: %w", err)
 	}
 	if q.insertEventStmt, err = db.PrepareContext(ctx, insertEvent); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertEvent: %w", err)
@@ -272,6 +308,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.linksOfStmt, err = db.PrepareContext(ctx, linksOf); err != nil {
 		return nil, fmt.Errorf("error preparing query LinksOf: %w", err)
+	}
+	if q.listImportsStmt, err = db.PrepareContext(ctx, listImports); err != nil {
+		return nil, fmt.Errorf("error preparing query ListImports: %w", err)
 	}
 	if q.lockInForceStmt, err = db.PrepareContext(ctx, lockInForce); err != nil {
 		return nil, fmt.Errorf("error preparing query LockInForce: %w", err)
@@ -372,11 +411,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.relyingPartiesStmt, err = db.PrepareContext(ctx, relyingParties); err != nil {
 		return nil, fmt.Errorf("error preparing query RelyingParties: %w", err)
 	}
+	if q.remindImportedStmt, err = db.PrepareContext(ctx, remindImported); err != nil {
+		return nil, fmt.Errorf("error preparing query RemindImported: %w", err)
+	}
 	if q.removeRelyingPartyStmt, err = db.PrepareContext(ctx, removeRelyingParty); err != nil {
 		return nil, fmt.Errorf("error preparing query RemoveRelyingParty: %w", err)
 	}
 	if q.removeSourceStmt, err = db.PrepareContext(ctx, removeSource); err != nil {
 		return nil, fmt.Errorf("error preparing query RemoveSource: %w", err)
+	}
+	if q.replaceImportedStmt, err = db.PrepareContext(ctx, replaceImported); err != nil {
+		return nil, fmt.Errorf("error preparing query ReplaceImported: %w", err)
 	}
 	if q.reviewStmt, err = db.PrepareContext(ctx, review); err != nil {
 		return nil, fmt.Errorf("error preparing query Review: %w", err)
@@ -401,6 +446,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.setLevelStmt, err = db.PrepareContext(ctx, setLevel); err != nil {
 		return nil, fmt.Errorf("error preparing query SetLevel: %w", err)
+	}
+	if q.shadowOfStmt, err = db.PrepareContext(ctx, shadowOf); err != nil {
+		return nil, fmt.Errorf("error preparing query ShadowOf: %w", err)
 	}
 	if q.shippedStmt, err = db.PrepareContext(ctx, shipped); err != nil {
 		return nil, fmt.Errorf("error preparing query Shipped: %w", err)
@@ -453,6 +501,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.unshippedStmt, err = db.PrepareContext(ctx, unshipped); err != nil {
 		return nil, fmt.Errorf("error preparing query Unshipped: %w", err)
 	}
+	if q.unverifyImportedStmt, err = db.PrepareContext(ctx, unverifyImported); err != nil {
+		return nil, fmt.Errorf("error preparing query UnverifyImported: %w", err)
+	}
+	if q.verifyImportedStmt, err = db.PrepareContext(ctx, verifyImported); err != nil {
+		return nil, fmt.Errorf("error preparing query VerifyImported: %w", err)
+	}
 	if q.waitingReviewsStmt, err = db.PrepareContext(ctx, waitingReviews); err != nil {
 		return nil, fmt.Errorf("error preparing query WaitingReviews: %w", err)
 	}
@@ -481,6 +535,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing addCountStmt: %w", cerr)
 		}
 	}
+	if q.advanceImportStmt != nil {
+		if cerr := q.advanceImportStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing advanceImportStmt: %w", cerr)
+		}
+	}
 	if q.auditStmt != nil {
 		if cerr := q.auditStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing auditStmt: %w", cerr)
@@ -494,6 +553,11 @@ func (q *Queries) Close() error {
 	if q.auditHeadStmt != nil {
 		if cerr := q.auditHeadStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing auditHeadStmt: %w", cerr)
+		}
+	}
+	if q.beginImportStmt != nil {
+		if cerr := q.beginImportStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing beginImportStmt: %w", cerr)
 		}
 	}
 	if q.beginLeaseStmt != nil {
@@ -521,6 +585,21 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing cleanKeyFetchesStmt: %w", cerr)
 		}
 	}
+	if q.closeShadowStmt != nil {
+		if cerr := q.closeShadowStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing closeShadowStmt: %w", cerr)
+		}
+	}
+	if q.conflictByCanonicalStmt != nil {
+		if cerr := q.conflictByCanonicalStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing conflictByCanonicalStmt: %w", cerr)
+		}
+	}
+	if q.conflictsBetweenStmt != nil {
+		if cerr := q.conflictsBetweenStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing conflictsBetweenStmt: %w", cerr)
+		}
+	}
 	if q.consentStmt != nil {
 		if cerr := q.consentStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing consentStmt: %w", cerr)
@@ -534,6 +613,11 @@ func (q *Queries) Close() error {
 	if q.countAllLogoutsStmt != nil {
 		if cerr := q.countAllLogoutsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countAllLogoutsStmt: %w", cerr)
+		}
+	}
+	if q.countConflictsStmt != nil {
+		if cerr := q.countConflictsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countConflictsStmt: %w", cerr)
 		}
 	}
 	if q.countHoldsOnAllStmt != nil {
@@ -651,9 +735,24 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing eventsStmt: %w", cerr)
 		}
 	}
+	if q.findImportStmt != nil {
+		if cerr := q.findImportStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing findImportStmt: %w", cerr)
+		}
+	}
+	if q.finishImportStmt != nil {
+		if cerr := q.finishImportStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing finishImportStmt: %w", cerr)
+		}
+	}
 	if q.forgetMasterKeyProcessesStmt != nil {
 		if cerr := q.forgetMasterKeyProcessesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing forgetMasterKeyProcessesStmt: %w", cerr)
+		}
+	}
+	if q.formerHolderStmt != nil {
+		if cerr := q.formerHolderStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing formerHolderStmt: %w", cerr)
 		}
 	}
 	if q.giveOldSubjectStmt != nil {
@@ -696,6 +795,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing holdsStmt: %w", cerr)
 		}
 	}
+	if q.importedStmt != nil {
+		if cerr := q.importedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing importedStmt: %w", cerr)
+		}
+	}
+	if q.importedNearStmt != nil {
+		if cerr := q.importedNearStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing importedNearStmt: %w", cerr)
+		}
+	}
 	if q.importedStateStmt != nil {
 		if cerr := q.importedStateStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing importedStateStmt: %w", cerr)
@@ -714,6 +823,11 @@ func (q *Queries) Close() error {
 	if q.insertCheckpointStmt != nil {
 		if cerr := q.insertCheckpointStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertCheckpointStmt: %w", cerr)
+		}
+	}
+	if q.insertConflictStmt != nil {
+		if cerr := q.insertConflictStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertConflictStmt: %w", cerr)
 		}
 	}
 	if q.insertEventStmt != nil {
@@ -874,6 +988,11 @@ func (q *Queries) Close() error {
 	if q.linksOfStmt != nil {
 		if cerr := q.linksOfStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing linksOfStmt: %w", cerr)
+		}
+	}
+	if q.listImportsStmt != nil {
+		if cerr := q.listImportsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listImportsStmt: %w", cerr)
 		}
 	}
 	if q.lockInForceStmt != nil {
@@ -1041,6 +1160,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing relyingPartiesStmt: %w", cerr)
 		}
 	}
+	if q.remindImportedStmt != nil {
+		if cerr := q.remindImportedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing remindImportedStmt: %w", cerr)
+		}
+	}
 	if q.removeRelyingPartyStmt != nil {
 		if cerr := q.removeRelyingPartyStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing removeRelyingPartyStmt: %w", cerr)
@@ -1049,6 +1173,11 @@ func (q *Queries) Close() error {
 	if q.removeSourceStmt != nil {
 		if cerr := q.removeSourceStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing removeSourceStmt: %w", cerr)
+		}
+	}
+	if q.replaceImportedStmt != nil {
+		if cerr := q.replaceImportedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing replaceImportedStmt: %w", cerr)
 		}
 	}
 	if q.reviewStmt != nil {
@@ -1089,6 +1218,11 @@ func (q *Queries) Close() error {
 	if q.setLevelStmt != nil {
 		if cerr := q.setLevelStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing setLevelStmt: %w", cerr)
+		}
+	}
+	if q.shadowOfStmt != nil {
+		if cerr := q.shadowOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing shadowOfStmt: %w", cerr)
 		}
 	}
 	if q.shippedStmt != nil {
@@ -1176,6 +1310,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing unshippedStmt: %w", cerr)
 		}
 	}
+	if q.unverifyImportedStmt != nil {
+		if cerr := q.unverifyImportedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing unverifyImportedStmt: %w", cerr)
+		}
+	}
+	if q.verifyImportedStmt != nil {
+		if cerr := q.verifyImportedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing verifyImportedStmt: %w", cerr)
+		}
+	}
 	if q.waitingReviewsStmt != nil {
 		if cerr := q.waitingReviewsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing waitingReviewsStmt: %w", cerr)
@@ -1224,17 +1368,23 @@ type Queries struct {
 	accountByIdentifierStmt      *sql.Stmt
 	accountStatusStmt            *sql.Stmt
 	addCountStmt                 *sql.Stmt
+	advanceImportStmt            *sql.Stmt
 	auditStmt                    *sql.Stmt
 	auditFromStmt                *sql.Stmt
 	auditHeadStmt                *sql.Stmt
+	beginImportStmt              *sql.Stmt
 	beginLeaseStmt               *sql.Stmt
 	checkpointByStmt             *sql.Stmt
 	checkpointSinceStmt          *sql.Stmt
 	checkpointsAfterStmt         *sql.Stmt
 	cleanKeyFetchesStmt          *sql.Stmt
+	closeShadowStmt              *sql.Stmt
+	conflictByCanonicalStmt      *sql.Stmt
+	conflictsBetweenStmt         *sql.Stmt
 	consentStmt                  *sql.Stmt
 	consentsOfStmt               *sql.Stmt
 	countAllLogoutsStmt          *sql.Stmt
+	countConflictsStmt           *sql.Stmt
 	countHoldsOnAllStmt          *sql.Stmt
 	countLogoutsStmt             *sql.Stmt
 	countOfStmt                  *sql.Stmt
@@ -1258,7 +1408,10 @@ type Queries struct {
 	endLinkStmt                  *sql.Stmt
 	endMasterKeyProcessStmt      *sql.Stmt
 	eventsStmt                   *sql.Stmt
+	findImportStmt               *sql.Stmt
+	finishImportStmt             *sql.Stmt
 	forgetMasterKeyProcessesStmt *sql.Stmt
+	formerHolderStmt             *sql.Stmt
 	giveOldSubjectStmt           *sql.Stmt
 	grantFactsStmt               *sql.Stmt
 	grantedSinceStmt             *sql.Stmt
@@ -1267,10 +1420,13 @@ type Queries struct {
 	holdStmt                     *sql.Stmt
 	holdersAfterStmt             *sql.Stmt
 	holdsStmt                    *sql.Stmt
+	importedStmt                 *sql.Stmt
+	importedNearStmt             *sql.Stmt
 	importedStateStmt            *sql.Stmt
 	insertAccountStmt            *sql.Stmt
 	insertAuditStmt              *sql.Stmt
 	insertCheckpointStmt         *sql.Stmt
+	insertConflictStmt           *sql.Stmt
 	insertEventStmt              *sql.Stmt
 	insertHoldStmt               *sql.Stmt
 	insertIdentifierStmt         *sql.Stmt
@@ -1303,6 +1459,7 @@ type Queries struct {
 	linkedNowStmt                *sql.Stmt
 	linksBetweenStmt             *sql.Stmt
 	linksOfStmt                  *sql.Stmt
+	listImportsStmt              *sql.Stmt
 	lockInForceStmt              *sql.Stmt
 	locksInForceStmt             *sql.Stmt
 	logoutQueuesDueStmt          *sql.Stmt
@@ -1336,8 +1493,10 @@ type Queries struct {
 	putSwitchStmt                *sql.Stmt
 	registrationChangesStmt      *sql.Stmt
 	relyingPartiesStmt           *sql.Stmt
+	remindImportedStmt           *sql.Stmt
 	removeRelyingPartyStmt       *sql.Stmt
 	removeSourceStmt             *sql.Stmt
+	replaceImportedStmt          *sql.Stmt
 	reviewStmt                   *sql.Stmt
 	reviewByCanonicalStmt        *sql.Stmt
 	reviewsStmt                  *sql.Stmt
@@ -1346,6 +1505,7 @@ type Queries struct {
 	sectorStmt                   *sql.Stmt
 	sectorsWithOldSubjectsStmt   *sql.Stmt
 	setLevelStmt                 *sql.Stmt
+	shadowOfStmt                 *sql.Stmt
 	shippedStmt                  *sql.Stmt
 	signingKeysStmt              *sql.Stmt
 	sourcesStmt                  *sql.Stmt
@@ -1363,6 +1523,8 @@ type Queries struct {
 	touchAccountStmt             *sql.Stmt
 	unmarkRetentionStmt          *sql.Stmt
 	unshippedStmt                *sql.Stmt
+	unverifyImportedStmt         *sql.Stmt
+	verifyImportedStmt           *sql.Stmt
 	waitingReviewsStmt           *sql.Stmt
 }
 
@@ -1374,17 +1536,23 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		accountByIdentifierStmt:      q.accountByIdentifierStmt,
 		accountStatusStmt:            q.accountStatusStmt,
 		addCountStmt:                 q.addCountStmt,
+		advanceImportStmt:            q.advanceImportStmt,
 		auditStmt:                    q.auditStmt,
 		auditFromStmt:                q.auditFromStmt,
 		auditHeadStmt:                q.auditHeadStmt,
+		beginImportStmt:              q.beginImportStmt,
 		beginLeaseStmt:               q.beginLeaseStmt,
 		checkpointByStmt:             q.checkpointByStmt,
 		checkpointSinceStmt:          q.checkpointSinceStmt,
 		checkpointsAfterStmt:         q.checkpointsAfterStmt,
 		cleanKeyFetchesStmt:          q.cleanKeyFetchesStmt,
+		closeShadowStmt:              q.closeShadowStmt,
+		conflictByCanonicalStmt:      q.conflictByCanonicalStmt,
+		conflictsBetweenStmt:         q.conflictsBetweenStmt,
 		consentStmt:                  q.consentStmt,
 		consentsOfStmt:               q.consentsOfStmt,
 		countAllLogoutsStmt:          q.countAllLogoutsStmt,
+		countConflictsStmt:           q.countConflictsStmt,
 		countHoldsOnAllStmt:          q.countHoldsOnAllStmt,
 		countLogoutsStmt:             q.countLogoutsStmt,
 		countOfStmt:                  q.countOfStmt,
@@ -1408,7 +1576,10 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		endLinkStmt:                  q.endLinkStmt,
 		endMasterKeyProcessStmt:      q.endMasterKeyProcessStmt,
 		eventsStmt:                   q.eventsStmt,
+		findImportStmt:               q.findImportStmt,
+		finishImportStmt:             q.finishImportStmt,
 		forgetMasterKeyProcessesStmt: q.forgetMasterKeyProcessesStmt,
+		formerHolderStmt:             q.formerHolderStmt,
 		giveOldSubjectStmt:           q.giveOldSubjectStmt,
 		grantFactsStmt:               q.grantFactsStmt,
 		grantedSinceStmt:             q.grantedSinceStmt,
@@ -1417,10 +1588,13 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		holdStmt:                     q.holdStmt,
 		holdersAfterStmt:             q.holdersAfterStmt,
 		holdsStmt:                    q.holdsStmt,
+		importedStmt:                 q.importedStmt,
+		importedNearStmt:             q.importedNearStmt,
 		importedStateStmt:            q.importedStateStmt,
 		insertAccountStmt:            q.insertAccountStmt,
 		insertAuditStmt:              q.insertAuditStmt,
 		insertCheckpointStmt:         q.insertCheckpointStmt,
+		insertConflictStmt:           q.insertConflictStmt,
 		insertEventStmt:              q.insertEventStmt,
 		insertHoldStmt:               q.insertHoldStmt,
 		insertIdentifierStmt:         q.insertIdentifierStmt,
@@ -1453,6 +1627,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		linkedNowStmt:                q.linkedNowStmt,
 		linksBetweenStmt:             q.linksBetweenStmt,
 		linksOfStmt:                  q.linksOfStmt,
+		listImportsStmt:              q.listImportsStmt,
 		lockInForceStmt:              q.lockInForceStmt,
 		locksInForceStmt:             q.locksInForceStmt,
 		logoutQueuesDueStmt:          q.logoutQueuesDueStmt,
@@ -1486,8 +1661,10 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		putSwitchStmt:                q.putSwitchStmt,
 		registrationChangesStmt:      q.registrationChangesStmt,
 		relyingPartiesStmt:           q.relyingPartiesStmt,
+		remindImportedStmt:           q.remindImportedStmt,
 		removeRelyingPartyStmt:       q.removeRelyingPartyStmt,
 		removeSourceStmt:             q.removeSourceStmt,
+		replaceImportedStmt:          q.replaceImportedStmt,
 		reviewStmt:                   q.reviewStmt,
 		reviewByCanonicalStmt:        q.reviewByCanonicalStmt,
 		reviewsStmt:                  q.reviewsStmt,
@@ -1496,6 +1673,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		sectorStmt:                   q.sectorStmt,
 		sectorsWithOldSubjectsStmt:   q.sectorsWithOldSubjectsStmt,
 		setLevelStmt:                 q.setLevelStmt,
+		shadowOfStmt:                 q.shadowOfStmt,
 		shippedStmt:                  q.shippedStmt,
 		signingKeysStmt:              q.signingKeysStmt,
 		sourcesStmt:                  q.sourcesStmt,
@@ -1513,6 +1691,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		touchAccountStmt:             q.touchAccountStmt,
 		unmarkRetentionStmt:          q.unmarkRetentionStmt,
 		unshippedStmt:                q.unshippedStmt,
+		unverifyImportedStmt:         q.unverifyImportedStmt,
+		verifyImportedStmt:           q.verifyImportedStmt,
 		waitingReviewsStmt:           q.waitingReviewsStmt,
 	}
 }
