@@ -40,6 +40,7 @@ const (
 	ActionAccountsImport  = "accounts.imported"
 	ActionSubjectsImport  = "subjects.imported"
 	ActionSubjectMoved    = "subject.moved"
+	ActionSubjectsTold    = "subjects.told" // to a party: what tokens call people in place of its old subjects
 	ActionConsentGiven    = "consent.given"
 	ActionConsentEnded    = "consent.withdrawn"
 	ActionSourceDistrust  = "source.distrusted"
@@ -58,6 +59,7 @@ func Actions() []string {
 		ActionGrantIssued, ActionSignInFailed, ActionSignInRefused, ActionSignedIn, ActionSteppedUp, ActionSessionEnded,
 		ActionAccountCreated, ActionLevelChanged, ActionDataDiffers, ActionAccountLocked, ActionAccountUnlocked, ActionLinkCreated,
 		ActionAccountVerified, ActionConflictOpened, ActionConflictDecided, ActionConflictOffered, ActionOfferWithdrawn, ActionAccountsExport, ActionAccountsImport, ActionSubjectsImport, ActionSubjectMoved,
+		ActionSubjectsTold,
 		ActionConsentGiven, ActionConsentEnded, ActionSourceDistrust, ActionSourceOff, ActionSourceOn, ActionReviewOpened,
 		ActionReviewDecided, ActionRegistration, ActionTokensRevoked, ActionStateRenewed,
 		ActionMasterKeyAdded, ActionMasterKeyPromoted, ActionMasterKeyResealed, ActionMasterKeyRemoved,

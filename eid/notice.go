@@ -24,7 +24,8 @@ func (c ConsentGiven) Covers(claims []string, t time.Time) bool {
 }
 
 // LogoutNotice tells one party that a session ended, or with an empty SID that
-// all sessions of the subject did (OpenID Connect Back-Channel Logout §2.4).
+// all sessions of the subject did (OpenID Connect Back-Channel Logout §2.4). With an
+// empty Subject it is the session alone.
 type LogoutNotice struct {
 	ID        string
 	Client    string

@@ -25,6 +25,9 @@ var ErrSubject = errors.New("not the account's subject")
 
 // Subjects are what the parties of a sector know an account by.
 type Subjects struct {
+	// Move: subjects of this sector may pass from one account to another, as those of
+	// old accounts do. Else all follow from the sector's secret, and nothing below is told.
+	Move   bool
 	Issued string   // what tokens carry; empty before the first
 	Old    []string // what its holder was known by before; of more than one, two are told
 }
@@ -57,7 +60,7 @@ const (
 	OldSubjectThere   OldSubjectFate = "there"   // it was brought before
 	OldSubjectRefused OldSubjectFate = "refused" // CheckOldSubject says why
 	OldSubjectOthers  OldSubjectFate = "others"  // it was brought for another person
-	OldSubjectIssued  OldSubjectFate = "issued"  // tokens for another person carry it
+	OldSubjectIssued  OldSubjectFate = "issued"  // tokens carry it already
 )
 
 // RenamedSubject is an old subject and what tokens carry in its place.

@@ -317,7 +317,7 @@ func withoutAddress(err error) error {
 // has no nonce, so that it cannot pass as an ID token.
 type logoutClaims struct {
 	Issuer    string         `json:"iss"`
-	Subject   string         `json:"sub"`
+	Subject   string         `json:"sub,omitempty"` // it or sid
 	Audience  string         `json:"aud"`
 	IssuedAt  int64          `json:"iat"`
 	ExpiresAt int64          `json:"exp"`

@@ -60,6 +60,8 @@ type metadata struct {
 	IntrospectionAuthAlgs    []string `json:"introspection_endpoint_auth_signing_alg_values_supported"`
 	IntrospectionAlgs        []string `json:"introspection_signing_alg_values_supported"` // RFC 9701 §7
 	UserinfoAlgs             []string `json:"userinfo_signing_alg_values_supported"`
+
+	SubjectsEndpoint string `json:"eidgate_subjects_endpoint"` // our own: see renamed
 }
 
 // withTokens adds what revocation, introspection and userinfo offer. Clients
@@ -72,6 +74,7 @@ func (m metadata) withTokens(issuer string) metadata {
 	m.RevocationAuthAlgs, m.IntrospectionAuthAlgs = m.TokenAuthAlgs, m.TokenAuthAlgs // RFC 8414 §2
 	m.IntrospectionAlgs = []string{string(introspectionAlg)}
 	m.UserinfoAlgs = m.IDTokenAlgsSupported
+	m.SubjectsEndpoint = issuer + pathSubjects
 	return m
 }
 

@@ -110,7 +110,7 @@ func (p *Provider) recordEnd(ctx context.Context, s session, grants []sessionGra
 		if rp.Logout.BackchannelURI == "" {
 			continue
 		}
-		sub, err := p.subjectOf(ctx, &rp, s.Account)
+		sub, err := p.namedTo(ctx, &rp, s.Account)
 		if err != nil {
 			return err
 		}

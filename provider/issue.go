@@ -173,14 +173,8 @@ func (p *Provider) stillGood(ctx context.Context, r *grantRecord) (*eid.Account,
 	if !v.holds(r.Grant, r.Link) {
 		return &account, false, nil
 	}
-	// A subject that was kept for the old account goes back with it when their link is
-	// undone; from then on it may be somebody else's.
-	sub, err := p.subjectOf(ctx, &rp, account.ID)
-	if err != nil {
-		return nil, false, err
-	}
-	if !equalText(sub, r.Subject) {
-		return &account, false, nil
+	if called, err := p.calls(ctx, &rp, account.ID, r.Subject); err != nil || !called {
+		return &account, false, err
 	}
 	req := request{Client: rp.ID, Scopes: r.Scopes, Claims: r.Claims, rp: rp}
 	share, consent, err := p.sharing(ctx, &req, &account)

@@ -56,6 +56,9 @@ type Grants interface {
 	// RecordGrant: eid.ErrSubject when tokens of the account may not carry the subject.
 	RecordGrant(ctx context.Context, sector, subject string, g eid.Grant, entry eid.AuditEntry) error
 	Record(ctx context.Context, entries ...eid.AuditEntry) error
+	// RenamedSubjects pages through old subjects that tokens of a sector do not carry, of
+	// one that they carry or, with an empty issued, of all.
+	RenamedSubjects(ctx context.Context, sector, issued, after string, limit int) (list []eid.RenamedSubject, next string, err error)
 }
 
 // Consents keeps what holders agreed to share, each change with its audit row.
@@ -278,6 +281,7 @@ func (p *Provider) Handler() http.Handler {
 	r.OPTIONS(pathRevoke, p.preflight("POST"))
 	r.POST(pathRevoke, varyOrigin, p.revocation)
 	r.POST(pathIntrospect, p.introspection)
+	r.POST(pathSubjects, p.renamed)
 
 	// Forms of our own pages come from our own pages only.
 	guard := http.NewCrossOriginProtection()
@@ -335,6 +339,7 @@ const (
 
 	pathRevoke     = "/revoke"     // RFC 7009
 	pathIntrospect = "/introspect" // RFC 7662
+	pathSubjects   = "/subjects"
 )
 
 func (p *Provider) health(c *gin.Context) { c.String(http.StatusOK, "ok\n") }

@@ -29,6 +29,24 @@ func (p *Provider) subjectOf(ctx context.Context, rp *eid.RelyingParty, id eid.A
 	return subject(secret, rp.Sector, id), nil
 }
 
+// calls reports whether tokens of an account may still carry the subject that was issued:
+// an old one that was kept goes back with the old account when their link is undone, and
+// may be somebody else's from then on.
+func (p *Provider) calls(ctx context.Context, rp *eid.RelyingParty, id eid.AccountID, issued string) (bool, error) {
+	known, err := p.deps.Grants.Subjects(ctx, rp.Sector, id)
+	return err == nil && (!known.Move || equalText(known.Issued, issued)), err
+}
+
+// namedTo is what a logout token calls an account; empty where what tokens carried may
+// be another's by now: then the session's id has to do (Back-Channel Logout §2.4).
+func (p *Provider) namedTo(ctx context.Context, rp *eid.RelyingParty, id eid.AccountID) (string, error) {
+	known, err := p.deps.Grants.Subjects(ctx, rp.Sector, id)
+	if err != nil || known.Move {
+		return known.Issued, err
+	}
+	return p.subjectOf(ctx, rp, id)
+}
+
 // subject derives the pairwise subject of an account in a sector (OpenID Connect
 // Core §8.1): an HMAC under the sector's own secret, which is never rotated.
 func subject(sectorSecret []byte, sector string, account eid.AccountID) string {

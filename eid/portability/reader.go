@@ -48,7 +48,7 @@ const (
 // columnNames are the names of columns, folded; what programs in Viet Nam call them is
 // understood where nothing else can be meant.
 var columnNames = map[string]column{
-	"login": colLogin, "loginname": colLogin, "username": colLogin, "tendangnhap": colLogin, "tentaikhoan": colLogin,
+	"login": colLogin, "loginname": colLogin, "username": colLogin, "tendangnhap": colLogin, "tentaikhoan": colLogin, "sourcesubject": colLogin,
 	"number": colNumber, "personalnumber": colNumber, "sodinhdanh": colNumber, "sodinhdanhcanhan": colNumber, "sddcn": colNumber, "cccd": colNumber, "socccd": colNumber,
 	"name": colName, "fullname": colName, "hoten": colName, "hovaten": colName,
 	"birthdate": colBirthDate, "dateofbirth": colBirthDate, "dob": colBirthDate, "ngaysinh": colBirthDate, "ngaythangnamsinh": colBirthDate,

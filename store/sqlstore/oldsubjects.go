@@ -16,31 +16,22 @@ import (
 )
 
 // Subjects returns what the parties of a sector know an account by. In a sector that no
-// old subjects were brought to it asks nothing of SQL and knows none: there all follow
-// from the sector's secret.
+// old subjects were brought to it asks nothing of SQL and says so: there all follow from
+// the sector's secret. Nothing of it is remembered: what a grant was issued under a
+// moment ago, by any process, has to be right at its next use.
 func (db *DB) Subjects(ctx context.Context, sector string, id eid.AccountID) (eid.Subjects, error) {
 	r, err := db.registrations(ctx)
 	if err == nil && !r.withOld[sector] {
 		return eid.Subjects{}, nil
 	}
-	var s eid.Subjects
+	var rows []sqlcgen.SubjectsKnownRow
 	if err == nil {
-		s, err = db.subjects.get(sector+"\x00"+string(id), db.now(), func() (eid.Subjects, error) {
-			return subjectsKnown(ctx, db.reader, sector, id)
-		})
+		rows, err = db.reader.SubjectsKnown(ctx, sector, string(id))
 	}
 	if err != nil {
-		return eid.Subjects{}, fmt.Errorf("finding subjects of account: %w", err)
+		return eid.Subjects{}, fmt.Errorf("finding subjects of account: %w", away(err))
 	}
-	return s, nil
-}
-
-func subjectsKnown(ctx context.Context, q *sqlcgen.Queries, sector string, id eid.AccountID) (eid.Subjects, error) {
-	rows, err := q.SubjectsKnown(ctx, sector, string(id))
-	if err != nil {
-		return eid.Subjects{}, away(err)
-	}
-	var s eid.Subjects
+	s := eid.Subjects{Move: true}
 	for _, row := range rows {
 		if row.Issued {
 			s.Issued = row.Sub
@@ -53,7 +44,8 @@ func subjectsKnown(ctx context.Context, q *sqlcgen.Queries, sector string, id ei
 
 // AddOldSubjects puts subjects that a portal knew people by before on record, all in one
 // transaction, and tells of each how that went. A row that is there already adds
-// nothing. Nobody takes one here: see TakeOldSubjects. With dry it writes nothing.
+// nothing. Nobody takes one here: see TakeOldSubjects. With dry it writes nothing, and
+// holds no two of the rows against each other.
 func (db *DB) AddOldSubjects(ctx context.Context, sector, source string, rows []eid.OldSubject, dry bool) ([]eid.OldSubjectFate, error) {
 	fates := make([]eid.OldSubjectFate, len(rows))
 	var err error
@@ -113,19 +105,13 @@ func (db *DB) fateOf(ctx context.Context, q *sqlcgen.Queries, sector, source str
 	case !errors.Is(err, sql.ErrNoRows):
 		return "", fmt.Errorf("finding old subject: %w", away(err))
 	}
-	owner, err := q.SubjectOwner(ctx, sector, row.Subject)
-	if errors.Is(err, sql.ErrNoRows) {
-		return eid.OldSubjectAdded, nil
-	}
-	if err != nil {
-		return "", fmt.Errorf("finding whose subject it is: %w", away(err))
-	}
-	linked, err := q.LinkedNow(ctx, index, nullable(db.now()))
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return "", fmt.Errorf("finding link at %s: %w", source, away(err))
-	}
-	if linked != owner {
+	// One that was issued is its account's own, and does not come and go with a link.
+	_, err = q.SubjectOwner(ctx, sector, row.Subject)
+	switch {
+	case err == nil:
 		return eid.OldSubjectIssued, nil
+	case !errors.Is(err, sql.ErrNoRows):
+		return "", fmt.Errorf("finding whose subject it is: %w", away(err))
 	}
 	return eid.OldSubjectAdded, nil
 }

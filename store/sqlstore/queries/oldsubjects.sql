@@ -29,9 +29,9 @@ WHERE o.sector = @sector AND o.sub > @after AND o.account IS NOT NULL
 ORDER BY o.sub LIMIT @page;
 
 -- name: OldSubjectsBehind :many
-SELECT o.sub FROM subjects s
+SELECT o.sub, s.sub AS issued FROM subjects s
 JOIN old_subjects o ON o.account = s.account AND o.sector = s.sector
-WHERE s.sector = @sector AND s.sub = @sub AND o.sub > @after AND o.sub <> s.sub
+WHERE s.sector = @sector AND s.sub = @sub AND o.sub > @after
 ORDER BY o.sub LIMIT @page;
 
 -- name: CountOldSubjects :many

@@ -22,7 +22,7 @@ SELECT sub, CAST(0 AS BOOLEAN) FROM (
 );
 
 -- name: SubjectsInAllSectors :many
-SELECT s.sector, s.sub FROM subjects s WHERE s.account = @account AND s.sector IN (SELECT sector FROM sectors);
+SELECT s.sector, s.sub FROM subjects s WHERE s.account = @account AND s.sector IN (SELECT p.sector FROM relying_parties p);
 
 -- name: InsertSecret :exec
 INSERT INTO secrets (name, sealed, created_at) VALUES (@name, @sealed, @created_at) ON CONFLICT DO NOTHING;

@@ -182,9 +182,9 @@ func (q *Queries) OldSubject(ctx context.Context, sector string, sub string) (Ol
 }
 
 const oldSubjectsBehind = `-- name: OldSubjectsBehind :many
-SELECT o.sub FROM subjects s
+SELECT o.sub, s.sub AS issued FROM subjects s
 JOIN old_subjects o ON o.account = s.account AND o.sector = s.sector
-WHERE s.sector = ?1 AND s.sub = ?2 AND o.sub > ?3 AND o.sub <> s.sub
+WHERE s.sector = ?1 AND s.sub = ?2 AND o.sub > ?3
 ORDER BY o.sub LIMIT ?4
 `
 
@@ -195,7 +195,12 @@ type OldSubjectsBehindParams struct {
 	Page   int64
 }
 
-func (q *Queries) OldSubjectsBehind(ctx context.Context, arg OldSubjectsBehindParams) ([]string, error) {
+type OldSubjectsBehindRow struct {
+	Sub    string
+	Issued string
+}
+
+func (q *Queries) OldSubjectsBehind(ctx context.Context, arg OldSubjectsBehindParams) ([]OldSubjectsBehindRow, error) {
 	rows, err := q.query(ctx, q.oldSubjectsBehindStmt, oldSubjectsBehind,
 		arg.Sector,
 		arg.Sub,
@@ -206,13 +211,13 @@ func (q *Queries) OldSubjectsBehind(ctx context.Context, arg OldSubjectsBehindPa
 		return nil, err
 	}
 	defer rows.Close()
-	items := []string{}
+	items := []OldSubjectsBehindRow{}
 	for rows.Next() {
-		var sub string
-		if err := rows.Scan(&sub); err != nil {
+		var i OldSubjectsBehindRow
+		if err := rows.Scan(&i.Sub, &i.Issued); err != nil {
 			return nil, err
 		}
-		items = append(items, sub)
+		items = append(items, i)
 	}
 	if err := rows.Close(); err != nil {
 		return nil, err

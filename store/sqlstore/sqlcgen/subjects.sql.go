@@ -172,7 +172,7 @@ func (q *Queries) SubjectOwner(ctx context.Context, sector string, sub string) (
 }
 
 const subjectsInAllSectors = `-- name: SubjectsInAllSectors :many
-SELECT s.sector, s.sub FROM subjects s WHERE s.account = ?1 AND s.sector IN (SELECT sector FROM sectors)
+SELECT s.sector, s.sub FROM subjects s WHERE s.account = ?1 AND s.sector IN (SELECT p.sector FROM relying_parties p)
 `
 
 type SubjectsInAllSectorsRow struct {
