@@ -22,8 +22,8 @@ func newConflicts() *cobra.Command {
 		Use: "conflicts", Short: "decide on links of old accounts that were not made", Args: noArgs,
 		Long: `A holder who proves an old account and the national identity in one sign-in links
 them, unless something speaks against it: another personal number, other names or
-another date of birth, somebody else's link, or rows of an import that contradict
-each other. Such a link waits here for officers.
+another date of birth, or somebody else's link. It waits here for officers, as do old
+accounts of one portal that state the same number.
 
 Two different officers accept: the first proposes, the second accepts. One is enough
 to reject. Accepting makes no link: the holder proves both sides once more.`,
@@ -303,8 +303,8 @@ func effects(s *accounts.ConflictStanding) (meaning, accepting, rejecting string
 	case eid.ConflictSecond:
 		return "the account has another old account linked at this source", next + " as well; both then sign in as one person", rejecting
 	case eid.ConflictRows:
-		return "rows of the import contradict each other about this old account", "the old account stands as it was imported last, and waits for its holder",
-			"the old account is nobody's: it is refused for good"
+		return "several old accounts of this portal state the same personal number", "this one waits for its holder again; the others are decided on their own",
+			"this one is nobody's: it is refused for good"
 	}
 	return string(s.Kind), next, rejecting
 }
