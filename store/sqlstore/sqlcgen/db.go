@@ -36,6 +36,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.addCountStmt, err = db.PrepareContext(ctx, addCount); err != nil {
 		return nil, fmt.Errorf("error preparing query AddCount: %w", err)
 	}
+	if q.advanceImportStmt, err = db.PrepareContext(ctx, advanceImport); err != nil {
+		return nil, fmt.Errorf("error preparing query AdvanceImport: %w", err)
+	}
 	if q.auditStmt, err = db.PrepareContext(ctx, audit); err != nil {
 		return nil, fmt.Errorf("error preparing query Audit: %w", err)
 	}
@@ -44,6 +47,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.auditHeadStmt, err = db.PrepareContext(ctx, auditHead); err != nil {
 		return nil, fmt.Errorf("error preparing query AuditHead: %w", err)
+	}
+	if q.beginImportStmt, err = db.PrepareContext(ctx, beginImport); err != nil {
+		return nil, fmt.Errorf("error preparing query BeginImport: %w", err)
 	}
 	if q.beginLeaseStmt, err = db.PrepareContext(ctx, beginLease); err != nil {
 		return nil, fmt.Errorf("error preparing query BeginLease: %w", err)
@@ -153,6 +159,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.eventsStmt, err = db.PrepareContext(ctx, events); err != nil {
 		return nil, fmt.Errorf("error preparing query Events: %w", err)
 	}
+	if q.findImportStmt, err = db.PrepareContext(ctx, findImport); err != nil {
+		return nil, fmt.Errorf("error preparing query FindImport: %w", err)
+	}
+	if q.finishImportStmt, err = db.PrepareContext(ctx, finishImport); err != nil {
+		return nil, fmt.Errorf("error preparing query FinishImport: %w", err)
+	}
 	if q.forgetMasterKeyProcessesStmt, err = db.PrepareContext(ctx, forgetMasterKeyProcesses); err != nil {
 		return nil, fmt.Errorf("error preparing query ForgetMasterKeyProcesses: %w", err)
 	}
@@ -188,6 +200,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.importedCountsStmt, err = db.PrepareContext(ctx, importedCounts); err != nil {
 		return nil, fmt.Errorf("error preparing query ImportedCounts: %w", err)
+	}
+	if q.importedNearStmt, err = db.PrepareContext(ctx, importedNear); err != nil {
+		return nil, fmt.Errorf("error preparing query ImportedNear: %w", err)
 	}
 	if q.importedPageStmt, err = db.PrepareContext(ctx, importedPage); err != nil {
 		return nil, fmt.Errorf("error preparing query ImportedPage: %w", err)
@@ -311,6 +326,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.linksOfStmt, err = db.PrepareContext(ctx, linksOf); err != nil {
 		return nil, fmt.Errorf("error preparing query LinksOf: %w", err)
+	}
+	if q.listImportsStmt, err = db.PrepareContext(ctx, listImports); err != nil {
+		return nil, fmt.Errorf("error preparing query ListImports: %w", err)
 	}
 	if q.lockInForceStmt, err = db.PrepareContext(ctx, lockInForce); err != nil {
 		return nil, fmt.Errorf("error preparing query LockInForce: %w", err)
@@ -550,6 +568,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing addCountStmt: %w", cerr)
 		}
 	}
+	if q.advanceImportStmt != nil {
+		if cerr := q.advanceImportStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing advanceImportStmt: %w", cerr)
+		}
+	}
 	if q.auditStmt != nil {
 		if cerr := q.auditStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing auditStmt: %w", cerr)
@@ -563,6 +586,11 @@ func (q *Queries) Close() error {
 	if q.auditHeadStmt != nil {
 		if cerr := q.auditHeadStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing auditHeadStmt: %w", cerr)
+		}
+	}
+	if q.beginImportStmt != nil {
+		if cerr := q.beginImportStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing beginImportStmt: %w", cerr)
 		}
 	}
 	if q.beginLeaseStmt != nil {
@@ -745,6 +773,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing eventsStmt: %w", cerr)
 		}
 	}
+	if q.findImportStmt != nil {
+		if cerr := q.findImportStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing findImportStmt: %w", cerr)
+		}
+	}
+	if q.finishImportStmt != nil {
+		if cerr := q.finishImportStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing finishImportStmt: %w", cerr)
+		}
+	}
 	if q.forgetMasterKeyProcessesStmt != nil {
 		if cerr := q.forgetMasterKeyProcessesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing forgetMasterKeyProcessesStmt: %w", cerr)
@@ -803,6 +841,11 @@ func (q *Queries) Close() error {
 	if q.importedCountsStmt != nil {
 		if cerr := q.importedCountsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing importedCountsStmt: %w", cerr)
+		}
+	}
+	if q.importedNearStmt != nil {
+		if cerr := q.importedNearStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing importedNearStmt: %w", cerr)
 		}
 	}
 	if q.importedPageStmt != nil {
@@ -1008,6 +1051,11 @@ func (q *Queries) Close() error {
 	if q.linksOfStmt != nil {
 		if cerr := q.linksOfStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing linksOfStmt: %w", cerr)
+		}
+	}
+	if q.listImportsStmt != nil {
+		if cerr := q.listImportsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listImportsStmt: %w", cerr)
 		}
 	}
 	if q.lockInForceStmt != nil {
@@ -1408,9 +1456,11 @@ type Queries struct {
 	accountByIdentifierStmt      *sql.Stmt
 	accountStatusStmt            *sql.Stmt
 	addCountStmt                 *sql.Stmt
+	advanceImportStmt            *sql.Stmt
 	auditStmt                    *sql.Stmt
 	auditFromStmt                *sql.Stmt
 	auditHeadStmt                *sql.Stmt
+	beginImportStmt              *sql.Stmt
 	beginLeaseStmt               *sql.Stmt
 	checkpointByStmt             *sql.Stmt
 	checkpointSinceStmt          *sql.Stmt
@@ -1447,6 +1497,8 @@ type Queries struct {
 	endLinkStmt                  *sql.Stmt
 	endMasterKeyProcessStmt      *sql.Stmt
 	eventsStmt                   *sql.Stmt
+	findImportStmt               *sql.Stmt
+	finishImportStmt             *sql.Stmt
 	forgetMasterKeyProcessesStmt *sql.Stmt
 	formerHolderStmt             *sql.Stmt
 	giveOldSubjectStmt           *sql.Stmt
@@ -1459,6 +1511,7 @@ type Queries struct {
 	holdsStmt                    *sql.Stmt
 	importedStmt                 *sql.Stmt
 	importedCountsStmt           *sql.Stmt
+	importedNearStmt             *sql.Stmt
 	importedPageStmt             *sql.Stmt
 	importedPerWeekStmt          *sql.Stmt
 	importedStateStmt            *sql.Stmt
@@ -1500,6 +1553,7 @@ type Queries struct {
 	linkedNowStmt                *sql.Stmt
 	linksBetweenStmt             *sql.Stmt
 	linksOfStmt                  *sql.Stmt
+	listImportsStmt              *sql.Stmt
 	lockInForceStmt              *sql.Stmt
 	locksInForceStmt             *sql.Stmt
 	logoutQueuesDueStmt          *sql.Stmt
@@ -1581,9 +1635,11 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		accountByIdentifierStmt:      q.accountByIdentifierStmt,
 		accountStatusStmt:            q.accountStatusStmt,
 		addCountStmt:                 q.addCountStmt,
+		advanceImportStmt:            q.advanceImportStmt,
 		auditStmt:                    q.auditStmt,
 		auditFromStmt:                q.auditFromStmt,
 		auditHeadStmt:                q.auditHeadStmt,
+		beginImportStmt:              q.beginImportStmt,
 		beginLeaseStmt:               q.beginLeaseStmt,
 		checkpointByStmt:             q.checkpointByStmt,
 		checkpointSinceStmt:          q.checkpointSinceStmt,
@@ -1620,6 +1676,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		endLinkStmt:                  q.endLinkStmt,
 		endMasterKeyProcessStmt:      q.endMasterKeyProcessStmt,
 		eventsStmt:                   q.eventsStmt,
+		findImportStmt:               q.findImportStmt,
+		finishImportStmt:             q.finishImportStmt,
 		forgetMasterKeyProcessesStmt: q.forgetMasterKeyProcessesStmt,
 		formerHolderStmt:             q.formerHolderStmt,
 		giveOldSubjectStmt:           q.giveOldSubjectStmt,
@@ -1632,6 +1690,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		holdsStmt:                    q.holdsStmt,
 		importedStmt:                 q.importedStmt,
 		importedCountsStmt:           q.importedCountsStmt,
+		importedNearStmt:             q.importedNearStmt,
 		importedPageStmt:             q.importedPageStmt,
 		importedPerWeekStmt:          q.importedPerWeekStmt,
 		importedStateStmt:            q.importedStateStmt,
@@ -1673,6 +1732,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		linkedNowStmt:                q.linkedNowStmt,
 		linksBetweenStmt:             q.linksBetweenStmt,
 		linksOfStmt:                  q.linksOfStmt,
+		listImportsStmt:              q.listImportsStmt,
 		lockInForceStmt:              q.lockInForceStmt,
 		locksInForceStmt:             q.locksInForceStmt,
 		logoutQueuesDueStmt:          q.logoutQueuesDueStmt,
