@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -22,8 +21,8 @@ func newConflicts() *cobra.Command {
 		Use: "conflicts", Short: "decide on links of old accounts that were not made", Args: noArgs,
 		Long: `A holder who proves an old account and the national identity in one sign-in links
 them, unless something speaks against it: another personal number, other names or
-another date of birth, somebody else's link, or rows of an import that contradict
-each other. Such a link waits here for officers.
+another date of birth, or somebody else's link. It waits here for officers, as do old
+accounts of one portal that state the same number.
 
 Two different officers accept: the first proposes, the second accepts. One is enough
 to reject. Accepting makes no link: the holder proves both sides once more.`,
@@ -130,6 +129,11 @@ does; numbers are masked.`,
 			if err != nil {
 				return err
 			}
+			if s.Kind == eid.ConflictRows {
+				if v.Sharing, err = sharing(c.Context(), d, s.Imported.ID); err != nil {
+					return err
+				}
+			}
 			return format.print(c.OutOrStdout(), v, v.table)
 		})
 	}
@@ -217,142 +221,4 @@ func noConflict(err error, id string) error {
 		}
 	}
 	return err
-}
-
-// conflictView is a conflict as JSON shows it.
-type conflictView struct {
-	ID          string           `json:"id"`
-	Kind        eid.ConflictKind `json:"kind"`
-	Source      string           `json:"source"`
-	Account     eid.AccountID    `json:"account,omitempty"`
-	Other       eid.AccountID    `json:"other,omitempty"`
-	OpenedAt    time.Time        `json:"opened_at"`
-	Ref         string           `json:"ref"`
-	ProposedBy  string           `json:"proposed_by,omitempty"`
-	ProposedAt  time.Time        `json:"proposed_at,omitzero"`
-	ProposedWhy string           `json:"proposed_reason,omitempty"`
-	Decision    eid.Ruling       `json:"decision"`
-	DecidedAt   time.Time        `json:"decided_at,omitzero"`
-	DecidedBy   string           `json:"decided_by,omitempty"`
-	Why         string           `json:"reason,omitempty"`
-}
-
-func viewConflict(c *eid.Conflict) conflictView {
-	return conflictView{
-		c.ID, c.Kind, c.Source, c.Account, c.Other, c.OpenedAt, c.Ref, c.ProposedBy, c.ProposedAt, c.ProposedWhy, c.Decision, c.DecidedAt, c.DecidedBy, c.Why,
-	}
-}
-
-// standingView is a conflict with both sides and what its parts are now.
-type standingView struct {
-	conflictView
-	Legacy        accounts.ConflictSide `json:"legacy"`
-	National      accounts.ConflictSide `json:"national"`
-	Client        string                `json:"client,omitempty"` // that the sign-in was for
-	AccountStatus string                `json:"account_status,omitempty"`
-	LinkedTo      eid.AccountID         `json:"linked_to,omitempty"` // whose the old account is now
-	Imported      *importedView         `json:"imported,omitempty"`
-	Meaning       string                `json:"meaning"`
-	Accepting     string                `json:"accepting"`
-	Rejecting     string                `json:"rejecting"`
-}
-
-func viewStanding(s accounts.ConflictStanding) (standingView, error) {
-	v := standingView{conflictView: viewConflict(&s.Conflict)}
-	var sides accounts.ConflictSides
-	if err := json.Unmarshal(s.Sides, &sides); err != nil {
-		return v, errors.New("the sides of the conflict cannot be read")
-	}
-	v.Legacy, v.National, v.Client = sides.Legacy, sides.National, sides.Client
-	v.Legacy.Subject = maskedLogin(v.Legacy.Subject)
-	if s.Account.ID != "" {
-		v.AccountStatus = string(s.Account.Status)
-		if s.Account.Status == eid.Active && s.Account.Usable() != nil {
-			v.AccountStatus = "locked"
-		}
-	}
-	if s.Link.ID != "" && !s.StandIn {
-		v.LinkedTo = s.Link.Account
-	}
-	if s.Imported.ID != "" {
-		i := viewImported(s.Imported)
-		v.Imported = &i
-	}
-	v.Meaning, v.Accepting, v.Rejecting = effects(&s)
-	return v, nil
-}
-
-// effects says in words what a conflict is, and what either decision does.
-func effects(s *accounts.ConflictStanding) (meaning, accepting, rejecting string) {
-	const next = "the holder of the account may link the old account at the next sign-in that proves both"
-	rejecting = "this account can never link this old account; whoever it belongs to still can"
-	switch s.Kind {
-	case eid.ConflictOtherNumber:
-		return "the old account has another personal number than the account", next + ", in spite of the number", rejecting
-	case eid.ConflictDetails:
-		return "names or dates of birth differ", next + ", in spite of the difference", rejecting
-	case eid.ConflictLinked:
-		accepting = next
-		if s.Loses() {
-			accepting = fmt.Sprintf("account %s loses the old account at once, with every sign-in through it and the old subject at the portal; then %s", s.Other, next)
-		}
-		return fmt.Sprintf("the old account is linked to another person, account %s", s.Other), accepting, rejecting
-	case eid.ConflictFormer:
-		return fmt.Sprintf("the old account was linked to another person before, account %s", s.Other),
-			fmt.Sprintf("%s, with the old subject at the portal; account %s cannot link it again without officers", next, s.Other), rejecting
-	case eid.ConflictSecond:
-		return "the account has another old account linked at this source", next + " as well; both then sign in as one person", rejecting
-	case eid.ConflictRows:
-		return "rows of the import contradict each other about this old account", "the old account stands as it was imported last, and waits for its holder",
-			"the old account is nobody's: it is refused for good"
-	}
-	return string(s.Kind), next, rejecting
-}
-
-func (v standingView) table(w io.Writer) {
-	line := func(name, text string) {
-		if text != "" {
-			fmt.Fprintf(w, "%s\t%s\n", name, printable(text))
-		}
-	}
-	line("conflict", v.ID)
-	line("since", local(v.OpenedAt))
-	line("reference", v.Ref)
-	line("kind", string(v.Kind)+": "+v.Meaning)
-	if v.ProposedBy != "" {
-		line("proposed", fmt.Sprintf("%s by %s: %s", local(v.ProposedAt), v.ProposedBy, v.ProposedWhy))
-	}
-	if v.Decision != eid.Undecided {
-		line(string(v.Decision), fmt.Sprintf("%s by %s: %s", local(v.DecidedAt), v.DecidedBy, v.Why))
-	}
-	line("account", strings.TrimSpace(string(v.Account)+" "+v.AccountStatus))
-	line("linked now", string(v.LinkedTo))
-	if v.Imported != nil {
-		line("imported", fmt.Sprintf("%s, number %s, since %s", v.Imported.State, v.Imported.Match, local(v.Imported.CreatedAt)))
-	}
-	fmt.Fprintf(w, "\n\tOLD ACCOUNT\tNATIONAL IDENTITY\n")
-	old, national := v.Legacy, v.National
-	for _, row := range [][3]string{
-		{"source", old.Source, national.Source},
-		{"called", old.Subject, ""},
-		{"number", old.Number, national.Number},
-		{"name", old.Name, national.Name},
-		{"born", old.BirthDate, national.BirthDate},
-		{"proved", proved(old), proved(national)},
-	} {
-		fmt.Fprintf(w, "%s\t%s\t%s\n", row[0], printable(row[1]), printable(row[2]))
-	}
-	fmt.Fprintln(w)
-	if v.Decision == eid.Undecided {
-		line("accepting", v.Accepting)
-		line("rejecting", v.Rejecting)
-	}
-}
-
-// proved says how and when a side was proved; empty where it was not.
-func proved(s accounts.ConflictSide) string {
-	if s.At.IsZero() {
-		return ""
-	}
-	return fmt.Sprintf("%s, %s, level %s", local(s.At), strings.Join(s.Methods, " "), s.Level)
 }

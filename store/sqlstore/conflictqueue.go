@@ -32,11 +32,15 @@ func (db *DB) ConflictsOf(ctx context.Context, source, subject string) ([]eid.Co
 
 // conflictsWhere is the condition in SQL; what comes from outside is a parameter.
 func conflictsWhere(f accounts.ConflictFilter) (string, []any) {
-	parts, args := []string{"1"}, []any{}
+	parts, args := []string{"1 = 1"}, []any{}
 	if !f.Decided {
 		parts = append(parts, "decision = ''")
 	}
-	if f.Sources != nil {
+	switch {
+	case f.Sources == nil:
+	case len(f.Sources) == 0:
+		parts = append(parts, "1 = 0")
+	default:
 		parts = append(parts, "source IN ("+strings.TrimSuffix(strings.Repeat("?,", len(f.Sources)), ",")+")")
 		for _, s := range f.Sources {
 			args = append(args, s)

@@ -115,6 +115,22 @@ func (db *DB) ImportedPage(ctx context.Context, source string, state eid.Importe
 	return list, nil
 }
 
+// SharingNumber gives other old accounts of the same source that state the number of
+// the one with this id, most at most.
+func (db *DB) SharingNumber(ctx context.Context, id string, most int) ([]accounts.Imported, error) {
+	rows, err := db.reader.SharingNumber(ctx, id, int64(min(max(most, 0), maxImported)))
+	if err != nil {
+		return nil, fmt.Errorf("finding old accounts that share a number: %w", away(err))
+	}
+	list := make([]accounts.Imported, len(rows))
+	for i, row := range rows {
+		if list[i], err = db.importedOf(sqlcgen.ImportedRow(row)); err != nil {
+			return nil, fmt.Errorf("finding old accounts that share a number: %w", err)
+		}
+	}
+	return list, nil
+}
+
 // ConflictsWaiting is how many conflicts of a source wait, and since when.
 type ConflictsWaiting struct {
 	Source  string

@@ -16,3 +16,8 @@ FROM imports WHERE source = @source;
 -- Weeks begin on Mondays at midnight, +07; times are in microseconds, and 1970 began on a Thursday.
 SELECT CAST((verified_at + 284400000000) / 604800000000 AS INTEGER) AS week, count(*) AS verified
 FROM imported_accounts WHERE source = @source AND verified_at >= @since GROUP BY week ORDER BY week;
+
+-- name: SharingNumber :many
+SELECT i.id, i.source, i.sealed, i.state, i.matched, i.account, i.created_at, i.updated_at, i.verified_at, i.reminded_at
+FROM imported_accounts me JOIN imported_accounts i ON i.number_index = me.number_index AND i.source = me.source AND i.id <> me.id
+WHERE me.id = @id ORDER BY i.id LIMIT @most;

@@ -480,6 +480,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.shadowOfStmt, err = db.PrepareContext(ctx, shadowOf); err != nil {
 		return nil, fmt.Errorf("error preparing query ShadowOf: %w", err)
 	}
+	if q.sharingNumberStmt, err = db.PrepareContext(ctx, sharingNumber); err != nil {
+		return nil, fmt.Errorf("error preparing query SharingNumber: %w", err)
+	}
 	if q.shippedStmt, err = db.PrepareContext(ctx, shipped); err != nil {
 		return nil, fmt.Errorf("error preparing query Shipped: %w", err)
 	}
@@ -1308,6 +1311,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing shadowOfStmt: %w", cerr)
 		}
 	}
+	if q.sharingNumberStmt != nil {
+		if cerr := q.sharingNumberStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing sharingNumberStmt: %w", cerr)
+		}
+	}
 	if q.shippedStmt != nil {
 		if cerr := q.shippedStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing shippedStmt: %w", cerr)
@@ -1604,6 +1612,7 @@ type Queries struct {
 	setImportedStateStmt         *sql.Stmt
 	setLevelStmt                 *sql.Stmt
 	shadowOfStmt                 *sql.Stmt
+	sharingNumberStmt            *sql.Stmt
 	shippedStmt                  *sql.Stmt
 	signingKeysStmt              *sql.Stmt
 	sourcesStmt                  *sql.Stmt
@@ -1783,6 +1792,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		setImportedStateStmt:         q.setImportedStateStmt,
 		setLevelStmt:                 q.setLevelStmt,
 		shadowOfStmt:                 q.shadowOfStmt,
+		sharingNumberStmt:            q.sharingNumberStmt,
 		shippedStmt:                  q.shippedStmt,
 		signingKeysStmt:              q.signingKeysStmt,
 		sourcesStmt:                  q.sourcesStmt,

@@ -192,3 +192,56 @@ func (q *Queries) ImportsOf(ctx context.Context, source string) (ImportsOfRow, e
 	err := row.Scan(&i.Imports, &i.FirstAt, &i.LastAt)
 	return i, err
 }
+
+const sharingNumber = `-- name: SharingNumber :many
+SELECT i.id, i.source, i.sealed, i.state, i.matched, i.account, i.created_at, i.updated_at, i.verified_at, i.reminded_at
+FROM imported_accounts me JOIN imported_accounts i ON i.number_index = me.number_index AND i.source = me.source AND i.id <> me.id
+WHERE me.id = ?1 ORDER BY i.id LIMIT ?2
+`
+
+type SharingNumberRow struct {
+	ID         string
+	Source     string
+	Sealed     []byte
+	State      string
+	Matched    string
+	Account    sql.NullString
+	CreatedAt  time.Time
+	UpdatedAt  time.Time
+	VerifiedAt sql.NullTime
+	RemindedAt sql.NullTime
+}
+
+func (q *Queries) SharingNumber(ctx context.Context, iD string, most int64) ([]SharingNumberRow, error) {
+	rows, err := q.query(ctx, q.sharingNumberStmt, sharingNumber, iD, most)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []SharingNumberRow{}
+	for rows.Next() {
+		var i SharingNumberRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Source,
+			&i.Sealed,
+			&i.State,
+			&i.Matched,
+			&i.Account,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+			&i.VerifiedAt,
+			&i.RemindedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
