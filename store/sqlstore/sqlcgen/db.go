@@ -75,11 +75,23 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.countLogoutsStmt, err = db.PrepareContext(ctx, countLogouts); err != nil {
 		return nil, fmt.Errorf("error preparing query CountLogouts: %w", err)
 	}
+	if q.countNoticesOfStmt, err = db.PrepareContext(ctx, countNoticesOf); err != nil {
+		return nil, fmt.Errorf("error preparing query CountNoticesOf: %w", err)
+	}
+	if q.countNoticesSinceStmt, err = db.PrepareContext(ctx, countNoticesSince); err != nil {
+		return nil, fmt.Errorf("error preparing query CountNoticesSince: %w", err)
+	}
+	if q.countNotifiedStmt, err = db.PrepareContext(ctx, countNotified); err != nil {
+		return nil, fmt.Errorf("error preparing query CountNotified: %w", err)
+	}
 	if q.countOfStmt, err = db.PrepareContext(ctx, countOf); err != nil {
 		return nil, fmt.Errorf("error preparing query CountOf: %w", err)
 	}
 	if q.countThroughStmt, err = db.PrepareContext(ctx, countThrough); err != nil {
 		return nil, fmt.Errorf("error preparing query CountThrough: %w", err)
+	}
+	if q.countWaitingNoticesStmt, err = db.PrepareContext(ctx, countWaitingNotices); err != nil {
+		return nil, fmt.Errorf("error preparing query CountWaitingNotices: %w", err)
 	}
 	if q.countWaitingReviewsStmt, err = db.PrepareContext(ctx, countWaitingReviews); err != nil {
 		return nil, fmt.Errorf("error preparing query CountWaitingReviews: %w", err)
@@ -93,6 +105,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deferLogoutStmt, err = db.PrepareContext(ctx, deferLogout); err != nil {
 		return nil, fmt.Errorf("error preparing query DeferLogout: %w", err)
 	}
+	if q.deferNoticeStmt, err = db.PrepareContext(ctx, deferNotice); err != nil {
+		return nil, fmt.Errorf("error preparing query DeferNotice: %w", err)
+	}
 	if q.deleteAuditStmt, err = db.PrepareContext(ctx, deleteAudit); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteAudit: %w", err)
 	}
@@ -105,6 +120,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deleteLogoutStmt, err = db.PrepareContext(ctx, deleteLogout); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteLogout: %w", err)
 	}
+	if q.deleteNoticeStmt, err = db.PrepareContext(ctx, deleteNotice); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteNotice: %w", err)
+	}
 	if q.deleteRevocationEventStmt, err = db.PrepareContext(ctx, deleteRevocationEvent); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteRevocationEvent: %w", err)
 	}
@@ -113,6 +131,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.dropOldestLogoutsStmt, err = db.PrepareContext(ctx, dropOldestLogouts); err != nil {
 		return nil, fmt.Errorf("error preparing query DropOldestLogouts: %w", err)
+	}
+	if q.emailOfStmt, err = db.PrepareContext(ctx, emailOf); err != nil {
+		return nil, fmt.Errorf("error preparing query EmailOf: %w", err)
 	}
 	if q.endExpiredLinkStmt, err = db.PrepareContext(ctx, endExpiredLink); err != nil {
 		return nil, fmt.Errorf("error preparing query EndExpiredLink: %w", err)
@@ -131,6 +152,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.forgetMasterKeyProcessesStmt, err = db.PrepareContext(ctx, forgetMasterKeyProcesses); err != nil {
 		return nil, fmt.Errorf("error preparing query ForgetMasterKeyProcesses: %w", err)
+	}
+	if q.giveUpLateNoticesStmt, err = db.PrepareContext(ctx, giveUpLateNotices); err != nil {
+		return nil, fmt.Errorf("error preparing query GiveUpLateNotices: %w", err)
+	}
+	if q.giveUpNoticeStmt, err = db.PrepareContext(ctx, giveUpNotice); err != nil {
+		return nil, fmt.Errorf("error preparing query GiveUpNotice: %w", err)
 	}
 	if q.grantFactsStmt, err = db.PrepareContext(ctx, grantFacts); err != nil {
 		return nil, fmt.Errorf("error preparing query GrantFacts: %w", err)
@@ -153,8 +180,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.importedStmt, err = db.PrepareContext(ctx, imported); err != nil {
 		return nil, fmt.Errorf("error preparing query Imported: %w", err)
 	}
+	if q.importedPageStmt, err = db.PrepareContext(ctx, importedPage); err != nil {
+		return nil, fmt.Errorf("error preparing query ImportedPage: %w", err)
+	}
 	if q.importedStateStmt, err = db.PrepareContext(ctx, importedState); err != nil {
 		return nil, fmt.Errorf("error preparing query ImportedState: %w", err)
+	}
+	if q.importedToNotifyStmt, err = db.PrepareContext(ctx, importedToNotify); err != nil {
+		return nil, fmt.Errorf("error preparing query ImportedToNotify: %w", err)
 	}
 	if q.insertAccountStmt, err = db.PrepareContext(ctx, insertAccount); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertAccount: %w", err)
@@ -188,6 +221,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.insertLogoutQueueStmt, err = db.PrepareContext(ctx, insertLogoutQueue); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertLogoutQueue: %w", err)
+	}
+	if q.insertNoticeStmt, err = db.PrepareContext(ctx, insertNotice); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertNotice: %w", err)
 	}
 	if q.insertReviewStmt, err = db.PrepareContext(ctx, insertReview); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertReview: %w", err)
@@ -234,6 +270,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.leaseLogoutStmt, err = db.PrepareContext(ctx, leaseLogout); err != nil {
 		return nil, fmt.Errorf("error preparing query LeaseLogout: %w", err)
 	}
+	if q.leaseNoticeStmt, err = db.PrepareContext(ctx, leaseNotice); err != nil {
+		return nil, fmt.Errorf("error preparing query LeaseNotice: %w", err)
+	}
 	if q.liftHoldStmt, err = db.PrepareContext(ctx, liftHold); err != nil {
 		return nil, fmt.Errorf("error preparing query LiftHold: %w", err)
 	}
@@ -279,8 +318,29 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.moveSwitchEventStmt, err = db.PrepareContext(ctx, moveSwitchEvent); err != nil {
 		return nil, fmt.Errorf("error preparing query MoveSwitchEvent: %w", err)
 	}
+	if q.noticeDueStmt, err = db.PrepareContext(ctx, noticeDue); err != nil {
+		return nil, fmt.Errorf("error preparing query NoticeDue: %w", err)
+	}
+	if q.noticeForAddressStmt, err = db.PrepareContext(ctx, noticeForAddress); err != nil {
+		return nil, fmt.Errorf("error preparing query NoticeForAddress: %w", err)
+	}
+	if q.noticeForSeveralStmt, err = db.PrepareContext(ctx, noticeForSeveral); err != nil {
+		return nil, fmt.Errorf("error preparing query NoticeForSeveral: %w", err)
+	}
+	if q.noticeSentStmt, err = db.PrepareContext(ctx, noticeSent); err != nil {
+		return nil, fmt.Errorf("error preparing query NoticeSent: %w", err)
+	}
+	if q.noticesDueStmt, err = db.PrepareContext(ctx, noticesDue); err != nil {
+		return nil, fmt.Errorf("error preparing query NoticesDue: %w", err)
+	}
+	if q.notifiedImportedStmt, err = db.PrepareContext(ctx, notifiedImported); err != nil {
+		return nil, fmt.Errorf("error preparing query NotifiedImported: %w", err)
+	}
 	if q.oldestLogoutStmt, err = db.PrepareContext(ctx, oldestLogout); err != nil {
 		return nil, fmt.Errorf("error preparing query OldestLogout: %w", err)
+	}
+	if q.oldestNoticeStmt, err = db.PrepareContext(ctx, oldestNotice); err != nil {
+		return nil, fmt.Errorf("error preparing query OldestNotice: %w", err)
 	}
 	if q.partyRegistrationsStmt, err = db.PrepareContext(ctx, partyRegistrations); err != nil {
 		return nil, fmt.Errorf("error preparing query PartyRegistrations: %w", err)
@@ -288,11 +348,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.prunableStmt, err = db.PrepareContext(ctx, prunable); err != nil {
 		return nil, fmt.Errorf("error preparing query Prunable: %w", err)
 	}
+	if q.pruneNoticesStmt, err = db.PrepareContext(ctx, pruneNotices); err != nil {
+		return nil, fmt.Errorf("error preparing query PruneNotices: %w", err)
+	}
 	if q.purposeKeysStmt, err = db.PrepareContext(ctx, purposeKeys); err != nil {
 		return nil, fmt.Errorf("error preparing query PurposeKeys: %w", err)
 	}
 	if q.putAuditHeadStmt, err = db.PrepareContext(ctx, putAuditHead); err != nil {
 		return nil, fmt.Errorf("error preparing query PutAuditHead: %w", err)
+	}
+	if q.putBackNoticeStmt, err = db.PrepareContext(ctx, putBackNotice); err != nil {
+		return nil, fmt.Errorf("error preparing query PutBackNotice: %w", err)
 	}
 	if q.putConsentStmt, err = db.PrepareContext(ctx, putConsent); err != nil {
 		return nil, fmt.Errorf("error preparing query PutConsent: %w", err)
@@ -405,6 +471,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.unmarkRetentionStmt, err = db.PrepareContext(ctx, unmarkRetention); err != nil {
 		return nil, fmt.Errorf("error preparing query UnmarkRetention: %w", err)
 	}
+	if q.unreachableImportedStmt, err = db.PrepareContext(ctx, unreachableImported); err != nil {
+		return nil, fmt.Errorf("error preparing query UnreachableImported: %w", err)
+	}
 	if q.unshippedStmt, err = db.PrepareContext(ctx, unshipped); err != nil {
 		return nil, fmt.Errorf("error preparing query Unshipped: %w", err)
 	}
@@ -501,6 +570,21 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing countLogoutsStmt: %w", cerr)
 		}
 	}
+	if q.countNoticesOfStmt != nil {
+		if cerr := q.countNoticesOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countNoticesOfStmt: %w", cerr)
+		}
+	}
+	if q.countNoticesSinceStmt != nil {
+		if cerr := q.countNoticesSinceStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countNoticesSinceStmt: %w", cerr)
+		}
+	}
+	if q.countNotifiedStmt != nil {
+		if cerr := q.countNotifiedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countNotifiedStmt: %w", cerr)
+		}
+	}
 	if q.countOfStmt != nil {
 		if cerr := q.countOfStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countOfStmt: %w", cerr)
@@ -509,6 +593,11 @@ func (q *Queries) Close() error {
 	if q.countThroughStmt != nil {
 		if cerr := q.countThroughStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countThroughStmt: %w", cerr)
+		}
+	}
+	if q.countWaitingNoticesStmt != nil {
+		if cerr := q.countWaitingNoticesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countWaitingNoticesStmt: %w", cerr)
 		}
 	}
 	if q.countWaitingReviewsStmt != nil {
@@ -531,6 +620,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deferLogoutStmt: %w", cerr)
 		}
 	}
+	if q.deferNoticeStmt != nil {
+		if cerr := q.deferNoticeStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deferNoticeStmt: %w", cerr)
+		}
+	}
 	if q.deleteAuditStmt != nil {
 		if cerr := q.deleteAuditStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteAuditStmt: %w", cerr)
@@ -551,6 +645,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deleteLogoutStmt: %w", cerr)
 		}
 	}
+	if q.deleteNoticeStmt != nil {
+		if cerr := q.deleteNoticeStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteNoticeStmt: %w", cerr)
+		}
+	}
 	if q.deleteRevocationEventStmt != nil {
 		if cerr := q.deleteRevocationEventStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteRevocationEventStmt: %w", cerr)
@@ -564,6 +663,11 @@ func (q *Queries) Close() error {
 	if q.dropOldestLogoutsStmt != nil {
 		if cerr := q.dropOldestLogoutsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing dropOldestLogoutsStmt: %w", cerr)
+		}
+	}
+	if q.emailOfStmt != nil {
+		if cerr := q.emailOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing emailOfStmt: %w", cerr)
 		}
 	}
 	if q.endExpiredLinkStmt != nil {
@@ -594,6 +698,16 @@ func (q *Queries) Close() error {
 	if q.forgetMasterKeyProcessesStmt != nil {
 		if cerr := q.forgetMasterKeyProcessesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing forgetMasterKeyProcessesStmt: %w", cerr)
+		}
+	}
+	if q.giveUpLateNoticesStmt != nil {
+		if cerr := q.giveUpLateNoticesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing giveUpLateNoticesStmt: %w", cerr)
+		}
+	}
+	if q.giveUpNoticeStmt != nil {
+		if cerr := q.giveUpNoticeStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing giveUpNoticeStmt: %w", cerr)
 		}
 	}
 	if q.grantFactsStmt != nil {
@@ -631,9 +745,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing importedStmt: %w", cerr)
 		}
 	}
+	if q.importedPageStmt != nil {
+		if cerr := q.importedPageStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing importedPageStmt: %w", cerr)
+		}
+	}
 	if q.importedStateStmt != nil {
 		if cerr := q.importedStateStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing importedStateStmt: %w", cerr)
+		}
+	}
+	if q.importedToNotifyStmt != nil {
+		if cerr := q.importedToNotifyStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing importedToNotifyStmt: %w", cerr)
 		}
 	}
 	if q.insertAccountStmt != nil {
@@ -689,6 +813,11 @@ func (q *Queries) Close() error {
 	if q.insertLogoutQueueStmt != nil {
 		if cerr := q.insertLogoutQueueStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertLogoutQueueStmt: %w", cerr)
+		}
+	}
+	if q.insertNoticeStmt != nil {
+		if cerr := q.insertNoticeStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertNoticeStmt: %w", cerr)
 		}
 	}
 	if q.insertReviewStmt != nil {
@@ -766,6 +895,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing leaseLogoutStmt: %w", cerr)
 		}
 	}
+	if q.leaseNoticeStmt != nil {
+		if cerr := q.leaseNoticeStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing leaseNoticeStmt: %w", cerr)
+		}
+	}
 	if q.liftHoldStmt != nil {
 		if cerr := q.liftHoldStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing liftHoldStmt: %w", cerr)
@@ -841,9 +975,44 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing moveSwitchEventStmt: %w", cerr)
 		}
 	}
+	if q.noticeDueStmt != nil {
+		if cerr := q.noticeDueStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing noticeDueStmt: %w", cerr)
+		}
+	}
+	if q.noticeForAddressStmt != nil {
+		if cerr := q.noticeForAddressStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing noticeForAddressStmt: %w", cerr)
+		}
+	}
+	if q.noticeForSeveralStmt != nil {
+		if cerr := q.noticeForSeveralStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing noticeForSeveralStmt: %w", cerr)
+		}
+	}
+	if q.noticeSentStmt != nil {
+		if cerr := q.noticeSentStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing noticeSentStmt: %w", cerr)
+		}
+	}
+	if q.noticesDueStmt != nil {
+		if cerr := q.noticesDueStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing noticesDueStmt: %w", cerr)
+		}
+	}
+	if q.notifiedImportedStmt != nil {
+		if cerr := q.notifiedImportedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing notifiedImportedStmt: %w", cerr)
+		}
+	}
 	if q.oldestLogoutStmt != nil {
 		if cerr := q.oldestLogoutStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing oldestLogoutStmt: %w", cerr)
+		}
+	}
+	if q.oldestNoticeStmt != nil {
+		if cerr := q.oldestNoticeStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing oldestNoticeStmt: %w", cerr)
 		}
 	}
 	if q.partyRegistrationsStmt != nil {
@@ -856,6 +1025,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing prunableStmt: %w", cerr)
 		}
 	}
+	if q.pruneNoticesStmt != nil {
+		if cerr := q.pruneNoticesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing pruneNoticesStmt: %w", cerr)
+		}
+	}
 	if q.purposeKeysStmt != nil {
 		if cerr := q.purposeKeysStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing purposeKeysStmt: %w", cerr)
@@ -864,6 +1038,11 @@ func (q *Queries) Close() error {
 	if q.putAuditHeadStmt != nil {
 		if cerr := q.putAuditHeadStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing putAuditHeadStmt: %w", cerr)
+		}
+	}
+	if q.putBackNoticeStmt != nil {
+		if cerr := q.putBackNoticeStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putBackNoticeStmt: %w", cerr)
 		}
 	}
 	if q.putConsentStmt != nil {
@@ -1051,6 +1230,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing unmarkRetentionStmt: %w", cerr)
 		}
 	}
+	if q.unreachableImportedStmt != nil {
+		if cerr := q.unreachableImportedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing unreachableImportedStmt: %w", cerr)
+		}
+	}
 	if q.unshippedStmt != nil {
 		if cerr := q.unshippedStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing unshippedStmt: %w", cerr)
@@ -1117,25 +1301,34 @@ type Queries struct {
 	countAllLogoutsStmt          *sql.Stmt
 	countHoldsOnAllStmt          *sql.Stmt
 	countLogoutsStmt             *sql.Stmt
+	countNoticesOfStmt           *sql.Stmt
+	countNoticesSinceStmt        *sql.Stmt
+	countNotifiedStmt            *sql.Stmt
 	countOfStmt                  *sql.Stmt
 	countThroughStmt             *sql.Stmt
+	countWaitingNoticesStmt      *sql.Stmt
 	countWaitingReviewsStmt      *sql.Stmt
 	credentialStmt               *sql.Stmt
 	decideReviewStmt             *sql.Stmt
 	deferLogoutStmt              *sql.Stmt
+	deferNoticeStmt              *sql.Stmt
 	deleteAuditStmt              *sql.Stmt
 	deleteConsentStmt            *sql.Stmt
 	deleteEventStmt              *sql.Stmt
 	deleteLogoutStmt             *sql.Stmt
+	deleteNoticeStmt             *sql.Stmt
 	deleteRevocationEventStmt    *sql.Stmt
 	deleteSwitchEventStmt        *sql.Stmt
 	dropOldestLogoutsStmt        *sql.Stmt
+	emailOfStmt                  *sql.Stmt
 	endExpiredLinkStmt           *sql.Stmt
 	endLeaseStmt                 *sql.Stmt
 	endLinkStmt                  *sql.Stmt
 	endMasterKeyProcessStmt      *sql.Stmt
 	eventsStmt                   *sql.Stmt
 	forgetMasterKeyProcessesStmt *sql.Stmt
+	giveUpLateNoticesStmt        *sql.Stmt
+	giveUpNoticeStmt             *sql.Stmt
 	grantFactsStmt               *sql.Stmt
 	grantedSinceStmt             *sql.Stmt
 	hasKeyFetchStmt              *sql.Stmt
@@ -1143,7 +1336,9 @@ type Queries struct {
 	holdersAfterStmt             *sql.Stmt
 	holdsStmt                    *sql.Stmt
 	importedStmt                 *sql.Stmt
+	importedPageStmt             *sql.Stmt
 	importedStateStmt            *sql.Stmt
+	importedToNotifyStmt         *sql.Stmt
 	insertAccountStmt            *sql.Stmt
 	insertAuditStmt              *sql.Stmt
 	insertCheckpointStmt         *sql.Stmt
@@ -1155,6 +1350,7 @@ type Queries struct {
 	insertLockStmt               *sql.Stmt
 	insertLogoutStmt             *sql.Stmt
 	insertLogoutQueueStmt        *sql.Stmt
+	insertNoticeStmt             *sql.Stmt
 	insertReviewStmt             *sql.Stmt
 	insertRevocationEventsStmt   *sql.Stmt
 	insertSecretStmt             *sql.Stmt
@@ -1170,6 +1366,7 @@ type Queries struct {
 	lastSealedStmt               *sql.Stmt
 	leaseStmt                    *sql.Stmt
 	leaseLogoutStmt              *sql.Stmt
+	leaseNoticeStmt              *sql.Stmt
 	liftHoldStmt                 *sql.Stmt
 	liftLockStmt                 *sql.Stmt
 	linkStmt                     *sql.Stmt
@@ -1185,11 +1382,20 @@ type Queries struct {
 	masterKeyProcessesStmt       *sql.Stmt
 	moveRevocationEventStmt      *sql.Stmt
 	moveSwitchEventStmt          *sql.Stmt
+	noticeDueStmt                *sql.Stmt
+	noticeForAddressStmt         *sql.Stmt
+	noticeForSeveralStmt         *sql.Stmt
+	noticeSentStmt               *sql.Stmt
+	noticesDueStmt               *sql.Stmt
+	notifiedImportedStmt         *sql.Stmt
 	oldestLogoutStmt             *sql.Stmt
+	oldestNoticeStmt             *sql.Stmt
 	partyRegistrationsStmt       *sql.Stmt
 	prunableStmt                 *sql.Stmt
+	pruneNoticesStmt             *sql.Stmt
 	purposeKeysStmt              *sql.Stmt
 	putAuditHeadStmt             *sql.Stmt
+	putBackNoticeStmt            *sql.Stmt
 	putConsentStmt               *sql.Stmt
 	putCredentialStmt            *sql.Stmt
 	putGrantedStmt               *sql.Stmt
@@ -1227,6 +1433,7 @@ type Queries struct {
 	takeTurnStmt                 *sql.Stmt
 	touchAccountStmt             *sql.Stmt
 	unmarkRetentionStmt          *sql.Stmt
+	unreachableImportedStmt      *sql.Stmt
 	unshippedStmt                *sql.Stmt
 	waitingReviewsStmt           *sql.Stmt
 }
@@ -1252,25 +1459,34 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		countAllLogoutsStmt:          q.countAllLogoutsStmt,
 		countHoldsOnAllStmt:          q.countHoldsOnAllStmt,
 		countLogoutsStmt:             q.countLogoutsStmt,
+		countNoticesOfStmt:           q.countNoticesOfStmt,
+		countNoticesSinceStmt:        q.countNoticesSinceStmt,
+		countNotifiedStmt:            q.countNotifiedStmt,
 		countOfStmt:                  q.countOfStmt,
 		countThroughStmt:             q.countThroughStmt,
+		countWaitingNoticesStmt:      q.countWaitingNoticesStmt,
 		countWaitingReviewsStmt:      q.countWaitingReviewsStmt,
 		credentialStmt:               q.credentialStmt,
 		decideReviewStmt:             q.decideReviewStmt,
 		deferLogoutStmt:              q.deferLogoutStmt,
+		deferNoticeStmt:              q.deferNoticeStmt,
 		deleteAuditStmt:              q.deleteAuditStmt,
 		deleteConsentStmt:            q.deleteConsentStmt,
 		deleteEventStmt:              q.deleteEventStmt,
 		deleteLogoutStmt:             q.deleteLogoutStmt,
+		deleteNoticeStmt:             q.deleteNoticeStmt,
 		deleteRevocationEventStmt:    q.deleteRevocationEventStmt,
 		deleteSwitchEventStmt:        q.deleteSwitchEventStmt,
 		dropOldestLogoutsStmt:        q.dropOldestLogoutsStmt,
+		emailOfStmt:                  q.emailOfStmt,
 		endExpiredLinkStmt:           q.endExpiredLinkStmt,
 		endLeaseStmt:                 q.endLeaseStmt,
 		endLinkStmt:                  q.endLinkStmt,
 		endMasterKeyProcessStmt:      q.endMasterKeyProcessStmt,
 		eventsStmt:                   q.eventsStmt,
 		forgetMasterKeyProcessesStmt: q.forgetMasterKeyProcessesStmt,
+		giveUpLateNoticesStmt:        q.giveUpLateNoticesStmt,
+		giveUpNoticeStmt:             q.giveUpNoticeStmt,
 		grantFactsStmt:               q.grantFactsStmt,
 		grantedSinceStmt:             q.grantedSinceStmt,
 		hasKeyFetchStmt:              q.hasKeyFetchStmt,
@@ -1278,7 +1494,9 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		holdersAfterStmt:             q.holdersAfterStmt,
 		holdsStmt:                    q.holdsStmt,
 		importedStmt:                 q.importedStmt,
+		importedPageStmt:             q.importedPageStmt,
 		importedStateStmt:            q.importedStateStmt,
+		importedToNotifyStmt:         q.importedToNotifyStmt,
 		insertAccountStmt:            q.insertAccountStmt,
 		insertAuditStmt:              q.insertAuditStmt,
 		insertCheckpointStmt:         q.insertCheckpointStmt,
@@ -1290,6 +1508,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		insertLockStmt:               q.insertLockStmt,
 		insertLogoutStmt:             q.insertLogoutStmt,
 		insertLogoutQueueStmt:        q.insertLogoutQueueStmt,
+		insertNoticeStmt:             q.insertNoticeStmt,
 		insertReviewStmt:             q.insertReviewStmt,
 		insertRevocationEventsStmt:   q.insertRevocationEventsStmt,
 		insertSecretStmt:             q.insertSecretStmt,
@@ -1305,6 +1524,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		lastSealedStmt:               q.lastSealedStmt,
 		leaseStmt:                    q.leaseStmt,
 		leaseLogoutStmt:              q.leaseLogoutStmt,
+		leaseNoticeStmt:              q.leaseNoticeStmt,
 		liftHoldStmt:                 q.liftHoldStmt,
 		liftLockStmt:                 q.liftLockStmt,
 		linkStmt:                     q.linkStmt,
@@ -1320,11 +1540,20 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		masterKeyProcessesStmt:       q.masterKeyProcessesStmt,
 		moveRevocationEventStmt:      q.moveRevocationEventStmt,
 		moveSwitchEventStmt:          q.moveSwitchEventStmt,
+		noticeDueStmt:                q.noticeDueStmt,
+		noticeForAddressStmt:         q.noticeForAddressStmt,
+		noticeForSeveralStmt:         q.noticeForSeveralStmt,
+		noticeSentStmt:               q.noticeSentStmt,
+		noticesDueStmt:               q.noticesDueStmt,
+		notifiedImportedStmt:         q.notifiedImportedStmt,
 		oldestLogoutStmt:             q.oldestLogoutStmt,
+		oldestNoticeStmt:             q.oldestNoticeStmt,
 		partyRegistrationsStmt:       q.partyRegistrationsStmt,
 		prunableStmt:                 q.prunableStmt,
+		pruneNoticesStmt:             q.pruneNoticesStmt,
 		purposeKeysStmt:              q.purposeKeysStmt,
 		putAuditHeadStmt:             q.putAuditHeadStmt,
+		putBackNoticeStmt:            q.putBackNoticeStmt,
 		putConsentStmt:               q.putConsentStmt,
 		putCredentialStmt:            q.putCredentialStmt,
 		putGrantedStmt:               q.putGrantedStmt,
@@ -1362,6 +1591,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		takeTurnStmt:                 q.takeTurnStmt,
 		touchAccountStmt:             q.touchAccountStmt,
 		unmarkRetentionStmt:          q.unmarkRetentionStmt,
+		unreachableImportedStmt:      q.unreachableImportedStmt,
 		unshippedStmt:                q.unshippedStmt,
 		waitingReviewsStmt:           q.waitingReviewsStmt,
 	}
