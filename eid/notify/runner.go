@@ -55,11 +55,12 @@ type Deps struct {
 type Runner struct {
 	deps      Deps
 	perMinute int
+	each      time.Duration // what one message takes of the pace
 	holder    string
 
-	leased   time.Time // until when the lease is ours
-	allowed  float64   // messages that may go now
-	measured time.Time // when allowed was last raised
+	leased   time.Time     // until when the lease is ours
+	credit   time.Duration // worth of messages that may go now
+	measured time.Time     // when credit was last raised
 	rest     time.Duration
 	resting  time.Time // until when the server is left alone
 	pruned   time.Time
@@ -72,7 +73,7 @@ func NewRunner(perMinute int, d Deps) (*Runner, error) {
 	if perMinute < 1 {
 		return nil, errors.New("notices: no message a minute")
 	}
-	return &Runner{deps: d, perMinute: perMinute, holder: rand.Text(), passes: map[string]pass{}}, nil
+	return &Runner{deps: d, perMinute: perMinute, each: time.Minute / time.Duration(perMinute), holder: rand.Text(), passes: map[string]pass{}}, nil
 }
 
 // Run delivers until ctx ends. While something is away notices wait, and it is said once.
@@ -144,7 +145,7 @@ func (r *Runner) deliver(ctx context.Context, now time.Time) error {
 	if err != nil || len(list) == 0 {
 		return err
 	}
-	r.allowed -= float64(len(list))
+	r.credit -= time.Duration(len(list)) * r.each
 	places, err := r.places(ctx)
 	if err != nil {
 		return errors.Join(err, r.putBack(ctx, list, now.Add(leastRest)))
@@ -197,11 +198,11 @@ func (r *Runner) downSince() error { return fmt.Errorf("%w; tried again soon", E
 // budget is how many messages may go now.
 func (r *Runner) budget(now time.Time) int {
 	if r.measured.IsZero() || now.Before(r.measured) {
-		r.measured, r.allowed = now, 1
+		r.measured, r.credit = now, r.each
 	}
-	r.allowed = min(r.allowed+now.Sub(r.measured).Minutes()*float64(r.perMinute), turnMost)
+	r.credit = min(r.credit+now.Sub(r.measured), turnMost*r.each)
 	r.measured = now
-	return int(r.allowed)
+	return int(r.credit / r.each)
 }
 
 // send writes and sends one notice.

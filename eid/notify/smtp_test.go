@@ -151,6 +151,7 @@ func serve(t *testing.T, set func(*server)) *server {
 	go func() { ended <- s.Serve(l) }()
 	t.Cleanup(func() {
 		_ = s.Close()
+		_ = l.Close() // also where Serve comes only now
 		<-ended
 	})
 	return s

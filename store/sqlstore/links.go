@@ -59,6 +59,9 @@ func (db *DB) EndLink(ctx context.Context, linkID string, at time.Time,
 		if err := insertEvent(ctx, q, eid.EventLinkEnded, link.Account, at); err != nil {
 			return err
 		}
+		if err := db.tellUnlinked(ctx, q, link); err != nil {
+			return err
+		}
 		return insertAudit(ctx, q, e)
 	})
 }

@@ -147,6 +147,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.endMasterKeyProcessStmt, err = db.PrepareContext(ctx, endMasterKeyProcess); err != nil {
 		return nil, fmt.Errorf("error preparing query EndMasterKeyProcess: %w", err)
 	}
+	if q.endsOfLinkStmt, err = db.PrepareContext(ctx, endsOfLink); err != nil {
+		return nil, fmt.Errorf("error preparing query EndsOfLink: %w", err)
+	}
 	if q.eventsStmt, err = db.PrepareContext(ctx, events); err != nil {
 		return nil, fmt.Errorf("error preparing query Events: %w", err)
 	}
@@ -688,6 +691,11 @@ func (q *Queries) Close() error {
 	if q.endMasterKeyProcessStmt != nil {
 		if cerr := q.endMasterKeyProcessStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing endMasterKeyProcessStmt: %w", cerr)
+		}
+	}
+	if q.endsOfLinkStmt != nil {
+		if cerr := q.endsOfLinkStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing endsOfLinkStmt: %w", cerr)
 		}
 	}
 	if q.eventsStmt != nil {
@@ -1325,6 +1333,7 @@ type Queries struct {
 	endLeaseStmt                 *sql.Stmt
 	endLinkStmt                  *sql.Stmt
 	endMasterKeyProcessStmt      *sql.Stmt
+	endsOfLinkStmt               *sql.Stmt
 	eventsStmt                   *sql.Stmt
 	forgetMasterKeyProcessesStmt *sql.Stmt
 	giveUpLateNoticesStmt        *sql.Stmt
@@ -1483,6 +1492,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		endLeaseStmt:                 q.endLeaseStmt,
 		endLinkStmt:                  q.endLinkStmt,
 		endMasterKeyProcessStmt:      q.endMasterKeyProcessStmt,
+		endsOfLinkStmt:               q.endsOfLinkStmt,
 		eventsStmt:                   q.eventsStmt,
 		forgetMasterKeyProcessesStmt: q.forgetMasterKeyProcessesStmt,
 		giveUpLateNoticesStmt:        q.giveUpLateNoticesStmt,

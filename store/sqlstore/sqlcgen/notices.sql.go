@@ -127,6 +127,22 @@ func (q *Queries) EmailOf(ctx context.Context, id string) (string, error) {
 	return email, err
 }
 
+const endsOfLink = `-- name: EndsOfLink :one
+SELECT l.subject_index, a.subject_type FROM links l JOIN accounts a ON a.id = l.account WHERE l.id = ?1
+`
+
+type EndsOfLinkRow struct {
+	SubjectIndex []byte
+	SubjectType  string
+}
+
+func (q *Queries) EndsOfLink(ctx context.Context, id string) (EndsOfLinkRow, error) {
+	row := q.queryRow(ctx, q.endsOfLinkStmt, endsOfLink, id)
+	var i EndsOfLinkRow
+	err := row.Scan(&i.SubjectIndex, &i.SubjectType)
+	return i, err
+}
+
 const giveUpLateNotices = `-- name: GiveUpLateNotices :execrows
 UPDATE notices SET given_up_at = ?1, sealed = ?2 WHERE sent_at IS NULL AND given_up_at IS NULL AND until <= ?1
 `
