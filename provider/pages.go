@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"slices"
@@ -34,7 +35,13 @@ func (p *Provider) formOrigins(c *gin.Context, f *flow) []string {
 	if o := originOf(f.login.Request.RedirectURI); o != "" {
 		origins = append(origins, o)
 	}
-	return append(origins, p.deps.Sources.Origins(c.Request.Context(), f.login.Request.rp.Sources)...)
+	origins = append(origins, p.deps.Sources.Origins(c.Request.Context(), f.login.Request.rp.Sources)...)
+	for _, o := range p.proverOrigins(c, f) {
+		if !slices.Contains(origins, o) {
+			origins = append(origins, o)
+		}
+	}
+	return origins
 }
 
 // originOf is the origin of an address, or its scheme where it has no host.
@@ -185,8 +192,10 @@ func (p *Provider) showRefused(c *gin.Context, f *flow, r refusal) {
 	if r.Reason == reasonTryLater {
 		status = http.StatusTooManyRequests
 	}
+	common := p.common(c, f)
+	common.Ref = cmp.Or(r.Ref, common.Ref)
 	p.renderLogin(c, f, status, "refused", web.RefusedData{
-		Common: p.common(c, f), Reason: string(r.Reason), Source: p.nameOf(c.Request.Context(), r.Source), Until: r.Until, OtherSources: f.others,
+		Common: common, Reason: string(r.Reason), Source: p.nameOf(c.Request.Context(), r.Source), Until: r.Until, OtherSources: f.others,
 	})
 }
 

@@ -54,6 +54,8 @@ func (k blindIndex) address(address string) []byte {
 	return k.sum("address", strings.ToLower(address))
 }
 
+func (k blindIndex) conflict(canonical string) []byte { return k.sum("conflict", canonical) }
+
 func (k blindIndex) review(canonical string) []byte { return k.sum("review", canonical) }
 
 // sum is HMAC-SHA256 over the parts, each with its length before it, so that no

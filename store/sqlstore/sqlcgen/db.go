@@ -60,6 +60,15 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.cleanKeyFetchesStmt, err = db.PrepareContext(ctx, cleanKeyFetches); err != nil {
 		return nil, fmt.Errorf("error preparing query CleanKeyFetches: %w", err)
 	}
+	if q.closeShadowStmt, err = db.PrepareContext(ctx, closeShadow); err != nil {
+		return nil, fmt.Errorf("error preparing query CloseShadow: %w", err)
+	}
+	if q.conflictByCanonicalStmt, err = db.PrepareContext(ctx, conflictByCanonical); err != nil {
+		return nil, fmt.Errorf("error preparing query ConflictByCanonical: %w", err)
+	}
+	if q.conflictsBetweenStmt, err = db.PrepareContext(ctx, conflictsBetween); err != nil {
+		return nil, fmt.Errorf("error preparing query ConflictsBetween: %w", err)
+	}
 	if q.consentStmt, err = db.PrepareContext(ctx, consent); err != nil {
 		return nil, fmt.Errorf("error preparing query Consent: %w", err)
 	}
@@ -68,6 +77,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.countAllLogoutsStmt, err = db.PrepareContext(ctx, countAllLogouts); err != nil {
 		return nil, fmt.Errorf("error preparing query CountAllLogouts: %w", err)
+	}
+	if q.countConflictsStmt, err = db.PrepareContext(ctx, countConflicts); err != nil {
+		return nil, fmt.Errorf("error preparing query CountConflicts: %w", err)
 	}
 	if q.countHoldsOnAllStmt, err = db.PrepareContext(ctx, countHoldsOnAll); err != nil {
 		return nil, fmt.Errorf("error preparing query CountHoldsOnAll: %w", err)
@@ -86,6 +98,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.countOfStmt, err = db.PrepareContext(ctx, countOf); err != nil {
 		return nil, fmt.Errorf("error preparing query CountOf: %w", err)
+	}
+	if q.countOldSubjectsStmt, err = db.PrepareContext(ctx, countOldSubjects); err != nil {
+		return nil, fmt.Errorf("error preparing query CountOldSubjects: %w", err)
 	}
 	if q.countThroughStmt, err = db.PrepareContext(ctx, countThrough); err != nil {
 		return nil, fmt.Errorf("error preparing query CountThrough: %w", err)
@@ -117,6 +132,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deleteEventStmt, err = db.PrepareContext(ctx, deleteEvent); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteEvent: %w", err)
 	}
+	if q.deleteGrantedUnderStmt, err = db.PrepareContext(ctx, deleteGrantedUnder); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteGrantedUnder: %w", err)
+	}
 	if q.deleteLogoutStmt, err = db.PrepareContext(ctx, deleteLogout); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteLogout: %w", err)
 	}
@@ -125,6 +143,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.deleteRevocationEventStmt, err = db.PrepareContext(ctx, deleteRevocationEvent); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteRevocationEvent: %w", err)
+	}
+	if q.deleteSubjectStmt, err = db.PrepareContext(ctx, deleteSubject); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteSubject: %w", err)
 	}
 	if q.deleteSwitchEventStmt, err = db.PrepareContext(ctx, deleteSwitchEvent); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteSwitchEvent: %w", err)
@@ -156,6 +177,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.forgetMasterKeyProcessesStmt, err = db.PrepareContext(ctx, forgetMasterKeyProcesses); err != nil {
 		return nil, fmt.Errorf("error preparing query ForgetMasterKeyProcesses: %w", err)
 	}
+	if q.formerHolderStmt, err = db.PrepareContext(ctx, formerHolder); err != nil {
+		return nil, fmt.Errorf("error preparing query FormerHolder: %w", err)
+	}
+	if q.giveOldSubjectStmt, err = db.PrepareContext(ctx, giveOldSubject); err != nil {
+		return nil, fmt.Errorf("error preparing query GiveOldSubject: %w", err)
+	}
 	if q.giveUpLateNoticesStmt, err = db.PrepareContext(ctx, giveUpLateNotices); err != nil {
 		return nil, fmt.Errorf("error preparing query GiveUpLateNotices: %w", err)
 	}
@@ -168,8 +195,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.grantedSinceStmt, err = db.PrepareContext(ctx, grantedSince); err != nil {
 		return nil, fmt.Errorf("error preparing query GrantedSince: %w", err)
 	}
+	if q.grantedUnderStmt, err = db.PrepareContext(ctx, grantedUnder); err != nil {
+		return nil, fmt.Errorf("error preparing query GrantedUnder: %w", err)
+	}
 	if q.hasKeyFetchStmt, err = db.PrepareContext(ctx, hasKeyFetch); err != nil {
 		return nil, fmt.Errorf("error preparing query HasKeyFetch: %w", err)
+	}
+	if q.heldLinksStmt, err = db.PrepareContext(ctx, heldLinks); err != nil {
+		return nil, fmt.Errorf("error preparing query HeldLinks: %w", err)
 	}
 	if q.holdStmt, err = db.PrepareContext(ctx, hold); err != nil {
 		return nil, fmt.Errorf("error preparing query Hold: %w", err)
@@ -201,6 +234,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.insertCheckpointStmt, err = db.PrepareContext(ctx, insertCheckpoint); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertCheckpoint: %w", err)
 	}
+	if q.insertConflictStmt, err = db.PrepareContext(ctx, insertConflict); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertConflict: %w", err)
+	}
 	if q.insertEventStmt, err = db.PrepareContext(ctx, insertEvent); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertEvent: %w", err)
 	}
@@ -227,6 +263,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.insertNoticeStmt, err = db.PrepareContext(ctx, insertNotice); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertNotice: %w", err)
+	}
+	if q.insertOldSubjectStmt, err = db.PrepareContext(ctx, insertOldSubject); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertOldSubject: %w", err)
 	}
 	if q.insertReviewStmt, err = db.PrepareContext(ctx, insertReview); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertReview: %w", err)
@@ -288,6 +327,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.linkBySubjectStmt, err = db.PrepareContext(ctx, linkBySubject); err != nil {
 		return nil, fmt.Errorf("error preparing query LinkBySubject: %w", err)
 	}
+	if q.linkSubjectStmt, err = db.PrepareContext(ctx, linkSubject); err != nil {
+		return nil, fmt.Errorf("error preparing query LinkSubject: %w", err)
+	}
+	if q.linkedNowStmt, err = db.PrepareContext(ctx, linkedNow); err != nil {
+		return nil, fmt.Errorf("error preparing query LinkedNow: %w", err)
+	}
 	if q.linksBetweenStmt, err = db.PrepareContext(ctx, linksBetween); err != nil {
 		return nil, fmt.Errorf("error preparing query LinksBetween: %w", err)
 	}
@@ -339,6 +384,21 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.notifiedImportedStmt, err = db.PrepareContext(ctx, notifiedImported); err != nil {
 		return nil, fmt.Errorf("error preparing query NotifiedImported: %w", err)
 	}
+	if q.oldSubjectStmt, err = db.PrepareContext(ctx, oldSubject); err != nil {
+		return nil, fmt.Errorf("error preparing query OldSubject: %w", err)
+	}
+	if q.oldSubjectsBehindStmt, err = db.PrepareContext(ctx, oldSubjectsBehind); err != nil {
+		return nil, fmt.Errorf("error preparing query OldSubjectsBehind: %w", err)
+	}
+	if q.oldSubjectsOfStmt, err = db.PrepareContext(ctx, oldSubjectsOf); err != nil {
+		return nil, fmt.Errorf("error preparing query OldSubjectsOf: %w", err)
+	}
+	if q.oldSubjectsTakenStmt, err = db.PrepareContext(ctx, oldSubjectsTaken); err != nil {
+		return nil, fmt.Errorf("error preparing query OldSubjectsTaken: %w", err)
+	}
+	if q.oldSubjectsUntakenStmt, err = db.PrepareContext(ctx, oldSubjectsUntaken); err != nil {
+		return nil, fmt.Errorf("error preparing query OldSubjectsUntaken: %w", err)
+	}
 	if q.oldestLogoutStmt, err = db.PrepareContext(ctx, oldestLogout); err != nil {
 		return nil, fmt.Errorf("error preparing query OldestLogout: %w", err)
 	}
@@ -347,6 +407,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.partyRegistrationsStmt, err = db.PrepareContext(ctx, partyRegistrations); err != nil {
 		return nil, fmt.Errorf("error preparing query PartyRegistrations: %w", err)
+	}
+	if q.portalAccountsOfStmt, err = db.PrepareContext(ctx, portalAccountsOf); err != nil {
+		return nil, fmt.Errorf("error preparing query PortalAccountsOf: %w", err)
 	}
 	if q.prunableStmt, err = db.PrepareContext(ctx, prunable); err != nil {
 		return nil, fmt.Errorf("error preparing query Prunable: %w", err)
@@ -432,8 +495,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.sectorStmt, err = db.PrepareContext(ctx, sector); err != nil {
 		return nil, fmt.Errorf("error preparing query Sector: %w", err)
 	}
+	if q.sectorsWithOldSubjectsStmt, err = db.PrepareContext(ctx, sectorsWithOldSubjects); err != nil {
+		return nil, fmt.Errorf("error preparing query SectorsWithOldSubjects: %w", err)
+	}
 	if q.setLevelStmt, err = db.PrepareContext(ctx, setLevel); err != nil {
 		return nil, fmt.Errorf("error preparing query SetLevel: %w", err)
+	}
+	if q.shadowOfStmt, err = db.PrepareContext(ctx, shadowOf); err != nil {
+		return nil, fmt.Errorf("error preparing query ShadowOf: %w", err)
 	}
 	if q.shippedStmt, err = db.PrepareContext(ctx, shipped); err != nil {
 		return nil, fmt.Errorf("error preparing query Shipped: %w", err)
@@ -444,8 +513,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.sourcesStmt, err = db.PrepareContext(ctx, sources); err != nil {
 		return nil, fmt.Errorf("error preparing query Sources: %w", err)
 	}
+	if q.subjectOwnerStmt, err = db.PrepareContext(ctx, subjectOwner); err != nil {
+		return nil, fmt.Errorf("error preparing query SubjectOwner: %w", err)
+	}
 	if q.subjectsByPartyStmt, err = db.PrepareContext(ctx, subjectsByParty); err != nil {
 		return nil, fmt.Errorf("error preparing query SubjectsByParty: %w", err)
+	}
+	if q.subjectsInAllSectorsStmt, err = db.PrepareContext(ctx, subjectsInAllSectors); err != nil {
+		return nil, fmt.Errorf("error preparing query SubjectsInAllSectors: %w", err)
+	}
+	if q.subjectsKnownStmt, err = db.PrepareContext(ctx, subjectsKnown); err != nil {
+		return nil, fmt.Errorf("error preparing query SubjectsKnown: %w", err)
 	}
 	if q.subjectsSinceStmt, err = db.PrepareContext(ctx, subjectsSince); err != nil {
 		return nil, fmt.Errorf("error preparing query SubjectsSince: %w", err)
@@ -479,6 +557,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.unshippedStmt, err = db.PrepareContext(ctx, unshipped); err != nil {
 		return nil, fmt.Errorf("error preparing query Unshipped: %w", err)
+	}
+	if q.unverifyImportedStmt, err = db.PrepareContext(ctx, unverifyImported); err != nil {
+		return nil, fmt.Errorf("error preparing query UnverifyImported: %w", err)
+	}
+	if q.verifyImportedStmt, err = db.PrepareContext(ctx, verifyImported); err != nil {
+		return nil, fmt.Errorf("error preparing query VerifyImported: %w", err)
 	}
 	if q.waitingReviewsStmt, err = db.PrepareContext(ctx, waitingReviews); err != nil {
 		return nil, fmt.Errorf("error preparing query WaitingReviews: %w", err)
@@ -548,6 +632,21 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing cleanKeyFetchesStmt: %w", cerr)
 		}
 	}
+	if q.closeShadowStmt != nil {
+		if cerr := q.closeShadowStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing closeShadowStmt: %w", cerr)
+		}
+	}
+	if q.conflictByCanonicalStmt != nil {
+		if cerr := q.conflictByCanonicalStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing conflictByCanonicalStmt: %w", cerr)
+		}
+	}
+	if q.conflictsBetweenStmt != nil {
+		if cerr := q.conflictsBetweenStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing conflictsBetweenStmt: %w", cerr)
+		}
+	}
 	if q.consentStmt != nil {
 		if cerr := q.consentStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing consentStmt: %w", cerr)
@@ -561,6 +660,11 @@ func (q *Queries) Close() error {
 	if q.countAllLogoutsStmt != nil {
 		if cerr := q.countAllLogoutsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countAllLogoutsStmt: %w", cerr)
+		}
+	}
+	if q.countConflictsStmt != nil {
+		if cerr := q.countConflictsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countConflictsStmt: %w", cerr)
 		}
 	}
 	if q.countHoldsOnAllStmt != nil {
@@ -591,6 +695,11 @@ func (q *Queries) Close() error {
 	if q.countOfStmt != nil {
 		if cerr := q.countOfStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countOfStmt: %w", cerr)
+		}
+	}
+	if q.countOldSubjectsStmt != nil {
+		if cerr := q.countOldSubjectsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countOldSubjectsStmt: %w", cerr)
 		}
 	}
 	if q.countThroughStmt != nil {
@@ -643,6 +752,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deleteEventStmt: %w", cerr)
 		}
 	}
+	if q.deleteGrantedUnderStmt != nil {
+		if cerr := q.deleteGrantedUnderStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteGrantedUnderStmt: %w", cerr)
+		}
+	}
 	if q.deleteLogoutStmt != nil {
 		if cerr := q.deleteLogoutStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteLogoutStmt: %w", cerr)
@@ -656,6 +770,11 @@ func (q *Queries) Close() error {
 	if q.deleteRevocationEventStmt != nil {
 		if cerr := q.deleteRevocationEventStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteRevocationEventStmt: %w", cerr)
+		}
+	}
+	if q.deleteSubjectStmt != nil {
+		if cerr := q.deleteSubjectStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteSubjectStmt: %w", cerr)
 		}
 	}
 	if q.deleteSwitchEventStmt != nil {
@@ -708,6 +827,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing forgetMasterKeyProcessesStmt: %w", cerr)
 		}
 	}
+	if q.formerHolderStmt != nil {
+		if cerr := q.formerHolderStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing formerHolderStmt: %w", cerr)
+		}
+	}
+	if q.giveOldSubjectStmt != nil {
+		if cerr := q.giveOldSubjectStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing giveOldSubjectStmt: %w", cerr)
+		}
+	}
 	if q.giveUpLateNoticesStmt != nil {
 		if cerr := q.giveUpLateNoticesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing giveUpLateNoticesStmt: %w", cerr)
@@ -728,9 +857,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing grantedSinceStmt: %w", cerr)
 		}
 	}
+	if q.grantedUnderStmt != nil {
+		if cerr := q.grantedUnderStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing grantedUnderStmt: %w", cerr)
+		}
+	}
 	if q.hasKeyFetchStmt != nil {
 		if cerr := q.hasKeyFetchStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing hasKeyFetchStmt: %w", cerr)
+		}
+	}
+	if q.heldLinksStmt != nil {
+		if cerr := q.heldLinksStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing heldLinksStmt: %w", cerr)
 		}
 	}
 	if q.holdStmt != nil {
@@ -783,6 +922,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing insertCheckpointStmt: %w", cerr)
 		}
 	}
+	if q.insertConflictStmt != nil {
+		if cerr := q.insertConflictStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertConflictStmt: %w", cerr)
+		}
+	}
 	if q.insertEventStmt != nil {
 		if cerr := q.insertEventStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertEventStmt: %w", cerr)
@@ -826,6 +970,11 @@ func (q *Queries) Close() error {
 	if q.insertNoticeStmt != nil {
 		if cerr := q.insertNoticeStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertNoticeStmt: %w", cerr)
+		}
+	}
+	if q.insertOldSubjectStmt != nil {
+		if cerr := q.insertOldSubjectStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertOldSubjectStmt: %w", cerr)
 		}
 	}
 	if q.insertReviewStmt != nil {
@@ -928,6 +1077,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing linkBySubjectStmt: %w", cerr)
 		}
 	}
+	if q.linkSubjectStmt != nil {
+		if cerr := q.linkSubjectStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing linkSubjectStmt: %w", cerr)
+		}
+	}
+	if q.linkedNowStmt != nil {
+		if cerr := q.linkedNowStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing linkedNowStmt: %w", cerr)
+		}
+	}
 	if q.linksBetweenStmt != nil {
 		if cerr := q.linksBetweenStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing linksBetweenStmt: %w", cerr)
@@ -1013,6 +1172,31 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing notifiedImportedStmt: %w", cerr)
 		}
 	}
+	if q.oldSubjectStmt != nil {
+		if cerr := q.oldSubjectStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing oldSubjectStmt: %w", cerr)
+		}
+	}
+	if q.oldSubjectsBehindStmt != nil {
+		if cerr := q.oldSubjectsBehindStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing oldSubjectsBehindStmt: %w", cerr)
+		}
+	}
+	if q.oldSubjectsOfStmt != nil {
+		if cerr := q.oldSubjectsOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing oldSubjectsOfStmt: %w", cerr)
+		}
+	}
+	if q.oldSubjectsTakenStmt != nil {
+		if cerr := q.oldSubjectsTakenStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing oldSubjectsTakenStmt: %w", cerr)
+		}
+	}
+	if q.oldSubjectsUntakenStmt != nil {
+		if cerr := q.oldSubjectsUntakenStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing oldSubjectsUntakenStmt: %w", cerr)
+		}
+	}
 	if q.oldestLogoutStmt != nil {
 		if cerr := q.oldestLogoutStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing oldestLogoutStmt: %w", cerr)
@@ -1026,6 +1210,11 @@ func (q *Queries) Close() error {
 	if q.partyRegistrationsStmt != nil {
 		if cerr := q.partyRegistrationsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing partyRegistrationsStmt: %w", cerr)
+		}
+	}
+	if q.portalAccountsOfStmt != nil {
+		if cerr := q.portalAccountsOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing portalAccountsOfStmt: %w", cerr)
 		}
 	}
 	if q.prunableStmt != nil {
@@ -1168,9 +1357,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing sectorStmt: %w", cerr)
 		}
 	}
+	if q.sectorsWithOldSubjectsStmt != nil {
+		if cerr := q.sectorsWithOldSubjectsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing sectorsWithOldSubjectsStmt: %w", cerr)
+		}
+	}
 	if q.setLevelStmt != nil {
 		if cerr := q.setLevelStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing setLevelStmt: %w", cerr)
+		}
+	}
+	if q.shadowOfStmt != nil {
+		if cerr := q.shadowOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing shadowOfStmt: %w", cerr)
 		}
 	}
 	if q.shippedStmt != nil {
@@ -1188,9 +1387,24 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing sourcesStmt: %w", cerr)
 		}
 	}
+	if q.subjectOwnerStmt != nil {
+		if cerr := q.subjectOwnerStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing subjectOwnerStmt: %w", cerr)
+		}
+	}
 	if q.subjectsByPartyStmt != nil {
 		if cerr := q.subjectsByPartyStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing subjectsByPartyStmt: %w", cerr)
+		}
+	}
+	if q.subjectsInAllSectorsStmt != nil {
+		if cerr := q.subjectsInAllSectorsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing subjectsInAllSectorsStmt: %w", cerr)
+		}
+	}
+	if q.subjectsKnownStmt != nil {
+		if cerr := q.subjectsKnownStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing subjectsKnownStmt: %w", cerr)
 		}
 	}
 	if q.subjectsSinceStmt != nil {
@@ -1246,6 +1460,16 @@ func (q *Queries) Close() error {
 	if q.unshippedStmt != nil {
 		if cerr := q.unshippedStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing unshippedStmt: %w", cerr)
+		}
+	}
+	if q.unverifyImportedStmt != nil {
+		if cerr := q.unverifyImportedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing unverifyImportedStmt: %w", cerr)
+		}
+	}
+	if q.verifyImportedStmt != nil {
+		if cerr := q.verifyImportedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing verifyImportedStmt: %w", cerr)
 		}
 	}
 	if q.waitingReviewsStmt != nil {
@@ -1304,15 +1528,20 @@ type Queries struct {
 	checkpointSinceStmt          *sql.Stmt
 	checkpointsAfterStmt         *sql.Stmt
 	cleanKeyFetchesStmt          *sql.Stmt
+	closeShadowStmt              *sql.Stmt
+	conflictByCanonicalStmt      *sql.Stmt
+	conflictsBetweenStmt         *sql.Stmt
 	consentStmt                  *sql.Stmt
 	consentsOfStmt               *sql.Stmt
 	countAllLogoutsStmt          *sql.Stmt
+	countConflictsStmt           *sql.Stmt
 	countHoldsOnAllStmt          *sql.Stmt
 	countLogoutsStmt             *sql.Stmt
 	countNoticesOfStmt           *sql.Stmt
 	countNoticesSinceStmt        *sql.Stmt
 	countNotifiedStmt            *sql.Stmt
 	countOfStmt                  *sql.Stmt
+	countOldSubjectsStmt         *sql.Stmt
 	countThroughStmt             *sql.Stmt
 	countWaitingNoticesStmt      *sql.Stmt
 	countWaitingReviewsStmt      *sql.Stmt
@@ -1323,9 +1552,11 @@ type Queries struct {
 	deleteAuditStmt              *sql.Stmt
 	deleteConsentStmt            *sql.Stmt
 	deleteEventStmt              *sql.Stmt
+	deleteGrantedUnderStmt       *sql.Stmt
 	deleteLogoutStmt             *sql.Stmt
 	deleteNoticeStmt             *sql.Stmt
 	deleteRevocationEventStmt    *sql.Stmt
+	deleteSubjectStmt            *sql.Stmt
 	deleteSwitchEventStmt        *sql.Stmt
 	dropOldestLogoutsStmt        *sql.Stmt
 	emailOfStmt                  *sql.Stmt
@@ -1336,11 +1567,15 @@ type Queries struct {
 	endsOfLinkStmt               *sql.Stmt
 	eventsStmt                   *sql.Stmt
 	forgetMasterKeyProcessesStmt *sql.Stmt
+	formerHolderStmt             *sql.Stmt
+	giveOldSubjectStmt           *sql.Stmt
 	giveUpLateNoticesStmt        *sql.Stmt
 	giveUpNoticeStmt             *sql.Stmt
 	grantFactsStmt               *sql.Stmt
 	grantedSinceStmt             *sql.Stmt
+	grantedUnderStmt             *sql.Stmt
 	hasKeyFetchStmt              *sql.Stmt
+	heldLinksStmt                *sql.Stmt
 	holdStmt                     *sql.Stmt
 	holdersAfterStmt             *sql.Stmt
 	holdsStmt                    *sql.Stmt
@@ -1351,6 +1586,7 @@ type Queries struct {
 	insertAccountStmt            *sql.Stmt
 	insertAuditStmt              *sql.Stmt
 	insertCheckpointStmt         *sql.Stmt
+	insertConflictStmt           *sql.Stmt
 	insertEventStmt              *sql.Stmt
 	insertHoldStmt               *sql.Stmt
 	insertIdentifierStmt         *sql.Stmt
@@ -1360,6 +1596,7 @@ type Queries struct {
 	insertLogoutStmt             *sql.Stmt
 	insertLogoutQueueStmt        *sql.Stmt
 	insertNoticeStmt             *sql.Stmt
+	insertOldSubjectStmt         *sql.Stmt
 	insertReviewStmt             *sql.Stmt
 	insertRevocationEventsStmt   *sql.Stmt
 	insertSecretStmt             *sql.Stmt
@@ -1380,6 +1617,8 @@ type Queries struct {
 	liftLockStmt                 *sql.Stmt
 	linkStmt                     *sql.Stmt
 	linkBySubjectStmt            *sql.Stmt
+	linkSubjectStmt              *sql.Stmt
+	linkedNowStmt                *sql.Stmt
 	linksBetweenStmt             *sql.Stmt
 	linksOfStmt                  *sql.Stmt
 	lockInForceStmt              *sql.Stmt
@@ -1397,9 +1636,15 @@ type Queries struct {
 	noticeSentStmt               *sql.Stmt
 	noticesDueStmt               *sql.Stmt
 	notifiedImportedStmt         *sql.Stmt
+	oldSubjectStmt               *sql.Stmt
+	oldSubjectsBehindStmt        *sql.Stmt
+	oldSubjectsOfStmt            *sql.Stmt
+	oldSubjectsTakenStmt         *sql.Stmt
+	oldSubjectsUntakenStmt       *sql.Stmt
 	oldestLogoutStmt             *sql.Stmt
 	oldestNoticeStmt             *sql.Stmt
 	partyRegistrationsStmt       *sql.Stmt
+	portalAccountsOfStmt         *sql.Stmt
 	prunableStmt                 *sql.Stmt
 	pruneNoticesStmt             *sql.Stmt
 	purposeKeysStmt              *sql.Stmt
@@ -1428,11 +1673,16 @@ type Queries struct {
 	revocationEventsStmt         *sql.Stmt
 	secretStmt                   *sql.Stmt
 	sectorStmt                   *sql.Stmt
+	sectorsWithOldSubjectsStmt   *sql.Stmt
 	setLevelStmt                 *sql.Stmt
+	shadowOfStmt                 *sql.Stmt
 	shippedStmt                  *sql.Stmt
 	signingKeysStmt              *sql.Stmt
 	sourcesStmt                  *sql.Stmt
+	subjectOwnerStmt             *sql.Stmt
 	subjectsByPartyStmt          *sql.Stmt
+	subjectsInAllSectorsStmt     *sql.Stmt
+	subjectsKnownStmt            *sql.Stmt
 	subjectsSinceStmt            *sql.Stmt
 	subjectsThroughStmt          *sql.Stmt
 	switchEventsStmt             *sql.Stmt
@@ -1444,6 +1694,8 @@ type Queries struct {
 	unmarkRetentionStmt          *sql.Stmt
 	unreachableImportedStmt      *sql.Stmt
 	unshippedStmt                *sql.Stmt
+	unverifyImportedStmt         *sql.Stmt
+	verifyImportedStmt           *sql.Stmt
 	waitingReviewsStmt           *sql.Stmt
 }
 
@@ -1463,15 +1715,20 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		checkpointSinceStmt:          q.checkpointSinceStmt,
 		checkpointsAfterStmt:         q.checkpointsAfterStmt,
 		cleanKeyFetchesStmt:          q.cleanKeyFetchesStmt,
+		closeShadowStmt:              q.closeShadowStmt,
+		conflictByCanonicalStmt:      q.conflictByCanonicalStmt,
+		conflictsBetweenStmt:         q.conflictsBetweenStmt,
 		consentStmt:                  q.consentStmt,
 		consentsOfStmt:               q.consentsOfStmt,
 		countAllLogoutsStmt:          q.countAllLogoutsStmt,
+		countConflictsStmt:           q.countConflictsStmt,
 		countHoldsOnAllStmt:          q.countHoldsOnAllStmt,
 		countLogoutsStmt:             q.countLogoutsStmt,
 		countNoticesOfStmt:           q.countNoticesOfStmt,
 		countNoticesSinceStmt:        q.countNoticesSinceStmt,
 		countNotifiedStmt:            q.countNotifiedStmt,
 		countOfStmt:                  q.countOfStmt,
+		countOldSubjectsStmt:         q.countOldSubjectsStmt,
 		countThroughStmt:             q.countThroughStmt,
 		countWaitingNoticesStmt:      q.countWaitingNoticesStmt,
 		countWaitingReviewsStmt:      q.countWaitingReviewsStmt,
@@ -1482,9 +1739,11 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		deleteAuditStmt:              q.deleteAuditStmt,
 		deleteConsentStmt:            q.deleteConsentStmt,
 		deleteEventStmt:              q.deleteEventStmt,
+		deleteGrantedUnderStmt:       q.deleteGrantedUnderStmt,
 		deleteLogoutStmt:             q.deleteLogoutStmt,
 		deleteNoticeStmt:             q.deleteNoticeStmt,
 		deleteRevocationEventStmt:    q.deleteRevocationEventStmt,
+		deleteSubjectStmt:            q.deleteSubjectStmt,
 		deleteSwitchEventStmt:        q.deleteSwitchEventStmt,
 		dropOldestLogoutsStmt:        q.dropOldestLogoutsStmt,
 		emailOfStmt:                  q.emailOfStmt,
@@ -1495,11 +1754,15 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		endsOfLinkStmt:               q.endsOfLinkStmt,
 		eventsStmt:                   q.eventsStmt,
 		forgetMasterKeyProcessesStmt: q.forgetMasterKeyProcessesStmt,
+		formerHolderStmt:             q.formerHolderStmt,
+		giveOldSubjectStmt:           q.giveOldSubjectStmt,
 		giveUpLateNoticesStmt:        q.giveUpLateNoticesStmt,
 		giveUpNoticeStmt:             q.giveUpNoticeStmt,
 		grantFactsStmt:               q.grantFactsStmt,
 		grantedSinceStmt:             q.grantedSinceStmt,
+		grantedUnderStmt:             q.grantedUnderStmt,
 		hasKeyFetchStmt:              q.hasKeyFetchStmt,
+		heldLinksStmt:                q.heldLinksStmt,
 		holdStmt:                     q.holdStmt,
 		holdersAfterStmt:             q.holdersAfterStmt,
 		holdsStmt:                    q.holdsStmt,
@@ -1510,6 +1773,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		insertAccountStmt:            q.insertAccountStmt,
 		insertAuditStmt:              q.insertAuditStmt,
 		insertCheckpointStmt:         q.insertCheckpointStmt,
+		insertConflictStmt:           q.insertConflictStmt,
 		insertEventStmt:              q.insertEventStmt,
 		insertHoldStmt:               q.insertHoldStmt,
 		insertIdentifierStmt:         q.insertIdentifierStmt,
@@ -1519,6 +1783,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		insertLogoutStmt:             q.insertLogoutStmt,
 		insertLogoutQueueStmt:        q.insertLogoutQueueStmt,
 		insertNoticeStmt:             q.insertNoticeStmt,
+		insertOldSubjectStmt:         q.insertOldSubjectStmt,
 		insertReviewStmt:             q.insertReviewStmt,
 		insertRevocationEventsStmt:   q.insertRevocationEventsStmt,
 		insertSecretStmt:             q.insertSecretStmt,
@@ -1539,6 +1804,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		liftLockStmt:                 q.liftLockStmt,
 		linkStmt:                     q.linkStmt,
 		linkBySubjectStmt:            q.linkBySubjectStmt,
+		linkSubjectStmt:              q.linkSubjectStmt,
+		linkedNowStmt:                q.linkedNowStmt,
 		linksBetweenStmt:             q.linksBetweenStmt,
 		linksOfStmt:                  q.linksOfStmt,
 		lockInForceStmt:              q.lockInForceStmt,
@@ -1556,9 +1823,15 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		noticeSentStmt:               q.noticeSentStmt,
 		noticesDueStmt:               q.noticesDueStmt,
 		notifiedImportedStmt:         q.notifiedImportedStmt,
+		oldSubjectStmt:               q.oldSubjectStmt,
+		oldSubjectsBehindStmt:        q.oldSubjectsBehindStmt,
+		oldSubjectsOfStmt:            q.oldSubjectsOfStmt,
+		oldSubjectsTakenStmt:         q.oldSubjectsTakenStmt,
+		oldSubjectsUntakenStmt:       q.oldSubjectsUntakenStmt,
 		oldestLogoutStmt:             q.oldestLogoutStmt,
 		oldestNoticeStmt:             q.oldestNoticeStmt,
 		partyRegistrationsStmt:       q.partyRegistrationsStmt,
+		portalAccountsOfStmt:         q.portalAccountsOfStmt,
 		prunableStmt:                 q.prunableStmt,
 		pruneNoticesStmt:             q.pruneNoticesStmt,
 		purposeKeysStmt:              q.purposeKeysStmt,
@@ -1587,11 +1860,16 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		revocationEventsStmt:         q.revocationEventsStmt,
 		secretStmt:                   q.secretStmt,
 		sectorStmt:                   q.sectorStmt,
+		sectorsWithOldSubjectsStmt:   q.sectorsWithOldSubjectsStmt,
 		setLevelStmt:                 q.setLevelStmt,
+		shadowOfStmt:                 q.shadowOfStmt,
 		shippedStmt:                  q.shippedStmt,
 		signingKeysStmt:              q.signingKeysStmt,
 		sourcesStmt:                  q.sourcesStmt,
+		subjectOwnerStmt:             q.subjectOwnerStmt,
 		subjectsByPartyStmt:          q.subjectsByPartyStmt,
+		subjectsInAllSectorsStmt:     q.subjectsInAllSectorsStmt,
+		subjectsKnownStmt:            q.subjectsKnownStmt,
 		subjectsSinceStmt:            q.subjectsSinceStmt,
 		subjectsThroughStmt:          q.subjectsThroughStmt,
 		switchEventsStmt:             q.switchEventsStmt,
@@ -1603,6 +1881,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		unmarkRetentionStmt:          q.unmarkRetentionStmt,
 		unreachableImportedStmt:      q.unreachableImportedStmt,
 		unshippedStmt:                q.unshippedStmt,
+		unverifyImportedStmt:         q.unverifyImportedStmt,
+		verifyImportedStmt:           q.verifyImportedStmt,
 		waitingReviewsStmt:           q.waitingReviewsStmt,
 	}
 }
