@@ -34,6 +34,9 @@ const (
 	ActionAccountVerified = "account.verified" // a portal's old account, for the national identity it is linked to
 	ActionConflictOpened  = "conflict.opened"
 	ActionConflictDecided = "conflict.decided"
+	ActionConflictOffered = "conflict.proposed"  // the first of two officers would accept
+	ActionOfferWithdrawn  = "conflict.withdrawn" // by that officer
+	ActionAccountsExport  = "accounts.exported"  // login names of old accounts that were not verified
 	ActionAccountsImport  = "accounts.imported"
 	ActionSubjectsImport  = "subjects.imported"
 	ActionSubjectMoved    = "subject.moved"
@@ -54,7 +57,7 @@ func Actions() []string {
 	return []string{
 		ActionGrantIssued, ActionSignInFailed, ActionSignInRefused, ActionSignedIn, ActionSteppedUp, ActionSessionEnded,
 		ActionAccountCreated, ActionLevelChanged, ActionDataDiffers, ActionAccountLocked, ActionAccountUnlocked, ActionLinkCreated,
-		ActionAccountVerified, ActionConflictOpened, ActionConflictDecided, ActionAccountsImport, ActionSubjectsImport, ActionSubjectMoved,
+		ActionAccountVerified, ActionConflictOpened, ActionConflictDecided, ActionConflictOffered, ActionOfferWithdrawn, ActionAccountsExport, ActionAccountsImport, ActionSubjectsImport, ActionSubjectMoved,
 		ActionConsentGiven, ActionConsentEnded, ActionSourceDistrust, ActionSourceOff, ActionSourceOn, ActionReviewOpened,
 		ActionReviewDecided, ActionRegistration, ActionTokensRevoked, ActionStateRenewed,
 		ActionMasterKeyAdded, ActionMasterKeyPromoted, ActionMasterKeyResealed, ActionMasterKeyRemoved,

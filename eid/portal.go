@@ -106,11 +106,13 @@ type Conflict struct {
 	Other    AccountID // the other person's account, where there is one
 	OpenedAt time.Time
 	Ref      string // of the sign-in, as the holder was shown it
-	// ProposedBy and ProposedAt are of the first of the two officers who let a link be.
-	ProposedBy string
-	ProposedAt time.Time
-	Decision   Ruling
-	DecidedAt  time.Time
-	DecidedBy  string
-	Why        string
+	// ProposedBy, ProposedAt and ProposedWhy are of the first of the two officers who let
+	// a link be.
+	ProposedBy  string
+	ProposedAt  time.Time
+	ProposedWhy string
+	Decision    Ruling
+	DecidedAt   time.Time
+	DecidedBy   string
+	Why         string
 }

@@ -19,7 +19,21 @@ type Plan struct {
 	Ways    []PlannedWay    `json:"ways"`
 	Parties []PlannedParty  `json:"portals"`
 	Sources []PlannedSource `json:"sources"`
-	People  PlannedPeople   `json:"people"`
+	// Old are the old accounts of portals, as they were imported.
+	Old    []PlannedOld  `json:"old_accounts"`
+	People PlannedPeople `json:"people"`
+}
+
+// PlannedOld is what becomes of the old accounts of one portal that were not verified.
+// Verified ones are people with links.
+type PlannedOld struct {
+	Client    string    `json:"portal"`
+	Source    string    `json:"source"`
+	VerifyBy  time.Time `json:"verify_by"`
+	Waiting   int       `json:"waiting"`
+	Contested int       `json:"contested"`
+	Stopped   int       `json:"stopped"` // refused at At, and were not at From
+	Overdue   int       `json:"overdue"` // refused at From already
 }
 
 // PlannedWay is one source at one service.
@@ -63,6 +77,7 @@ type PlannedPeople struct {
 	LoseSome   int `json:"lose_some"`   // cannot at At at a service where they could
 	LoseAll    int `json:"lose_all"`    // cannot at At anywhere
 	NeverCould int `json:"never_could"` // cannot at From either
+	OldStopped int `json:"old_accounts_stopped"`
 }
 
 // Planner makes a Plan: of what is registered at once, of holders one by one.
@@ -86,11 +101,14 @@ const maxFates = 10_000
 // the minimum that the service registered; maintenance and failures pass.
 func NewPlanner(parties []eid.RelyingParty, sources []eid.Source, from, at time.Time) *Planner {
 	p := &Planner{
-		plan:    Plan{From: from, At: at, Ways: []PlannedWay{}, Parties: make([]PlannedParty, len(parties)), Sources: make([]PlannedSource, len(sources))},
+		plan:    Plan{From: from, At: at, Ways: []PlannedWay{}, Parties: make([]PlannedParty, len(parties)), Sources: make([]PlannedSource, len(sources)), Old: []PlannedOld{}},
 		parties: parties, sources: sources, fates: map[string]fate{},
 	}
 	for j := range sources {
 		p.plan.Sources[j].Source = sources[j].ID
+		if portal := sources[j].Portal; portal != nil {
+			p.plan.Old = append(p.plan.Old, PlannedOld{Client: portal.Client, Source: sources[j].ID, VerifyBy: portal.VerifyBy})
+		}
 	}
 	for i := range parties {
 		p.plan.Parties[i].Client = parties[i].ID
@@ -158,6 +176,31 @@ func (p *Planner) Add(account *eid.Account, links []eid.Link) {
 	}
 }
 
+// AddOld counts old accounts of a source that are in a state. They are no holders: an
+// account that stands for one is not to be added.
+func (p *Planner) AddOld(source string, state eid.ImportedState, n int) {
+	i := slices.IndexFunc(p.plan.Old, func(o PlannedOld) bool { return o.Source == source })
+	if i < 0 {
+		return
+	}
+	old := &p.plan.Old[i]
+	switch state {
+	case eid.ImportedWaiting:
+		old.Waiting += n
+	case eid.ImportedContested:
+		old.Contested += n
+	default:
+		return
+	}
+	switch {
+	case !p.plan.From.Before(old.VerifyBy):
+		old.Overdue += n
+	case !p.plan.At.Before(old.VerifyBy):
+		old.Stopped += n
+		p.plan.People.OldStopped += n
+	}
+}
+
 func count(c change, people, stopped *int) {
 	if c.before {
 		*people++
@@ -197,7 +240,7 @@ func (p *Planner) likeness(account *eid.Account, links []eid.Link) string {
 // Plan gives what was counted so far, what stops first.
 func (p *Planner) Plan() Plan {
 	plan := p.plan
-	plan.Ways = slices.Clone(plan.Ways)
+	plan.Ways, plan.Old = slices.Clone(plan.Ways), slices.Clone(plan.Old)
 	slices.SortStableFunc(plan.Ways, func(a, b PlannedWay) int { return a.When.Compare(b.When) })
 	return plan
 }

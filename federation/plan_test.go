@@ -103,3 +103,54 @@ func TestPlan(t *testing.T) {
 		t.Errorf("a second from now: %+v, want nothing lost", same)
 	}
 }
+
+// TestPlanOfOldAccounts: what was not verified stops from its date on, second by
+// second; what was verified is counted by its links, and a portal without imports has
+// its row all the same.
+func TestPlanOfOldAccounts(t *testing.T) {
+	by := time.Date(2027, 1, 1, 0, 0, 0, 0, time.FixedZone("+07", 7*3600))
+	portal := func(id string, verifyBy time.Time) eid.Source {
+		return eid.Source{
+			ID: id, Kind: "portal", Window: eid.Window{From: by.AddDate(-1, 0, 0)}, MayAssert: []eid.Level{1},
+			GrantsAtMost: []eid.Ceiling{{From: by.AddDate(-1, 0, 0), Level: 1}}, Portal: &eid.Portal{Client: "c-" + id, VerifyBy: verifyBy},
+		}
+	}
+	sources := []eid.Source{portal("a", by), portal("b", by.AddDate(0, 0, -10)), portal("empty", by)}
+	month := by.AddDate(0, -1, 0)
+	tests := []struct {
+		name     string
+		from, at time.Time
+		want     [3]PlannedOld // stopped and overdue alone
+		total    int
+	}{
+		{"a second before the first date", month, by.AddDate(0, 0, -10).Add(-time.Second), [3]PlannedOld{}, 0},
+		{"on the first date", month, by.AddDate(0, 0, -10), [3]PlannedOld{1: {Stopped: 20}}, 20},
+		{"a second before the last", month, by.Add(-time.Second), [3]PlannedOld{1: {Stopped: 20}}, 20},
+		{"on the last", month, by, [3]PlannedOld{{Stopped: 13}, {Stopped: 20}, {}}, 33},
+		{"from the first date on", by.AddDate(0, 0, -10), by, [3]PlannedOld{{Stopped: 13}, {Overdue: 20}, {}}, 13},
+		{"afterwards", by, by.AddDate(1, 0, 0), [3]PlannedOld{{Overdue: 13}, {Overdue: 20}, {}}, 0},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			p := NewPlanner(nil, sources, tt.from, tt.at)
+			p.AddOld("a", eid.ImportedWaiting, 10)
+			p.AddOld("a", eid.ImportedContested, 3)
+			p.AddOld("a", eid.ImportedVerified, 100)
+			p.AddOld("a", eid.ImportedRejected, 7)
+			p.AddOld("b", eid.ImportedWaiting, 20)
+			p.AddOld("gone", eid.ImportedWaiting, 50) // its registration was removed
+			plan := p.Plan()
+			if len(plan.Old) != 3 || plan.Old[0].Waiting != 10 || plan.Old[0].Contested != 3 || plan.Old[0].Client != "c-a" {
+				t.Fatalf("old accounts = %+v, want three portals, the first with 10 and 3", plan.Old)
+			}
+			for i, want := range tt.want {
+				if got := plan.Old[i]; got.Stopped != want.Stopped || got.Overdue != want.Overdue {
+					t.Errorf("%s: %d stop, %d overdue; want %d, %d", got.Source, got.Stopped, got.Overdue, want.Stopped, want.Overdue)
+				}
+			}
+			if plan.People != (PlannedPeople{OldStopped: tt.total}) {
+				t.Errorf("people = %+v, want %d old accounts that stop and nobody else", plan.People, tt.total)
+			}
+		})
+	}
+}

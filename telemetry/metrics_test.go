@@ -30,9 +30,11 @@ func (p passing) Apply(context.Context, string, ...store.Op) ([]store.Result, er
 // hashes answers every evaluation alike.
 type hashes struct{ err error }
 
-func (h hashes) Admit(string, bool) (func(), error)                         { return func() {}, h.err }
-func (h hashes) Verify(context.Context, string, eid.Secret) (string, error) { return "", h.err }
-func (h hashes) Dummy(context.Context, eid.Secret) error                    { return h.err }
+func (h hashes) Admit(string, bool) (func(), error)                            { return func() {}, h.err }
+func (h hashes) Verify(context.Context, string, eid.Secret) (string, error)    { return "", h.err }
+func (h hashes) Dummy(context.Context, eid.Secret) error                       { return h.err }
+func (h hashes) VerifyOld(context.Context, string, eid.Secret) (string, error) { return "", h.err }
+func (h hashes) DummyOld(context.Context, string, eid.Secret) error            { return h.err }
 
 type transport func(*http.Request) (*http.Response, error)
 
@@ -116,6 +118,12 @@ func use(t testing.TB, m *Metrics) Probes {
 		Unshipped: func(context.Context) (map[string]time.Time, error) {
 			return map[string]time.Time{"file": {}, "url": m.now().Add(-time.Hour)}, nil
 		},
+		Transition: func(context.Context) (Transition, error) {
+			return Transition{
+				Accounts: []OldAccounts{{"so-y-te", "waiting", 7}}, VerifyBy: map[string]time.Time{"so-y-te": time.Unix(1800000000, 0)},
+				Conflicts: []Conflicts{{"so-y-te", 2, m.now().Add(-time.Hour)}},
+			}, nil
+		},
 		Stores: map[string]func(context.Context) error{
 			"durable": func(context.Context) error { return nil },
 			"passing": func(context.Context) error { return errors.New("away") },
@@ -156,6 +164,10 @@ func TestMetrics(t *testing.T) {
 		`eidgate_config_last_reload_successful 0`,
 		`eidgate_logout_outbox_waiting 3`,
 		`eidgate_audit_rows 42`,
+		`eidgate_old_accounts{source="so-y-te",state="waiting"} 7`,
+		`eidgate_old_accounts_verify_by_timestamp_seconds{source="so-y-te"} 1.8e+09`,
+		`eidgate_conflicts_waiting{source="so-y-te"} 2`,
+		`eidgate_conflicts_oldest_age_seconds{source="so-y-te"} 3600`,
 		`eidgate_store_up{store="durable"} 1`,
 		`eidgate_store_up{store="passing"} 0`,
 	} {

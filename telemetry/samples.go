@@ -39,8 +39,9 @@ type Probes struct {
 	Backlog     func(ctx context.Context) (Backlog, error)
 	// Unshipped says for each receiver of checkpoints when the oldest was made that it has
 	// not got; zero where it has all.
-	Unshipped func(ctx context.Context) (map[string]time.Time, error)
-	Stores    map[string]func(ctx context.Context) error
+	Unshipped  func(ctx context.Context) (map[string]time.Time, error)
+	Transition func(ctx context.Context) (Transition, error)
+	Stores     map[string]func(ctx context.Context) error
 }
 
 // samples are the metrics that probes fill.
@@ -53,6 +54,7 @@ type samples struct {
 	notices, oldest, auditRows, storeUp     *prometheus.GaugeVec
 	unsealed, checkpoint, unshipped         *prometheus.GaugeVec
 	holders, holderWaits                    *prometheus.GaugeVec
+	transition                              transition
 }
 
 func newSamples(f factory) samples {
@@ -72,6 +74,7 @@ func newSamples(f factory) samples {
 		unsealed:       f.gauges("audit_unsealed_age_seconds", "Age of the oldest audit row without a checkpoint; 0 when none waits."),
 		checkpoint:     f.gauges("audit_checkpoint_timestamp_seconds", "When the last checkpoint of the audit was made, since 1970; none is made while nothing is written."),
 		unshipped:      f.gauges("audit_unshipped_age_seconds", "Age of the oldest checkpoint that a receiver has not got; 0 when it has all.", "receiver"),
+		transition:     newTransition(f),
 		storeUp:        f.gauges("store_up", "1 where a store answers within a second, else 0.", "store"),
 	}
 }
@@ -119,6 +122,9 @@ func (m *Metrics) sample(ctx context.Context, p Probes) {
 	}
 	if p.Unshipped != nil {
 		s.shipping(ctx, p.Unshipped, now)
+	}
+	if p.Transition != nil {
+		s.transition.look(ctx, p.Transition, now)
 	}
 	for name, ping := range p.Stores {
 		s.storeUp.WithLabelValues(label(name)).Set(number(within(ctx, ping) == nil))

@@ -156,6 +156,8 @@ type gateway struct {
 	outbound *federation.Outbound
 	calls    *http.Client // over outbound, measured
 	account  account.Deps
+	// passwords are account.Passwords, for the hashes of portals too.
+	passwords telemetry.Evaluator
 	// population is nil where the configuration names no such registry.
 	population civil.Registry
 	pages      *web.Pages
@@ -233,8 +235,9 @@ func (g *gateway) wire(ctx context.Context, cfg *config.Config) error {
 	if err != nil {
 		return err
 	}
+	g.passwords = g.metrics.Passwords(passwords, passwordOutcome)
 	g.account = account.Deps{
-		Accounts: g.db, Passwords: g.metrics.Passwords(passwords, passwordOutcome), State: g.measured, Audit: g.db, Rehasher: g.db, Key: guessKey,
+		Accounts: g.db, Passwords: g.passwords, State: g.measured, Audit: g.db, Rehasher: g.db, Key: guessKey,
 	}
 	if g.pages, err = web.New(); err != nil {
 		return fmt.Errorf("reading pages: %w", err)

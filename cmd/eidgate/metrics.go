@@ -87,8 +87,9 @@ func (g *gateway) probes(cfg *config.Config) telemetry.Probes {
 			b, err := g.db.Backlog(ctx)
 			return telemetry.Backlog(b), err
 		},
-		Unshipped: g.unshipped,
-		Stores:    map[string]func(context.Context) error{"durable": g.db.Ping, "passing": g.state.Ping},
+		Unshipped:  g.unshipped,
+		Transition: g.transition,
+		Stores:     map[string]func(context.Context) error{"durable": g.db.Ping, "passing": g.state.Ping},
 	}
 	p.Certificate = func() (time.Time, bool) {
 		if g.tls == nil {
@@ -97,6 +98,41 @@ func (g *gateway) probes(cfg *config.Config) telemetry.Probes {
 		return g.tls.expires(), true
 	}
 	return p
+}
+
+// transition is how far old accounts have come. Without a portal's source nothing is
+// counted but conflicts, which are few.
+func (g *gateway) transition(ctx context.Context) (telemetry.Transition, error) {
+	t := telemetry.Transition{VerifyBy: map[string]time.Time{}}
+	sources, err := g.db.Sources(ctx)
+	if err != nil {
+		return t, err
+	}
+	registered := map[string]bool{}
+	for i := range sources {
+		registered[sources[i].ID] = true
+		if p := sources[i].Portal; p != nil {
+			t.VerifyBy[sources[i].ID] = p.VerifyBy
+		}
+	}
+	if len(t.VerifyBy) > 0 {
+		counts, err := g.db.ImportedCounts(ctx)
+		if err != nil {
+			return t, err
+		}
+		for _, c := range counts {
+			if _, ok := t.VerifyBy[c.Source]; ok {
+				t.Accounts = append(t.Accounts, telemetry.OldAccounts{Source: c.Source, State: string(c.State), Accounts: c.Accounts})
+			}
+		}
+	}
+	waiting, err := g.db.ConflictsWaiting(ctx)
+	for _, w := range waiting {
+		if registered[w.Source] {
+			t.Conflicts = append(t.Conflicts, telemetry.Conflicts(w))
+		}
+	}
+	return t, err
 }
 
 func keyAges(infos []keys.Info) []telemetry.Key {

@@ -28,7 +28,8 @@ func newTransitionPlan() *cobra.Command {
 		Use: "plan --at DATE", Short: "which portals, sources and how many people stop by a date", Args: noArgs,
 		Long: `plan compares two moments by the rules that decide at run time: who can sign in
 where now, or at --from, and who can at --at. A day begins at midnight in Việt Nam,
-so --at 2027-01-01 shows what a window that ends on that day leaves. It only reads.`,
+so --at 2027-01-01 shows what a window that ends on that day leaves. Old accounts of
+portals that were not verified stop at their own dates. It only reads.`,
 	}
 	beside := newBesideFlags(c)
 	at := c.Flags().String("at", "", "the moment to look at, such as 2027-01-01 or 2027-01-01T08:00:00+07:00 (required)")
@@ -88,6 +89,13 @@ func planTransition(ctx context.Context, d *durable, span eid.Window, progress i
 			fmt.Fprintf(progress, "%d people\n", n)
 		}
 	})
+	if err != nil {
+		return federation.Plan{}, err
+	}
+	old, err := d.db.ImportedCounts(ctx)
+	for _, c := range old {
+		planner.AddOld(c.Source, c.State, c.Accounts)
+	}
 	return planner.Plan(), err
 }
 
@@ -102,6 +110,12 @@ func printPlan(out io.Writer, p federation.Plan) error {
 	for _, src := range p.Sources {
 		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%s\n", src.Source, src.PortalsBefore, src.PortalsAfter, src.People, src.Stopped, stops(src.Stops()))
 	}
+	if len(p.Old) > 0 {
+		fmt.Fprintln(w, "\nOLD ACCOUNTS OF\tSOURCE\tVERIFY BY\tWAITING\tCONTESTED\tSTOPPED\tOVERDUE")
+	}
+	for _, old := range p.Old {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%d\t%d\n", old.Client, old.Source, local(old.VerifyBy), old.Waiting, old.Contested, old.Stopped, old.Overdue)
+	}
 	if len(p.Ways) > 0 {
 		fmt.Fprintln(w, "\nWHEN\tPORTAL\tSOURCE\tLEVEL\tAFTER\tWHY")
 	}
@@ -113,6 +127,9 @@ func printPlan(out io.Writer, p federation.Plan) error {
 	}
 	n := p.People
 	_, err := fmt.Fprintf(out, "\n%d people may sign in, %d of them somewhere today; %d lose a portal, %d of these every portal.\n", n.All, n.Able, n.LoseSome, n.LoseAll)
+	if err == nil && len(p.Old) > 0 {
+		_, err = fmt.Fprintf(out, "%d old accounts stop at their dates, unless they are verified before.\n", n.OldStopped)
+	}
 	return err
 }
 

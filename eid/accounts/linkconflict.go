@@ -252,4 +252,6 @@ type conflictDetail struct {
 	Kind     eid.ConflictKind `json:"kind"`
 	Source   string           `json:"source"`
 	Decision eid.Ruling       `json:"decision,omitempty"`
+	Proposed string           `json:"proposed_by,omitempty"`
+	Reason   string           `json:"reason,omitempty"`
 }

@@ -11,8 +11,8 @@ import (
 	"eidgate/eid/civil"
 )
 
-// ErrDecided reports that the review has been decided: a decision stands.
-var ErrDecided = errors.New("review has been decided")
+// ErrDecided reports that a review or a conflict has been decided: a decision stands.
+var ErrDecided = errors.New("it has been decided")
 
 // ReviewStore keeps reviews. Each change is one transaction with its audit entry.
 type ReviewStore interface {

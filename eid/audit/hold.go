@@ -68,6 +68,9 @@ type LookUp struct {
 	// Number is a keyed hash of a number that no account has: whoever tries numbers
 	// leaves rows, too, and those of one number can be told from others.
 	Number string `json:"number,omitempty"`
+	// OldAccount is the id of a portal's old account that was looked up, which is a
+	// keyed hash, too.
+	OldAccount string `json:"old_account,omitempty"`
 }
 
 // Roles are those in which somebody may look a person up, as its holder is told.

@@ -13,7 +13,8 @@ const holdersPage = 2000
 
 // EachHolder visits every account that is active and not locked, with its links
 // that were not ended. Of an account it gives level and factors alone: nothing
-// sealed is opened. It holds one page in memory, whatever there is.
+// sealed is opened. It holds one page in memory, whatever there is. An account that
+// stands for a portal's old one is no holder's.
 func (db *DB) EachHolder(ctx context.Context, visit func(account *eid.Account, links []eid.Link)) error {
 	for after := ""; ; {
 		rows, err := db.reader.HoldersAfter(ctx, after, holdersPage)

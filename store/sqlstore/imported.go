@@ -17,6 +17,10 @@ func (db *DB) importedID(source, login string) string {
 	return base64.RawURLEncoding.EncodeToString(db.index.subject(source, login))
 }
 
+// OldAccountID is the id of the old account of a login name at a source, whether there
+// is one or not.
+func (db *DB) OldAccountID(source, login string) string { return db.importedID(source, login) }
+
 // Imported returns the old account of a login name at a source, or eid.ErrNotFound.
 func (db *DB) Imported(ctx context.Context, source, login string) (accounts.Imported, error) {
 	i, err := db.imported(ctx, db.reader, db.importedID(source, login))
@@ -31,7 +35,11 @@ func (db *DB) imported(ctx context.Context, q *sqlcgen.Queries, id string) (acco
 	if err != nil {
 		return accounts.Imported{}, found(err)
 	}
-	old, err := db.openOld(id, row.Sealed)
+	return db.importedOf(row)
+}
+
+func (db *DB) importedOf(row sqlcgen.ImportedRow) (accounts.Imported, error) {
+	old, err := db.openOld(row.ID, row.Sealed)
 	return accounts.Imported{
 		ID: row.ID, Source: row.Source, State: eid.ImportedState(row.State), Match: eid.ImportedMatch(row.Matched),
 		Account: eid.AccountID(row.Account.String), CreatedAt: row.CreatedAt, UpdatedAt: row.UpdatedAt,

@@ -52,31 +52,36 @@ func (db *DB) EndLink(ctx context.Context, linkID string, at time.Time,
 		if err != nil {
 			return err
 		}
-		n, err := q.EndLink(ctx, nullable(at), linkID)
-		if err := changed(n, err, "ending link"); err != nil {
-			return err
-		}
-		index, err := q.LinkSubject(ctx, linkID)
-		if err != nil {
-			return fmt.Errorf("finding whom the link was of: %w", err)
-		}
-		if err := db.returnSubjects(ctx, q, index, link.Account, at); err != nil {
-			return err
-		}
-		if err := unverify(ctx, q, index, link.Account, at); err != nil {
-			return err
-		}
-		if err := touch(ctx, q, link.Account, at); err != nil {
-			return err
-		}
-		if err := insertEvent(ctx, q, eid.EventLinkEnded, link.Account, at); err != nil {
-			return err
-		}
-		if err := db.tellUnlinked(ctx, q, link); err != nil {
+		if err := db.endLink(ctx, q, link, at); err != nil {
 			return err
 		}
 		return insertAudit(ctx, q, e)
 	})
+}
+
+// endLink ends a link that is alive, with what came with it.
+func (db *DB) endLink(ctx context.Context, q *sqlcgen.Queries, link eid.Link, at time.Time) error {
+	n, err := q.EndLink(ctx, nullable(at), link.ID)
+	if err := changed(n, err, "ending link"); err != nil {
+		return err
+	}
+	index, err := q.LinkSubject(ctx, link.ID)
+	if err != nil {
+		return fmt.Errorf("finding whom the link was of: %w", err)
+	}
+	if err := db.returnSubjects(ctx, q, index, link.Account, at); err != nil {
+		return err
+	}
+	if err := unverify(ctx, q, index, link.Account, at); err != nil {
+		return err
+	}
+	if err := touch(ctx, q, link.Account, at); err != nil {
+		return err
+	}
+	if err := db.tellUnlinked(ctx, q, link); err != nil {
+		return err
+	}
+	return insertEvent(ctx, q, eid.EventLinkEnded, link.Account, at)
 }
 
 // LinkBySubject returns the living link of what a source calls a person, or

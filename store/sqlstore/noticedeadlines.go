@@ -31,7 +31,7 @@ func (db *DB) StopsWaiting(ctx context.Context) (int, error) {
 // are due are looked at again where they are queued.
 func (db *DB) TellStops(ctx context.Context, s notify.Stops, after string) (next string, told int, err error) {
 	state, id := cursor(after)
-	rows, err := db.reader.ImportedPage(ctx, sqlcgen.ImportedPageParams{Source: s.Source, State: string(state), After: id, Page: stopsPage})
+	rows, err := db.reader.OldAccountsToNotify(ctx, sqlcgen.OldAccountsToNotifyParams{Source: s.Source, State: string(state), After: id, Page: stopsPage})
 	if err != nil {
 		return after, 0, fmt.Errorf("reading old accounts: %w", away(err))
 	}

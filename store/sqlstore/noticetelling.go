@@ -46,6 +46,17 @@ func (db *DB) tellOfLink(ctx context.Context, q *sqlcgen.Queries, l eid.Link, ho
 	return db.tellOld(ctx, q, old, l.Source, base64.RawURLEncoding.EncodeToString(ends.SubjectIndex))
 }
 
+// tellRuling tells the holder who wanted a link what an officer decided on it. A first
+// word for it decides nothing.
+func (db *DB) tellRuling(ctx context.Context, q *sqlcgen.Queries, c eid.Conflict) error {
+	kinds := map[eid.Ruling]notify.Kind{eid.Accepted: notify.ConflictAccepted, eid.Rejected: notify.ConflictRejected}
+	kind, decided := kinds[c.Decision]
+	if !decided || c.Account == "" {
+		return nil
+	}
+	return db.tellHolder(ctx, q, kind, c.Source, c.Account, c.Ref)
+}
+
 // tellHolder puts a notice to the holder of an account into the outbox, with the change
 // that it tells of. Who has declared no address is not told, and neither is anybody
 // where nobody sends.

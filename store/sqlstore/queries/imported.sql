@@ -10,3 +10,6 @@ UPDATE imported_accounts SET sealed = @sealed WHERE id = @id;
 
 -- name: RemindImported :execrows
 UPDATE imported_accounts SET reminded_at = @reminded_at WHERE id = @id;
+
+-- name: ImportedNear :one
+SELECT id FROM imported_accounts WHERE source = @source AND state = @state AND id >= @id ORDER BY id LIMIT 1;

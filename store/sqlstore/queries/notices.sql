@@ -60,7 +60,7 @@ SELECT email FROM accounts WHERE id = @id AND subject_type <> 'portal_account';
 -- name: EndsOfLink :one
 SELECT l.subject_index, a.subject_type FROM links l JOIN accounts a ON a.id = l.account WHERE l.id = @id;
 
--- name: ImportedPage :many
+-- name: OldAccountsToNotify :many
 SELECT id, state, notified_at, unreachable_at, updated_at FROM imported_accounts
 WHERE source = @source AND state = @state AND id > @after ORDER BY id LIMIT @page;
 

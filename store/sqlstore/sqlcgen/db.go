@@ -36,6 +36,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.addCountStmt, err = db.PrepareContext(ctx, addCount); err != nil {
 		return nil, fmt.Errorf("error preparing query AddCount: %w", err)
 	}
+	if q.advanceImportStmt, err = db.PrepareContext(ctx, advanceImport); err != nil {
+		return nil, fmt.Errorf("error preparing query AdvanceImport: %w", err)
+	}
 	if q.auditStmt, err = db.PrepareContext(ctx, audit); err != nil {
 		return nil, fmt.Errorf("error preparing query Audit: %w", err)
 	}
@@ -44,6 +47,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.auditHeadStmt, err = db.PrepareContext(ctx, auditHead); err != nil {
 		return nil, fmt.Errorf("error preparing query AuditHead: %w", err)
+	}
+	if q.beginImportStmt, err = db.PrepareContext(ctx, beginImport); err != nil {
+		return nil, fmt.Errorf("error preparing query BeginImport: %w", err)
 	}
 	if q.beginLeaseStmt, err = db.PrepareContext(ctx, beginLease); err != nil {
 		return nil, fmt.Errorf("error preparing query BeginLease: %w", err)
@@ -62,6 +68,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.closeShadowStmt, err = db.PrepareContext(ctx, closeShadow); err != nil {
 		return nil, fmt.Errorf("error preparing query CloseShadow: %w", err)
+	}
+	if q.conflictStmt, err = db.PrepareContext(ctx, conflict); err != nil {
+		return nil, fmt.Errorf("error preparing query Conflict: %w", err)
 	}
 	if q.conflictByCanonicalStmt, err = db.PrepareContext(ctx, conflictByCanonical); err != nil {
 		return nil, fmt.Errorf("error preparing query ConflictByCanonical: %w", err)
@@ -174,6 +183,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.eventsStmt, err = db.PrepareContext(ctx, events); err != nil {
 		return nil, fmt.Errorf("error preparing query Events: %w", err)
 	}
+	if q.findImportStmt, err = db.PrepareContext(ctx, findImport); err != nil {
+		return nil, fmt.Errorf("error preparing query FindImport: %w", err)
+	}
+	if q.finishImportStmt, err = db.PrepareContext(ctx, finishImport); err != nil {
+		return nil, fmt.Errorf("error preparing query FinishImport: %w", err)
+	}
 	if q.forgetMasterKeyProcessesStmt, err = db.PrepareContext(ctx, forgetMasterKeyProcesses); err != nil {
 		return nil, fmt.Errorf("error preparing query ForgetMasterKeyProcesses: %w", err)
 	}
@@ -216,14 +231,29 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.importedStmt, err = db.PrepareContext(ctx, imported); err != nil {
 		return nil, fmt.Errorf("error preparing query Imported: %w", err)
 	}
+	if q.importedCountsStmt, err = db.PrepareContext(ctx, importedCounts); err != nil {
+		return nil, fmt.Errorf("error preparing query ImportedCounts: %w", err)
+	}
+	if q.importedNearStmt, err = db.PrepareContext(ctx, importedNear); err != nil {
+		return nil, fmt.Errorf("error preparing query ImportedNear: %w", err)
+	}
 	if q.importedPageStmt, err = db.PrepareContext(ctx, importedPage); err != nil {
 		return nil, fmt.Errorf("error preparing query ImportedPage: %w", err)
+	}
+	if q.importedPerWeekStmt, err = db.PrepareContext(ctx, importedPerWeek); err != nil {
+		return nil, fmt.Errorf("error preparing query ImportedPerWeek: %w", err)
 	}
 	if q.importedStateStmt, err = db.PrepareContext(ctx, importedState); err != nil {
 		return nil, fmt.Errorf("error preparing query ImportedState: %w", err)
 	}
 	if q.importedToNotifyStmt, err = db.PrepareContext(ctx, importedToNotify); err != nil {
 		return nil, fmt.Errorf("error preparing query ImportedToNotify: %w", err)
+	}
+	if q.importedUnverifiedStmt, err = db.PrepareContext(ctx, importedUnverified); err != nil {
+		return nil, fmt.Errorf("error preparing query ImportedUnverified: %w", err)
+	}
+	if q.importsOfStmt, err = db.PrepareContext(ctx, importsOf); err != nil {
+		return nil, fmt.Errorf("error preparing query ImportsOf: %w", err)
 	}
 	if q.insertAccountStmt, err = db.PrepareContext(ctx, insertAccount); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertAccount: %w", err)
@@ -339,6 +369,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.linksOfStmt, err = db.PrepareContext(ctx, linksOf); err != nil {
 		return nil, fmt.Errorf("error preparing query LinksOf: %w", err)
 	}
+	if q.listImportsStmt, err = db.PrepareContext(ctx, listImports); err != nil {
+		return nil, fmt.Errorf("error preparing query ListImports: %w", err)
+	}
 	if q.lockInForceStmt, err = db.PrepareContext(ctx, lockInForce); err != nil {
 		return nil, fmt.Errorf("error preparing query LockInForce: %w", err)
 	}
@@ -359,6 +392,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.masterKeyProcessesStmt, err = db.PrepareContext(ctx, masterKeyProcesses); err != nil {
 		return nil, fmt.Errorf("error preparing query MasterKeyProcesses: %w", err)
+	}
+	if q.moreRowConflictsStmt, err = db.PrepareContext(ctx, moreRowConflicts); err != nil {
+		return nil, fmt.Errorf("error preparing query MoreRowConflicts: %w", err)
 	}
 	if q.moveRevocationEventStmt, err = db.PrepareContext(ctx, moveRevocationEvent); err != nil {
 		return nil, fmt.Errorf("error preparing query MoveRevocationEvent: %w", err)
@@ -383,6 +419,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.notifiedImportedStmt, err = db.PrepareContext(ctx, notifiedImported); err != nil {
 		return nil, fmt.Errorf("error preparing query NotifiedImported: %w", err)
+	}
+	if q.oldAccountsToNotifyStmt, err = db.PrepareContext(ctx, oldAccountsToNotify); err != nil {
+		return nil, fmt.Errorf("error preparing query OldAccountsToNotify: %w", err)
 	}
 	if q.oldSubjectStmt, err = db.PrepareContext(ctx, oldSubject); err != nil {
 		return nil, fmt.Errorf("error preparing query OldSubject: %w", err)
@@ -489,6 +528,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.revocationEventsStmt, err = db.PrepareContext(ctx, revocationEvents); err != nil {
 		return nil, fmt.Errorf("error preparing query RevocationEvents: %w", err)
 	}
+	if q.ruleConflictStmt, err = db.PrepareContext(ctx, ruleConflict); err != nil {
+		return nil, fmt.Errorf("error preparing query RuleConflict: %w", err)
+	}
 	if q.secretStmt, err = db.PrepareContext(ctx, secret); err != nil {
 		return nil, fmt.Errorf("error preparing query Secret: %w", err)
 	}
@@ -498,11 +540,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.sectorsWithOldSubjectsStmt, err = db.PrepareContext(ctx, sectorsWithOldSubjects); err != nil {
 		return nil, fmt.Errorf("error preparing query SectorsWithOldSubjects: %w", err)
 	}
+	if q.setImportedStateStmt, err = db.PrepareContext(ctx, setImportedState); err != nil {
+		return nil, fmt.Errorf("error preparing query SetImportedState: %w", err)
+	}
 	if q.setLevelStmt, err = db.PrepareContext(ctx, setLevel); err != nil {
 		return nil, fmt.Errorf("error preparing query SetLevel: %w", err)
 	}
 	if q.shadowOfStmt, err = db.PrepareContext(ctx, shadowOf); err != nil {
 		return nil, fmt.Errorf("error preparing query ShadowOf: %w", err)
+	}
+	if q.sharingNumberStmt, err = db.PrepareContext(ctx, sharingNumber); err != nil {
+		return nil, fmt.Errorf("error preparing query SharingNumber: %w", err)
 	}
 	if q.shippedStmt, err = db.PrepareContext(ctx, shipped); err != nil {
 		return nil, fmt.Errorf("error preparing query Shipped: %w", err)
@@ -564,6 +612,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.verifyImportedStmt, err = db.PrepareContext(ctx, verifyImported); err != nil {
 		return nil, fmt.Errorf("error preparing query VerifyImported: %w", err)
 	}
+	if q.waitingConflictsStmt, err = db.PrepareContext(ctx, waitingConflicts); err != nil {
+		return nil, fmt.Errorf("error preparing query WaitingConflicts: %w", err)
+	}
 	if q.waitingReviewsStmt, err = db.PrepareContext(ctx, waitingReviews); err != nil {
 		return nil, fmt.Errorf("error preparing query WaitingReviews: %w", err)
 	}
@@ -592,6 +643,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing addCountStmt: %w", cerr)
 		}
 	}
+	if q.advanceImportStmt != nil {
+		if cerr := q.advanceImportStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing advanceImportStmt: %w", cerr)
+		}
+	}
 	if q.auditStmt != nil {
 		if cerr := q.auditStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing auditStmt: %w", cerr)
@@ -605,6 +661,11 @@ func (q *Queries) Close() error {
 	if q.auditHeadStmt != nil {
 		if cerr := q.auditHeadStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing auditHeadStmt: %w", cerr)
+		}
+	}
+	if q.beginImportStmt != nil {
+		if cerr := q.beginImportStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing beginImportStmt: %w", cerr)
 		}
 	}
 	if q.beginLeaseStmt != nil {
@@ -635,6 +696,11 @@ func (q *Queries) Close() error {
 	if q.closeShadowStmt != nil {
 		if cerr := q.closeShadowStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing closeShadowStmt: %w", cerr)
+		}
+	}
+	if q.conflictStmt != nil {
+		if cerr := q.conflictStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing conflictStmt: %w", cerr)
 		}
 	}
 	if q.conflictByCanonicalStmt != nil {
@@ -822,6 +888,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing eventsStmt: %w", cerr)
 		}
 	}
+	if q.findImportStmt != nil {
+		if cerr := q.findImportStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing findImportStmt: %w", cerr)
+		}
+	}
+	if q.finishImportStmt != nil {
+		if cerr := q.finishImportStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing finishImportStmt: %w", cerr)
+		}
+	}
 	if q.forgetMasterKeyProcessesStmt != nil {
 		if cerr := q.forgetMasterKeyProcessesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing forgetMasterKeyProcessesStmt: %w", cerr)
@@ -892,9 +968,24 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing importedStmt: %w", cerr)
 		}
 	}
+	if q.importedCountsStmt != nil {
+		if cerr := q.importedCountsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing importedCountsStmt: %w", cerr)
+		}
+	}
+	if q.importedNearStmt != nil {
+		if cerr := q.importedNearStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing importedNearStmt: %w", cerr)
+		}
+	}
 	if q.importedPageStmt != nil {
 		if cerr := q.importedPageStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing importedPageStmt: %w", cerr)
+		}
+	}
+	if q.importedPerWeekStmt != nil {
+		if cerr := q.importedPerWeekStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing importedPerWeekStmt: %w", cerr)
 		}
 	}
 	if q.importedStateStmt != nil {
@@ -905,6 +996,16 @@ func (q *Queries) Close() error {
 	if q.importedToNotifyStmt != nil {
 		if cerr := q.importedToNotifyStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing importedToNotifyStmt: %w", cerr)
+		}
+	}
+	if q.importedUnverifiedStmt != nil {
+		if cerr := q.importedUnverifiedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing importedUnverifiedStmt: %w", cerr)
+		}
+	}
+	if q.importsOfStmt != nil {
+		if cerr := q.importsOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing importsOfStmt: %w", cerr)
 		}
 	}
 	if q.insertAccountStmt != nil {
@@ -1097,6 +1198,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing linksOfStmt: %w", cerr)
 		}
 	}
+	if q.listImportsStmt != nil {
+		if cerr := q.listImportsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listImportsStmt: %w", cerr)
+		}
+	}
 	if q.lockInForceStmt != nil {
 		if cerr := q.lockInForceStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing lockInForceStmt: %w", cerr)
@@ -1130,6 +1236,11 @@ func (q *Queries) Close() error {
 	if q.masterKeyProcessesStmt != nil {
 		if cerr := q.masterKeyProcessesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing masterKeyProcessesStmt: %w", cerr)
+		}
+	}
+	if q.moreRowConflictsStmt != nil {
+		if cerr := q.moreRowConflictsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing moreRowConflictsStmt: %w", cerr)
 		}
 	}
 	if q.moveRevocationEventStmt != nil {
@@ -1170,6 +1281,11 @@ func (q *Queries) Close() error {
 	if q.notifiedImportedStmt != nil {
 		if cerr := q.notifiedImportedStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing notifiedImportedStmt: %w", cerr)
+		}
+	}
+	if q.oldAccountsToNotifyStmt != nil {
+		if cerr := q.oldAccountsToNotifyStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing oldAccountsToNotifyStmt: %w", cerr)
 		}
 	}
 	if q.oldSubjectStmt != nil {
@@ -1347,6 +1463,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing revocationEventsStmt: %w", cerr)
 		}
 	}
+	if q.ruleConflictStmt != nil {
+		if cerr := q.ruleConflictStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing ruleConflictStmt: %w", cerr)
+		}
+	}
 	if q.secretStmt != nil {
 		if cerr := q.secretStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing secretStmt: %w", cerr)
@@ -1362,6 +1483,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing sectorsWithOldSubjectsStmt: %w", cerr)
 		}
 	}
+	if q.setImportedStateStmt != nil {
+		if cerr := q.setImportedStateStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setImportedStateStmt: %w", cerr)
+		}
+	}
 	if q.setLevelStmt != nil {
 		if cerr := q.setLevelStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing setLevelStmt: %w", cerr)
@@ -1370,6 +1496,11 @@ func (q *Queries) Close() error {
 	if q.shadowOfStmt != nil {
 		if cerr := q.shadowOfStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing shadowOfStmt: %w", cerr)
+		}
+	}
+	if q.sharingNumberStmt != nil {
+		if cerr := q.sharingNumberStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing sharingNumberStmt: %w", cerr)
 		}
 	}
 	if q.shippedStmt != nil {
@@ -1472,6 +1603,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing verifyImportedStmt: %w", cerr)
 		}
 	}
+	if q.waitingConflictsStmt != nil {
+		if cerr := q.waitingConflictsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing waitingConflictsStmt: %w", cerr)
+		}
+	}
 	if q.waitingReviewsStmt != nil {
 		if cerr := q.waitingReviewsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing waitingReviewsStmt: %w", cerr)
@@ -1520,15 +1656,18 @@ type Queries struct {
 	accountByIdentifierStmt      *sql.Stmt
 	accountStatusStmt            *sql.Stmt
 	addCountStmt                 *sql.Stmt
+	advanceImportStmt            *sql.Stmt
 	auditStmt                    *sql.Stmt
 	auditFromStmt                *sql.Stmt
 	auditHeadStmt                *sql.Stmt
+	beginImportStmt              *sql.Stmt
 	beginLeaseStmt               *sql.Stmt
 	checkpointByStmt             *sql.Stmt
 	checkpointSinceStmt          *sql.Stmt
 	checkpointsAfterStmt         *sql.Stmt
 	cleanKeyFetchesStmt          *sql.Stmt
 	closeShadowStmt              *sql.Stmt
+	conflictStmt                 *sql.Stmt
 	conflictByCanonicalStmt      *sql.Stmt
 	conflictsBetweenStmt         *sql.Stmt
 	consentStmt                  *sql.Stmt
@@ -1566,6 +1705,8 @@ type Queries struct {
 	endMasterKeyProcessStmt      *sql.Stmt
 	endsOfLinkStmt               *sql.Stmt
 	eventsStmt                   *sql.Stmt
+	findImportStmt               *sql.Stmt
+	finishImportStmt             *sql.Stmt
 	forgetMasterKeyProcessesStmt *sql.Stmt
 	formerHolderStmt             *sql.Stmt
 	giveOldSubjectStmt           *sql.Stmt
@@ -1580,9 +1721,14 @@ type Queries struct {
 	holdersAfterStmt             *sql.Stmt
 	holdsStmt                    *sql.Stmt
 	importedStmt                 *sql.Stmt
+	importedCountsStmt           *sql.Stmt
+	importedNearStmt             *sql.Stmt
 	importedPageStmt             *sql.Stmt
+	importedPerWeekStmt          *sql.Stmt
 	importedStateStmt            *sql.Stmt
 	importedToNotifyStmt         *sql.Stmt
+	importedUnverifiedStmt       *sql.Stmt
+	importsOfStmt                *sql.Stmt
 	insertAccountStmt            *sql.Stmt
 	insertAuditStmt              *sql.Stmt
 	insertCheckpointStmt         *sql.Stmt
@@ -1621,6 +1767,7 @@ type Queries struct {
 	linkedNowStmt                *sql.Stmt
 	linksBetweenStmt             *sql.Stmt
 	linksOfStmt                  *sql.Stmt
+	listImportsStmt              *sql.Stmt
 	lockInForceStmt              *sql.Stmt
 	locksInForceStmt             *sql.Stmt
 	logoutQueuesDueStmt          *sql.Stmt
@@ -1628,6 +1775,7 @@ type Queries struct {
 	logoutsLeasedStmt            *sql.Stmt
 	markRetentionStmt            *sql.Stmt
 	masterKeyProcessesStmt       *sql.Stmt
+	moreRowConflictsStmt         *sql.Stmt
 	moveRevocationEventStmt      *sql.Stmt
 	moveSwitchEventStmt          *sql.Stmt
 	noticeDueStmt                *sql.Stmt
@@ -1636,6 +1784,7 @@ type Queries struct {
 	noticeSentStmt               *sql.Stmt
 	noticesDueStmt               *sql.Stmt
 	notifiedImportedStmt         *sql.Stmt
+	oldAccountsToNotifyStmt      *sql.Stmt
 	oldSubjectStmt               *sql.Stmt
 	oldSubjectsBehindStmt        *sql.Stmt
 	oldSubjectsOfStmt            *sql.Stmt
@@ -1671,11 +1820,14 @@ type Queries struct {
 	reviewByCanonicalStmt        *sql.Stmt
 	reviewsStmt                  *sql.Stmt
 	revocationEventsStmt         *sql.Stmt
+	ruleConflictStmt             *sql.Stmt
 	secretStmt                   *sql.Stmt
 	sectorStmt                   *sql.Stmt
 	sectorsWithOldSubjectsStmt   *sql.Stmt
+	setImportedStateStmt         *sql.Stmt
 	setLevelStmt                 *sql.Stmt
 	shadowOfStmt                 *sql.Stmt
+	sharingNumberStmt            *sql.Stmt
 	shippedStmt                  *sql.Stmt
 	signingKeysStmt              *sql.Stmt
 	sourcesStmt                  *sql.Stmt
@@ -1696,6 +1848,7 @@ type Queries struct {
 	unshippedStmt                *sql.Stmt
 	unverifyImportedStmt         *sql.Stmt
 	verifyImportedStmt           *sql.Stmt
+	waitingConflictsStmt         *sql.Stmt
 	waitingReviewsStmt           *sql.Stmt
 }
 
@@ -1707,15 +1860,18 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		accountByIdentifierStmt:      q.accountByIdentifierStmt,
 		accountStatusStmt:            q.accountStatusStmt,
 		addCountStmt:                 q.addCountStmt,
+		advanceImportStmt:            q.advanceImportStmt,
 		auditStmt:                    q.auditStmt,
 		auditFromStmt:                q.auditFromStmt,
 		auditHeadStmt:                q.auditHeadStmt,
+		beginImportStmt:              q.beginImportStmt,
 		beginLeaseStmt:               q.beginLeaseStmt,
 		checkpointByStmt:             q.checkpointByStmt,
 		checkpointSinceStmt:          q.checkpointSinceStmt,
 		checkpointsAfterStmt:         q.checkpointsAfterStmt,
 		cleanKeyFetchesStmt:          q.cleanKeyFetchesStmt,
 		closeShadowStmt:              q.closeShadowStmt,
+		conflictStmt:                 q.conflictStmt,
 		conflictByCanonicalStmt:      q.conflictByCanonicalStmt,
 		conflictsBetweenStmt:         q.conflictsBetweenStmt,
 		consentStmt:                  q.consentStmt,
@@ -1753,6 +1909,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		endMasterKeyProcessStmt:      q.endMasterKeyProcessStmt,
 		endsOfLinkStmt:               q.endsOfLinkStmt,
 		eventsStmt:                   q.eventsStmt,
+		findImportStmt:               q.findImportStmt,
+		finishImportStmt:             q.finishImportStmt,
 		forgetMasterKeyProcessesStmt: q.forgetMasterKeyProcessesStmt,
 		formerHolderStmt:             q.formerHolderStmt,
 		giveOldSubjectStmt:           q.giveOldSubjectStmt,
@@ -1767,9 +1925,14 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		holdersAfterStmt:             q.holdersAfterStmt,
 		holdsStmt:                    q.holdsStmt,
 		importedStmt:                 q.importedStmt,
+		importedCountsStmt:           q.importedCountsStmt,
+		importedNearStmt:             q.importedNearStmt,
 		importedPageStmt:             q.importedPageStmt,
+		importedPerWeekStmt:          q.importedPerWeekStmt,
 		importedStateStmt:            q.importedStateStmt,
 		importedToNotifyStmt:         q.importedToNotifyStmt,
+		importedUnverifiedStmt:       q.importedUnverifiedStmt,
+		importsOfStmt:                q.importsOfStmt,
 		insertAccountStmt:            q.insertAccountStmt,
 		insertAuditStmt:              q.insertAuditStmt,
 		insertCheckpointStmt:         q.insertCheckpointStmt,
@@ -1808,6 +1971,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		linkedNowStmt:                q.linkedNowStmt,
 		linksBetweenStmt:             q.linksBetweenStmt,
 		linksOfStmt:                  q.linksOfStmt,
+		listImportsStmt:              q.listImportsStmt,
 		lockInForceStmt:              q.lockInForceStmt,
 		locksInForceStmt:             q.locksInForceStmt,
 		logoutQueuesDueStmt:          q.logoutQueuesDueStmt,
@@ -1815,6 +1979,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		logoutsLeasedStmt:            q.logoutsLeasedStmt,
 		markRetentionStmt:            q.markRetentionStmt,
 		masterKeyProcessesStmt:       q.masterKeyProcessesStmt,
+		moreRowConflictsStmt:         q.moreRowConflictsStmt,
 		moveRevocationEventStmt:      q.moveRevocationEventStmt,
 		moveSwitchEventStmt:          q.moveSwitchEventStmt,
 		noticeDueStmt:                q.noticeDueStmt,
@@ -1823,6 +1988,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		noticeSentStmt:               q.noticeSentStmt,
 		noticesDueStmt:               q.noticesDueStmt,
 		notifiedImportedStmt:         q.notifiedImportedStmt,
+		oldAccountsToNotifyStmt:      q.oldAccountsToNotifyStmt,
 		oldSubjectStmt:               q.oldSubjectStmt,
 		oldSubjectsBehindStmt:        q.oldSubjectsBehindStmt,
 		oldSubjectsOfStmt:            q.oldSubjectsOfStmt,
@@ -1858,11 +2024,14 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		reviewByCanonicalStmt:        q.reviewByCanonicalStmt,
 		reviewsStmt:                  q.reviewsStmt,
 		revocationEventsStmt:         q.revocationEventsStmt,
+		ruleConflictStmt:             q.ruleConflictStmt,
 		secretStmt:                   q.secretStmt,
 		sectorStmt:                   q.sectorStmt,
 		sectorsWithOldSubjectsStmt:   q.sectorsWithOldSubjectsStmt,
+		setImportedStateStmt:         q.setImportedStateStmt,
 		setLevelStmt:                 q.setLevelStmt,
 		shadowOfStmt:                 q.shadowOfStmt,
+		sharingNumberStmt:            q.sharingNumberStmt,
 		shippedStmt:                  q.shippedStmt,
 		signingKeysStmt:              q.signingKeysStmt,
 		sourcesStmt:                  q.sourcesStmt,
@@ -1883,6 +2052,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		unshippedStmt:                q.unshippedStmt,
 		unverifyImportedStmt:         q.unverifyImportedStmt,
 		verifyImportedStmt:           q.verifyImportedStmt,
+		waitingConflictsStmt:         q.waitingConflictsStmt,
 		waitingReviewsStmt:           q.waitingReviewsStmt,
 	}
 }

@@ -15,7 +15,7 @@ SELECT a.id, a.level,
   CAST(EXISTS (SELECT 1 FROM credentials c WHERE c.account = a.id AND c.factor = 'pwd') AS BOOLEAN) AS password,
   CAST(EXISTS (SELECT 1 FROM credentials c WHERE c.account = a.id AND c.factor = 'otp') AS BOOLEAN) AS code
 FROM accounts a
-WHERE a.id > ?1 AND a.status = 'active'
+WHERE a.id > ?1 AND a.status = 'active' AND a.subject_type <> 'portal_account'
   AND NOT EXISTS (SELECT 1 FROM locks k WHERE k.account = a.id AND k.lifted_at IS NULL)
 ORDER BY a.id LIMIT ?2
 `

@@ -47,6 +47,23 @@ func (q *Queries) Imported(ctx context.Context, id string) (ImportedRow, error) 
 	return i, err
 }
 
+const importedNear = `-- name: ImportedNear :one
+SELECT id FROM imported_accounts WHERE source = ?1 AND state = ?2 AND id >= ?3 ORDER BY id LIMIT 1
+`
+
+type ImportedNearParams struct {
+	Source string
+	State  string
+	ID     string
+}
+
+func (q *Queries) ImportedNear(ctx context.Context, arg ImportedNearParams) (string, error) {
+	row := q.queryRow(ctx, q.importedNearStmt, importedNear, arg.Source, arg.State, arg.ID)
+	var id string
+	err := row.Scan(&id)
+	return id, err
+}
+
 const importedState = `-- name: ImportedState :one
 SELECT state, matched, account FROM imported_accounts WHERE id = ?1
 `

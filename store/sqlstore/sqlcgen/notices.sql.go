@@ -173,60 +173,6 @@ func (q *Queries) GiveUpNotice(ctx context.Context, arg GiveUpNoticeParams) (int
 	return result.RowsAffected()
 }
 
-const importedPage = `-- name: ImportedPage :many
-SELECT id, state, notified_at, unreachable_at, updated_at FROM imported_accounts
-WHERE source = ?1 AND state = ?2 AND id > ?3 ORDER BY id LIMIT ?4
-`
-
-type ImportedPageParams struct {
-	Source string
-	State  string
-	After  string
-	Page   int64
-}
-
-type ImportedPageRow struct {
-	ID            string
-	State         string
-	NotifiedAt    sql.NullTime
-	UnreachableAt sql.NullTime
-	UpdatedAt     time.Time
-}
-
-func (q *Queries) ImportedPage(ctx context.Context, arg ImportedPageParams) ([]ImportedPageRow, error) {
-	rows, err := q.query(ctx, q.importedPageStmt, importedPage,
-		arg.Source,
-		arg.State,
-		arg.After,
-		arg.Page,
-	)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []ImportedPageRow{}
-	for rows.Next() {
-		var i ImportedPageRow
-		if err := rows.Scan(
-			&i.ID,
-			&i.State,
-			&i.NotifiedAt,
-			&i.UnreachableAt,
-			&i.UpdatedAt,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const importedToNotify = `-- name: ImportedToNotify :one
 SELECT state, notified_at, unreachable_at, updated_at, sealed FROM imported_accounts WHERE id = ?1
 `
@@ -420,6 +366,60 @@ UPDATE imported_accounts SET notified_at = ?1, notices = notices + 1 WHERE id = 
 func (q *Queries) NotifiedImported(ctx context.Context, at sql.NullTime, iD string) error {
 	_, err := q.exec(ctx, q.notifiedImportedStmt, notifiedImported, at, iD)
 	return err
+}
+
+const oldAccountsToNotify = `-- name: OldAccountsToNotify :many
+SELECT id, state, notified_at, unreachable_at, updated_at FROM imported_accounts
+WHERE source = ?1 AND state = ?2 AND id > ?3 ORDER BY id LIMIT ?4
+`
+
+type OldAccountsToNotifyParams struct {
+	Source string
+	State  string
+	After  string
+	Page   int64
+}
+
+type OldAccountsToNotifyRow struct {
+	ID            string
+	State         string
+	NotifiedAt    sql.NullTime
+	UnreachableAt sql.NullTime
+	UpdatedAt     time.Time
+}
+
+func (q *Queries) OldAccountsToNotify(ctx context.Context, arg OldAccountsToNotifyParams) ([]OldAccountsToNotifyRow, error) {
+	rows, err := q.query(ctx, q.oldAccountsToNotifyStmt, oldAccountsToNotify,
+		arg.Source,
+		arg.State,
+		arg.After,
+		arg.Page,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []OldAccountsToNotifyRow{}
+	for rows.Next() {
+		var i OldAccountsToNotifyRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.State,
+			&i.NotifiedAt,
+			&i.UnreachableAt,
+			&i.UpdatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const oldestNotice = `-- name: OldestNotice :one

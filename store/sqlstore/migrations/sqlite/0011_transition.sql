@@ -34,8 +34,11 @@ CREATE TABLE imported_accounts (
     notified_at   TIMESTAMP, -- by a message
     notices       INTEGER   NOT NULL DEFAULT 0
 );
-CREATE INDEX imported_by_number ON imported_accounts (number_index) WHERE number_index IS NOT NULL;
-CREATE INDEX imported_by_state ON imported_accounts (source, state, id);
+-- Who shares a number at a source: found without a look at each of them.
+CREATE INDEX imported_by_number ON imported_accounts (number_index, source, state) WHERE number_index IS NOT NULL;
+-- matched at the end: progress is counted from the index alone.
+CREATE INDEX imported_by_state ON imported_accounts (source, state, id, matched);
+CREATE INDEX imported_verified ON imported_accounts (source, verified_at) WHERE verified_at IS NOT NULL;
 CREATE INDEX imported_of_account ON imported_accounts (account) WHERE account IS NOT NULL;
 
 -- The subjects that a sector's parties knew people by before. The account is there
@@ -79,6 +82,7 @@ CREATE TABLE conflicts (
     opened_at       TIMESTAMP NOT NULL,
     proposed_by     TEXT      NOT NULL DEFAULT '',
     proposed_at     TIMESTAMP,
+    proposed_why    TEXT      NOT NULL DEFAULT '',
     decision        TEXT      NOT NULL DEFAULT '',
     decided_by      TEXT      NOT NULL DEFAULT '',
     decided_at      TIMESTAMP,

@@ -1,0 +1,23 @@
+-- name: ImportedCounts :many
+SELECT state, matched, count(*) AS accounts FROM imported_accounts WHERE source = @source GROUP BY state, matched;
+
+-- name: ImportedUnverified :many
+SELECT source, state, count(*) AS accounts FROM imported_accounts GROUP BY source, state;
+
+-- name: ImportedPage :many
+SELECT id, source, sealed, state, matched, account, created_at, updated_at, verified_at, reminded_at
+FROM imported_accounts WHERE source = @source AND state = @state AND id > @after ORDER BY id LIMIT @most;
+
+-- name: ImportsOf :one
+SELECT count(*) AS imports, CAST(coalesce(min(started_at), 0) AS INTEGER) AS first_at, CAST(coalesce(max(updated_at), 0) AS INTEGER) AS last_at
+FROM imports WHERE source = @source;
+
+-- name: ImportedPerWeek :many
+-- Weeks begin on Mondays at midnight, +07; times are in microseconds, and 1970 began on a Thursday.
+SELECT CAST((verified_at + 284400000000) / 604800000000 AS INTEGER) AS week, count(*) AS verified
+FROM imported_accounts WHERE source = @source AND verified_at >= @since GROUP BY week ORDER BY week;
+
+-- name: SharingNumber :many
+SELECT i.id, i.source, i.sealed, i.state, i.matched, i.account, i.created_at, i.updated_at, i.verified_at, i.reminded_at
+FROM imported_accounts me JOIN imported_accounts i ON i.number_index = me.number_index AND i.source = me.source AND i.id <> me.id
+WHERE me.id = @id ORDER BY i.id LIMIT @most;
