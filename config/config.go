@@ -170,7 +170,7 @@ func Default() *Config {
 			PKCS11:  PKCS11{Prefix: "eidgate", Timeout: 2 * time.Second},
 			Transit: Transit{Mount: "transit", Prefix: "eidgate", Timeout: 2 * time.Second},
 		},
-		Notify:  Notify{PerMinute: 300},
+		Notify:  Notify{SMTP: SMTP{Security: smtpStartTLS}, PerMinute: 300},
 		Metrics: Metrics{Listen: "127.0.0.1:8401"},
 		Log:     Log{Level: "info", Format: FormatJSON},
 	}

@@ -2,7 +2,9 @@ package sqlstore_test
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -10,6 +12,7 @@ import (
 
 	"eidgate/eid"
 	"eidgate/eid/accounts"
+	"eidgate/eid/civil"
 	"eidgate/eid/notify"
 	"eidgate/keys"
 	"eidgate/store/sqlstore"
@@ -135,6 +138,98 @@ func TestBothSidesOfALinkAreTold(t *testing.T) {
 	}
 	if again := p.claim(t); len(again) != 0 {
 		t.Errorf("%d notices were claimed twice", len(again))
+	}
+}
+
+// claimLink proves both sides as a ceremony does.
+func (p *postOffice) claimLink(t testing.TB, holder eid.AccountID, subject string, said civil.Person) accounts.Settled {
+	t.Helper()
+	now := p.now()
+	got, err := accounts.NewLinker(p.DB, p.now).Link(t.Context(), accounts.Claim{
+		Source:   eid.Source{ID: "old-portal", Linking: &eid.Linking{Cap: eid.Level1}},
+		Legacy:   accounts.Proved{Source: "old-portal", Subject: subject, Level: eid.Level1, Methods: []string{"pwd"}, At: now, Given: now, Said: accounts.Said{Person: said}},
+		Account:  holder,
+		National: accounts.Proved{Source: "national", Level: eid.Level2, Methods: []string{"pwd", "otp"}, At: now, Given: now},
+		Client:   "portal", Ref: "ref-1",
+	})
+	if err != nil {
+		t.Fatalf("Linker.Link(): %v", err)
+	}
+	return got
+}
+
+func (p *postOffice) holder(t testing.TB, number, email string) eid.AccountID {
+	t.Helper()
+	n := storetest.Citizen(t, number)
+	n.Email = eid.Contact{Value: email}
+	id, err := accounts.New(p.DB, p.now).Create(t.Context(), n, "system")
+	if err != nil {
+		t.Fatalf("Create(): %v", err)
+	}
+	return id
+}
+
+func kinds(list []notify.Notice) []string {
+	var names []string
+	for _, n := range list {
+		names = append(names, string(n.Kind)+" "+n.To.Reveal()+" "+n.Ref)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// TestALinkIsTold when its ceremony makes it.
+func TestALinkIsTold(t *testing.T) {
+	p := newPostOffice(t)
+	holder := p.holder(t, "999190000001", "holder@example.vn")
+	if got := p.claimLink(t, holder, "x", civil.Person{}); got.Outcome != accounts.Linked {
+		t.Fatalf("Linker.Link() = %+v, want a link", got)
+	}
+	if got, want := kinds(p.claim(t)), []string{"link_made holder@example.vn "}; !slices.Equal(got, want) {
+		t.Errorf("told = %q, want %q", got, want)
+	}
+}
+
+// TestADecisionIsTold to who wanted the link: not when one officer of two let it be, and
+// not of a conflict that nobody is behind.
+func TestADecisionIsTold(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		decide func(q *accounts.Conflicts, id string) error
+		want   []string
+	}{
+		{"one of two officers", func(q *accounts.Conflicts, id string) error {
+			_, err := q.Accept(t.Context(), id, "seen", "officer:a")
+			return err
+		}, nil},
+		{"both", func(q *accounts.Conflicts, id string) error {
+			_, first := q.Accept(t.Context(), id, "seen", "officer:a")
+			_, second := q.Accept(t.Context(), id, "seen", "officer:b")
+			return errors.Join(first, second)
+		}, []string{"conflict_accepted holder@example.vn ref-1"}},
+		{"rejected", func(q *accounts.Conflicts, id string) error {
+			_, err := q.Reject(t.Context(), id, "seen", "officer:a")
+			return err
+		}, []string{"conflict_rejected holder@example.vn ref-1"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p := newPostOffice(t)
+			holder := p.holder(t, "999190000001", "holder@example.vn")
+			if got := p.claimLink(t, holder, "x", civil.Person{Name: "Trần Văn Khác"}); got.Outcome != accounts.Conflicted {
+				t.Fatalf("Linker.Link() = %+v, want a conflict", got)
+			}
+			q := accounts.NewConflicts(p.DB, p.now)
+			list, err := q.List(t.Context(), accounts.ConflictFilter{})
+			if err != nil || len(list) != 1 {
+				t.Fatalf("List() = %v, %v, want one", list, err)
+			}
+			if err := tt.decide(q, list[0].ID); err != nil {
+				t.Fatalf("deciding: %v", err)
+			}
+			if got := kinds(p.claim(t)); !slices.Equal(got, tt.want) {
+				t.Errorf("told = %q, want %q", got, tt.want)
+			}
+		})
 	}
 }
 
