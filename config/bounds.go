@@ -43,6 +43,8 @@ func words(pattern string) []string {
 		return []string{unverifiedRefuse, unverifiedLevel1}
 	case "clients[].old_subjects":
 		return []string{string(eid.KeepSubjects), string(eid.MapSubjects)}
+	case "notify.smtp.tls":
+		return []string{smtpStartTLS, smtpImplicit, smtpPlain}
 	case "sources[].vneid.dialect":
 		return []string{"wso2", "sso", "encrypted"}
 	case "sources[].vneid.client_auth":
@@ -155,6 +157,7 @@ func (c *Config) counts() []countBound {
 		{"limits.source_calls", l.SourceCalls, 1, 1024},
 		{"limits.requests", l.Requests, 16, 65_536},
 		{"limits.new_logins", l.NewLogins, 100, 10_000_000},
+		{"notify.per_minute", c.Notify.PerMinute, 1, 10_000},
 		{"limits.connections", l.Connections, 64, 1_000_000},
 	}
 }

@@ -38,6 +38,7 @@ func (c *Config) checkServer(f *faults) {
 	c.checkTLS(f)
 	c.checkMonitoring(f)
 	c.checkAudit(f)
+	c.checkNotify(f)
 	for i, network := range c.Proxies {
 		checkNetwork(f, item("proxies", i), network)
 	}

@@ -31,6 +31,9 @@ type Portal struct {
 	// first sign-in; level1 lets those in whom the population registry knows as the
 	// portal does, at Level 1 at most.
 	Unverified string `koanf:"unverified"`
+	// How many days before verify_by holders are told of it by message, where notify
+	// names a mail server: 60, 30 and 7 if nothing is said; an empty list tells nobody.
+	Notices []int `koanf:"notices"`
 }
 
 // portalSettings is what package federation/portal reads.
@@ -64,6 +67,7 @@ func (s *Portal) check(f *faults, at string, c *Config) {
 		f.add(member(at, "verify_by"), "missing", "the date from which unverified accounts are refused")
 	}
 	checkChoice(f, member(at, "unverified"), s.Unverified, false)
+	s.checkNotices(f, at)
 	if s.Unverified == unverifiedLevel1 && !c.Registries.Population.Given() {
 		f.add(member(at, "unverified"), "compares with the population registry, and registries.population names none",
 			"registries.population, or unverified: "+unverifiedRefuse)
@@ -75,7 +79,7 @@ func (c *Config) portal(s *Source) *eid.Portal {
 	if s.Kind != kindPortal || s.Portal == nil {
 		return nil
 	}
-	p := &eid.Portal{Client: s.Portal.Client, VerifyBy: s.Portal.VerifyBy, Unverified: s.Portal.Unverified == unverifiedLevel1}
+	p := &eid.Portal{Client: s.Portal.Client, VerifyBy: s.Portal.VerifyBy, Unverified: s.Portal.Unverified == unverifiedLevel1, Notices: s.Portal.notices(&c.Notify)}
 	for i := range c.Clients {
 		if c.Clients[i].ID == p.Client {
 			p.Sector = c.Clients[i].Sector

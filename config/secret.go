@@ -91,6 +91,8 @@ func (c *Config) files(each func(at string, path *string)) {
 	each("redis.key_file", &c.Redis.KeyFile)
 	each("audit.ship.token_file", &c.Audit.Ship.TokenFile)
 	each("audit.ship.ca_file", &c.Audit.Ship.CAFile)
+	each("notify.smtp.password_file", &c.Notify.SMTP.PasswordFile)
+	each("notify.smtp.ca_file", &c.Notify.SMTP.CAFile)
 	population := &c.Registries.Population
 	each("registries.population.token_file", &population.TokenFile)
 	each("registries.population.ca_file", &population.CAFile)
@@ -153,6 +155,7 @@ func (c *Config) readSecrets(where surroundings) {
 		where.faults.unreadable("master_key", "given beside master_key_file", "keep one of the two")
 	}
 	where.secret("redis", "password", &c.Redis.Password, c.Redis.PasswordFile)
+	where.secret("notify.smtp", "password", &c.Notify.SMTP.Password, c.Notify.SMTP.PasswordFile)
 	where.secret("registries.population", "token", &c.Registries.Population.Token, c.Registries.Population.TokenFile)
 	for i := range c.Sources {
 		for _, b := range c.Sources[i].blocks() {

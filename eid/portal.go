@@ -22,6 +22,8 @@ type Portal struct {
 	// Unverified lets those in before VerifyBy whom the population registry knows as
 	// the portal does, at Level1 at most.
 	Unverified bool `json:"unverified,omitempty"`
+	// Notices are how many days before VerifyBy holders are told of it by message.
+	Notices []int `json:"notices,omitempty"`
 }
 
 // Admits reports whether accounts that nobody has verified are let in at t. None are

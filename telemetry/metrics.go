@@ -43,6 +43,7 @@ type Metrics struct {
 	state     stateTimers
 	sql       sqlTimers
 	config    configGauges
+	notices   notices
 	samples   samples
 }
 
@@ -68,6 +69,7 @@ func New(cfg Config) (*Metrics, error) {
 	m.state = newStateTimers(f)
 	m.sql = newSQLTimers(f)
 	m.config = newConfigGauges(f)
+	m.notices = newNotices(f)
 	m.samples = newSamples(f)
 	return m, nil
 }

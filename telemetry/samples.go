@@ -24,6 +24,8 @@ type Backlog struct {
 	AuditRows int64
 	Unsealed  time.Time // of the oldest audit row without a checkpoint; zero when there is none
 	Sealed    time.Time // when the last checkpoint was made; zero when there is none
+	Holders   int64     // notices to holders, not yet taken by the mail server
+	Waits     time.Time // since when the oldest of these does; zero when there is none
 }
 
 // Probes look at what changes by itself. They are asked at each scrape, each
@@ -51,6 +53,7 @@ type samples struct {
 	keyOverdue, custodyFailing, clockDoubt  *prometheus.GaugeVec
 	notices, oldest, auditRows, storeUp     *prometheus.GaugeVec
 	unsealed, checkpoint, unshipped         *prometheus.GaugeVec
+	holders, holderWaits                    *prometheus.GaugeVec
 	transition                              transition
 }
 
@@ -65,6 +68,8 @@ func newSamples(f factory) samples {
 		certificate:    f.gauges("certificate_expiry_timestamp_seconds", "When the server's certificate ends, since 1970."),
 		notices:        f.gauges("logout_outbox_waiting", "Notices of ended sessions that wait to be delivered."),
 		oldest:         f.gauges("logout_outbox_oldest_age_seconds", "Age of the oldest notice that waits; 0 when none does."),
+		holders:        f.gauges("notice_outbox_waiting", "Notices to holders that wait for the mail server."),
+		holderWaits:    f.gauges("notice_outbox_oldest_age_seconds", "Age of the oldest notice to a holder that waits; 0 when none does."),
 		auditRows:      f.gauges("audit_rows", "Rows that the audit was given."),
 		unsealed:       f.gauges("audit_unsealed_age_seconds", "Age of the oldest audit row without a checkpoint; 0 when none waits."),
 		checkpoint:     f.gauges("audit_checkpoint_timestamp_seconds", "When the last checkpoint of the audit was made, since 1970; none is made while nothing is written."),
@@ -183,7 +188,13 @@ func (s *samples) backlog(ctx context.Context, look func(context.Context) (Backl
 	s.notices.WithLabelValues().Set(float64(b.Notices))
 	s.oldest.WithLabelValues().Set(age)
 	s.auditRows.WithLabelValues().Set(float64(b.AuditRows))
+	s.holders.WithLabelValues().Set(float64(b.Holders))
 	waits := 0.0
+	if !b.Waits.IsZero() {
+		waits = max(0, now.Sub(b.Waits).Seconds())
+	}
+	s.holderWaits.WithLabelValues().Set(waits)
+	waits = 0.0
 	if !b.Unsealed.IsZero() {
 		waits = max(0, now.Sub(b.Unsealed).Seconds())
 	}

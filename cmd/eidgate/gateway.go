@@ -21,6 +21,7 @@ import (
 	"eidgate/eid/audit"
 	"eidgate/eid/civil"
 	"eidgate/eid/credential"
+	"eidgate/eid/notify"
 	"eidgate/federation"
 	"eidgate/federation/account"
 	"eidgate/keys"
@@ -87,7 +88,7 @@ func openDurable(ctx context.Context, cfg *config.Config, log *slog.Logger, now 
 // openUnexamined is openDurable for an emergency, which a key that does not open must
 // not keep from happening.
 func openUnexamined(ctx context.Context, cfg *config.Config, log *slog.Logger, now func() time.Time, m durableMeter) (*durable, error) {
-	where := sqlstore.Config{Path: databasePath(cfg), Meter: m}
+	where := sqlstore.Config{Path: databasePath(cfg), Meter: m, Notices: cfg.Notify.On()}
 	if _, err := os.Stat(where.Path); err != nil {
 		return nil, fmt.Errorf("there is no gateway's data at %s: %w", cfg.Data, err)
 	}
@@ -171,7 +172,8 @@ type gateway struct {
 	connections int
 	evidence    *audit.Sealer
 	retention   *audit.Retainer
-	shipments   []shipment // of checkpoints, to each receiver
+	shipments   []shipment     // of checkpoints, to each receiver
+	notices     *notify.Runner // nil where nobody is told by message
 	log         *slog.Logger
 	now         func() time.Time
 	draining    atomic.Bool
@@ -205,6 +207,9 @@ func openGateway(ctx context.Context, cfg *config.Config, log *slog.Logger, now 
 	g.evidence = audit.NewSealer(d.db, checkpointSigner{d.ring}, log, now)
 	g.retention = audit.NewRetainer(d.db, cfg.Audit.RetentionYears, log, now)
 	if g.shipments, err = openShipments(cfg, g); err != nil {
+		return nil, errors.Join(err, d.db.Close())
+	}
+	if g.notices, err = openNotices(cfg, g); err != nil {
 		return nil, errors.Join(err, d.db.Close())
 	}
 	if g.state, err = openState(ctx, cfg, d.db, log, now); err != nil {
@@ -369,6 +374,9 @@ func (g *gateway) serve(ctx context.Context, l net.Listener, delay time.Duration
 	group.Go(func() error { return g.retention.Run(ctx) })
 	for _, s := range g.shipments {
 		group.Go(func() error { return s.Run(ctx) })
+	}
+	if g.notices != nil {
+		group.Go(func() error { return g.notices.Run(ctx) })
 	}
 	group.Go(func() error { return g.keeper.run(ctx) })
 	group.Go(func() error { return g.custodies.run(ctx, g.log) })

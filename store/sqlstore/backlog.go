@@ -15,6 +15,8 @@ type Backlog struct {
 	AuditRows int64     // written so far
 	Unsealed  time.Time // when the oldest row without a checkpoint was written; zero without one
 	Sealed    time.Time // when the last checkpoint was made; zero without one
+	Holders   int64     // notices to holders, not yet taken by the mail server
+	Waits     time.Time // since when the oldest of these does; zero without one
 }
 
 // Backlog looks at what waits.
@@ -41,5 +43,11 @@ func (db *DB) Backlog(ctx context.Context) (Backlog, error) {
 		return Backlog{}, fmt.Errorf("finding what waits for a checkpoint: %w", away(err))
 	}
 	b.Unsealed = waits.At
+	if b.Holders, err = db.reader.CountWaitingNotices(ctx, false); err != nil {
+		return Backlog{}, fmt.Errorf("counting notices to holders: %w", away(err))
+	}
+	if b.Waits, err = db.reader.OldestNotice(ctx); err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return Backlog{}, fmt.Errorf("finding the oldest notice to a holder: %w", away(err))
+	}
 	return b, nil
 }

@@ -124,6 +124,9 @@ func (db *DB) afterRuling(ctx context.Context, q *sqlcgen.Queries, s accounts.Co
 			return err
 		}
 	}
+	if err := db.tellRuling(ctx, q, r.Conflict); err != nil {
+		return err
+	}
 	if r.EndLink == "" {
 		return nil
 	}

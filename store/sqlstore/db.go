@@ -28,6 +28,8 @@ type Config struct {
 	Path string // of the SQLite file
 	// Meter is told of each transaction; nil tells nobody.
 	Meter Meter
+	// Notices puts what holders are to be told into the outbox, where somebody sends it.
+	Notices bool
 }
 
 // Meter accounts for transactions.
@@ -61,6 +63,8 @@ type DB struct {
 	index  blindIndex
 	now    func() time.Time
 	meter  Meter
+	// notices: somebody sends what is put into the outbox of notices to holders.
+	notices bool
 
 	grants   *batch[*grantRow]
 	holders  recent[eid.Account]
@@ -83,7 +87,7 @@ func Open(ctx context.Context, cfg Config, sealer Sealer, now func() time.Time) 
 	if err != nil {
 		return nil, err
 	}
-	db := &DB{file: file, sealer: sealer, now: now, meter: cfg.Meter}
+	db := &DB{file: file, sealer: sealer, now: now, meter: cfg.Meter, notices: cfg.Notices}
 	if db.meter == nil {
 		db.meter = silent{}
 	}

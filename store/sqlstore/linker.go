@@ -111,6 +111,9 @@ func (db *DB) settle(ctx context.Context, q *sqlcgen.Queries, w accounts.Settlem
 	if err := db.insertLink(ctx, q, w.Link); err != nil {
 		return err
 	}
+	if err := db.tellLinked(ctx, q, w.Link.Link); err != nil {
+		return err
+	}
 	err := q.VerifyImported(ctx, sqlcgen.VerifyImportedParams{
 		Account: sql.NullString{String: string(w.Link.Account), Valid: true}, VerifiedAt: nullable(at), UpdatedAt: stamp(at), ID: importedRow(index),
 	})

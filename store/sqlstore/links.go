@@ -78,6 +78,9 @@ func (db *DB) endLink(ctx context.Context, q *sqlcgen.Queries, link eid.Link, at
 	if err := touch(ctx, q, link.Account, at); err != nil {
 		return err
 	}
+	if err := db.tellUnlinked(ctx, q, link); err != nil {
+		return err
+	}
 	return insertEvent(ctx, q, eid.EventLinkEnded, link.Account, at)
 }
 

@@ -51,6 +51,7 @@ func sealedColumns() []sealedColumn {
 		{"reviews", []string{"id"}, of(reviewContext)},
 		{"conflicts", []string{"id"}, of(conflictContext)},
 		{"imported_accounts", []string{"id"}, of(importedContext)},
+		{"notices", []string{"id"}, of(noticeContext)},
 		{"signing_keys", []string{"id"}, nil},
 		{"purpose_keys", []string{"id"}, nil},
 		// An integer never compares greater than the empty text of the first step.

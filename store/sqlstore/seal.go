@@ -9,6 +9,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 
 	"eidgate/eid"
 	"eidgate/store/sqlstore/sqlcgen"
@@ -30,6 +31,7 @@ func secretContext(name string) string   { return "secrets/" + name }
 func reviewContext(id string) string     { return "reviews/" + id }
 func conflictContext(id string) string   { return "conflicts/" + id }
 func importedContext(id string) string   { return "imported_accounts/" + id }
+func noticeContext(id string) string     { return "notices/" + id }
 func credentialContext(f eid.Factor, id string) string {
 	return "credentials/" + string(f) + "/" + id
 }
@@ -53,6 +55,10 @@ func (k blindIndex) contradiction(source, login, number string) []byte {
 }
 
 func (k blindIndex) oldPassword(hash string) []byte { return k.sum("old-password", hash) }
+
+func (k blindIndex) address(address string) []byte {
+	return k.sum("address", strings.ToLower(address))
+}
 
 func (k blindIndex) review(canonical string) []byte { return k.sum("review", canonical) }
 

@@ -96,6 +96,15 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.countLogoutsStmt, err = db.PrepareContext(ctx, countLogouts); err != nil {
 		return nil, fmt.Errorf("error preparing query CountLogouts: %w", err)
 	}
+	if q.countNoticesOfStmt, err = db.PrepareContext(ctx, countNoticesOf); err != nil {
+		return nil, fmt.Errorf("error preparing query CountNoticesOf: %w", err)
+	}
+	if q.countNoticesSinceStmt, err = db.PrepareContext(ctx, countNoticesSince); err != nil {
+		return nil, fmt.Errorf("error preparing query CountNoticesSince: %w", err)
+	}
+	if q.countNotifiedStmt, err = db.PrepareContext(ctx, countNotified); err != nil {
+		return nil, fmt.Errorf("error preparing query CountNotified: %w", err)
+	}
 	if q.countOfStmt, err = db.PrepareContext(ctx, countOf); err != nil {
 		return nil, fmt.Errorf("error preparing query CountOf: %w", err)
 	}
@@ -104,6 +113,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.countThroughStmt, err = db.PrepareContext(ctx, countThrough); err != nil {
 		return nil, fmt.Errorf("error preparing query CountThrough: %w", err)
+	}
+	if q.countWaitingNoticesStmt, err = db.PrepareContext(ctx, countWaitingNotices); err != nil {
+		return nil, fmt.Errorf("error preparing query CountWaitingNotices: %w", err)
 	}
 	if q.countWaitingReviewsStmt, err = db.PrepareContext(ctx, countWaitingReviews); err != nil {
 		return nil, fmt.Errorf("error preparing query CountWaitingReviews: %w", err)
@@ -116,6 +128,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.deferLogoutStmt, err = db.PrepareContext(ctx, deferLogout); err != nil {
 		return nil, fmt.Errorf("error preparing query DeferLogout: %w", err)
+	}
+	if q.deferNoticeStmt, err = db.PrepareContext(ctx, deferNotice); err != nil {
+		return nil, fmt.Errorf("error preparing query DeferNotice: %w", err)
 	}
 	if q.deleteAuditStmt, err = db.PrepareContext(ctx, deleteAudit); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteAudit: %w", err)
@@ -132,6 +147,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deleteLogoutStmt, err = db.PrepareContext(ctx, deleteLogout); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteLogout: %w", err)
 	}
+	if q.deleteNoticeStmt, err = db.PrepareContext(ctx, deleteNotice); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteNotice: %w", err)
+	}
 	if q.deleteRevocationEventStmt, err = db.PrepareContext(ctx, deleteRevocationEvent); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteRevocationEvent: %w", err)
 	}
@@ -144,6 +162,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.dropOldestLogoutsStmt, err = db.PrepareContext(ctx, dropOldestLogouts); err != nil {
 		return nil, fmt.Errorf("error preparing query DropOldestLogouts: %w", err)
 	}
+	if q.emailOfStmt, err = db.PrepareContext(ctx, emailOf); err != nil {
+		return nil, fmt.Errorf("error preparing query EmailOf: %w", err)
+	}
 	if q.endExpiredLinkStmt, err = db.PrepareContext(ctx, endExpiredLink); err != nil {
 		return nil, fmt.Errorf("error preparing query EndExpiredLink: %w", err)
 	}
@@ -155,6 +176,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.endMasterKeyProcessStmt, err = db.PrepareContext(ctx, endMasterKeyProcess); err != nil {
 		return nil, fmt.Errorf("error preparing query EndMasterKeyProcess: %w", err)
+	}
+	if q.endsOfLinkStmt, err = db.PrepareContext(ctx, endsOfLink); err != nil {
+		return nil, fmt.Errorf("error preparing query EndsOfLink: %w", err)
 	}
 	if q.eventsStmt, err = db.PrepareContext(ctx, events); err != nil {
 		return nil, fmt.Errorf("error preparing query Events: %w", err)
@@ -173,6 +197,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.giveOldSubjectStmt, err = db.PrepareContext(ctx, giveOldSubject); err != nil {
 		return nil, fmt.Errorf("error preparing query GiveOldSubject: %w", err)
+	}
+	if q.giveUpLateNoticesStmt, err = db.PrepareContext(ctx, giveUpLateNotices); err != nil {
+		return nil, fmt.Errorf("error preparing query GiveUpLateNotices: %w", err)
+	}
+	if q.giveUpNoticeStmt, err = db.PrepareContext(ctx, giveUpNotice); err != nil {
+		return nil, fmt.Errorf("error preparing query GiveUpNotice: %w", err)
 	}
 	if q.grantFactsStmt, err = db.PrepareContext(ctx, grantFacts); err != nil {
 		return nil, fmt.Errorf("error preparing query GrantFacts: %w", err)
@@ -216,6 +246,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.importedStateStmt, err = db.PrepareContext(ctx, importedState); err != nil {
 		return nil, fmt.Errorf("error preparing query ImportedState: %w", err)
 	}
+	if q.importedToNotifyStmt, err = db.PrepareContext(ctx, importedToNotify); err != nil {
+		return nil, fmt.Errorf("error preparing query ImportedToNotify: %w", err)
+	}
 	if q.importedUnverifiedStmt, err = db.PrepareContext(ctx, importedUnverified); err != nil {
 		return nil, fmt.Errorf("error preparing query ImportedUnverified: %w", err)
 	}
@@ -257,6 +290,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.insertLogoutQueueStmt, err = db.PrepareContext(ctx, insertLogoutQueue); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertLogoutQueue: %w", err)
+	}
+	if q.insertNoticeStmt, err = db.PrepareContext(ctx, insertNotice); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertNotice: %w", err)
 	}
 	if q.insertOldSubjectStmt, err = db.PrepareContext(ctx, insertOldSubject); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertOldSubject: %w", err)
@@ -305,6 +341,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.leaseLogoutStmt, err = db.PrepareContext(ctx, leaseLogout); err != nil {
 		return nil, fmt.Errorf("error preparing query LeaseLogout: %w", err)
+	}
+	if q.leaseNoticeStmt, err = db.PrepareContext(ctx, leaseNotice); err != nil {
+		return nil, fmt.Errorf("error preparing query LeaseNotice: %w", err)
 	}
 	if q.liftHoldStmt, err = db.PrepareContext(ctx, liftHold); err != nil {
 		return nil, fmt.Errorf("error preparing query LiftHold: %w", err)
@@ -363,6 +402,27 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.moveSwitchEventStmt, err = db.PrepareContext(ctx, moveSwitchEvent); err != nil {
 		return nil, fmt.Errorf("error preparing query MoveSwitchEvent: %w", err)
 	}
+	if q.noticeDueStmt, err = db.PrepareContext(ctx, noticeDue); err != nil {
+		return nil, fmt.Errorf("error preparing query NoticeDue: %w", err)
+	}
+	if q.noticeForAddressStmt, err = db.PrepareContext(ctx, noticeForAddress); err != nil {
+		return nil, fmt.Errorf("error preparing query NoticeForAddress: %w", err)
+	}
+	if q.noticeForSeveralStmt, err = db.PrepareContext(ctx, noticeForSeveral); err != nil {
+		return nil, fmt.Errorf("error preparing query NoticeForSeveral: %w", err)
+	}
+	if q.noticeSentStmt, err = db.PrepareContext(ctx, noticeSent); err != nil {
+		return nil, fmt.Errorf("error preparing query NoticeSent: %w", err)
+	}
+	if q.noticesDueStmt, err = db.PrepareContext(ctx, noticesDue); err != nil {
+		return nil, fmt.Errorf("error preparing query NoticesDue: %w", err)
+	}
+	if q.notifiedImportedStmt, err = db.PrepareContext(ctx, notifiedImported); err != nil {
+		return nil, fmt.Errorf("error preparing query NotifiedImported: %w", err)
+	}
+	if q.oldAccountsToNotifyStmt, err = db.PrepareContext(ctx, oldAccountsToNotify); err != nil {
+		return nil, fmt.Errorf("error preparing query OldAccountsToNotify: %w", err)
+	}
 	if q.oldSubjectStmt, err = db.PrepareContext(ctx, oldSubject); err != nil {
 		return nil, fmt.Errorf("error preparing query OldSubject: %w", err)
 	}
@@ -381,6 +441,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.oldestLogoutStmt, err = db.PrepareContext(ctx, oldestLogout); err != nil {
 		return nil, fmt.Errorf("error preparing query OldestLogout: %w", err)
 	}
+	if q.oldestNoticeStmt, err = db.PrepareContext(ctx, oldestNotice); err != nil {
+		return nil, fmt.Errorf("error preparing query OldestNotice: %w", err)
+	}
 	if q.partyRegistrationsStmt, err = db.PrepareContext(ctx, partyRegistrations); err != nil {
 		return nil, fmt.Errorf("error preparing query PartyRegistrations: %w", err)
 	}
@@ -390,11 +453,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.prunableStmt, err = db.PrepareContext(ctx, prunable); err != nil {
 		return nil, fmt.Errorf("error preparing query Prunable: %w", err)
 	}
+	if q.pruneNoticesStmt, err = db.PrepareContext(ctx, pruneNotices); err != nil {
+		return nil, fmt.Errorf("error preparing query PruneNotices: %w", err)
+	}
 	if q.purposeKeysStmt, err = db.PrepareContext(ctx, purposeKeys); err != nil {
 		return nil, fmt.Errorf("error preparing query PurposeKeys: %w", err)
 	}
 	if q.putAuditHeadStmt, err = db.PrepareContext(ctx, putAuditHead); err != nil {
 		return nil, fmt.Errorf("error preparing query PutAuditHead: %w", err)
+	}
+	if q.putBackNoticeStmt, err = db.PrepareContext(ctx, putBackNotice); err != nil {
+		return nil, fmt.Errorf("error preparing query PutBackNotice: %w", err)
 	}
 	if q.putConsentStmt, err = db.PrepareContext(ctx, putConsent); err != nil {
 		return nil, fmt.Errorf("error preparing query PutConsent: %w", err)
@@ -530,6 +599,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.unmarkRetentionStmt, err = db.PrepareContext(ctx, unmarkRetention); err != nil {
 		return nil, fmt.Errorf("error preparing query UnmarkRetention: %w", err)
+	}
+	if q.unreachableImportedStmt, err = db.PrepareContext(ctx, unreachableImported); err != nil {
+		return nil, fmt.Errorf("error preparing query UnreachableImported: %w", err)
 	}
 	if q.unshippedStmt, err = db.PrepareContext(ctx, unshipped); err != nil {
 		return nil, fmt.Errorf("error preparing query Unshipped: %w", err)
@@ -671,6 +743,21 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing countLogoutsStmt: %w", cerr)
 		}
 	}
+	if q.countNoticesOfStmt != nil {
+		if cerr := q.countNoticesOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countNoticesOfStmt: %w", cerr)
+		}
+	}
+	if q.countNoticesSinceStmt != nil {
+		if cerr := q.countNoticesSinceStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countNoticesSinceStmt: %w", cerr)
+		}
+	}
+	if q.countNotifiedStmt != nil {
+		if cerr := q.countNotifiedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countNotifiedStmt: %w", cerr)
+		}
+	}
 	if q.countOfStmt != nil {
 		if cerr := q.countOfStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countOfStmt: %w", cerr)
@@ -684,6 +771,11 @@ func (q *Queries) Close() error {
 	if q.countThroughStmt != nil {
 		if cerr := q.countThroughStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countThroughStmt: %w", cerr)
+		}
+	}
+	if q.countWaitingNoticesStmt != nil {
+		if cerr := q.countWaitingNoticesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countWaitingNoticesStmt: %w", cerr)
 		}
 	}
 	if q.countWaitingReviewsStmt != nil {
@@ -704,6 +796,11 @@ func (q *Queries) Close() error {
 	if q.deferLogoutStmt != nil {
 		if cerr := q.deferLogoutStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deferLogoutStmt: %w", cerr)
+		}
+	}
+	if q.deferNoticeStmt != nil {
+		if cerr := q.deferNoticeStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deferNoticeStmt: %w", cerr)
 		}
 	}
 	if q.deleteAuditStmt != nil {
@@ -731,6 +828,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deleteLogoutStmt: %w", cerr)
 		}
 	}
+	if q.deleteNoticeStmt != nil {
+		if cerr := q.deleteNoticeStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteNoticeStmt: %w", cerr)
+		}
+	}
 	if q.deleteRevocationEventStmt != nil {
 		if cerr := q.deleteRevocationEventStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteRevocationEventStmt: %w", cerr)
@@ -751,6 +853,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing dropOldestLogoutsStmt: %w", cerr)
 		}
 	}
+	if q.emailOfStmt != nil {
+		if cerr := q.emailOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing emailOfStmt: %w", cerr)
+		}
+	}
 	if q.endExpiredLinkStmt != nil {
 		if cerr := q.endExpiredLinkStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing endExpiredLinkStmt: %w", cerr)
@@ -769,6 +876,11 @@ func (q *Queries) Close() error {
 	if q.endMasterKeyProcessStmt != nil {
 		if cerr := q.endMasterKeyProcessStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing endMasterKeyProcessStmt: %w", cerr)
+		}
+	}
+	if q.endsOfLinkStmt != nil {
+		if cerr := q.endsOfLinkStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing endsOfLinkStmt: %w", cerr)
 		}
 	}
 	if q.eventsStmt != nil {
@@ -799,6 +911,16 @@ func (q *Queries) Close() error {
 	if q.giveOldSubjectStmt != nil {
 		if cerr := q.giveOldSubjectStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing giveOldSubjectStmt: %w", cerr)
+		}
+	}
+	if q.giveUpLateNoticesStmt != nil {
+		if cerr := q.giveUpLateNoticesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing giveUpLateNoticesStmt: %w", cerr)
+		}
+	}
+	if q.giveUpNoticeStmt != nil {
+		if cerr := q.giveUpNoticeStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing giveUpNoticeStmt: %w", cerr)
 		}
 	}
 	if q.grantFactsStmt != nil {
@@ -871,6 +993,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing importedStateStmt: %w", cerr)
 		}
 	}
+	if q.importedToNotifyStmt != nil {
+		if cerr := q.importedToNotifyStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing importedToNotifyStmt: %w", cerr)
+		}
+	}
 	if q.importedUnverifiedStmt != nil {
 		if cerr := q.importedUnverifiedStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing importedUnverifiedStmt: %w", cerr)
@@ -939,6 +1066,11 @@ func (q *Queries) Close() error {
 	if q.insertLogoutQueueStmt != nil {
 		if cerr := q.insertLogoutQueueStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertLogoutQueueStmt: %w", cerr)
+		}
+	}
+	if q.insertNoticeStmt != nil {
+		if cerr := q.insertNoticeStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertNoticeStmt: %w", cerr)
 		}
 	}
 	if q.insertOldSubjectStmt != nil {
@@ -1019,6 +1151,11 @@ func (q *Queries) Close() error {
 	if q.leaseLogoutStmt != nil {
 		if cerr := q.leaseLogoutStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing leaseLogoutStmt: %w", cerr)
+		}
+	}
+	if q.leaseNoticeStmt != nil {
+		if cerr := q.leaseNoticeStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing leaseNoticeStmt: %w", cerr)
 		}
 	}
 	if q.liftHoldStmt != nil {
@@ -1116,6 +1253,41 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing moveSwitchEventStmt: %w", cerr)
 		}
 	}
+	if q.noticeDueStmt != nil {
+		if cerr := q.noticeDueStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing noticeDueStmt: %w", cerr)
+		}
+	}
+	if q.noticeForAddressStmt != nil {
+		if cerr := q.noticeForAddressStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing noticeForAddressStmt: %w", cerr)
+		}
+	}
+	if q.noticeForSeveralStmt != nil {
+		if cerr := q.noticeForSeveralStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing noticeForSeveralStmt: %w", cerr)
+		}
+	}
+	if q.noticeSentStmt != nil {
+		if cerr := q.noticeSentStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing noticeSentStmt: %w", cerr)
+		}
+	}
+	if q.noticesDueStmt != nil {
+		if cerr := q.noticesDueStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing noticesDueStmt: %w", cerr)
+		}
+	}
+	if q.notifiedImportedStmt != nil {
+		if cerr := q.notifiedImportedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing notifiedImportedStmt: %w", cerr)
+		}
+	}
+	if q.oldAccountsToNotifyStmt != nil {
+		if cerr := q.oldAccountsToNotifyStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing oldAccountsToNotifyStmt: %w", cerr)
+		}
+	}
 	if q.oldSubjectStmt != nil {
 		if cerr := q.oldSubjectStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing oldSubjectStmt: %w", cerr)
@@ -1146,6 +1318,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing oldestLogoutStmt: %w", cerr)
 		}
 	}
+	if q.oldestNoticeStmt != nil {
+		if cerr := q.oldestNoticeStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing oldestNoticeStmt: %w", cerr)
+		}
+	}
 	if q.partyRegistrationsStmt != nil {
 		if cerr := q.partyRegistrationsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing partyRegistrationsStmt: %w", cerr)
@@ -1161,6 +1338,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing prunableStmt: %w", cerr)
 		}
 	}
+	if q.pruneNoticesStmt != nil {
+		if cerr := q.pruneNoticesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing pruneNoticesStmt: %w", cerr)
+		}
+	}
 	if q.purposeKeysStmt != nil {
 		if cerr := q.purposeKeysStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing purposeKeysStmt: %w", cerr)
@@ -1169,6 +1351,11 @@ func (q *Queries) Close() error {
 	if q.putAuditHeadStmt != nil {
 		if cerr := q.putAuditHeadStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing putAuditHeadStmt: %w", cerr)
+		}
+	}
+	if q.putBackNoticeStmt != nil {
+		if cerr := q.putBackNoticeStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putBackNoticeStmt: %w", cerr)
 		}
 	}
 	if q.putConsentStmt != nil {
@@ -1396,6 +1583,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing unmarkRetentionStmt: %w", cerr)
 		}
 	}
+	if q.unreachableImportedStmt != nil {
+		if cerr := q.unreachableImportedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing unreachableImportedStmt: %w", cerr)
+		}
+	}
 	if q.unshippedStmt != nil {
 		if cerr := q.unshippedStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing unshippedStmt: %w", cerr)
@@ -1484,32 +1676,42 @@ type Queries struct {
 	countConflictsStmt           *sql.Stmt
 	countHoldsOnAllStmt          *sql.Stmt
 	countLogoutsStmt             *sql.Stmt
+	countNoticesOfStmt           *sql.Stmt
+	countNoticesSinceStmt        *sql.Stmt
+	countNotifiedStmt            *sql.Stmt
 	countOfStmt                  *sql.Stmt
 	countOldSubjectsStmt         *sql.Stmt
 	countThroughStmt             *sql.Stmt
+	countWaitingNoticesStmt      *sql.Stmt
 	countWaitingReviewsStmt      *sql.Stmt
 	credentialStmt               *sql.Stmt
 	decideReviewStmt             *sql.Stmt
 	deferLogoutStmt              *sql.Stmt
+	deferNoticeStmt              *sql.Stmt
 	deleteAuditStmt              *sql.Stmt
 	deleteConsentStmt            *sql.Stmt
 	deleteEventStmt              *sql.Stmt
 	deleteGrantedUnderStmt       *sql.Stmt
 	deleteLogoutStmt             *sql.Stmt
+	deleteNoticeStmt             *sql.Stmt
 	deleteRevocationEventStmt    *sql.Stmt
 	deleteSubjectStmt            *sql.Stmt
 	deleteSwitchEventStmt        *sql.Stmt
 	dropOldestLogoutsStmt        *sql.Stmt
+	emailOfStmt                  *sql.Stmt
 	endExpiredLinkStmt           *sql.Stmt
 	endLeaseStmt                 *sql.Stmt
 	endLinkStmt                  *sql.Stmt
 	endMasterKeyProcessStmt      *sql.Stmt
+	endsOfLinkStmt               *sql.Stmt
 	eventsStmt                   *sql.Stmt
 	findImportStmt               *sql.Stmt
 	finishImportStmt             *sql.Stmt
 	forgetMasterKeyProcessesStmt *sql.Stmt
 	formerHolderStmt             *sql.Stmt
 	giveOldSubjectStmt           *sql.Stmt
+	giveUpLateNoticesStmt        *sql.Stmt
+	giveUpNoticeStmt             *sql.Stmt
 	grantFactsStmt               *sql.Stmt
 	grantedSinceStmt             *sql.Stmt
 	grantedUnderStmt             *sql.Stmt
@@ -1524,6 +1726,7 @@ type Queries struct {
 	importedPageStmt             *sql.Stmt
 	importedPerWeekStmt          *sql.Stmt
 	importedStateStmt            *sql.Stmt
+	importedToNotifyStmt         *sql.Stmt
 	importedUnverifiedStmt       *sql.Stmt
 	importsOfStmt                *sql.Stmt
 	insertAccountStmt            *sql.Stmt
@@ -1538,6 +1741,7 @@ type Queries struct {
 	insertLockStmt               *sql.Stmt
 	insertLogoutStmt             *sql.Stmt
 	insertLogoutQueueStmt        *sql.Stmt
+	insertNoticeStmt             *sql.Stmt
 	insertOldSubjectStmt         *sql.Stmt
 	insertReviewStmt             *sql.Stmt
 	insertRevocationEventsStmt   *sql.Stmt
@@ -1554,6 +1758,7 @@ type Queries struct {
 	lastSealedStmt               *sql.Stmt
 	leaseStmt                    *sql.Stmt
 	leaseLogoutStmt              *sql.Stmt
+	leaseNoticeStmt              *sql.Stmt
 	liftHoldStmt                 *sql.Stmt
 	liftLockStmt                 *sql.Stmt
 	linkStmt                     *sql.Stmt
@@ -1573,17 +1778,27 @@ type Queries struct {
 	moreRowConflictsStmt         *sql.Stmt
 	moveRevocationEventStmt      *sql.Stmt
 	moveSwitchEventStmt          *sql.Stmt
+	noticeDueStmt                *sql.Stmt
+	noticeForAddressStmt         *sql.Stmt
+	noticeForSeveralStmt         *sql.Stmt
+	noticeSentStmt               *sql.Stmt
+	noticesDueStmt               *sql.Stmt
+	notifiedImportedStmt         *sql.Stmt
+	oldAccountsToNotifyStmt      *sql.Stmt
 	oldSubjectStmt               *sql.Stmt
 	oldSubjectsBehindStmt        *sql.Stmt
 	oldSubjectsOfStmt            *sql.Stmt
 	oldSubjectsTakenStmt         *sql.Stmt
 	oldSubjectsUntakenStmt       *sql.Stmt
 	oldestLogoutStmt             *sql.Stmt
+	oldestNoticeStmt             *sql.Stmt
 	partyRegistrationsStmt       *sql.Stmt
 	portalAccountsOfStmt         *sql.Stmt
 	prunableStmt                 *sql.Stmt
+	pruneNoticesStmt             *sql.Stmt
 	purposeKeysStmt              *sql.Stmt
 	putAuditHeadStmt             *sql.Stmt
+	putBackNoticeStmt            *sql.Stmt
 	putConsentStmt               *sql.Stmt
 	putCredentialStmt            *sql.Stmt
 	putGrantedStmt               *sql.Stmt
@@ -1629,6 +1844,7 @@ type Queries struct {
 	takeTurnStmt                 *sql.Stmt
 	touchAccountStmt             *sql.Stmt
 	unmarkRetentionStmt          *sql.Stmt
+	unreachableImportedStmt      *sql.Stmt
 	unshippedStmt                *sql.Stmt
 	unverifyImportedStmt         *sql.Stmt
 	verifyImportedStmt           *sql.Stmt
@@ -1664,32 +1880,42 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		countConflictsStmt:           q.countConflictsStmt,
 		countHoldsOnAllStmt:          q.countHoldsOnAllStmt,
 		countLogoutsStmt:             q.countLogoutsStmt,
+		countNoticesOfStmt:           q.countNoticesOfStmt,
+		countNoticesSinceStmt:        q.countNoticesSinceStmt,
+		countNotifiedStmt:            q.countNotifiedStmt,
 		countOfStmt:                  q.countOfStmt,
 		countOldSubjectsStmt:         q.countOldSubjectsStmt,
 		countThroughStmt:             q.countThroughStmt,
+		countWaitingNoticesStmt:      q.countWaitingNoticesStmt,
 		countWaitingReviewsStmt:      q.countWaitingReviewsStmt,
 		credentialStmt:               q.credentialStmt,
 		decideReviewStmt:             q.decideReviewStmt,
 		deferLogoutStmt:              q.deferLogoutStmt,
+		deferNoticeStmt:              q.deferNoticeStmt,
 		deleteAuditStmt:              q.deleteAuditStmt,
 		deleteConsentStmt:            q.deleteConsentStmt,
 		deleteEventStmt:              q.deleteEventStmt,
 		deleteGrantedUnderStmt:       q.deleteGrantedUnderStmt,
 		deleteLogoutStmt:             q.deleteLogoutStmt,
+		deleteNoticeStmt:             q.deleteNoticeStmt,
 		deleteRevocationEventStmt:    q.deleteRevocationEventStmt,
 		deleteSubjectStmt:            q.deleteSubjectStmt,
 		deleteSwitchEventStmt:        q.deleteSwitchEventStmt,
 		dropOldestLogoutsStmt:        q.dropOldestLogoutsStmt,
+		emailOfStmt:                  q.emailOfStmt,
 		endExpiredLinkStmt:           q.endExpiredLinkStmt,
 		endLeaseStmt:                 q.endLeaseStmt,
 		endLinkStmt:                  q.endLinkStmt,
 		endMasterKeyProcessStmt:      q.endMasterKeyProcessStmt,
+		endsOfLinkStmt:               q.endsOfLinkStmt,
 		eventsStmt:                   q.eventsStmt,
 		findImportStmt:               q.findImportStmt,
 		finishImportStmt:             q.finishImportStmt,
 		forgetMasterKeyProcessesStmt: q.forgetMasterKeyProcessesStmt,
 		formerHolderStmt:             q.formerHolderStmt,
 		giveOldSubjectStmt:           q.giveOldSubjectStmt,
+		giveUpLateNoticesStmt:        q.giveUpLateNoticesStmt,
+		giveUpNoticeStmt:             q.giveUpNoticeStmt,
 		grantFactsStmt:               q.grantFactsStmt,
 		grantedSinceStmt:             q.grantedSinceStmt,
 		grantedUnderStmt:             q.grantedUnderStmt,
@@ -1704,6 +1930,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		importedPageStmt:             q.importedPageStmt,
 		importedPerWeekStmt:          q.importedPerWeekStmt,
 		importedStateStmt:            q.importedStateStmt,
+		importedToNotifyStmt:         q.importedToNotifyStmt,
 		importedUnverifiedStmt:       q.importedUnverifiedStmt,
 		importsOfStmt:                q.importsOfStmt,
 		insertAccountStmt:            q.insertAccountStmt,
@@ -1718,6 +1945,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		insertLockStmt:               q.insertLockStmt,
 		insertLogoutStmt:             q.insertLogoutStmt,
 		insertLogoutQueueStmt:        q.insertLogoutQueueStmt,
+		insertNoticeStmt:             q.insertNoticeStmt,
 		insertOldSubjectStmt:         q.insertOldSubjectStmt,
 		insertReviewStmt:             q.insertReviewStmt,
 		insertRevocationEventsStmt:   q.insertRevocationEventsStmt,
@@ -1734,6 +1962,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		lastSealedStmt:               q.lastSealedStmt,
 		leaseStmt:                    q.leaseStmt,
 		leaseLogoutStmt:              q.leaseLogoutStmt,
+		leaseNoticeStmt:              q.leaseNoticeStmt,
 		liftHoldStmt:                 q.liftHoldStmt,
 		liftLockStmt:                 q.liftLockStmt,
 		linkStmt:                     q.linkStmt,
@@ -1753,17 +1982,27 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		moreRowConflictsStmt:         q.moreRowConflictsStmt,
 		moveRevocationEventStmt:      q.moveRevocationEventStmt,
 		moveSwitchEventStmt:          q.moveSwitchEventStmt,
+		noticeDueStmt:                q.noticeDueStmt,
+		noticeForAddressStmt:         q.noticeForAddressStmt,
+		noticeForSeveralStmt:         q.noticeForSeveralStmt,
+		noticeSentStmt:               q.noticeSentStmt,
+		noticesDueStmt:               q.noticesDueStmt,
+		notifiedImportedStmt:         q.notifiedImportedStmt,
+		oldAccountsToNotifyStmt:      q.oldAccountsToNotifyStmt,
 		oldSubjectStmt:               q.oldSubjectStmt,
 		oldSubjectsBehindStmt:        q.oldSubjectsBehindStmt,
 		oldSubjectsOfStmt:            q.oldSubjectsOfStmt,
 		oldSubjectsTakenStmt:         q.oldSubjectsTakenStmt,
 		oldSubjectsUntakenStmt:       q.oldSubjectsUntakenStmt,
 		oldestLogoutStmt:             q.oldestLogoutStmt,
+		oldestNoticeStmt:             q.oldestNoticeStmt,
 		partyRegistrationsStmt:       q.partyRegistrationsStmt,
 		portalAccountsOfStmt:         q.portalAccountsOfStmt,
 		prunableStmt:                 q.prunableStmt,
+		pruneNoticesStmt:             q.pruneNoticesStmt,
 		purposeKeysStmt:              q.purposeKeysStmt,
 		putAuditHeadStmt:             q.putAuditHeadStmt,
+		putBackNoticeStmt:            q.putBackNoticeStmt,
 		putConsentStmt:               q.putConsentStmt,
 		putCredentialStmt:            q.putCredentialStmt,
 		putGrantedStmt:               q.putGrantedStmt,
@@ -1809,6 +2048,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		takeTurnStmt:                 q.takeTurnStmt,
 		touchAccountStmt:             q.touchAccountStmt,
 		unmarkRetentionStmt:          q.unmarkRetentionStmt,
+		unreachableImportedStmt:      q.unreachableImportedStmt,
 		unshippedStmt:                q.unshippedStmt,
 		unverifyImportedStmt:         q.unverifyImportedStmt,
 		verifyImportedStmt:           q.verifyImportedStmt,

@@ -1,0 +1,186 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"eidgate/config"
+	"eidgate/eid"
+	"eidgate/eid/notify"
+	"eidgate/store/sqlstore"
+)
+
+// openNotices makes what tells holders, nil where the configuration names no mail server.
+func openNotices(cfg *config.Config, g *gateway) (*notify.Runner, error) {
+	if !cfg.Notify.On() {
+		return nil, nil
+	}
+	sender, err := mailSender(cfg, g.now)
+	if err != nil {
+		return nil, err
+	}
+	texts, err := notify.NewTexts(cfg.Issuer)
+	if err != nil {
+		return nil, err
+	}
+	return notify.NewRunner(cfg.Notify.PerMinute, notify.Deps{
+		Outbox: g.db, Ledger: g.db, Registry: g.db, Leases: g.db, Sender: sender, Texts: texts, Meter: g.metrics, Log: g.log, Now: g.now,
+	})
+}
+
+// mailSender speaks to the mail server of the configuration.
+func mailSender(cfg *config.Config, now func() time.Time) (*notify.SMTP, error) {
+	s := &cfg.Notify.SMTP
+	conf, err := clientTLS("notify.smtp", s.CAFile, "", "")
+	if err != nil {
+		return nil, err
+	}
+	sender, err := notify.NewSMTP(notify.SMTPConfig{
+		Address: s.Address, Security: notify.Security(s.Security), TLS: conf, Username: s.Username, Password: s.Password, From: s.From, ReplyTo: s.ReplyTo,
+	}, now)
+	if err != nil {
+		return nil, fmt.Errorf("notify.smtp: %w", err)
+	}
+	return sender, nil
+}
+
+// newNotices makes `eidgate notices`.
+func newNotices() *cobra.Command {
+	c := &cobra.Command{
+		Use: "notices", Short: "what holders are told by message", Args: noArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(newNoticesStatus(), newNoticesTest())
+	return c
+}
+
+func newNoticesStatus() *cobra.Command {
+	c := &cobra.Command{
+		Use: "status --portal NAME", Short: "how many holders were told that their old account stops", Args: noArgs,
+		Long: `status counts the old accounts of a portal that stop on its day unless they are
+verified: how many holders were told, or have no address; and the notices that wait,
+went in the last 30 days, or were given up in the last 90. It only reads.`,
+	}
+	beside, out := newBesideFlags(c), outputFlag(c)
+	portal := c.Flags().String("portal", "", "id of the source of the portal's old accounts (required)")
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		if *portal == "" {
+			return usageError{fmt.Errorf("name the portal's source with --portal; see '%s --help'", c.CommandPath())}
+		}
+		return beside.open(c.Context(), func(d *durable) error {
+			s, err := noticesOf(c.Context(), d.db, *portal, time.Now())
+			if err != nil {
+				return err
+			}
+			return out.print(c.OutOrStdout(), s, s.table)
+		})
+	}
+	return c
+}
+
+// noticesStatus is what `eidgate notices status` says.
+type noticesStatus struct {
+	Portal      string            `json:"portal"`
+	StopsAt     time.Time         `json:"stops_at"`
+	NextNotice  time.Time         `json:"next_notice,omitzero"` // the next day of notices; zero: none is left
+	Accounts    int64             `json:"accounts"`             // that stop unless they are verified
+	Told        int64             `json:"told"`
+	Unreachable int64             `json:"without_address"`
+	NotYet      int64             `json:"not_yet"`
+	Notices     []noticesKindView `json:"notices"`
+}
+
+type noticesKindView struct {
+	Kind    notify.Kind `json:"kind"`
+	Waiting int64       `json:"waiting"`
+	Sent    int64       `json:"sent_30_days"`
+	GivenUp int64       `json:"given_up_90_days"`
+}
+
+func noticesOf(ctx context.Context, db *sqlstore.DB, id string, now time.Time) (*noticesStatus, error) {
+	sources, err := db.Sources(ctx)
+	if err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(sources, func(s eid.Source) bool { return s.ID == id && s.Portal != nil })
+	if i < 0 {
+		return nil, fmt.Errorf("--portal %s: no source of old accounts has this id", printable(id))
+	}
+	count, err := db.NoticesOf(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	s := &noticesStatus{
+		Portal: id, StopsAt: sources[i].Portal.VerifyBy, NextNotice: notify.NextStops(&sources[i], now), Accounts: count.Accounts,
+		Told: count.Told, Unreachable: count.Unreachable, NotYet: count.Accounts - count.Told - count.Unreachable, Notices: []noticesKindView{},
+	}
+	for _, k := range count.Kinds {
+		s.Notices = append(s.Notices, noticesKindView(k))
+	}
+	return s, nil
+}
+
+func (s *noticesStatus) table(w io.Writer) {
+	next := "none"
+	if !s.NextNotice.IsZero() {
+		next = local(s.NextNotice)
+	}
+	fmt.Fprintf(w, "STOPS\tNEXT NOTICE\tACCOUNTS\tTOLD\tNO ADDRESS\tNOT YET\n%s\t%s\t%d\t%d\t%d\t%d\n", local(s.StopsAt), next,
+		s.Accounts, s.Told, s.Unreachable, s.NotYet)
+	if len(s.Notices) == 0 {
+		return
+	}
+	fmt.Fprintln(w, "\nNOTICE\tWAITING\tSENT (30 DAYS)\tGIVEN UP (90 DAYS)")
+	for _, k := range s.Notices {
+		fmt.Fprintf(w, "%s\t%d\t%d\t%d\n", k.Kind, k.Waiting, k.Sent, k.GivenUp)
+	}
+}
+
+func newNoticesTest() *cobra.Command {
+	c := &cobra.Command{
+		Use: "test --to ADDRESS --config FILE", Short: "send one message through the mail server of the configuration", Args: noArgs,
+		Long: `test sends the message of an old account that stops, with an invented portal, to an
+address of yours, and says how the mail server took it.`,
+	}
+	beside := newBesideFlags(c)
+	to := c.Flags().String("to", "", "where to (required)")
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		address, err := notify.ParseMailbox(*to)
+		if err != nil {
+			return usageError{fmt.Errorf("--to: %w", err)}
+		}
+		cfg, err := beside.settings()
+		if err != nil {
+			return err
+		}
+		if !cfg.Notify.On() {
+			return fmt.Errorf("the configuration names no mail server: notify.smtp.address")
+		}
+		sender, err := mailSender(cfg, time.Now)
+		if err != nil {
+			return err
+		}
+		texts, err := notify.NewTexts(cfg.Issuer)
+		if err != nil {
+			return err
+		}
+		n := notify.Notice{ID: "test-" + time.Now().UTC().Format("20060102150405"), Kind: notify.OldStops, To: eid.NewSecret(address.Address)}
+		m, err := texts.Message(n, notify.Place{
+			Portal: "Cổng thử nghiệm (giả định)", PortalEN: "Trial portal (invented)", Stops: time.Now().AddDate(0, 0, 30),
+		})
+		if err != nil {
+			return err
+		}
+		if err := sender.Send(c.Context(), m); err != nil {
+			return err
+		}
+		fmt.Fprintf(c.OutOrStdout(), "The mail server %s took the message.\n", cfg.Notify.SMTP.Address)
+		return nil
+	}
+	return c
+}

@@ -1,0 +1,35 @@
+package notify
+
+import (
+	"context"
+	"errors"
+
+	"eidgate/eid"
+)
+
+// Errors of sending. Any other one is passing: the message may be tried again.
+var (
+	// ErrDown: the server cannot be used, or does not take us for who we are. It is no
+	// fault of the message, and others would fail as well.
+	ErrDown = errors.New("mail server cannot be used")
+	// ErrRefused: the message will never get through.
+	ErrRefused = errors.New("message was refused for good")
+)
+
+// Message is what a holder reads. It logs as nothing.
+type Message struct {
+	ID      string // the same at each try, so that a receiver may know a second copy
+	To      eid.Secret
+	Subject string
+	Body    string // plain text, lines ended by \n
+}
+
+// String tells nothing of the message.
+func (Message) String() string { return "[message]" }
+
+// Sender brings messages to holders. Its errors hold no address and no text of a server,
+// which may repeat one.
+type Sender interface {
+	// Send returns nil once somebody else answers for the message.
+	Send(ctx context.Context, m Message) error
+}

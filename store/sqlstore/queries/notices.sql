@@ -1,0 +1,86 @@
+-- name: InsertNotice :exec
+INSERT INTO notices (id, kind, source, imported, bulk, ref, address_index, sealed, due_at, until, created_at)
+VALUES (@id, @kind, @source, @imported, @bulk, @ref, @address_index, @sealed, @due_at, @until, @created_at);
+
+-- name: CountNoticesSince :one
+SELECT count(*) FROM notices WHERE address_index = @address_index AND created_at > @since;
+
+-- name: CountWaitingNotices :one
+SELECT count(*) FROM notices WHERE sent_at IS NULL AND given_up_at IS NULL AND bulk >= @least;
+
+-- name: OldestNotice :one
+SELECT created_at FROM notices WHERE sent_at IS NULL AND given_up_at IS NULL ORDER BY created_at LIMIT 1;
+
+-- name: NoticeDue :one
+SELECT count(*) FROM (SELECT 1 FROM notices WHERE sent_at IS NULL AND given_up_at IS NULL AND (due_at <= @now OR until <= @now) LIMIT 1);
+
+-- name: GiveUpLateNotices :execrows
+UPDATE notices SET given_up_at = @given_up_at, sealed = @nothing WHERE sent_at IS NULL AND given_up_at IS NULL AND until <= @given_up_at;
+
+-- name: NoticesDue :many
+SELECT n.id, n.kind, n.source, n.ref, n.sealed, n.attempts, n.created_at, n.until, n.imported, i.state
+FROM notices n LEFT JOIN imported_accounts i ON i.id = n.imported
+WHERE n.sent_at IS NULL AND n.given_up_at IS NULL AND n.due_at <= @now
+ORDER BY n.bulk, n.due_at, n.id LIMIT @page;
+
+-- name: LeaseNotice :exec
+UPDATE notices SET due_at = @until, attempts = attempts + 1 WHERE id = @id;
+
+-- name: DeleteNotice :exec
+DELETE FROM notices WHERE id = @id;
+
+-- name: NoticeSent :execrows
+UPDATE notices SET sent_at = @sent_at, sealed = @nothing WHERE id = @id AND sent_at IS NULL;
+
+-- name: DeferNotice :execrows
+UPDATE notices SET due_at = @due_at WHERE id = @id AND sent_at IS NULL AND given_up_at IS NULL;
+
+-- name: PutBackNotice :execrows
+UPDATE notices SET due_at = @due_at, attempts = CASE WHEN attempts > 0 THEN attempts - 1 ELSE 0 END WHERE id = @id AND sent_at IS NULL AND given_up_at IS NULL;
+
+-- name: GiveUpNotice :execrows
+UPDATE notices SET given_up_at = @given_up_at, sealed = @nothing WHERE id = @id AND sent_at IS NULL AND given_up_at IS NULL;
+
+-- name: PruneNotices :execrows
+DELETE FROM notices WHERE notices.id IN (
+    SELECT n.id FROM notices n
+    WHERE n.created_at <= @ended AND (n.sent_at <= @sent OR n.given_up_at <= @given_up) ORDER BY n.created_at LIMIT @page
+);
+
+-- name: NoticeForAddress :one
+SELECT id FROM notices
+WHERE address_index = @address_index AND kind = @kind AND source = @source AND created_at >= @since ORDER BY created_at DESC LIMIT 1;
+
+-- name: NoticeForSeveral :exec
+UPDATE notices SET imported = NULL WHERE id = @id;
+
+-- name: EmailOf :one
+SELECT email FROM accounts WHERE id = @id AND subject_type <> 'portal_account';
+
+-- name: EndsOfLink :one
+SELECT l.subject_index, a.subject_type FROM links l JOIN accounts a ON a.id = l.account WHERE l.id = @id;
+
+-- name: OldAccountsToNotify :many
+SELECT id, state, notified_at, unreachable_at, updated_at FROM imported_accounts
+WHERE source = @source AND state = @state AND id > @after ORDER BY id LIMIT @page;
+
+-- name: NotifiedImported :exec
+UPDATE imported_accounts SET notified_at = @at, notices = notices + 1 WHERE id = @id;
+
+-- name: UnreachableImported :exec
+UPDATE imported_accounts SET unreachable_at = @at WHERE id = @id;
+
+-- name: ImportedToNotify :one
+SELECT state, notified_at, unreachable_at, updated_at, sealed FROM imported_accounts WHERE id = @id;
+
+-- name: CountNotified :one
+SELECT count(*) AS accounts,
+    count(CASE WHEN notified_at IS NOT NULL THEN 1 END) AS told,
+    count(CASE WHEN notified_at IS NULL AND unreachable_at IS NOT NULL THEN 1 END) AS unreachable
+FROM imported_accounts WHERE source = @source AND state IN ('waiting', 'contested');
+
+-- name: CountNoticesOf :many
+SELECT kind,
+    count(CASE WHEN sent_at IS NULL AND given_up_at IS NULL THEN 1 END) AS waiting,
+    count(sent_at) AS sent, count(given_up_at) AS given_up
+FROM notices WHERE source = @source GROUP BY kind ORDER BY kind;
