@@ -135,6 +135,9 @@ type Assertion struct {
 	Methods []string
 	// At is when the person authenticated.
 	At time.Time
+	// Anew: the source says that the person authenticated for this very sign-in, and
+	// was not remembered from one before. False where it does not say.
+	Anew bool
 	// Person is what the source says of the person, as far as it says anything.
 	Person Person
 	// Session is what the source calls the session that the person has there, such

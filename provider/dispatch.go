@@ -186,11 +186,9 @@ func (p *Provider) decide(ctx context.Context, f *flow) (decision, error) {
 		}
 		v.account, f.holder = &account, &account
 		if req := &f.login.Request; req.Subject != "" {
-			secret, err := p.deps.Grants.SectorSecret(ctx, req.rp.Sector)
-			if err != nil {
-				return decision{}, fmt.Errorf("reading sector: %w", err)
+			if v.subject, err = p.subjectOf(ctx, &req.rp, id); err != nil {
+				return decision{}, err
 			}
-			v.subject = subject(secret, req.rp.Sector, id)
 		}
 		if account.Linked {
 			if v.links, err = p.deps.Accounts.LinksOf(ctx, id); err != nil {
@@ -206,6 +204,9 @@ func (p *Provider) decide(ctx context.Context, f *flow) (decision, error) {
 	f.ended = v.switchedOff()
 	d := next(v)
 	f.others = usable(d.choices) > 1 || d.stage == stageRefuse && usable(d.choices) > 0
+	if d.stage == stageLink {
+		f.others = usable(v.choices(f.login.Level)) > 1
+	}
 	return d, nil
 }
 
@@ -228,6 +229,10 @@ func (p *Provider) advance(c *gin.Context, f *flow) {
 		p.showStepUp(c, f, d)
 	case stageOtherPerson:
 		p.showOtherPerson(c, f)
+	case stageLink:
+		p.showLink(c, f)
+	case stageConfirmLink:
+		p.showConfirmLink(c, f)
 	case stageConsent:
 		p.showConsent(c, f, d)
 	default:
@@ -287,10 +292,17 @@ func (p *Provider) act(c *gin.Context, f *flow, form url.Values) {
 	case action == web.ActionDecline && d.stage == stageConsent:
 		p.cancel(c, f, d)
 		return
+	case action == web.ActionLink && d.stage == stageLink:
+		l.Linking.Agreed, l.Source, l.Step, l.Failed = true, "", nil, ""
+	case action == web.ActionLink && d.stage == stageConfirmLink && form.Get(web.FieldLink) == l.Linking.ID:
+		p.confirmLink(c, f)
+		return
+	case action == web.ActionDecline && d.stage == stageConfirmLink, action == web.ActionOtherSources && d.stage == stageLink && f.others:
+		l.Linking, l.Source, l.Step, l.Failed = nil, "", nil, ""
 	case action == web.ActionStay && d.stage == stageStepUp && d.mayStay:
 		l.Stayed = true
 	case action == web.ActionOtherSources && d.stage == stageRefuse && f.others:
-		l.Refusal, l.Source, l.Step = nil, "", nil
+		l.Refusal, l.Linking, l.Source, l.Step = nil, nil, "", nil
 	case action == web.ActionOtherSources && d.stage == stageSource && f.others:
 		l.Source, l.Step, l.Failed = "", nil, ""
 		if err := p.save(ctx, f); err != nil {
@@ -301,7 +313,7 @@ func (p *Provider) act(c *gin.Context, f *flow, form url.Values) {
 		return
 	case form.Has(web.FieldSource) && len(d.choices) > 0:
 		p.choose(f, d, form.Get(web.FieldSource))
-	case d.stage == stageSource && l.Step != nil && sentFrom(l.Step.Page, form):
+	case d.stage == stageSource && l.Step != nil && d.source == l.Source && sentFrom(l.Step.Page, form):
 		p.finish(c, f, d.source, form)
 		return
 	default:

@@ -110,7 +110,7 @@ func (p *Provider) recordEnd(ctx context.Context, s session, grants []sessionGra
 		if rp.Logout.BackchannelURI == "" {
 			continue
 		}
-		sub, err := p.subjectAt(ctx, &rp, s.Account)
+		sub, err := p.subjectOf(ctx, &rp, s.Account)
 		if err != nil {
 			return err
 		}
@@ -167,15 +167,6 @@ func (p *Provider) partiesOf(ctx context.Context, grants []sessionGrant) ([]eid.
 		parties = append(parties, rp)
 	}
 	return parties, nil
-}
-
-// subjectAt is an account's subject as a party knows it.
-func (p *Provider) subjectAt(ctx context.Context, rp *eid.RelyingParty, id eid.AccountID) (string, error) {
-	secret, err := p.deps.Grants.SectorSecret(ctx, rp.Sector)
-	if err != nil {
-		return "", fmt.Errorf("reading sector: %w", err)
-	}
-	return subject(secret, rp.Sector, id), nil
 }
 
 // replaceSession writes the login and the proven session under a new secret in

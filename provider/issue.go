@@ -2,9 +2,6 @@ package provider
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/url"
@@ -30,14 +27,6 @@ const (
 
 // rulesVersion names the statement of the acr rule that grants are made by.
 const rulesVersion = "acr-1"
-
-// subject derives the pairwise subject of an account in a sector (OpenID Connect
-// Core §8.1): an HMAC under the sector's own secret, which is never rotated.
-func subject(sectorSecret []byte, sector string, account eid.AccountID) string {
-	mac := hmac.New(sha256.New, sectorSecret)
-	mac.Write([]byte("eidgate subject 1\x00" + sector + "\x00" + string(account)))
-	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
-}
 
 // issue freezes the grant, puts it on record and gives the code.
 func (p *Provider) issue(c *gin.Context, f *flow, d decision) {
@@ -71,14 +60,10 @@ func (p *Provider) grant(ctx context.Context, f *flow, d decision, ref string) (
 		Requirement: req.Need, Terms: d.terms, ACR: acr, AMR: d.proof.Methods, AuthTime: d.proof.At,
 		Source: d.proof.Source, IssuedAt: now, Rules: rulesVersion, Config: p.cfg.Version,
 	}
-	secret, err := p.deps.Grants.SectorSecret(ctx, req.rp.Sector)
-	if err != nil {
-		return handle{}, fmt.Errorf("reading sector: %w", err)
-	}
-	sub := subject(secret, req.rp.Sector, g.Account)
 	entry := eid.AuditEntry{At: now, Actor: "holder", Action: eid.ActionGrantIssued, Account: g.Account, Client: req.Client, Ref: ref}
-	if err := p.deps.Grants.RecordGrant(ctx, req.rp.Sector, sub, g, entry); err != nil {
-		return handle{}, fmt.Errorf("recording grant: %w", err)
+	sub, err := p.recordGrant(ctx, &req.rp, g, entry)
+	if err != nil {
+		return handle{}, err
 	}
 	aal, err := p.strength(ctx, req, d.proof)
 	if err != nil {
@@ -153,7 +138,8 @@ func (p *Provider) enlist(ctx context.Context, f *flow, g sessionGrant, keepCode
 }
 
 // stillGood checks every term of a grant again, as of now (rule 8): the account's
-// lock and level, the source and its window, the link, and the consent.
+// lock and level, the source and its window, the link, the consent, and that tokens
+// still call the holder so.
 func (p *Provider) stillGood(ctx context.Context, r *grantRecord) (*eid.Account, bool, error) {
 	account, err := p.deps.Accounts.Account(ctx, r.Grant.Account)
 	if errors.Is(err, eid.ErrNotFound) {
@@ -185,6 +171,15 @@ func (p *Provider) stillGood(ctx context.Context, r *grantRecord) (*eid.Account,
 	v := view{account: &account, links: links, sources: sources, now: p.deps.Now(), level2Proof: p.cfg.Lifetimes.Level2Proof}
 	v.login.Request.registered(rp, p.cfg.Vocabulary)
 	if !v.holds(r.Grant, r.Link) {
+		return &account, false, nil
+	}
+	// A subject that was kept for the old account goes back with it when their link is
+	// undone; from then on it may be somebody else's.
+	sub, err := p.subjectOf(ctx, &rp, account.ID)
+	if err != nil {
+		return nil, false, err
+	}
+	if !equalText(sub, r.Subject) {
 		return &account, false, nil
 	}
 	req := request{Client: rp.ID, Scopes: r.Scopes, Claims: r.Claims, rp: rp}

@@ -41,6 +41,8 @@ type login struct {
 	Failed string `json:"failed,omitempty"`
 	// OtherPerson: a step-up came back as somebody else, and changed nothing.
 	OtherPerson bool `json:"other_person,omitempty"`
+	// Linking is the pending side of a link, while there is one.
+	Linking *linking `json:"linking,omitempty"`
 	// Refusal ends the login, once set.
 	Refusal *refusal `json:"refusal,omitempty"`
 }
@@ -53,6 +55,8 @@ type pendingStep struct {
 	Memory []byte `json:"memory,omitempty"`
 	// Begun is when the login went to the source.
 	Begun time.Time `json:"begun,omitzero"`
+	// Fresh: the source was told to authenticate the person now.
+	Fresh bool `json:"fresh,omitempty"`
 }
 
 // refusal is why a login cannot go on.
@@ -61,6 +65,8 @@ type refusal struct {
 	Source string         `json:"source,omitempty"` // id of the one it is about
 	Until  time.Time      `json:"until,omitzero"`
 	Lock   eid.LockReason `json:"lock,omitempty"`
+	// Ref is the reference that officers know a conflict by.
+	Ref string `json:"ref,omitempty"`
 }
 
 // reason names a refusal; pages have a text for each.
@@ -82,6 +88,8 @@ const (
 	reasonMismatch     reason = "details_mismatch"
 	reasonReview       reason = "under_review"
 	reasonTryLater     reason = "try_later"
+	reasonConflict     reason = "conflict"          // a link waits for an officer
+	reasonRejected     reason = "conflict_rejected" // an officer refused it
 )
 
 // code is the error that the portal gets. It says nothing about the holder's
@@ -99,7 +107,7 @@ func (r reason) code() string {
 // be tried.
 func (r reason) ofSource() bool {
 	switch r {
-	case reasonNotLinked, reasonSourceEnded, reasonSourceOff, reasonUntrusted, reasonMismatch, reasonReview:
+	case reasonNotLinked, reasonSourceEnded, reasonSourceOff, reasonUntrusted, reasonMismatch, reasonReview, reasonConflict, reasonRejected:
 		return true
 	default:
 		return false

@@ -163,7 +163,7 @@ func (p *Provider) means(c *gin.Context, req *logoutRequest, s session) bool {
 	if req.hint == nil || req.rp == nil || !slices.Contains(s.sids(req.rp.ID), req.hint.SID) {
 		return false
 	}
-	sub, err := p.subjectAt(c.Request.Context(), req.rp, s.Account)
+	sub, err := p.subjectOf(c.Request.Context(), req.rp, s.Account)
 	if err != nil {
 		note(c, "err", err)
 		return false // then the holder is asked

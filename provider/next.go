@@ -18,6 +18,8 @@ const (
 	stageSource            // begin or go on at login.Source
 	stageStepUp            // explain that a higher level is needed, or offer it
 	stageOtherPerson       // a step-up came back as somebody else
+	stageLink              // explain that an old account is linked, and what it takes
+	stageConfirmLink       // show both sides of a link and ask
 	stageConsent           // ask whether the data may be shared
 	stageIssue             // give the code
 )
@@ -33,6 +35,10 @@ func (s stage) String() string {
 		return "step_up"
 	case stageOtherPerson:
 		return "other_person"
+	case stageLink:
+		return "link"
+	case stageConfirmLink:
+		return "link_confirm"
 	case stageConsent:
 		return "consent"
 	case stageIssue:
@@ -88,6 +94,8 @@ func next(v view) decision {
 		return refused(reasonUnmet)
 	case l.OtherPerson:
 		return decision{stage: stageOtherPerson, silent: codeLoginRequired}
+	case l.Linking != nil:
+		return v.link()
 	case v.account == nil:
 		return v.signIn(need.Floor)
 	case l.Request.Subject != "" && l.Request.Subject != v.subject:

@@ -34,7 +34,13 @@ func (p *Provider) formOrigins(c *gin.Context, f *flow) []string {
 	if o := originOf(f.login.Request.RedirectURI); o != "" {
 		origins = append(origins, o)
 	}
-	return append(origins, p.deps.Sources.Origins(c.Request.Context(), f.login.Request.rp.Sources)...)
+	origins = append(origins, p.deps.Sources.Origins(c.Request.Context(), f.login.Request.rp.Sources)...)
+	for _, o := range p.proverOrigins(c, f) {
+		if !slices.Contains(origins, o) {
+			origins = append(origins, o)
+		}
+	}
+	return origins
 }
 
 // originOf is the origin of an address, or its scheme where it has no host.

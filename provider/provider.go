@@ -50,6 +50,10 @@ type Sources interface {
 // Grants keeps what was issued, each act with its audit row.
 type Grants interface {
 	SectorSecret(ctx context.Context, sector string) ([]byte, error)
+	// Subjects are what a sector's parties know an account by, as far as that does not
+	// follow from the sector's secret.
+	Subjects(ctx context.Context, sector string, account eid.AccountID) (eid.Subjects, error)
+	// RecordGrant: eid.ErrSubject when tokens of the account may not carry the subject.
 	RecordGrant(ctx context.Context, sector, subject string, g eid.Grant, entry eid.AuditEntry) error
 	Record(ctx context.Context, entries ...eid.AuditEntry) error
 }
@@ -142,6 +146,8 @@ type Deps struct {
 	// Registrar takes in who comes for the first time through a source that
 	// provisions.
 	Registrar Registrar
+	// Linker writes the links that holders make.
+	Linker Linker
 }
 
 // Provider answers the protocol's endpoints and runs the login.
@@ -185,7 +191,7 @@ func New(cfg Config, d Deps) (*Provider, error) {
 		return nil, errors.New("acr: two different values are needed")
 	}
 	if d.Clients == nil || d.Accounts == nil || d.Sources == nil || d.Grants == nil || d.Consents == nil || d.History == nil || d.State == nil ||
-		d.Outbox == nil || d.Registrar == nil || d.Events == nil || d.Switches == nil || d.Revocations == nil || d.KeyFetches == nil || d.Outbound == nil || d.Keys == nil || d.Sealer == nil || d.Pages == nil || d.Log == nil || d.Now == nil || d.Ready == nil {
+		d.Outbox == nil || d.Registrar == nil || d.Linker == nil || d.Events == nil || d.Switches == nil || d.Revocations == nil || d.KeyFetches == nil || d.Outbound == nil || d.Keys == nil || d.Sealer == nil || d.Pages == nil || d.Log == nil || d.Now == nil || d.Ready == nil {
 		return nil, errors.New("every dependency of the provider is needed")
 	}
 	if d.Meter == nil {

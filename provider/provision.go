@@ -27,8 +27,12 @@ func (p *Provider) takeIn(ctx context.Context, f *flow, src *eid.Source, a feder
 		return eid.Account{}, "", notLinked, nil
 	}
 	n := accounts.Newcomer{Source: src.ID, Subject: a.Subject, Person: personOf(a.Person), Level: a.Level, Ref: ref}
+	held, err := p.heldBy(ctx, f)
+	if err != nil {
+		return eid.Account{}, "", nil, err
+	}
 	if !f.login.mayChangePerson() {
-		n.Only = f.browser.session.Account
+		n.Only = held
 	}
 	came, err := p.deps.Registrar.Admit(ctx, n)
 	if err != nil {

@@ -40,7 +40,7 @@ func (p *Provider) atSource(c *gin.Context, f *flow, id string) {
 		p.sourceFailed(c, f, id, err)
 		return
 	}
-	p.follow(c, f, way{src, speaker, state, p.deps.Now()}, step)
+	p.follow(c, f, way{src, speaker, state, p.deps.Now(), f.login.asksAnew(&src)}, step)
 }
 
 // finish hands a form's fields or a callback's parameters to the source.
@@ -52,7 +52,7 @@ func (p *Provider) finish(c *gin.Context, f *flow, id string, values url.Values)
 		return
 	}
 	// A source that was switched off meanwhile is not asked any more.
-	if err := federation.Admit(&src, &f.login.Request.rp, f.login.Step.Begun, p.deps.Now()); err != nil {
+	if err := federation.Admit(&src, f.login.party(&src), f.login.Step.Begun, p.deps.Now()); err != nil {
 		p.sourceFailed(c, f, id, err)
 		return
 	}
@@ -64,7 +64,7 @@ func (p *Provider) finish(c *gin.Context, f *flow, id string, values url.Values)
 		p.sourceFailed(c, f, id, err)
 		return
 	}
-	p.follow(c, f, way{src, speaker, state, f.login.Step.Begun}, step)
+	p.follow(c, f, way{src, speaker, state, f.login.Step.Begun, f.login.Step.Fresh}, step)
 }
 
 // sourceRequest says what the login wants of a source.
@@ -73,7 +73,7 @@ func (p *Provider) sourceRequest(c *gin.Context, f *flow, src eid.Source, state 
 		State: p.stateText(state), Callback: p.cfg.Issuer + pathCallback + src.ID,
 		Level: f.login.Level, Memory: memory, Now: p.deps.Now(),
 		Address: clientAddress(c), Device: p.device(c), Language: p.language(c),
-		Hint: p.openHint(&f.login.Request), Fresh: f.login.fresh() || f.login.SteppingUp && src.Kind != federation.KindAccount,
+		Hint: p.openHint(&f.login.Request), Fresh: f.login.asksAnew(&src),
 	}
 	// The missing factor alone is enough where this source was given the others,
 	// and those alone, a short while ago: the proof that follows states both.
@@ -107,13 +107,14 @@ type way struct {
 	speaker federation.Source
 	state   handle    // that the source sends back, if it leads the browser away
 	begun   time.Time // when the login went to this source
+	fresh   bool      // and it was told to authenticate the person now
 }
 
 // follow does what a source's step asks: shows a form, leads the browser to the
 // source, or believes an assertion.
 func (p *Provider) follow(c *gin.Context, f *flow, w way, step federation.Step) {
 	ctx := c.Request.Context()
-	pending := &pendingStep{Memory: step.Memory, Begun: w.begun}
+	pending := &pendingStep{Memory: step.Memory, Begun: w.begun, Fresh: w.fresh}
 	switch {
 	case step.Assertion != nil:
 		p.believe(c, f, w, step)
@@ -237,11 +238,15 @@ func (p *Provider) believe(c *gin.Context, f *flow, w way, step federation.Step)
 		p.sourceFailed(c, f, src.ID, err)
 		return
 	}
-	if err := federation.Believe(&src, &f.login.Request.rp, a, now); err != nil {
+	if err := federation.Believe(&src, f.login.party(&src), a, now); err != nil {
 		p.sourceFailed(c, f, src.ID, err)
 		return
 	}
 	account, link, err := p.holderOf(ctx, src, a)
+	if errors.Is(err, eid.ErrNotFound) && mayLink(&src) {
+		p.beginLinking(c, f, w, a, time.Time{})
+		return
+	}
 	if errors.Is(err, eid.ErrNotFound) {
 		var r *refusal
 		if account, link, r, err = p.takeIn(ctx, f, &src, a, ref(c)); r != nil && err == nil {
@@ -254,7 +259,12 @@ func (p *Provider) believe(c *gin.Context, f *flow, w way, step federation.Step)
 		return
 	}
 	f.login.Step, f.login.Source = nil, ""
-	if held := f.browser.session.Account; held != "" && held != account.ID && !f.login.mayChangePerson() {
+	held, err := p.heldBy(ctx, f)
+	if err != nil {
+		p.fail(c, f, err)
+		return
+	}
+	if held != "" && held != account.ID && !f.login.mayChangePerson() {
 		f.login.OtherPerson = true
 		if err := p.save(ctx, f); err != nil {
 			p.fail(c, f, err)
@@ -298,6 +308,7 @@ func (p *Provider) believe(c *gin.Context, f *flow, w way, step federation.Step)
 	// Each try is agreed to anew: a source that gives no more is not asked in circles.
 	f.login.SteppingUp = false
 	proof := f.login.proofBy(src, a, account.ID, link, now)
+	f.login.proved(&src, proof)
 	if proof.Logout, err = p.sealLogout(proof, a.Logout); err != nil {
 		p.fail(c, f, err)
 		return

@@ -85,6 +85,7 @@ func used(t *testing.T) (required, optional []string) {
 	for _, kind := range ErrorKinds() {
 		parts("error."+kind, "title", "why")
 	}
+	parts("link")
 	for _, why := range []string{WhyLevelTooLow, WhyEnded, WhyNotOpen, WhyOwnFloor, WhyOff, WhyMaintenance, WhyDown} {
 		required = append(required, "why."+why)
 	}

@@ -32,9 +32,11 @@ type ConsentClaim struct {
 
 // Ends gives what a masked value shows, such as 789 of "••• ••• ••• 789": screen
 // readers are told this instead of a row of bullets. It is "" of any other value.
-func (c ConsentClaim) Ends() string {
-	last := tail(c.Value)
-	hidden := strings.TrimSuffix(c.Value, last)
+func (c ConsentClaim) Ends() string { return ends(c.Value) }
+
+func ends(value string) string {
+	last := tail(value)
+	hidden := strings.TrimSuffix(value, last)
 	if last == "" || hidden == "" || strings.Trim(hidden, "• ") != "" || strings.Contains(last, "•") {
 		return ""
 	}

@@ -161,23 +161,26 @@ type RefusedData struct {
 
 // Reasons for a refusal.
 const (
-	RefusedLevelTooLow     = "level_too_low"    // the holder was not verified well enough
-	RefusedOneMoreCheck    = "one_more_check"   // no second factor
-	RefusedNotActivated    = "not_activated"    // account made, never activated
-	RefusedSourceEnded     = "source_ended"     // its window is over (Until)
-	RefusedSourceLater     = "source_later"     // its window has not begun (Until)
-	RefusedSourceOff       = "source_off"       // switched off by an operator
-	RefusedSourceResting   = "source_resting"   // announced maintenance (Until)
-	RefusedSourceLevel     = "source_level"     // it does not reach the level
-	RefusedSourceDown      = "source_down"      // it does not answer
-	RefusedSourceUntrusted = "source_untrusted" // its answer cannot be believed
-	RefusedNotLinked       = "not_linked"       // no national identity behind the account
-	RefusedMismatch        = "details_mismatch" // the registry knows the person otherwise
-	RefusedReview          = "under_review"     // an officer has to look at the details
-	RefusedOwnFloor        = "own_floor"        // below the holder's own minimum
-	RefusedTryLater        = "try_later"        // too many tries (Until)
-	RefusedNoSource        = "no_source"        // no way to sign in fits
-	RefusedUnmet           = "unmet"            // the level asked for cannot be given
+	RefusedLevelTooLow     = "level_too_low"     // the holder was not verified well enough
+	RefusedOneMoreCheck    = "one_more_check"    // no second factor
+	RefusedNotActivated    = "not_activated"     // account made, never activated
+	RefusedSourceEnded     = "source_ended"      // its window is over (Until)
+	RefusedSourceLater     = "source_later"      // its window has not begun (Until)
+	RefusedSourceOff       = "source_off"        // switched off by an operator
+	RefusedSourceResting   = "source_resting"    // announced maintenance (Until)
+	RefusedSourceLevel     = "source_level"      // it does not reach the level
+	RefusedSourceDown      = "source_down"       // it does not answer
+	RefusedSourceUntrusted = "source_untrusted"  // its answer cannot be believed
+	RefusedNotLinked       = "not_linked"        // no national identity behind the account
+	RefusedConflict        = "conflict"          // the link waits for an officer; of whatever kind
+	RefusedRejected        = "conflict_rejected" // an officer let it not be made
+	RefusedContested       = "contested"         // what the portal said of its old account contradicts itself
+	RefusedMismatch        = "details_mismatch"  // the registry knows the person otherwise
+	RefusedReview          = "under_review"      // an officer has to look at the details
+	RefusedOwnFloor        = "own_floor"         // below the holder's own minimum
+	RefusedTryLater        = "try_later"         // too many tries (Until)
+	RefusedNoSource        = "no_source"         // no way to sign in fits
+	RefusedUnmet           = "unmet"             // the level asked for cannot be given
 )
 
 // RefusedReasons lists them all.
@@ -185,7 +188,8 @@ func RefusedReasons() []string {
 	return []string{
 		RefusedLevelTooLow, RefusedOneMoreCheck, RefusedNotActivated, RefusedSourceEnded, RefusedSourceDown,
 		RefusedSourceLater, RefusedSourceOff, RefusedSourceResting, RefusedSourceLevel,
-		RefusedSourceUntrusted, RefusedNotLinked, RefusedMismatch, RefusedReview, RefusedOwnFloor, RefusedTryLater, RefusedNoSource, RefusedUnmet,
+		RefusedSourceUntrusted, RefusedNotLinked, RefusedConflict, RefusedRejected, RefusedContested,
+		RefusedMismatch, RefusedReview, RefusedOwnFloor, RefusedTryLater, RefusedNoSource, RefusedUnmet,
 	}
 }
 

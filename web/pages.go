@@ -182,6 +182,7 @@ func functions(c *catalogue, all []*catalogue, a *assets) template.FuncMap {
 		"asset":   a.path,
 		"on":      on,
 		"tail":    tail,
+		"ends":    ends,
 		"link":    link,
 		"next":    func(i int) int { return i + 1 },
 		"clock":   c.clock,

@@ -216,15 +216,15 @@ func checkForms(t *testing.T, all []*element) {
 			}
 			continue
 		}
-		logout := f.attrs["action"] == "/logout"
-		if f.attrs["method"] != "post" || (f.attrs["action"] != "/login" && !logout) {
-			t.Errorf("form %v, want a post to /login or /logout", f.attrs)
+		own := f.attrs["action"] == "/logout" || f.attrs["action"] == "/links" // these belong to no login
+		if f.attrs["method"] != "post" || (f.attrs["action"] != "/login" && !own) {
+			t.Errorf("form %v, want a post to /login, /logout or /links", f.attrs)
 		}
 		if _, ok := f.attrs["novalidate"]; !ok {
 			t.Errorf("form %d lacks novalidate", f.form)
 		}
-		if login, given := carried[f.form][FieldLogin]; !carried[f.form][FieldCSRF] || login == logout || given == logout {
-			t.Errorf("form %d carries %v, want csrf, and login unless it logs out", f.form, carried[f.form])
+		if login, given := carried[f.form][FieldLogin]; !carried[f.form][FieldCSRF] || login == own || given == own {
+			t.Errorf("form %d carries %v, want csrf, and login where there is one", f.form, carried[f.form])
 		}
 	}
 	ids := map[string]bool{}
@@ -309,6 +309,13 @@ func TestButtons(t *testing.T) {
 		{"consent, named", Page{Name: "consent", Data: ConsentData{Common: form, HolderName: "Mẫu"}}, []string{"action=not_me", "action=share", "action=decline"}},
 		{"consent, informing", Page{Name: "consent", Data: ConsentData{Common: form, LegalBasis: Label{Text: "Mẫu"}}}, []string{"action=share", "action=cancel"}},
 		{"logout", Page{Name: "logout", Data: LogoutData{Common: form, Portals: []Label{{Text: "Mẫu"}}}}, []string{"action=logout", "action=stay"}},
+		{"link", Page{Name: "link", Data: LinkData{Common: form}}, []string{"action=link", "action=cancel"}},
+		{"link, overdue, of several", Page{Name: "link", Data: LinkData{Common: form, Overdue: true, OtherSources: true}}, []string{"action=link", "action=other_sources", "action=cancel"}},
+		{"both sides", Page{Name: "link_confirm", Data: LinkConfirmData{Common: form, Cap: 1}}, []string{"action=not_me", "action=link", "action=decline"}},
+		{"stops", Page{Name: "stops", Data: StopsData{Common: form}}, []string{"action=verify", "action=later", "action=cancel"}},
+		{"links", Page{Name: "links", Data: LinksData{Common: form, Links: []LinkLine{{ID: "a", Cap: 1}, {ID: "b", Cap: 2}}}}, []string{"link=a", "link=b"}},
+		{"links, none", Page{Name: "links", Data: LinksData{Common: form}}, nil},
+		{"links, signed out", Page{Name: "links", Data: LinksData{SignedOut: true}}, nil},
 		{"logging out", Page{Name: "loggingout", Data: LoggingOutData{Common: form, Next: "/"}}, nil},
 		{"logged out", Page{Name: "loggedout", Data: LoggedOutData{Common: form}}, nil},
 	}

@@ -86,6 +86,7 @@ func samples() []sample {
 	list = append(list, consentSamples(common)...)
 	list = append(list, logoutSamples()...)
 	list = append(list, historySamples(noon)...)
+	list = append(list, linkSamples(common, noon)...)
 	return append(list, sample{"error-bare", Page{Name: "error", Data: ErrorData{Kind: ErrorSystem}}})
 }
 

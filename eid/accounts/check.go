@@ -18,7 +18,9 @@ import (
 const (
 	maxText   = 200
 	maxNumber = 32
-	maxLong   = 500 // addresses, documents, evidence
+	maxLong   = 500 // addresses, documents
+	// maxEvidence is of a link: an operator's words, or how both sides were proved.
+	maxEvidence = 2000
 )
 
 // NewAccount is what an account is made from.
@@ -106,7 +108,7 @@ func checkLink(l eid.Link, subject, evidence string, now time.Time) error {
 	f.add(!l.Expires.IsZero() && !l.Expires.After(now), "link has expired")
 	f.text("source", l.Source, 1, maxText)
 	f.add(subject == "" || len(subject) > maxLong, "subject is missing or too long")
-	f.text("evidence", evidence, 1, maxLong)
+	f.text("evidence", evidence, 1, maxEvidence)
 	return f.err()
 }
 

@@ -42,7 +42,7 @@ func (s Settings) assertion(a answer, m memory, now time.Time) (*federation.Asse
 		return nil, err
 	}
 	return &federation.Assertion{
-		Subject: subject, Level: level, Methods: s.methods(a), At: at, Person: a.person(s),
+		Subject: subject, Level: level, Methods: s.methods(a), At: at, Anew: !at.Before(m.Started), Person: a.person(s),
 	}, nil
 }
 

@@ -26,7 +26,7 @@ func (s Settings) assertion(entry ldap.Entry, now time.Time) (*federation.Assert
 		return nil, err
 	}
 	return &federation.Assertion{
-		Subject: subject, Level: level, Methods: []string{string(eid.Password)}, At: now,
+		Subject: subject, Level: level, Methods: []string{string(eid.Password)}, At: now, Anew: true,
 		Person: federation.Person{
 			Number: perhaps(entry, s.NumberAttribute), Name: perhaps(entry, s.NameAttribute), BirthDate: perhaps(entry, s.BirthDateAttribute),
 		},

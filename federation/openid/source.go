@@ -178,6 +178,7 @@ func (s *Source) Finish(ctx context.Context, req federation.Request, reply feder
 		return federation.Step{}, distrust("level missing or unknown")
 	}
 	at := claims.AuthTime.Time
+	anew := !at.IsZero() && !at.Before(m.earliestAuth(claims, req.Now))
 	if at.IsZero() {
 		at = claims.IssuedAt.Time
 	}
@@ -189,7 +190,7 @@ func (s *Source) Finish(ctx context.Context, req federation.Request, reply feder
 		return federation.Step{}, err
 	}
 	return federation.Step{Assertion: &federation.Assertion{
-		Subject: claims.Subject, Level: level, Methods: claims.methods(), At: at, Person: who, Session: claims.Session,
+		Subject: claims.Subject, Level: level, Methods: claims.methods(), At: at, Anew: anew, Person: who, Session: claims.Session,
 	}}, nil
 }
 

@@ -51,7 +51,7 @@ func (s *Source) claims(a assertionXML, m memory, now time.Time) (*federation.As
 		return nil, fmt.Errorf("keeping the memory of the provider: %w", err)
 	}
 	claims := &federation.Assertion{
-		Subject: subject, Level: level, At: authn.At, Person: person,
+		Subject: subject, Level: level, At: authn.At, Anew: !authn.At.Before(m.earliestAuth(a, now)), Person: person,
 		Session: s.session(name, authn.SessionIndex), Logout: end,
 		Once: a.ID, OnceUntil: earlier(until, now.Add(onceAtMost)),
 	}

@@ -158,7 +158,7 @@ func (s *Source) Finish(ctx context.Context, req federation.Request, reply feder
 	// beginning.
 	assertion.At = m.Started
 	if s.settings.AsksEachTime {
-		assertion.At = req.Now
+		assertion.At, assertion.Anew = req.Now, true
 	}
 	return federation.Step{Assertion: &assertion}, nil
 }

@@ -65,6 +65,7 @@ type DB struct {
 	grants   *batch[*grantRow]
 	holders  recent[eid.Account]
 	consents recent[eid.ConsentGiven]
+	subjects recent[eid.Subjects]
 	known    atomic.Pointer[registrations]
 	reading  sync.Mutex // of registrations
 	sectors  sync.Map   // sector → secret: they never change
@@ -125,10 +126,12 @@ func (db *DB) write(ctx context.Context, change func(q *sqlcgen.Queries) error) 
 	return db.writeAs(ctx, kindWrite, change)
 }
 
-// forgetHolders makes the next callers read holders and their consents anew.
+// forgetHolders makes the next callers read holders, their consents and their subjects
+// anew.
 func (db *DB) forgetHolders() {
 	db.holders.forget()
 	db.consents.forget()
+	db.subjects.forget()
 }
 
 func (db *DB) writeAs(ctx context.Context, kind string, change func(q *sqlcgen.Queries) error) error {

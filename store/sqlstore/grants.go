@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,10 +13,6 @@ import (
 	"eidgate/store"
 	"eidgate/store/sqlstore/sqlcgen"
 )
-
-// ErrSubject reports a subject that differs from the one issued before for that
-// sector and account, or that belongs to another account.
-var ErrSubject = errors.New("subject differs from the one issued")
 
 // SectorSecret returns the 32 bytes that the subjects of a sector are made with.
 // The first caller of all processes makes them; they never change.
@@ -42,8 +39,9 @@ func (db *DB) SectorSecret(ctx context.Context, sector string) ([]byte, error) {
 // gets the grant's account, client and JSON. The account is looked at once more
 // in the same transaction: an error that wraps eid.ErrLocked or
 // eid.ErrNotActivated means that a lock came between, store.ErrUnavailable that
-// the account's level fell. ErrSubject when another
-// subject was issued before. SubjectsOf tells of the grant from then on.
+// the account's level fell. eid.ErrSubject when another
+// subject was issued before, or the subject is somebody else's; Subjects gives what is
+// right from then on. SubjectsOf tells of the grant.
 func (db *DB) RecordGrant(ctx context.Context, sector, subject string, g eid.Grant, entry eid.AuditEntry) error {
 	detail, err := json.Marshal(g)
 	if err == nil && (g.Client == "" || sector == "" || subject == "") {
@@ -53,8 +51,12 @@ func (db *DB) RecordGrant(ctx context.Context, sector, subject string, g eid.Gra
 		entry.Account, entry.Client, entry.Detail = g.Account, g.Client, detail
 		err = db.grants.do(ctx, &grantRow{sector: sector, subject: subject, source: g.Source, level: g.Terms.Account, entry: entry})
 	}
-	if errors.Is(err, errLevelFell) {
+	switch {
+	case errors.Is(err, errLevelFell):
 		db.forgetHolders()
+	case errors.Is(err, eid.ErrSubject):
+		db.forgetHolders()
+		db.forget()
 	}
 	if err != nil {
 		return fmt.Errorf("recording grant: %w", err)
@@ -106,15 +108,23 @@ func (r *grantRow) write(ctx context.Context, q *sqlcgen.Queries) (refused, err 
 		return errLevelFell, nil
 	}
 	if have.Subject == "" {
+		owner, err := q.OldSubject(ctx, r.sector, r.subject)
+		switch {
+		case errors.Is(err, sql.ErrNoRows):
+		case err != nil:
+			return nil, fmt.Errorf("finding whose old subject it is: %w", err)
+		case owner.Account.String != account: // nobody's, it waits for the one who proves it
+			return eid.ErrSubject, nil
+		}
 		n, err := q.InsertSubject(ctx, sqlcgen.InsertSubjectParams{Sector: r.sector, Account: account, Sub: r.subject, CreatedAt: at})
 		if err != nil {
 			return nil, fmt.Errorf("inserting subject: %w", err)
 		}
 		if n == 0 { // it is another account's
-			return ErrSubject, nil
+			return eid.ErrSubject, nil
 		}
 	} else if have.Subject != r.subject {
-		return ErrSubject, nil
+		return eid.ErrSubject, nil
 	}
 	if !have.Listed {
 		err := q.PutGranted(ctx, sqlcgen.PutGrantedParams{Account: account, Client: r.entry.Client, Subject: r.subject, LastAt: at})

@@ -32,7 +32,10 @@ func (db *DB) insertLink(ctx context.Context, q *sqlcgen.Queries, r accounts.Lin
 		ID: r.ID, Account: string(r.Account), Source: r.Source, SubjectIndex: subject, Cap: int64(r.Cap),
 		Evidence: r.Evidence, CreatedAt: stamp(r.CreatedAt), ExpiresAt: nullable(r.Expires),
 	})
-	return inserted(n, err, "inserting link")
+	if err := inserted(n, err, "inserting link"); err != nil {
+		return err
+	}
+	return db.takeSubjects(ctx, q, r.Source, subject, r.Account, r.CreatedAt)
 }
 
 // EndLink fills accounts.Store.
@@ -51,6 +54,16 @@ func (db *DB) EndLink(ctx context.Context, linkID string, at time.Time,
 		}
 		n, err := q.EndLink(ctx, nullable(at), linkID)
 		if err := changed(n, err, "ending link"); err != nil {
+			return err
+		}
+		index, err := q.LinkSubject(ctx, linkID)
+		if err != nil {
+			return fmt.Errorf("finding whom the link was of: %w", err)
+		}
+		if err := db.returnSubjects(ctx, q, index, link.Account, at); err != nil {
+			return err
+		}
+		if err := unverify(ctx, q, index, link.Account, at); err != nil {
 			return err
 		}
 		if err := touch(ctx, q, link.Account, at); err != nil {

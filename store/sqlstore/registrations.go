@@ -17,6 +17,7 @@ type registrations struct {
 	parties map[string]eid.RelyingParty
 	list    []eid.RelyingParty // by id
 	sources []eid.Source       // by id
+	withOld map[string]bool    // sectors that old subjects were brought to, or will be
 	changes int64              // how often SQL had changed them
 	asked   time.Time
 }
@@ -93,7 +94,7 @@ func (db *DB) registrations(ctx context.Context) (*registrations, error) {
 func (db *DB) readRegistrations(ctx context.Context, now time.Time) (*registrations, error) {
 	db.reading.Lock() // what is read must not outlive what forget forgets
 	defer db.reading.Unlock()
-	r := &registrations{parties: map[string]eid.RelyingParty{}, asked: now}
+	r := &registrations{parties: map[string]eid.RelyingParty{}, withOld: map[string]bool{}, asked: now}
 	err := db.read(ctx, func(q *sqlcgen.Queries) (err error) {
 		if r.changes, err = q.RegistrationChanges(ctx); err != nil {
 			return fmt.Errorf("asking for changes: %w", err)
@@ -124,6 +125,16 @@ func (db *DB) readRegistrations(ctx context.Context, now time.Time) (*registrati
 			}
 			s.Switch = switched[s.ID]
 			r.sources = append(r.sources, s)
+			if s.Portal != nil {
+				r.withOld[s.Portal.Sector] = true // what its accounts are known by moves
+			}
+		}
+		sectors, err := q.SectorsWithOldSubjects(ctx)
+		if err != nil {
+			return fmt.Errorf("finding sectors with old subjects: %w", err)
+		}
+		for _, sector := range sectors {
+			r.withOld[sector] = true
 		}
 		return nil
 	})

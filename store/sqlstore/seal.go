@@ -46,6 +46,8 @@ func (k blindIndex) unknown(i eid.Identifier) []byte { return k.sum("unknown", i
 
 func (k blindIndex) subject(source, subject string) []byte { return k.sum("link", source, subject) }
 
+func (k blindIndex) conflict(canonical string) []byte { return k.sum("conflict", canonical) }
+
 func (k blindIndex) review(canonical string) []byte { return k.sum("review", canonical) }
 
 // sum is HMAC-SHA256 over the parts, each with its length before it, so that no

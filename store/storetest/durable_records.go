@@ -74,9 +74,9 @@ func (s durableSuite) grants(t *testing.T) {
 		t.Errorf("audit row = %+v, want the grant's account and client", row)
 	}
 
-	wantErr(t, "another subject of the account", d.RecordGrant(ctx, "sector", "sub-2", grant, entry), sqlstore.ErrSubject)
+	wantErr(t, "another subject of the account", d.RecordGrant(ctx, "sector", "sub-2", grant, entry), eid.ErrSubject)
 	for account, want := range map[eid.AccountID]error{
-		other: sqlstore.ErrSubject, asleep: eid.ErrNotActivated, "nobody": eid.ErrNotFound,
+		other: eid.ErrSubject, asleep: eid.ErrNotActivated, "nobody": eid.ErrNotFound,
 	} {
 		g := grant
 		g.Account = account

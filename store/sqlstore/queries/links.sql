@@ -22,3 +22,6 @@ FROM links WHERE subject_index = @subject_index AND ended_at IS NULL AND (expire
 SELECT id, account, source, cap, expires_at
 FROM links WHERE account = @account AND ended_at IS NULL AND (expires_at IS NULL OR expires_at > @now)
 ORDER BY created_at, id;
+
+-- name: LinkSubject :one
+SELECT subject_index FROM links WHERE id = @id;

@@ -8,6 +8,22 @@ SELECT sealed FROM sectors WHERE sector = @sector;
 INSERT INTO subjects (sector, account, sub, created_at) VALUES (@sector, @account, @sub, @created_at)
 ON CONFLICT DO NOTHING;
 
+-- name: DeleteSubject :execrows
+DELETE FROM subjects WHERE sector = @sector AND account = @account AND sub = @sub;
+
+-- name: SubjectOwner :one
+SELECT account FROM subjects WHERE sector = @sector AND sub = @sub;
+
+-- name: SubjectsKnown :many
+SELECT sub, CAST(1 AS BOOLEAN) AS issued FROM subjects s WHERE s.sector = @sector AND s.account = @account
+UNION ALL
+SELECT sub, CAST(0 AS BOOLEAN) FROM (
+    SELECT o.sub FROM old_subjects o WHERE o.account = @account AND o.sector = @sector ORDER BY o.sub LIMIT 2
+);
+
+-- name: SubjectsInAllSectors :many
+SELECT s.sector, s.sub FROM subjects s WHERE s.account = @account AND s.sector IN (SELECT sector FROM sectors);
+
 -- name: InsertSecret :exec
 INSERT INTO secrets (name, sealed, created_at) VALUES (@name, @sealed, @created_at) ON CONFLICT DO NOTHING;
 

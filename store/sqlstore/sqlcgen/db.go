@@ -60,6 +60,15 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.cleanKeyFetchesStmt, err = db.PrepareContext(ctx, cleanKeyFetches); err != nil {
 		return nil, fmt.Errorf("error preparing query CleanKeyFetches: %w", err)
 	}
+	if q.closeShadowStmt, err = db.PrepareContext(ctx, closeShadow); err != nil {
+		return nil, fmt.Errorf("error preparing query CloseShadow: %w", err)
+	}
+	if q.conflictByCanonicalStmt, err = db.PrepareContext(ctx, conflictByCanonical); err != nil {
+		return nil, fmt.Errorf("error preparing query ConflictByCanonical: %w", err)
+	}
+	if q.conflictsBetweenStmt, err = db.PrepareContext(ctx, conflictsBetween); err != nil {
+		return nil, fmt.Errorf("error preparing query ConflictsBetween: %w", err)
+	}
 	if q.consentStmt, err = db.PrepareContext(ctx, consent); err != nil {
 		return nil, fmt.Errorf("error preparing query Consent: %w", err)
 	}
@@ -69,6 +78,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.countAllLogoutsStmt, err = db.PrepareContext(ctx, countAllLogouts); err != nil {
 		return nil, fmt.Errorf("error preparing query CountAllLogouts: %w", err)
 	}
+	if q.countConflictsStmt, err = db.PrepareContext(ctx, countConflicts); err != nil {
+		return nil, fmt.Errorf("error preparing query CountConflicts: %w", err)
+	}
 	if q.countHoldsOnAllStmt, err = db.PrepareContext(ctx, countHoldsOnAll); err != nil {
 		return nil, fmt.Errorf("error preparing query CountHoldsOnAll: %w", err)
 	}
@@ -77,6 +89,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.countOfStmt, err = db.PrepareContext(ctx, countOf); err != nil {
 		return nil, fmt.Errorf("error preparing query CountOf: %w", err)
+	}
+	if q.countOldSubjectsStmt, err = db.PrepareContext(ctx, countOldSubjects); err != nil {
+		return nil, fmt.Errorf("error preparing query CountOldSubjects: %w", err)
 	}
 	if q.countThroughStmt, err = db.PrepareContext(ctx, countThrough); err != nil {
 		return nil, fmt.Errorf("error preparing query CountThrough: %w", err)
@@ -102,11 +117,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deleteEventStmt, err = db.PrepareContext(ctx, deleteEvent); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteEvent: %w", err)
 	}
+	if q.deleteGrantedUnderStmt, err = db.PrepareContext(ctx, deleteGrantedUnder); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteGrantedUnder: %w", err)
+	}
 	if q.deleteLogoutStmt, err = db.PrepareContext(ctx, deleteLogout); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteLogout: %w", err)
 	}
 	if q.deleteRevocationEventStmt, err = db.PrepareContext(ctx, deleteRevocationEvent); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteRevocationEvent: %w", err)
+	}
+	if q.deleteSubjectStmt, err = db.PrepareContext(ctx, deleteSubject); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteSubject: %w", err)
 	}
 	if q.deleteSwitchEventStmt, err = db.PrepareContext(ctx, deleteSwitchEvent); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteSwitchEvent: %w", err)
@@ -132,11 +153,20 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.forgetMasterKeyProcessesStmt, err = db.PrepareContext(ctx, forgetMasterKeyProcesses); err != nil {
 		return nil, fmt.Errorf("error preparing query ForgetMasterKeyProcesses: %w", err)
 	}
+	if q.formerHolderStmt, err = db.PrepareContext(ctx, formerHolder); err != nil {
+		return nil, fmt.Errorf("error preparing query FormerHolder: %w", err)
+	}
+	if q.giveOldSubjectStmt, err = db.PrepareContext(ctx, giveOldSubject); err != nil {
+		return nil, fmt.Errorf("error preparing query GiveOldSubject: %w", err)
+	}
 	if q.grantFactsStmt, err = db.PrepareContext(ctx, grantFacts); err != nil {
 		return nil, fmt.Errorf("error preparing query GrantFacts: %w", err)
 	}
 	if q.grantedSinceStmt, err = db.PrepareContext(ctx, grantedSince); err != nil {
 		return nil, fmt.Errorf("error preparing query GrantedSince: %w", err)
+	}
+	if q.grantedUnderStmt, err = db.PrepareContext(ctx, grantedUnder); err != nil {
+		return nil, fmt.Errorf("error preparing query GrantedUnder: %w", err)
 	}
 	if q.hasKeyFetchStmt, err = db.PrepareContext(ctx, hasKeyFetch); err != nil {
 		return nil, fmt.Errorf("error preparing query HasKeyFetch: %w", err)
@@ -162,6 +192,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.insertCheckpointStmt, err = db.PrepareContext(ctx, insertCheckpoint); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertCheckpoint: %w", err)
 	}
+	if q.insertConflictStmt, err = db.PrepareContext(ctx, insertConflict); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertConflict: %w", err)
+	}
 	if q.insertEventStmt, err = db.PrepareContext(ctx, insertEvent); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertEvent: %w", err)
 	}
@@ -185,6 +218,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.insertLogoutQueueStmt, err = db.PrepareContext(ctx, insertLogoutQueue); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertLogoutQueue: %w", err)
+	}
+	if q.insertOldSubjectStmt, err = db.PrepareContext(ctx, insertOldSubject); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertOldSubject: %w", err)
 	}
 	if q.insertReviewStmt, err = db.PrepareContext(ctx, insertReview); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertReview: %w", err)
@@ -243,6 +279,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.linkBySubjectStmt, err = db.PrepareContext(ctx, linkBySubject); err != nil {
 		return nil, fmt.Errorf("error preparing query LinkBySubject: %w", err)
 	}
+	if q.linkSubjectStmt, err = db.PrepareContext(ctx, linkSubject); err != nil {
+		return nil, fmt.Errorf("error preparing query LinkSubject: %w", err)
+	}
+	if q.linkedNowStmt, err = db.PrepareContext(ctx, linkedNow); err != nil {
+		return nil, fmt.Errorf("error preparing query LinkedNow: %w", err)
+	}
 	if q.linksBetweenStmt, err = db.PrepareContext(ctx, linksBetween); err != nil {
 		return nil, fmt.Errorf("error preparing query LinksBetween: %w", err)
 	}
@@ -276,11 +318,29 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.moveSwitchEventStmt, err = db.PrepareContext(ctx, moveSwitchEvent); err != nil {
 		return nil, fmt.Errorf("error preparing query MoveSwitchEvent: %w", err)
 	}
+	if q.oldSubjectStmt, err = db.PrepareContext(ctx, oldSubject); err != nil {
+		return nil, fmt.Errorf("error preparing query OldSubject: %w", err)
+	}
+	if q.oldSubjectsBehindStmt, err = db.PrepareContext(ctx, oldSubjectsBehind); err != nil {
+		return nil, fmt.Errorf("error preparing query OldSubjectsBehind: %w", err)
+	}
+	if q.oldSubjectsOfStmt, err = db.PrepareContext(ctx, oldSubjectsOf); err != nil {
+		return nil, fmt.Errorf("error preparing query OldSubjectsOf: %w", err)
+	}
+	if q.oldSubjectsTakenStmt, err = db.PrepareContext(ctx, oldSubjectsTaken); err != nil {
+		return nil, fmt.Errorf("error preparing query OldSubjectsTaken: %w", err)
+	}
+	if q.oldSubjectsUntakenStmt, err = db.PrepareContext(ctx, oldSubjectsUntaken); err != nil {
+		return nil, fmt.Errorf("error preparing query OldSubjectsUntaken: %w", err)
+	}
 	if q.oldestLogoutStmt, err = db.PrepareContext(ctx, oldestLogout); err != nil {
 		return nil, fmt.Errorf("error preparing query OldestLogout: %w", err)
 	}
 	if q.partyRegistrationsStmt, err = db.PrepareContext(ctx, partyRegistrations); err != nil {
 		return nil, fmt.Errorf("error preparing query PartyRegistrations: %w", err)
+	}
+	if q.portalAccountsOfStmt, err = db.PrepareContext(ctx, portalAccountsOf); err != nil {
+		return nil, fmt.Errorf("error preparing query PortalAccountsOf: %w", err)
 	}
 	if q.prunableStmt, err = db.PrepareContext(ctx, prunable); err != nil {
 		return nil, fmt.Errorf("error preparing query Prunable: %w", err)
@@ -354,8 +414,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.sectorStmt, err = db.PrepareContext(ctx, sector); err != nil {
 		return nil, fmt.Errorf("error preparing query Sector: %w", err)
 	}
+	if q.sectorsWithOldSubjectsStmt, err = db.PrepareContext(ctx, sectorsWithOldSubjects); err != nil {
+		return nil, fmt.Errorf("error preparing query SectorsWithOldSubjects: %w", err)
+	}
 	if q.setLevelStmt, err = db.PrepareContext(ctx, setLevel); err != nil {
 		return nil, fmt.Errorf("error preparing query SetLevel: %w", err)
+	}
+	if q.shadowOfStmt, err = db.PrepareContext(ctx, shadowOf); err != nil {
+		return nil, fmt.Errorf("error preparing query ShadowOf: %w", err)
 	}
 	if q.shippedStmt, err = db.PrepareContext(ctx, shipped); err != nil {
 		return nil, fmt.Errorf("error preparing query Shipped: %w", err)
@@ -366,8 +432,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.sourcesStmt, err = db.PrepareContext(ctx, sources); err != nil {
 		return nil, fmt.Errorf("error preparing query Sources: %w", err)
 	}
+	if q.subjectOwnerStmt, err = db.PrepareContext(ctx, subjectOwner); err != nil {
+		return nil, fmt.Errorf("error preparing query SubjectOwner: %w", err)
+	}
 	if q.subjectsByPartyStmt, err = db.PrepareContext(ctx, subjectsByParty); err != nil {
 		return nil, fmt.Errorf("error preparing query SubjectsByParty: %w", err)
+	}
+	if q.subjectsInAllSectorsStmt, err = db.PrepareContext(ctx, subjectsInAllSectors); err != nil {
+		return nil, fmt.Errorf("error preparing query SubjectsInAllSectors: %w", err)
+	}
+	if q.subjectsKnownStmt, err = db.PrepareContext(ctx, subjectsKnown); err != nil {
+		return nil, fmt.Errorf("error preparing query SubjectsKnown: %w", err)
 	}
 	if q.subjectsSinceStmt, err = db.PrepareContext(ctx, subjectsSince); err != nil {
 		return nil, fmt.Errorf("error preparing query SubjectsSince: %w", err)
@@ -398,6 +473,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.unshippedStmt, err = db.PrepareContext(ctx, unshipped); err != nil {
 		return nil, fmt.Errorf("error preparing query Unshipped: %w", err)
+	}
+	if q.unverifyImportedStmt, err = db.PrepareContext(ctx, unverifyImported); err != nil {
+		return nil, fmt.Errorf("error preparing query UnverifyImported: %w", err)
+	}
+	if q.verifyImportedStmt, err = db.PrepareContext(ctx, verifyImported); err != nil {
+		return nil, fmt.Errorf("error preparing query VerifyImported: %w", err)
 	}
 	if q.waitingReviewsStmt, err = db.PrepareContext(ctx, waitingReviews); err != nil {
 		return nil, fmt.Errorf("error preparing query WaitingReviews: %w", err)
@@ -467,6 +548,21 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing cleanKeyFetchesStmt: %w", cerr)
 		}
 	}
+	if q.closeShadowStmt != nil {
+		if cerr := q.closeShadowStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing closeShadowStmt: %w", cerr)
+		}
+	}
+	if q.conflictByCanonicalStmt != nil {
+		if cerr := q.conflictByCanonicalStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing conflictByCanonicalStmt: %w", cerr)
+		}
+	}
+	if q.conflictsBetweenStmt != nil {
+		if cerr := q.conflictsBetweenStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing conflictsBetweenStmt: %w", cerr)
+		}
+	}
 	if q.consentStmt != nil {
 		if cerr := q.consentStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing consentStmt: %w", cerr)
@@ -482,6 +578,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing countAllLogoutsStmt: %w", cerr)
 		}
 	}
+	if q.countConflictsStmt != nil {
+		if cerr := q.countConflictsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countConflictsStmt: %w", cerr)
+		}
+	}
 	if q.countHoldsOnAllStmt != nil {
 		if cerr := q.countHoldsOnAllStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countHoldsOnAllStmt: %w", cerr)
@@ -495,6 +596,11 @@ func (q *Queries) Close() error {
 	if q.countOfStmt != nil {
 		if cerr := q.countOfStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countOfStmt: %w", cerr)
+		}
+	}
+	if q.countOldSubjectsStmt != nil {
+		if cerr := q.countOldSubjectsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countOldSubjectsStmt: %w", cerr)
 		}
 	}
 	if q.countThroughStmt != nil {
@@ -537,6 +643,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deleteEventStmt: %w", cerr)
 		}
 	}
+	if q.deleteGrantedUnderStmt != nil {
+		if cerr := q.deleteGrantedUnderStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteGrantedUnderStmt: %w", cerr)
+		}
+	}
 	if q.deleteLogoutStmt != nil {
 		if cerr := q.deleteLogoutStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteLogoutStmt: %w", cerr)
@@ -545,6 +656,11 @@ func (q *Queries) Close() error {
 	if q.deleteRevocationEventStmt != nil {
 		if cerr := q.deleteRevocationEventStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteRevocationEventStmt: %w", cerr)
+		}
+	}
+	if q.deleteSubjectStmt != nil {
+		if cerr := q.deleteSubjectStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteSubjectStmt: %w", cerr)
 		}
 	}
 	if q.deleteSwitchEventStmt != nil {
@@ -587,6 +703,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing forgetMasterKeyProcessesStmt: %w", cerr)
 		}
 	}
+	if q.formerHolderStmt != nil {
+		if cerr := q.formerHolderStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing formerHolderStmt: %w", cerr)
+		}
+	}
+	if q.giveOldSubjectStmt != nil {
+		if cerr := q.giveOldSubjectStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing giveOldSubjectStmt: %w", cerr)
+		}
+	}
 	if q.grantFactsStmt != nil {
 		if cerr := q.grantFactsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing grantFactsStmt: %w", cerr)
@@ -595,6 +721,11 @@ func (q *Queries) Close() error {
 	if q.grantedSinceStmt != nil {
 		if cerr := q.grantedSinceStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing grantedSinceStmt: %w", cerr)
+		}
+	}
+	if q.grantedUnderStmt != nil {
+		if cerr := q.grantedUnderStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing grantedUnderStmt: %w", cerr)
 		}
 	}
 	if q.hasKeyFetchStmt != nil {
@@ -637,6 +768,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing insertCheckpointStmt: %w", cerr)
 		}
 	}
+	if q.insertConflictStmt != nil {
+		if cerr := q.insertConflictStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertConflictStmt: %w", cerr)
+		}
+	}
 	if q.insertEventStmt != nil {
 		if cerr := q.insertEventStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertEventStmt: %w", cerr)
@@ -675,6 +811,11 @@ func (q *Queries) Close() error {
 	if q.insertLogoutQueueStmt != nil {
 		if cerr := q.insertLogoutQueueStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertLogoutQueueStmt: %w", cerr)
+		}
+	}
+	if q.insertOldSubjectStmt != nil {
+		if cerr := q.insertOldSubjectStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertOldSubjectStmt: %w", cerr)
 		}
 	}
 	if q.insertReviewStmt != nil {
@@ -772,6 +913,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing linkBySubjectStmt: %w", cerr)
 		}
 	}
+	if q.linkSubjectStmt != nil {
+		if cerr := q.linkSubjectStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing linkSubjectStmt: %w", cerr)
+		}
+	}
+	if q.linkedNowStmt != nil {
+		if cerr := q.linkedNowStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing linkedNowStmt: %w", cerr)
+		}
+	}
 	if q.linksBetweenStmt != nil {
 		if cerr := q.linksBetweenStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing linksBetweenStmt: %w", cerr)
@@ -827,6 +978,31 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing moveSwitchEventStmt: %w", cerr)
 		}
 	}
+	if q.oldSubjectStmt != nil {
+		if cerr := q.oldSubjectStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing oldSubjectStmt: %w", cerr)
+		}
+	}
+	if q.oldSubjectsBehindStmt != nil {
+		if cerr := q.oldSubjectsBehindStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing oldSubjectsBehindStmt: %w", cerr)
+		}
+	}
+	if q.oldSubjectsOfStmt != nil {
+		if cerr := q.oldSubjectsOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing oldSubjectsOfStmt: %w", cerr)
+		}
+	}
+	if q.oldSubjectsTakenStmt != nil {
+		if cerr := q.oldSubjectsTakenStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing oldSubjectsTakenStmt: %w", cerr)
+		}
+	}
+	if q.oldSubjectsUntakenStmt != nil {
+		if cerr := q.oldSubjectsUntakenStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing oldSubjectsUntakenStmt: %w", cerr)
+		}
+	}
 	if q.oldestLogoutStmt != nil {
 		if cerr := q.oldestLogoutStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing oldestLogoutStmt: %w", cerr)
@@ -835,6 +1011,11 @@ func (q *Queries) Close() error {
 	if q.partyRegistrationsStmt != nil {
 		if cerr := q.partyRegistrationsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing partyRegistrationsStmt: %w", cerr)
+		}
+	}
+	if q.portalAccountsOfStmt != nil {
+		if cerr := q.portalAccountsOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing portalAccountsOfStmt: %w", cerr)
 		}
 	}
 	if q.prunableStmt != nil {
@@ -957,9 +1138,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing sectorStmt: %w", cerr)
 		}
 	}
+	if q.sectorsWithOldSubjectsStmt != nil {
+		if cerr := q.sectorsWithOldSubjectsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing sectorsWithOldSubjectsStmt: %w", cerr)
+		}
+	}
 	if q.setLevelStmt != nil {
 		if cerr := q.setLevelStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing setLevelStmt: %w", cerr)
+		}
+	}
+	if q.shadowOfStmt != nil {
+		if cerr := q.shadowOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing shadowOfStmt: %w", cerr)
 		}
 	}
 	if q.shippedStmt != nil {
@@ -977,9 +1168,24 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing sourcesStmt: %w", cerr)
 		}
 	}
+	if q.subjectOwnerStmt != nil {
+		if cerr := q.subjectOwnerStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing subjectOwnerStmt: %w", cerr)
+		}
+	}
 	if q.subjectsByPartyStmt != nil {
 		if cerr := q.subjectsByPartyStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing subjectsByPartyStmt: %w", cerr)
+		}
+	}
+	if q.subjectsInAllSectorsStmt != nil {
+		if cerr := q.subjectsInAllSectorsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing subjectsInAllSectorsStmt: %w", cerr)
+		}
+	}
+	if q.subjectsKnownStmt != nil {
+		if cerr := q.subjectsKnownStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing subjectsKnownStmt: %w", cerr)
 		}
 	}
 	if q.subjectsSinceStmt != nil {
@@ -1030,6 +1236,16 @@ func (q *Queries) Close() error {
 	if q.unshippedStmt != nil {
 		if cerr := q.unshippedStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing unshippedStmt: %w", cerr)
+		}
+	}
+	if q.unverifyImportedStmt != nil {
+		if cerr := q.unverifyImportedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing unverifyImportedStmt: %w", cerr)
+		}
+	}
+	if q.verifyImportedStmt != nil {
+		if cerr := q.verifyImportedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing verifyImportedStmt: %w", cerr)
 		}
 	}
 	if q.waitingReviewsStmt != nil {
@@ -1088,12 +1304,17 @@ type Queries struct {
 	checkpointSinceStmt          *sql.Stmt
 	checkpointsAfterStmt         *sql.Stmt
 	cleanKeyFetchesStmt          *sql.Stmt
+	closeShadowStmt              *sql.Stmt
+	conflictByCanonicalStmt      *sql.Stmt
+	conflictsBetweenStmt         *sql.Stmt
 	consentStmt                  *sql.Stmt
 	consentsOfStmt               *sql.Stmt
 	countAllLogoutsStmt          *sql.Stmt
+	countConflictsStmt           *sql.Stmt
 	countHoldsOnAllStmt          *sql.Stmt
 	countLogoutsStmt             *sql.Stmt
 	countOfStmt                  *sql.Stmt
+	countOldSubjectsStmt         *sql.Stmt
 	countThroughStmt             *sql.Stmt
 	countWaitingReviewsStmt      *sql.Stmt
 	credentialStmt               *sql.Stmt
@@ -1102,8 +1323,10 @@ type Queries struct {
 	deleteAuditStmt              *sql.Stmt
 	deleteConsentStmt            *sql.Stmt
 	deleteEventStmt              *sql.Stmt
+	deleteGrantedUnderStmt       *sql.Stmt
 	deleteLogoutStmt             *sql.Stmt
 	deleteRevocationEventStmt    *sql.Stmt
+	deleteSubjectStmt            *sql.Stmt
 	deleteSwitchEventStmt        *sql.Stmt
 	dropOldestLogoutsStmt        *sql.Stmt
 	endExpiredLinkStmt           *sql.Stmt
@@ -1112,8 +1335,11 @@ type Queries struct {
 	endMasterKeyProcessStmt      *sql.Stmt
 	eventsStmt                   *sql.Stmt
 	forgetMasterKeyProcessesStmt *sql.Stmt
+	formerHolderStmt             *sql.Stmt
+	giveOldSubjectStmt           *sql.Stmt
 	grantFactsStmt               *sql.Stmt
 	grantedSinceStmt             *sql.Stmt
+	grantedUnderStmt             *sql.Stmt
 	hasKeyFetchStmt              *sql.Stmt
 	holdStmt                     *sql.Stmt
 	holdersAfterStmt             *sql.Stmt
@@ -1122,6 +1348,7 @@ type Queries struct {
 	insertAccountStmt            *sql.Stmt
 	insertAuditStmt              *sql.Stmt
 	insertCheckpointStmt         *sql.Stmt
+	insertConflictStmt           *sql.Stmt
 	insertEventStmt              *sql.Stmt
 	insertHoldStmt               *sql.Stmt
 	insertIdentifierStmt         *sql.Stmt
@@ -1130,6 +1357,7 @@ type Queries struct {
 	insertLockStmt               *sql.Stmt
 	insertLogoutStmt             *sql.Stmt
 	insertLogoutQueueStmt        *sql.Stmt
+	insertOldSubjectStmt         *sql.Stmt
 	insertReviewStmt             *sql.Stmt
 	insertRevocationEventsStmt   *sql.Stmt
 	insertSecretStmt             *sql.Stmt
@@ -1149,6 +1377,8 @@ type Queries struct {
 	liftLockStmt                 *sql.Stmt
 	linkStmt                     *sql.Stmt
 	linkBySubjectStmt            *sql.Stmt
+	linkSubjectStmt              *sql.Stmt
+	linkedNowStmt                *sql.Stmt
 	linksBetweenStmt             *sql.Stmt
 	linksOfStmt                  *sql.Stmt
 	lockInForceStmt              *sql.Stmt
@@ -1160,8 +1390,14 @@ type Queries struct {
 	masterKeyProcessesStmt       *sql.Stmt
 	moveRevocationEventStmt      *sql.Stmt
 	moveSwitchEventStmt          *sql.Stmt
+	oldSubjectStmt               *sql.Stmt
+	oldSubjectsBehindStmt        *sql.Stmt
+	oldSubjectsOfStmt            *sql.Stmt
+	oldSubjectsTakenStmt         *sql.Stmt
+	oldSubjectsUntakenStmt       *sql.Stmt
 	oldestLogoutStmt             *sql.Stmt
 	partyRegistrationsStmt       *sql.Stmt
+	portalAccountsOfStmt         *sql.Stmt
 	prunableStmt                 *sql.Stmt
 	purposeKeysStmt              *sql.Stmt
 	putAuditHeadStmt             *sql.Stmt
@@ -1186,11 +1422,16 @@ type Queries struct {
 	revocationEventsStmt         *sql.Stmt
 	secretStmt                   *sql.Stmt
 	sectorStmt                   *sql.Stmt
+	sectorsWithOldSubjectsStmt   *sql.Stmt
 	setLevelStmt                 *sql.Stmt
+	shadowOfStmt                 *sql.Stmt
 	shippedStmt                  *sql.Stmt
 	signingKeysStmt              *sql.Stmt
 	sourcesStmt                  *sql.Stmt
+	subjectOwnerStmt             *sql.Stmt
 	subjectsByPartyStmt          *sql.Stmt
+	subjectsInAllSectorsStmt     *sql.Stmt
+	subjectsKnownStmt            *sql.Stmt
 	subjectsSinceStmt            *sql.Stmt
 	subjectsThroughStmt          *sql.Stmt
 	switchEventsStmt             *sql.Stmt
@@ -1201,6 +1442,8 @@ type Queries struct {
 	touchAccountStmt             *sql.Stmt
 	unmarkRetentionStmt          *sql.Stmt
 	unshippedStmt                *sql.Stmt
+	unverifyImportedStmt         *sql.Stmt
+	verifyImportedStmt           *sql.Stmt
 	waitingReviewsStmt           *sql.Stmt
 }
 
@@ -1220,12 +1463,17 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		checkpointSinceStmt:          q.checkpointSinceStmt,
 		checkpointsAfterStmt:         q.checkpointsAfterStmt,
 		cleanKeyFetchesStmt:          q.cleanKeyFetchesStmt,
+		closeShadowStmt:              q.closeShadowStmt,
+		conflictByCanonicalStmt:      q.conflictByCanonicalStmt,
+		conflictsBetweenStmt:         q.conflictsBetweenStmt,
 		consentStmt:                  q.consentStmt,
 		consentsOfStmt:               q.consentsOfStmt,
 		countAllLogoutsStmt:          q.countAllLogoutsStmt,
+		countConflictsStmt:           q.countConflictsStmt,
 		countHoldsOnAllStmt:          q.countHoldsOnAllStmt,
 		countLogoutsStmt:             q.countLogoutsStmt,
 		countOfStmt:                  q.countOfStmt,
+		countOldSubjectsStmt:         q.countOldSubjectsStmt,
 		countThroughStmt:             q.countThroughStmt,
 		countWaitingReviewsStmt:      q.countWaitingReviewsStmt,
 		credentialStmt:               q.credentialStmt,
@@ -1234,8 +1482,10 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		deleteAuditStmt:              q.deleteAuditStmt,
 		deleteConsentStmt:            q.deleteConsentStmt,
 		deleteEventStmt:              q.deleteEventStmt,
+		deleteGrantedUnderStmt:       q.deleteGrantedUnderStmt,
 		deleteLogoutStmt:             q.deleteLogoutStmt,
 		deleteRevocationEventStmt:    q.deleteRevocationEventStmt,
+		deleteSubjectStmt:            q.deleteSubjectStmt,
 		deleteSwitchEventStmt:        q.deleteSwitchEventStmt,
 		dropOldestLogoutsStmt:        q.dropOldestLogoutsStmt,
 		endExpiredLinkStmt:           q.endExpiredLinkStmt,
@@ -1244,8 +1494,11 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		endMasterKeyProcessStmt:      q.endMasterKeyProcessStmt,
 		eventsStmt:                   q.eventsStmt,
 		forgetMasterKeyProcessesStmt: q.forgetMasterKeyProcessesStmt,
+		formerHolderStmt:             q.formerHolderStmt,
+		giveOldSubjectStmt:           q.giveOldSubjectStmt,
 		grantFactsStmt:               q.grantFactsStmt,
 		grantedSinceStmt:             q.grantedSinceStmt,
+		grantedUnderStmt:             q.grantedUnderStmt,
 		hasKeyFetchStmt:              q.hasKeyFetchStmt,
 		holdStmt:                     q.holdStmt,
 		holdersAfterStmt:             q.holdersAfterStmt,
@@ -1254,6 +1507,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		insertAccountStmt:            q.insertAccountStmt,
 		insertAuditStmt:              q.insertAuditStmt,
 		insertCheckpointStmt:         q.insertCheckpointStmt,
+		insertConflictStmt:           q.insertConflictStmt,
 		insertEventStmt:              q.insertEventStmt,
 		insertHoldStmt:               q.insertHoldStmt,
 		insertIdentifierStmt:         q.insertIdentifierStmt,
@@ -1262,6 +1516,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		insertLockStmt:               q.insertLockStmt,
 		insertLogoutStmt:             q.insertLogoutStmt,
 		insertLogoutQueueStmt:        q.insertLogoutQueueStmt,
+		insertOldSubjectStmt:         q.insertOldSubjectStmt,
 		insertReviewStmt:             q.insertReviewStmt,
 		insertRevocationEventsStmt:   q.insertRevocationEventsStmt,
 		insertSecretStmt:             q.insertSecretStmt,
@@ -1281,6 +1536,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		liftLockStmt:                 q.liftLockStmt,
 		linkStmt:                     q.linkStmt,
 		linkBySubjectStmt:            q.linkBySubjectStmt,
+		linkSubjectStmt:              q.linkSubjectStmt,
+		linkedNowStmt:                q.linkedNowStmt,
 		linksBetweenStmt:             q.linksBetweenStmt,
 		linksOfStmt:                  q.linksOfStmt,
 		lockInForceStmt:              q.lockInForceStmt,
@@ -1292,8 +1549,14 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		masterKeyProcessesStmt:       q.masterKeyProcessesStmt,
 		moveRevocationEventStmt:      q.moveRevocationEventStmt,
 		moveSwitchEventStmt:          q.moveSwitchEventStmt,
+		oldSubjectStmt:               q.oldSubjectStmt,
+		oldSubjectsBehindStmt:        q.oldSubjectsBehindStmt,
+		oldSubjectsOfStmt:            q.oldSubjectsOfStmt,
+		oldSubjectsTakenStmt:         q.oldSubjectsTakenStmt,
+		oldSubjectsUntakenStmt:       q.oldSubjectsUntakenStmt,
 		oldestLogoutStmt:             q.oldestLogoutStmt,
 		partyRegistrationsStmt:       q.partyRegistrationsStmt,
+		portalAccountsOfStmt:         q.portalAccountsOfStmt,
 		prunableStmt:                 q.prunableStmt,
 		purposeKeysStmt:              q.purposeKeysStmt,
 		putAuditHeadStmt:             q.putAuditHeadStmt,
@@ -1318,11 +1581,16 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		revocationEventsStmt:         q.revocationEventsStmt,
 		secretStmt:                   q.secretStmt,
 		sectorStmt:                   q.sectorStmt,
+		sectorsWithOldSubjectsStmt:   q.sectorsWithOldSubjectsStmt,
 		setLevelStmt:                 q.setLevelStmt,
+		shadowOfStmt:                 q.shadowOfStmt,
 		shippedStmt:                  q.shippedStmt,
 		signingKeysStmt:              q.signingKeysStmt,
 		sourcesStmt:                  q.sourcesStmt,
+		subjectOwnerStmt:             q.subjectOwnerStmt,
 		subjectsByPartyStmt:          q.subjectsByPartyStmt,
+		subjectsInAllSectorsStmt:     q.subjectsInAllSectorsStmt,
+		subjectsKnownStmt:            q.subjectsKnownStmt,
 		subjectsSinceStmt:            q.subjectsSinceStmt,
 		subjectsThroughStmt:          q.subjectsThroughStmt,
 		switchEventsStmt:             q.switchEventsStmt,
@@ -1333,6 +1601,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		touchAccountStmt:             q.touchAccountStmt,
 		unmarkRetentionStmt:          q.unmarkRetentionStmt,
 		unshippedStmt:                q.unshippedStmt,
+		unverifyImportedStmt:         q.unverifyImportedStmt,
+		verifyImportedStmt:           q.verifyImportedStmt,
 		waitingReviewsStmt:           q.waitingReviewsStmt,
 	}
 }

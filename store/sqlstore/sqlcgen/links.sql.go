@@ -119,6 +119,17 @@ func (q *Queries) LinkBySubject(ctx context.Context, subjectIndex []byte, now sq
 	return i, err
 }
 
+const linkSubject = `-- name: LinkSubject :one
+SELECT subject_index FROM links WHERE id = ?1
+`
+
+func (q *Queries) LinkSubject(ctx context.Context, id string) ([]byte, error) {
+	row := q.queryRow(ctx, q.linkSubjectStmt, linkSubject, id)
+	var subject_index []byte
+	err := row.Scan(&subject_index)
+	return subject_index, err
+}
+
 const linksOf = `-- name: LinksOf :many
 SELECT id, account, source, cap, expires_at
 FROM links WHERE account = ?1 AND ended_at IS NULL AND (expires_at IS NULL OR expires_at > ?2)

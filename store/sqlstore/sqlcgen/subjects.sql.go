@@ -10,6 +10,24 @@ import (
 	"time"
 )
 
+const deleteSubject = `-- name: DeleteSubject :execrows
+DELETE FROM subjects WHERE sector = ?1 AND account = ?2 AND sub = ?3
+`
+
+type DeleteSubjectParams struct {
+	Sector  string
+	Account string
+	Sub     string
+}
+
+func (q *Queries) DeleteSubject(ctx context.Context, arg DeleteSubjectParams) (int64, error) {
+	result, err := q.exec(ctx, q.deleteSubjectStmt, deleteSubject, arg.Sector, arg.Account, arg.Sub)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 const grantFacts = `-- name: GrantFacts :one
 SELECT a.status, a.level,
     EXISTS (SELECT 1 FROM locks l WHERE l.account = a.id AND l.lifted_at IS NULL) AS locked,
@@ -140,4 +158,83 @@ func (q *Queries) Sector(ctx context.Context, sector string) ([]byte, error) {
 	var sealed []byte
 	err := row.Scan(&sealed)
 	return sealed, err
+}
+
+const subjectOwner = `-- name: SubjectOwner :one
+SELECT account FROM subjects WHERE sector = ?1 AND sub = ?2
+`
+
+func (q *Queries) SubjectOwner(ctx context.Context, sector string, sub string) (string, error) {
+	row := q.queryRow(ctx, q.subjectOwnerStmt, subjectOwner, sector, sub)
+	var account string
+	err := row.Scan(&account)
+	return account, err
+}
+
+const subjectsInAllSectors = `-- name: SubjectsInAllSectors :many
+SELECT s.sector, s.sub FROM subjects s WHERE s.account = ?1 AND s.sector IN (SELECT sector FROM sectors)
+`
+
+type SubjectsInAllSectorsRow struct {
+	Sector string
+	Sub    string
+}
+
+func (q *Queries) SubjectsInAllSectors(ctx context.Context, account string) ([]SubjectsInAllSectorsRow, error) {
+	rows, err := q.query(ctx, q.subjectsInAllSectorsStmt, subjectsInAllSectors, account)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []SubjectsInAllSectorsRow{}
+	for rows.Next() {
+		var i SubjectsInAllSectorsRow
+		if err := rows.Scan(&i.Sector, &i.Sub); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const subjectsKnown = `-- name: SubjectsKnown :many
+SELECT sub, CAST(1 AS BOOLEAN) AS issued FROM subjects s WHERE s.sector = ?1 AND s.account = ?2
+UNION ALL
+SELECT sub, CAST(0 AS BOOLEAN) FROM (
+    SELECT o.sub FROM old_subjects o WHERE o.account = ?2 AND o.sector = ?1 ORDER BY o.sub LIMIT 2
+)
+`
+
+type SubjectsKnownRow struct {
+	Sub    string
+	Issued bool
+}
+
+func (q *Queries) SubjectsKnown(ctx context.Context, sector string, account string) ([]SubjectsKnownRow, error) {
+	rows, err := q.query(ctx, q.subjectsKnownStmt, subjectsKnown, sector, account)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []SubjectsKnownRow{}
+	for rows.Next() {
+		var i SubjectsKnownRow
+		if err := rows.Scan(&i.Sub, &i.Issued); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }

@@ -52,6 +52,17 @@ CREATE TABLE old_subjects (
 );
 CREATE INDEX old_subjects_by_subject ON old_subjects (subject_index);
 CREATE INDEX old_subjects_of_account ON old_subjects (account, sector) WHERE account IS NOT NULL;
+CREATE INDEX old_subjects_taken ON old_subjects (sector, sub, account) WHERE account IS NOT NULL;
+
+-- The first of a sector is a change of what processes remember of registrations: they
+-- ask for the subjects of accounts in these sectors alone.
+-- +goose StatementBegin
+CREATE TRIGGER old_subjects_begin AFTER INSERT ON old_subjects
+WHEN NOT EXISTS (SELECT 1 FROM old_subjects WHERE sector = NEW.sector AND sub <> NEW.sub)
+BEGIN
+    UPDATE registration_changes SET n = n + 1;
+END;
+-- +goose StatementEnd
 
 -- Links that were not made. canonical_index is of the two sides and the kind: the same
 -- conflict stands here once. The sealed text, bound to id, is what an officer compares.
@@ -75,6 +86,7 @@ CREATE TABLE conflicts (
 );
 CREATE INDEX conflicts_waiting ON conflicts (opened_at) WHERE decision = '';
 CREATE INDEX conflicts_by_subject ON conflicts (subject_index);
+CREATE INDEX conflicts_of_account ON conflicts (account, opened_at);
 
 -- Who a subject of a source was linked to before.
 CREATE INDEX links_by_subject ON links (subject_index);
