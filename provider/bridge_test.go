@@ -57,6 +57,7 @@ type stand struct {
 	rests atomic.Bool // it does not answer
 	fresh atomic.Bool // the last sign-in was to be one made now
 	mute  atomic.Bool // it says nothing of people but what it calls them
+	keeps atomic.Bool // it remembers who signed in, unless it is told not to
 }
 
 var _ federation.Source = (*stand)(nil)
@@ -81,6 +82,7 @@ func (s *stand) Finish(_ context.Context, req federation.Request, reply federati
 			}
 			a := federation.Assertion{
 				Subject: s.id + "-" + p.name + reply.Values.Get("another"), Level: level, Methods: []string{"fed"}, At: req.Now, Person: p.said,
+				Anew: !s.keeps.Load(),
 			}
 			if s.mute.Load() {
 				a.Person = federation.Person{}
