@@ -116,11 +116,17 @@ func (p *Provider) unsettled(c *gin.Context, f *flow, src *eid.Source, s account
 	switch s.Outcome {
 	case accounts.Conflicted:
 		note(c, "conflict", s.Ref)
-		p.endWith(c, f, refusal{Reason: reasonConflict, Source: src.ID, Ref: s.Ref})
+		why := reasonConflict
+		if s.Kind == eid.ConflictRows {
+			why = reasonContested
+		}
+		p.endWith(c, f, refusal{Reason: why, Source: src.ID, Ref: s.Ref})
 	case accounts.Rejected:
 		p.endWith(c, f, refusal{Reason: reasonRejected, Source: src.ID, Ref: s.Ref})
 	case accounts.Throttled:
 		p.showRefused(c, f, refusal{Reason: reasonTryLater, Until: p.deps.Now().Add(tooManyConflicts)})
+	case accounts.Unusable:
+		p.toLogin(c, f) // which tells why
 	default: // something changed since the page was shown: it is begun again
 		f.login.Linking.Stale, f.login.Linking.Proved = true, nil
 		if err := p.save(c.Request.Context(), f); err != nil {

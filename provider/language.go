@@ -145,6 +145,8 @@ func returnPath(c *gin.Context) string {
 		}
 	case pathLogoutConfirm:
 		return pathLoggedOut
+	case pathLinks:
+		return pathLinks
 	}
 	return "/"
 }

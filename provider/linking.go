@@ -21,6 +21,8 @@ type Linker interface {
 	// Link writes the link of two sides that were proved in one sign-in, or says what
 	// stands in its way.
 	Link(ctx context.Context, c accounts.Claim) (accounts.Settled, error)
+	// Held lists the living links of an account, oldest first.
+	Held(ctx context.Context, account eid.AccountID) ([]accounts.HeldLink, error)
 	// Undo ends a link of an account; eid.ErrNotFound when it has no such link.
 	Undo(ctx context.Context, account eid.AccountID, linkID, ref string) error
 }
@@ -188,11 +190,11 @@ func (v *view) link() decision {
 	src := v.source(k.Source)
 	switch {
 	case src == nil || !mayLink(src):
-		return refusedAt(reasonNotLinked, k.Source)
+		return v.refusedAt(reasonNotLinked, k.Source)
 	case src.Switch.Off || src.Switch.Ended(k.Given) && !k.Given.IsZero():
-		return refusedAt(reasonSourceOff, k.Source)
+		return v.refusedAt(reasonSourceOff, k.Source)
 	case !v.consider(src).Stands():
-		return refusedAt(reasonSourceEnded, k.Source)
+		return v.refusedAt(reasonSourceEnded, k.Source)
 	case !k.Agreed:
 		return decision{stage: stageLink, silent: codeInteractionRequired}
 	case k.Stale || v.now.Sub(k.Given) > accounts.PendingFor:
@@ -219,8 +221,9 @@ func (v *view) link() decision {
 	return d
 }
 
-func refusedAt(r reason, source string) decision {
-	return decision{refusal: refusal{Reason: r, Source: source}, silent: r.code()}
+// refusedAt refuses because of one source; another may be tried.
+func (v *view) refusedAt(r reason, source string) decision {
+	return decision{refusal: refusal{Reason: r, Source: source}, silent: r.code(), choices: v.choices(v.login.Level)}
 }
 
 // proved notes the proof of the national identity that a pending side waited for. The

@@ -90,6 +90,7 @@ const (
 	reasonTryLater     reason = "try_later"
 	reasonConflict     reason = "conflict"          // a link waits for an officer
 	reasonRejected     reason = "conflict_rejected" // an officer refused it
+	reasonContested    reason = "contested"         // what was imported contradicts itself
 )
 
 // code is the error that the portal gets. It says nothing about the holder's
@@ -107,7 +108,7 @@ func (r reason) code() string {
 // be tried.
 func (r reason) ofSource() bool {
 	switch r {
-	case reasonNotLinked, reasonSourceEnded, reasonSourceOff, reasonUntrusted, reasonMismatch, reasonReview, reasonConflict, reasonRejected:
+	case reasonNotLinked, reasonSourceEnded, reasonSourceOff, reasonUntrusted, reasonMismatch, reasonReview, reasonConflict, reasonRejected, reasonContested:
 		return true
 	default:
 		return false

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"slices"
@@ -191,8 +192,10 @@ func (p *Provider) showRefused(c *gin.Context, f *flow, r refusal) {
 	if r.Reason == reasonTryLater {
 		status = http.StatusTooManyRequests
 	}
+	common := p.common(c, f)
+	common.Ref = cmp.Or(r.Ref, common.Ref)
 	p.renderLogin(c, f, status, "refused", web.RefusedData{
-		Common: p.common(c, f), Reason: string(r.Reason), Source: p.nameOf(c.Request.Context(), r.Source), Until: r.Until, OtherSources: f.others,
+		Common: common, Reason: string(r.Reason), Source: p.nameOf(c.Request.Context(), r.Source), Until: r.Until, OtherSources: f.others,
 	})
 }
 

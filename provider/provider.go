@@ -298,6 +298,8 @@ func (p *Provider) Handler() http.Handler {
 	r.POST(pathLogoutConfirm, sameOrigin, p.confirmLogout)
 	get(pathLoggedOut, p.loggedOut)
 	get(pathHistory, p.history)
+	get(pathLinks, p.links)
+	r.POST(pathLinks, sameOrigin, p.undoLink)
 
 	r.NoRoute(func(c *gin.Context) { p.pageError(c, http.StatusNotFound, web.ErrorNotFound, "") })
 	r.NoMethod(func(c *gin.Context) { p.pageError(c, http.StatusMethodNotAllowed, web.ErrorInvalidRequest, "method") })
@@ -327,6 +329,7 @@ const (
 	pathLogoutConfirm = "/logout/confirm"
 	pathLoggedOut     = "/logout/done"
 	pathHistory       = "/history"
+	pathLinks         = "/links"
 
 	pathRevoke     = "/revoke"     // RFC 7009
 	pathIntrospect = "/introspect" // RFC 7662

@@ -24,6 +24,8 @@ type LinkerStore interface {
 	// ErrTooMany, with nothing written, where an account would have more than most of
 	// since.
 	OpenConflicts(ctx context.Context, account eid.AccountID, list []ConflictRecord, since time.Time, most int) ([]eid.Conflict, error)
+	// HeldLinks lists the living links of an account, oldest first.
+	HeldLinks(ctx context.Context, account eid.AccountID) ([]HeldLink, error)
 	// EndLink is that of Store.
 	EndLink(ctx context.Context, linkID string, at time.Time, entry func(eid.Link) (eid.AuditEntry, error)) error
 }
@@ -152,6 +154,21 @@ func (l *Linker) Link(ctx context.Context, c Claim) (Settled, error) {
 		return got, nil
 	}
 	return l.open(ctx, c, got, met, now)
+}
+
+// HeldLink is a living link, as its holder sees it.
+type HeldLink struct {
+	eid.Link
+	Since time.Time
+}
+
+// Held lists the living links of an account, oldest first.
+func (l *Linker) Held(ctx context.Context, account eid.AccountID) ([]HeldLink, error) {
+	list, err := l.store.HeldLinks(ctx, account)
+	if err != nil {
+		return nil, fmt.Errorf("finding links of account: %w", err)
+	}
+	return list, nil
 }
 
 // Undo ends a link of an account: what was given through it, and what came with it,

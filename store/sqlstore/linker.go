@@ -127,6 +127,22 @@ func (db *DB) settle(ctx context.Context, q *sqlcgen.Queries, w accounts.Settlem
 	return insertEvent(ctx, q, eid.EventLinkEnded, w.Shadow, at)
 }
 
+// HeldLinks fills accounts.LinkerStore.
+func (db *DB) HeldLinks(ctx context.Context, account eid.AccountID) ([]accounts.HeldLink, error) {
+	rows, err := db.reader.HeldLinks(ctx, string(account), nullable(db.now()))
+	if err != nil {
+		return nil, fmt.Errorf("finding links: %w", away(err))
+	}
+	var list []accounts.HeldLink
+	for _, row := range rows {
+		list = append(list, accounts.HeldLink{
+			Link:  eid.Link{ID: row.ID, Account: eid.AccountID(row.Account), Source: row.Source, Cap: eid.Level(row.Cap), Expires: row.ExpiresAt.Time},
+			Since: row.CreatedAt,
+		})
+	}
+	return list, nil
+}
+
 // OpenConflicts fills accounts.LinkerStore.
 func (db *DB) OpenConflicts(ctx context.Context, account eid.AccountID, list []accounts.ConflictRecord, since time.Time, most int) ([]eid.Conflict, error) {
 	var stored []eid.Conflict

@@ -35,3 +35,8 @@ SELECT COUNT(*) FROM conflicts WHERE account = @account AND opened_at > @since;
 INSERT INTO conflicts (id, kind, source, subject_index, account, other, canonical_index, sealed, ref, opened_at)
 VALUES (@id, @kind, @source, @subject_index, @account, @other, @canonical_index, @sealed, @ref, @opened_at)
 ON CONFLICT DO NOTHING;
+
+-- name: HeldLinks :many
+SELECT id, account, source, cap, expires_at, created_at
+FROM links WHERE account = @account AND ended_at IS NULL AND (expires_at IS NULL OR expires_at > @now)
+ORDER BY created_at, id;

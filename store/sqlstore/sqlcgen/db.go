@@ -171,6 +171,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.hasKeyFetchStmt, err = db.PrepareContext(ctx, hasKeyFetch); err != nil {
 		return nil, fmt.Errorf("error preparing query HasKeyFetch: %w", err)
 	}
+	if q.heldLinksStmt, err = db.PrepareContext(ctx, heldLinks); err != nil {
+		return nil, fmt.Errorf("error preparing query HeldLinks: %w", err)
+	}
 	if q.holdStmt, err = db.PrepareContext(ctx, hold); err != nil {
 		return nil, fmt.Errorf("error preparing query Hold: %w", err)
 	}
@@ -731,6 +734,11 @@ func (q *Queries) Close() error {
 	if q.hasKeyFetchStmt != nil {
 		if cerr := q.hasKeyFetchStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing hasKeyFetchStmt: %w", cerr)
+		}
+	}
+	if q.heldLinksStmt != nil {
+		if cerr := q.heldLinksStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing heldLinksStmt: %w", cerr)
 		}
 	}
 	if q.holdStmt != nil {
@@ -1341,6 +1349,7 @@ type Queries struct {
 	grantedSinceStmt             *sql.Stmt
 	grantedUnderStmt             *sql.Stmt
 	hasKeyFetchStmt              *sql.Stmt
+	heldLinksStmt                *sql.Stmt
 	holdStmt                     *sql.Stmt
 	holdersAfterStmt             *sql.Stmt
 	holdsStmt                    *sql.Stmt
@@ -1500,6 +1509,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		grantedSinceStmt:             q.grantedSinceStmt,
 		grantedUnderStmt:             q.grantedUnderStmt,
 		hasKeyFetchStmt:              q.hasKeyFetchStmt,
+		heldLinksStmt:                q.heldLinksStmt,
 		holdStmt:                     q.holdStmt,
 		holdersAfterStmt:             q.holdersAfterStmt,
 		holdsStmt:                    q.holdsStmt,

@@ -150,6 +150,51 @@ func (q *Queries) FormerHolder(ctx context.Context, subjectIndex []byte, account
 	return account_2, err
 }
 
+const heldLinks = `-- name: HeldLinks :many
+SELECT id, account, source, cap, expires_at, created_at
+FROM links WHERE account = ?1 AND ended_at IS NULL AND (expires_at IS NULL OR expires_at > ?2)
+ORDER BY created_at, id
+`
+
+type HeldLinksRow struct {
+	ID        string
+	Account   string
+	Source    string
+	Cap       int64
+	ExpiresAt sql.NullTime
+	CreatedAt time.Time
+}
+
+func (q *Queries) HeldLinks(ctx context.Context, account string, now sql.NullTime) ([]HeldLinksRow, error) {
+	rows, err := q.query(ctx, q.heldLinksStmt, heldLinks, account, now)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []HeldLinksRow{}
+	for rows.Next() {
+		var i HeldLinksRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Account,
+			&i.Source,
+			&i.Cap,
+			&i.ExpiresAt,
+			&i.CreatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const insertConflict = `-- name: InsertConflict :execrows
 INSERT INTO conflicts (id, kind, source, subject_index, account, other, canonical_index, sealed, ref, opened_at)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
