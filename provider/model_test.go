@@ -69,7 +69,7 @@ func (l *lease) close() {
 
 // run is one run of the model.
 type run struct {
-	*bridge
+	*crossroads
 	truth  *truth
 	agents [2]*agent
 	tabs   [2][2]*spot
@@ -113,7 +113,7 @@ type given struct {
 func newRun(l *lease, rt *rapid.T, seen map[string]int) *run {
 	r := &run{begun: map[string]*asked{}, who: map[string]string{}, named: map[string]string{}, seen: seen}
 	limit := rapid.SampledFrom([]eid.Level{eid.Level1, eid.Level2}).Draw(rt, "cap")
-	r.bridge = newBridge(l, r.registered(limit, time.Time{}))
+	r.crossroads = newCrossroads(l, r.registered(limit, time.Time{}))
 	r.truth = &truth{
 		now: r.clock, ties: map[string]*tie{}, former: map[string][]string{}, locked: map[string]bool{}, open: true, limit: limit,
 		states: rapid.Bool().Draw(rt, "the legacy provider states numbers"),
@@ -229,7 +229,7 @@ func (r *run) window(open bool) {
 		until = r.clock()
 	}
 	r.truth.open = open
-	r.bridged(r.registered(r.truth.limit, until))
+	r.arranged(r.registered(r.truth.limit, until))
 }
 
 func (r *run) anyPast(rt *rapid.T) *spot {
@@ -335,7 +335,7 @@ func (r *run) arrives(rt *rapid.T, tab int, a asked, p page) {
 	}
 	if h := heading.FindStringSubmatch(p.body); h != nil {
 		r.seen["page "+h[1]]++
-		if h[1] == titleAnother {
+		if h[1] == titleOtherPerson {
 			r.seen["another person"]++
 		}
 	}

@@ -29,12 +29,12 @@ func TestRow34(t *testing.T) {
 		"whose owner decides":               {eid.OtherCategory, nil, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := newBridge(t, nil)
+			b := newCrossroads(t, nil)
 			b.links(sourceOld, thu, eid.Level1)
 			b.links(sourceMPS, thu, eid.Level2)
 			begins, ends := b.clock().Add(time.Hour), b.clock().Add(2*time.Hour)
 			b.parties[0].Category, b.parties[0].NotReady = tt.category, tt.notReady
-			b.bridged(func(old, _ *eid.Source) { old.Window = eid.Window{From: begins, Until: ends} })
+			b.arranged(func(old, _ *eid.Source) { old.Window = eid.Window{From: begins, Until: ends} })
 			for _, at := range []time.Time{begins.Add(-time.Second), begins, ends.Add(-time.Second), ends, ends.Add(time.Second)} {
 				b.pass(at.Sub(b.clock()))
 				a := b.browser()
