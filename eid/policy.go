@@ -36,9 +36,18 @@ type NotReady struct {
 }
 
 // window is when a party may use a source: the source's own window, and within it
-// the exception of an administrative party that takes a legacy provider.
+// the exception of an administrative party that takes a legacy provider. The accounts
+// that a portal made itself are that portal's alone, whatever its category: they go on
+// until they have to be verified, and after that only those do which stand for the
+// national identity (Decision 34/2021, transition).
 func (p *RelyingParty) window(s *Source) Window {
 	w := s.Window
+	if s.Portal != nil {
+		if s.Portal.Sector == "" || s.Portal.Sector != p.Sector {
+			return Window{}
+		}
+		return w
+	}
 	if p.Category == OtherCategory || s.National {
 		return w
 	}

@@ -24,6 +24,12 @@ type Portal struct {
 	Unverified bool `json:"unverified,omitempty"`
 }
 
+// Admits reports whether accounts that nobody has verified are let in at t. None are
+// where there is no portal.
+func (p *Portal) Admits(t time.Time) bool {
+	return p != nil && p.Unverified && t.Before(p.VerifyBy)
+}
+
 // OldSubjects is what a party that brought its old subjects wants done with them.
 // The zero value is nothing.
 type OldSubjects string

@@ -186,7 +186,7 @@ func (p *Planner) fateOf(account *eid.Account, links []eid.Link) fate {
 
 // likeness is the same for holders of the same fate.
 func (p *Planner) likeness(account *eid.Account, links []eid.Link) string {
-	parts := []string{fmt.Sprint(account.Level, account.Factors, account.ManagedBy)}
+	parts := []string{fmt.Sprint(account.Level, account.Factors, account.ManagedBy, account.Unverified())}
 	for _, l := range links {
 		parts = append(parts, fmt.Sprint(l.Source, l.Cap, l.Alive(p.plan.From), l.Alive(p.plan.At)))
 	}

@@ -22,7 +22,7 @@ func ReachThrough(src *eid.Source, rp *eid.RelyingParty, account *eid.Account, l
 	}
 	best := eid.LevelNone
 	for _, link := range links {
-		if link.Source == src.ID && link.Alive(now) {
+		if Counts(src, account, link, now) {
 			best = max(best, min(reach, link.Cap))
 		}
 	}
@@ -63,4 +63,11 @@ func carried(factors []eid.Factor) eid.Level {
 		methods[i] = string(f)
 	}
 	return credential.Carries(methods)
+}
+
+// Counts reports whether a link of an account counts at a source now. One of an
+// account that stands for a portal's old one does so only while the portal lets such
+// accounts in, by what is registered today.
+func Counts(src *eid.Source, account *eid.Account, link eid.Link, now time.Time) bool {
+	return link.Source == src.ID && link.Alive(now) && (!account.Unverified() || src.Portal.Admits(now))
 }

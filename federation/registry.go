@@ -78,7 +78,7 @@ func (r *Registry) Open(_ context.Context, src eid.Source) (Source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("building source %s: %w", src.ID, err)
 	}
-	if src.Kind != KindAccount { // which calls nobody
+	if src.Kind != KindAccount && src.Kind != KindPortal { // they call nobody
 		source = newGuarded(src.ID, source, r.calls)
 	}
 	r.built[src.ID] = built{registration, source}

@@ -122,6 +122,9 @@ func claimValues(a *eid.Account, g *eid.Grant, wanted []string) map[string]any {
 func isKnown(value any) bool { return value != nil && value != "" }
 
 func claimValue(a *eid.Account, g *eid.Grant, claim string) any {
+	if a.Unverified() && claim != "eid_source" {
+		return nil // what its portal says of its holder is that portal's word, and it knows it
+	}
 	switch claim {
 	case "name":
 		return a.Person.Name

@@ -81,8 +81,9 @@ func (p *Provider) showConsent(c *gin.Context, f *flow, d decision) {
 		}
 	}
 	values := claimValues(f.holder, &eid.Grant{}, share)
+	name, number := holderOn(f.holder)
 	data := web.ConsentData{
-		Common: p.common(c, f), HolderName: f.holder.Person.Name, MaskedNumber: f.holder.Person.Identifier.String(),
+		Common: p.common(c, f), HolderName: name, MaskedNumber: number,
 		Purpose: purposeLabel(&req.rp), LegalBasis: basisLabel(&req.rp), Level: d.have,
 		Until: p.deps.Now().Add(p.cfg.Lifetimes.Consent),
 	}

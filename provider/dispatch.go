@@ -233,6 +233,8 @@ func (p *Provider) advance(c *gin.Context, f *flow) {
 		p.showLink(c, f)
 	case stageConfirmLink:
 		p.showConfirmLink(c, f)
+	case stageStops:
+		p.showStops(c, f, d)
 	case stageConsent:
 		p.showConsent(c, f, d)
 	default:
@@ -299,6 +301,10 @@ func (p *Provider) act(c *gin.Context, f *flow, form url.Values) {
 		return
 	case action == web.ActionDecline && d.stage == stageConfirmLink, action == web.ActionOtherSources && d.stage == stageLink && f.others:
 		l.Linking, l.Source, l.Step, l.Failed = nil, "", nil, ""
+	case action == web.ActionVerify && d.stage == stageStops:
+		l.verifyNow()
+	case action == web.ActionLater && d.stage == stageStops:
+		l.Stops = nil
 	case action == web.ActionStay && d.stage == stageStepUp && d.mayStay:
 		l.Stayed = true
 	case action == web.ActionOtherSources && d.stage == stageRefuse && f.others:

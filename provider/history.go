@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"github.com/gin-gonic/gin"
@@ -80,11 +81,18 @@ func (p *Provider) proved(ctx context.Context, s session) (bool, error) {
 		}
 	}
 	v.login.Request.rp.Category = eid.OtherCategory
+	sectors := []string{""} // a portal's own accounts count in its sector alone
 	for _, src := range v.sources {
 		v.login.Request.rp.Sources = append(v.login.Request.rp.Sources, src.ID)
+		if src.Portal != nil {
+			sectors = append(sectors, src.Portal.Sector)
+		}
 	}
-	_, _, ok := v.strongest()
-	return ok, nil
+	return slices.ContainsFunc(sectors, func(sector string) bool {
+		v.login.Request.rp.Sector = sector
+		_, _, ok := v.strongest()
+		return ok
+	}), nil
 }
 
 // beforeOf is the row that the page ends before, zero on the first page.

@@ -44,8 +44,9 @@ type linking struct {
 	Stale bool `json:"stale,omitempty"`
 	// OldName is what the account is called at the source, masked.
 	OldName string `json:"old_name,omitempty"`
-	// Overdue is from when on the account is refused until it is verified; zero for one
-	// that is not.
+	// Refused: the account is refused until it is verified. Overdue is from when on, zero
+	// where no day is to be named.
+	Refused bool      `json:"refused,omitempty"`
 	Overdue time.Time `json:"overdue,omitzero"`
 	// Agreed: the holder saw why, and went on.
 	Agreed bool `json:"agreed,omitempty"`
@@ -59,15 +60,16 @@ func mayLink(src *eid.Source) bool {
 }
 
 // beginLinking makes a believed assertion of a legacy source, whose subject leads to
-// nobody, the pending side of the login, and shows why. overdue is from when on an
-// account is refused until it is verified, zero for one that is not.
+// nobody, the pending side of the login, and shows why. overdue is from when on a
+// portal's old account is refused until it is verified, zero where no day is to be
+// named.
 func (p *Provider) beginLinking(c *gin.Context, f *flow, w way, a federation.Assertion, overdue time.Time) {
 	pending, err := p.pend(f, w, a)
 	if err != nil {
 		p.fail(c, f, err)
 		return
 	}
-	pending.Overdue = overdue
+	pending.Refused, pending.Overdue = w.src.Portal != nil, overdue
 	if before := f.login.Linking; before != nil && before.Source == w.src.ID && before.Agreed && p.sameSide(f, a) {
 		pending.Agreed = true // it was asked anew, and is the same
 	}
@@ -129,8 +131,7 @@ func oldName(src *eid.Source, a federation.Assertion) string {
 	}
 	switch src.Kind {
 	case federation.KindPortal, federation.KindLDAP, federation.KindCAS: // elsewhere it is no name
-		runes := []rune(a.Subject)
-		return string(runes[:min(len(runes)/3, 3)]) + "•••"
+		return maskLogin(a.Subject)
 	}
 	return ""
 }
@@ -237,11 +238,11 @@ func (l *login) proved(src *eid.Source, proof federation.Proof) {
 }
 
 // heldBy is whose session the browser has, empty where it is nobody's. An account that
-// stands for an old one gives way to the person who verifies it.
+// stands for an old one gives way to whoever comes.
 func (p *Provider) heldBy(ctx context.Context, f *flow) (eid.AccountID, error) {
 	held := f.browser.session.Account
-	if held == "" || f.login.Linking == nil {
-		return held, nil
+	if held == "" {
+		return "", nil
 	}
 	account, err := p.deps.Accounts.Account(ctx, held)
 	if err != nil {

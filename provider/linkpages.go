@@ -16,7 +16,7 @@ func (p *Provider) showLink(c *gin.Context, f *flow) {
 	k := f.login.Linking
 	p.renderLogin(c, f, http.StatusOK, "link", web.LinkData{
 		Common: p.common(c, f), Source: p.nameOf(c.Request.Context(), k.Source), OldName: k.OldName,
-		Overdue: !k.Overdue.IsZero(), Since: k.Overdue, OtherSources: f.others,
+		Overdue: k.Refused, Since: k.Overdue, OtherSources: f.others,
 	})
 }
 

@@ -43,6 +43,9 @@ type login struct {
 	OtherPerson bool `json:"other_person,omitempty"`
 	// Linking is the pending side of a link, while there is one.
 	Linking *linking `json:"linking,omitempty"`
+	// Stops is the side of an old account that signed in, while the page is due that
+	// says when it stops.
+	Stops *linking `json:"stops,omitempty"`
 	// Refusal ends the login, once set.
 	Refusal *refusal `json:"refusal,omitempty"`
 }

@@ -20,6 +20,7 @@ const (
 	stageOtherPerson       // a step-up came back as somebody else
 	stageLink              // explain that an old account is linked, and what it takes
 	stageConfirmLink       // show both sides of a link and ask
+	stageStops             // say when an old account stops
 	stageConsent           // ask whether the data may be shared
 	stageIssue             // give the code
 )
@@ -39,6 +40,8 @@ func (s stage) String() string {
 		return "link"
 	case stageConfirmLink:
 		return "link_confirm"
+	case stageStops:
+		return "stops"
 	case stageConsent:
 		return "consent"
 	case stageIssue:
@@ -76,6 +79,7 @@ type decision struct {
 	mayStay bool                // stageStepUp: the floor is met already
 	proof   federation.Proof    // stageIssue: the proof behind the grant
 	terms   eid.Terms           // stageIssue
+	stops   time.Time           // stageStops: the first day that the account is refused
 }
 
 // next names the stage of a login. It is pure: the same view gives the same
@@ -111,6 +115,8 @@ func next(v view) decision {
 	achieved, attainable := terms.Achieved(), v.attainable()
 	own := v.account.OwnFloor
 	switch verdict := need.Decide(achieved, attainable); {
+	case verdict == eid.Refuse && v.account.Unverified():
+		return v.signIn(need.Floor) // there is a way: to verify it
 	case verdict == eid.Refuse:
 		return refused(v.whyTooLow(need.Floor))
 	case verdict == eid.StepUp:
@@ -121,6 +127,9 @@ func next(v view) decision {
 		return refused(reasonOwnFloor)
 	case verdict == eid.OfferStepUp && !l.Stayed && !l.Request.prompts(promptNone):
 		return v.stepUp(need.Target, achieved)
+	}
+	if src := v.source(proof.Source); l.Stops != nil && v.account.Unverified() && src != nil && src.Portal != nil {
+		return decision{stage: stageStops, silent: codeInteractionRequired, stops: src.Portal.VerifyBy}
 	}
 	if !v.consented() {
 		return decision{stage: stageConsent, silent: codeConsentRequired, have: achieved}
@@ -245,7 +254,7 @@ func (v *view) linkCap(p federation.Proof) eid.Level {
 		return eid.Level2
 	}
 	for _, link := range v.links {
-		if link.ID == p.Link && link.Source == p.Source && link.Alive(v.now) {
+		if link.ID == p.Link && src != nil && federation.Counts(src, v.account, link, v.now) {
 			return link.Cap
 		}
 	}

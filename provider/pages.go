@@ -169,10 +169,11 @@ func (p *Provider) showForm(c *gin.Context, f *flow, status int, form federation
 }
 
 func (p *Provider) showStepUp(c *gin.Context, f *flow, d decision) {
+	name, number := holderOn(f.holder)
 	p.renderLogin(c, f, http.StatusOK, "stepup", web.StepUpData{
 		Common: p.common(c, f), Needed: d.level, Have: d.have, MayStay: d.mayStay,
 		OwnFloor:   !d.mayStay && d.level > f.login.Request.Need.Floor,
-		HolderName: f.holder.Person.Name, MaskedNumber: f.holder.Person.Identifier.String(),
+		HolderName: name, MaskedNumber: number,
 	})
 }
 

@@ -146,6 +146,8 @@ type Deps struct {
 	// Registrar takes in who comes for the first time through a source that
 	// provisions.
 	Registrar Registrar
+	// OldAccounts is what was imported of portals.
+	OldAccounts OldAccounts
 	// Linker writes the links that holders make.
 	Linker Linker
 }
@@ -191,7 +193,7 @@ func New(cfg Config, d Deps) (*Provider, error) {
 		return nil, errors.New("acr: two different values are needed")
 	}
 	if d.Clients == nil || d.Accounts == nil || d.Sources == nil || d.Grants == nil || d.Consents == nil || d.History == nil || d.State == nil ||
-		d.Outbox == nil || d.Registrar == nil || d.Linker == nil || d.Events == nil || d.Switches == nil || d.Revocations == nil || d.KeyFetches == nil || d.Outbound == nil || d.Keys == nil || d.Sealer == nil || d.Pages == nil || d.Log == nil || d.Now == nil || d.Ready == nil {
+		d.Outbox == nil || d.Registrar == nil || d.Linker == nil || d.OldAccounts == nil || d.Events == nil || d.Switches == nil || d.Revocations == nil || d.KeyFetches == nil || d.Outbound == nil || d.Keys == nil || d.Sealer == nil || d.Pages == nil || d.Log == nil || d.Now == nil || d.Ready == nil {
 		return nil, errors.New("every dependency of the provider is needed")
 	}
 	if d.Meter == nil {

@@ -14,6 +14,8 @@ import (
 type Registrar interface {
 	// Admit links a newcomer's account, or makes one.
 	Admit(ctx context.Context, n accounts.Newcomer) (accounts.Admission, error)
+	// AdmitUnverified lets somebody in to a portal's old account.
+	AdmitUnverified(ctx context.Context, u accounts.Unverified) (accounts.Admission, error)
 	// Follow sets the level of an account that the source made.
 	Follow(ctx context.Context, id eid.AccountID, source string, level eid.Level, ref string) error
 }

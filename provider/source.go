@@ -243,6 +243,22 @@ func (p *Provider) believe(c *gin.Context, f *flow, w way, step federation.Step)
 		return
 	}
 	account, link, err := p.holderOf(ctx, src, a)
+	if src.Portal != nil && (errors.Is(err, eid.ErrNotFound) || err == nil && account.Unverified()) {
+		var e entrance
+		if e, err = p.atPortal(ctx, f, &src, a, ref(c)); err != nil {
+			p.sourceFailed(c, f, src.ID, err)
+			return
+		}
+		if e.refusal != nil {
+			p.endWith(c, f, *e.refusal)
+			return
+		}
+		if e.verify {
+			p.beginLinking(c, f, w, a, e.overdue)
+			return
+		}
+		account, link = e.account, e.link
+	}
 	if errors.Is(err, eid.ErrNotFound) && mayLink(&src) {
 		p.beginLinking(c, f, w, a, time.Time{})
 		return
@@ -302,6 +318,12 @@ func (p *Provider) believe(c *gin.Context, f *flow, w way, step federation.Step)
 	if err := p.deps.Grants.Record(ctx, entry); err != nil {
 		p.fail(c, f, err)
 		return
+	}
+	if account.Unverified() {
+		if err := p.remind(ctx, f, w, a); err != nil {
+			p.fail(c, f, err)
+			return
+		}
 	}
 	f.login.gave(src, a.Level, account.ID != f.browser.session.Account)
 	fresh := f.login.fresh() && !f.login.SteppingUp

@@ -30,9 +30,11 @@ func (p passing) Apply(context.Context, string, ...store.Op) ([]store.Result, er
 // hashes answers every evaluation alike.
 type hashes struct{ err error }
 
-func (h hashes) Admit(string, bool) (func(), error)                         { return func() {}, h.err }
-func (h hashes) Verify(context.Context, string, eid.Secret) (string, error) { return "", h.err }
-func (h hashes) Dummy(context.Context, eid.Secret) error                    { return h.err }
+func (h hashes) Admit(string, bool) (func(), error)                            { return func() {}, h.err }
+func (h hashes) Verify(context.Context, string, eid.Secret) (string, error)    { return "", h.err }
+func (h hashes) Dummy(context.Context, eid.Secret) error                       { return h.err }
+func (h hashes) VerifyOld(context.Context, string, eid.Secret) (string, error) { return "", h.err }
+func (h hashes) DummyOld(context.Context, string, eid.Secret) error            { return h.err }
 
 type transport func(*http.Request) (*http.Response, error)
 

@@ -32,6 +32,9 @@ type Evaluator interface {
 	Admit(who string, familiar bool) (leave func(), err error)
 	Verify(ctx context.Context, hash string, password eid.Secret) (updated string, err error)
 	Dummy(ctx context.Context, password eid.Secret) error
+	// VerifyOld and DummyOld are the same for hashes that portals made.
+	VerifyOld(ctx context.Context, hash string, password eid.Secret) (updated string, err error)
+	DummyOld(ctx context.Context, hash string, password eid.Secret) error
 }
 
 // Passwords accounts for the evaluations of next. outcome names a result from few
@@ -64,6 +67,18 @@ func (e *evaluator) Verify(ctx context.Context, hash string, password eid.Secret
 func (e *evaluator) Dummy(ctx context.Context, password eid.Secret) (err error) {
 	defer e.begin()(&err)
 	return e.next.Dummy(ctx, password)
+}
+
+// VerifyOld fills Evaluator.
+func (e *evaluator) VerifyOld(ctx context.Context, hash string, password eid.Secret) (updated string, err error) {
+	defer e.begin()(&err)
+	return e.next.VerifyOld(ctx, hash, password)
+}
+
+// DummyOld fills Evaluator.
+func (e *evaluator) DummyOld(ctx context.Context, hash string, password eid.Secret) (err error) {
+	defer e.begin()(&err)
+	return e.next.DummyOld(ctx, hash, password)
 }
 
 func (e *evaluator) begin() func(err *error) {

@@ -155,6 +155,8 @@ type gateway struct {
 	outbound *federation.Outbound
 	calls    *http.Client // over outbound, measured
 	account  account.Deps
+	// passwords are account.Passwords, for the hashes of portals too.
+	passwords telemetry.Evaluator
 	// population is nil where the configuration names no such registry.
 	population civil.Registry
 	pages      *web.Pages
@@ -228,8 +230,9 @@ func (g *gateway) wire(ctx context.Context, cfg *config.Config) error {
 	if err != nil {
 		return err
 	}
+	g.passwords = g.metrics.Passwords(passwords, passwordOutcome)
 	g.account = account.Deps{
-		Accounts: g.db, Passwords: g.metrics.Passwords(passwords, passwordOutcome), State: g.measured, Audit: g.db, Rehasher: g.db, Key: guessKey,
+		Accounts: g.db, Passwords: g.passwords, State: g.measured, Audit: g.db, Rehasher: g.db, Key: guessKey,
 	}
 	if g.pages, err = web.New(); err != nil {
 		return fmt.Errorf("reading pages: %w", err)
@@ -293,7 +296,7 @@ func (g *gateway) newFront(cfg *config.Config, old *front) (_ *front, err error)
 		next.provider, err = old.provider.Reconfigured(providerConfig(cfg), next.sources)
 	} else {
 		next.provider, err = provider.New(providerConfig(cfg), provider.Deps{
-			Registry: g.population, Reviews: accounts.NewReviews(g.db, g.now), Registrar: accounts.NewRegistrar(g.db, g.now), Linker: accounts.NewLinker(g.db, g.now),
+			Registry: g.population, Reviews: accounts.NewReviews(g.db, g.now), Registrar: accounts.NewRegistrar(g.db, g.now), Linker: accounts.NewLinker(g.db, g.now), OldAccounts: g.db,
 			Clients: g.db, Accounts: g.db, Grants: g.db, Consents: g.db, History: g.db, State: g.measured, Keys: g.ring, Pages: g.pages, Log: g.log, Now: g.now,
 			Sources: next.sources,
 			Outbox:  g.db, Events: g.db, Switches: g.db, Revocations: g.db, KeyFetches: g.db, Outbound: g.calls, Sealer: g.sealer,

@@ -10,6 +10,7 @@ import (
 	"eidgate/federation/cas"
 	"eidgate/federation/ldap"
 	"eidgate/federation/openid"
+	"eidgate/federation/portal"
 	"eidgate/federation/saml"
 	"eidgate/federation/vneid"
 )
@@ -47,6 +48,12 @@ func (g *gateway) buildSource(src eid.Source, cfg *config.Config) (federation.So
 			return nil, fmt.Errorf("counting guesses: %w", err)
 		}
 		return ldap.New(src.ID, settings, ldap.Deps{Dial: g.outbound.DialContext, Guesses: guesses})
+	case federation.KindPortal:
+		guesses, err := federation.NewGuesses(guessLimits(cfg.Limits), g.account.State, g.account.Key)
+		if err != nil {
+			return nil, fmt.Errorf("counting guesses: %w", err)
+		}
+		return portal.New(src.ID, portal.Deps{Accounts: g.db, Passwords: g.passwords, Audit: g.db, Guesses: guesses})
 	case federation.KindSAML:
 		settings, err := saml.ParseSettings(src.Settings)
 		if err != nil {
@@ -85,7 +92,7 @@ func federationSources(cfg *config.Config) ([]eid.Source, error) {
 // readable reports what is wrong with the settings of a source.
 func readable(src eid.Source) (err error) {
 	switch src.Kind {
-	case federation.KindAccount:
+	case federation.KindAccount, federation.KindPortal: // there are none
 	case federation.KindOpenID:
 		_, err = openid.ParseSettings(src.Settings)
 	case federation.KindVNeID:

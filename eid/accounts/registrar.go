@@ -33,6 +33,8 @@ type Standing struct {
 	Account eid.Account
 	// Linked: the account has a living link to another subject of the source.
 	Linked bool
+	// Imported is where the subject stands, if it is an old account of a portal.
+	Imported eid.ImportedState
 }
 
 // Arrival is what to write. The zero value writes nothing.

@@ -125,7 +125,7 @@ func (p *Passwords) Verify(ctx context.Context, hash string, password eid.Secret
 	if err := p.swapper.Validate(hash); err != nil {
 		return "", fmt.Errorf("reading a password hash: %w", err)
 	}
-	return p.evaluate(ctx, hash, text)
+	return p.evaluate(ctx, func() (string, error) { return p.swapper.Verify(hash, text) })
 }
 
 // Dummy does the work of Verify for an account that does not exist or has no
@@ -135,7 +135,7 @@ func (p *Passwords) Dummy(ctx context.Context, password eid.Secret) error {
 	if !ok {
 		return ErrMismatch
 	}
-	if _, err := p.evaluate(ctx, p.decoy, text); err != nil {
+	if _, err := p.evaluate(ctx, func() (string, error) { return p.swapper.Verify(p.decoy, text) }); err != nil {
 		return err
 	}
 	return ErrMismatch
@@ -144,7 +144,8 @@ func (p *Passwords) Dummy(ctx context.Context, password eid.Secret) error {
 // Evaluations is how many comparisons ran since the start.
 func (p *Passwords) Evaluations() uint64 { return p.evaluations.Load() }
 
-func (p *Passwords) evaluate(ctx context.Context, hash, text string) (updated string, err error) {
+// evaluate compares in a place of the pool.
+func (p *Passwords) evaluate(ctx context.Context, compare func() (updated string, err error)) (updated string, err error) {
 	release, err := p.acquire(ctx)
 	if err != nil {
 		return "", err
@@ -152,7 +153,7 @@ func (p *Passwords) evaluate(ctx context.Context, hash, text string) (updated st
 	defer release()
 	p.evaluations.Add(1)
 	start := time.Now()
-	updated, err = p.swapper.Verify(hash, text)
+	updated, err = compare()
 	p.admission.measured(time.Since(start))
 	switch {
 	case errors.Is(err, passwap.ErrPasswordMismatch):

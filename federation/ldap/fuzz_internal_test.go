@@ -98,7 +98,7 @@ func FuzzName(f *testing.F) {
 	s := fuzzSettings()
 	s.BindAs = "uid={login},ou=a,dc=vn"
 	f.Fuzz(func(t *testing.T, name string) {
-		if !fit(name) || name != strings.TrimSpace(name) {
+		if !federation.FitLogin(name) || name != strings.TrimSpace(name) {
 			return
 		}
 		filter, err := ldap.CompileFilter(s.search(name).Filter)

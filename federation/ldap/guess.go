@@ -28,7 +28,7 @@ type guess struct {
 
 func (s *Source) guess(name string, password eid.Secret, req federation.Request) *guess {
 	return &guess{
-		guesses: s.guesses, source: s.id, name: s.guesses.Slot("ldap name", s.id+"\x00"+folded(name)),
+		guesses: s.guesses, source: s.id, name: s.guesses.Slot("ldap name", s.id+"\x00"+federation.FoldedLogin(name)),
 		crowd: s.guesses.Crowd(req.Address, password),
 	}
 }
@@ -49,7 +49,7 @@ func (g *guess) count(ctx context.Context, now time.Time) error {
 func (g *guess) countEntry(ctx context.Context, dn, unknown string, now time.Time) (ok bool, err error) {
 	kind, name := "ldap entry", strings.ToLower(dn)
 	if dn == "" {
-		kind, name = "ldap nobody", folded(unknown)
+		kind, name = "ldap nobody", federation.FoldedLogin(unknown)
 	}
 	g.entry = g.guesses.Slot(kind, g.source+"\x00"+name)
 	err = g.guesses.Count(ctx, g.entry, now, federation.Counter{Key: keyEntry})

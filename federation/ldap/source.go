@@ -16,6 +16,8 @@ import (
 	"eidgate/federation"
 )
 
+const maxPassword = 1024 // bytes
+
 // Deps are what a Source works with. All are needed.
 type Deps struct {
 	// Dial opens connections: see federation.Outbound.DialContext.
@@ -54,7 +56,7 @@ func New(id string, settings Settings, d Deps) (*Source, error) {
 // legacy provider's field.
 func (s *Source) Begin(_ context.Context, req federation.Request) (federation.Step, error) {
 	hint := strings.TrimSpace(req.Hint.Reveal())
-	if _, err := eid.ParsePersonalNumber(hint); err == nil || !fit(hint) {
+	if _, err := eid.ParsePersonalNumber(hint); err == nil || !federation.FitLogin(hint) {
 		hint = ""
 	}
 	return form(hint, ""), nil
@@ -75,7 +77,7 @@ func (s *Source) Finish(ctx context.Context, req federation.Request, reply feder
 	case password.IsZero():
 		// A bind without a password succeeds and proves nothing (RFC 4513 §5.1.2).
 		return form(again(typed), federation.ProblemPasswordMissing), nil
-	case !fit(typed), len(password.Reveal()) > maxPassword:
+	case !federation.FitLogin(typed), len(password.Reveal()) > maxPassword:
 		return form(again(typed), federation.ProblemWrongLogin), nil // no directory has them
 	}
 	name := norm.NFC.String(typed)
@@ -110,7 +112,7 @@ func form(name, problem string) federation.Step {
 
 // again is what of a name is shown again: nothing of one that cannot be a name.
 func again(typed string) string {
-	if !fit(typed) {
+	if !federation.FitLogin(typed) {
 		return ""
 	}
 	return typed

@@ -53,6 +53,12 @@ func (db *DB) standing(ctx context.Context, q *sqlcgen.Queries, who eid.Identifi
 	} else if !errors.Is(err, eid.ErrNotFound) {
 		return s, fmt.Errorf("finding link at %s: %w", source, err)
 	}
+	imported, err := q.ImportedState(ctx, db.importedID(source, subject))
+	if err = found(err); err == nil {
+		s.Imported = eid.ImportedState(imported.State)
+	} else if !errors.Is(err, eid.ErrNotFound) {
+		return s, fmt.Errorf("finding old account at %s: %w", source, err)
+	}
 	id, err := q.AccountByIdentifier(ctx, db.index.identifier(who))
 	if err = found(err); errors.Is(err, eid.ErrNotFound) {
 		return s, nil

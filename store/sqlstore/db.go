@@ -69,6 +69,8 @@ type DB struct {
 	known    atomic.Pointer[registrations]
 	reading  sync.Mutex // of registrations
 	sectors  sync.Map   // sector → secret: they never change
+
+	dataVersion atomic.Int64 // of the file, as imports saw it last
 }
 
 // Open opens a database that Migrate made, else it returns ErrNotMigrated. A

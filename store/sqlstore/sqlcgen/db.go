@@ -36,6 +36,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.addCountStmt, err = db.PrepareContext(ctx, addCount); err != nil {
 		return nil, fmt.Errorf("error preparing query AddCount: %w", err)
 	}
+	if q.advanceImportStmt, err = db.PrepareContext(ctx, advanceImport); err != nil {
+		return nil, fmt.Errorf("error preparing query AdvanceImport: %w", err)
+	}
 	if q.auditStmt, err = db.PrepareContext(ctx, audit); err != nil {
 		return nil, fmt.Errorf("error preparing query Audit: %w", err)
 	}
@@ -44,6 +47,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.auditHeadStmt, err = db.PrepareContext(ctx, auditHead); err != nil {
 		return nil, fmt.Errorf("error preparing query AuditHead: %w", err)
+	}
+	if q.beginImportStmt, err = db.PrepareContext(ctx, beginImport); err != nil {
+		return nil, fmt.Errorf("error preparing query BeginImport: %w", err)
 	}
 	if q.beginLeaseStmt, err = db.PrepareContext(ctx, beginLease); err != nil {
 		return nil, fmt.Errorf("error preparing query BeginLease: %w", err)
@@ -150,6 +156,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.eventsStmt, err = db.PrepareContext(ctx, events); err != nil {
 		return nil, fmt.Errorf("error preparing query Events: %w", err)
 	}
+	if q.findImportStmt, err = db.PrepareContext(ctx, findImport); err != nil {
+		return nil, fmt.Errorf("error preparing query FindImport: %w", err)
+	}
+	if q.finishImportStmt, err = db.PrepareContext(ctx, finishImport); err != nil {
+		return nil, fmt.Errorf("error preparing query FinishImport: %w", err)
+	}
 	if q.forgetMasterKeyProcessesStmt, err = db.PrepareContext(ctx, forgetMasterKeyProcesses); err != nil {
 		return nil, fmt.Errorf("error preparing query ForgetMasterKeyProcesses: %w", err)
 	}
@@ -182,6 +194,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.holdsStmt, err = db.PrepareContext(ctx, holds); err != nil {
 		return nil, fmt.Errorf("error preparing query Holds: %w", err)
+	}
+	if q.importedStmt, err = db.PrepareContext(ctx, imported); err != nil {
+		return nil, fmt.Errorf("error preparing query Imported: %w", err)
+	}
+	if q.importedNearStmt, err = db.PrepareContext(ctx, importedNear); err != nil {
+		return nil, fmt.Errorf("error preparing query ImportedNear: %w", err)
 	}
 	if q.importedStateStmt, err = db.PrepareContext(ctx, importedState); err != nil {
 		return nil, fmt.Errorf("error preparing query ImportedState: %w", err)
@@ -294,6 +312,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.linksOfStmt, err = db.PrepareContext(ctx, linksOf); err != nil {
 		return nil, fmt.Errorf("error preparing query LinksOf: %w", err)
 	}
+	if q.listImportsStmt, err = db.PrepareContext(ctx, listImports); err != nil {
+		return nil, fmt.Errorf("error preparing query ListImports: %w", err)
+	}
 	if q.lockInForceStmt, err = db.PrepareContext(ctx, lockInForce); err != nil {
 		return nil, fmt.Errorf("error preparing query LockInForce: %w", err)
 	}
@@ -393,11 +414,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.relyingPartiesStmt, err = db.PrepareContext(ctx, relyingParties); err != nil {
 		return nil, fmt.Errorf("error preparing query RelyingParties: %w", err)
 	}
+	if q.remindImportedStmt, err = db.PrepareContext(ctx, remindImported); err != nil {
+		return nil, fmt.Errorf("error preparing query RemindImported: %w", err)
+	}
 	if q.removeRelyingPartyStmt, err = db.PrepareContext(ctx, removeRelyingParty); err != nil {
 		return nil, fmt.Errorf("error preparing query RemoveRelyingParty: %w", err)
 	}
 	if q.removeSourceStmt, err = db.PrepareContext(ctx, removeSource); err != nil {
 		return nil, fmt.Errorf("error preparing query RemoveSource: %w", err)
+	}
+	if q.replaceImportedStmt, err = db.PrepareContext(ctx, replaceImported); err != nil {
+		return nil, fmt.Errorf("error preparing query ReplaceImported: %w", err)
 	}
 	if q.reviewStmt, err = db.PrepareContext(ctx, review); err != nil {
 		return nil, fmt.Errorf("error preparing query Review: %w", err)
@@ -511,6 +538,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing addCountStmt: %w", cerr)
 		}
 	}
+	if q.advanceImportStmt != nil {
+		if cerr := q.advanceImportStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing advanceImportStmt: %w", cerr)
+		}
+	}
 	if q.auditStmt != nil {
 		if cerr := q.auditStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing auditStmt: %w", cerr)
@@ -524,6 +556,11 @@ func (q *Queries) Close() error {
 	if q.auditHeadStmt != nil {
 		if cerr := q.auditHeadStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing auditHeadStmt: %w", cerr)
+		}
+	}
+	if q.beginImportStmt != nil {
+		if cerr := q.beginImportStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing beginImportStmt: %w", cerr)
 		}
 	}
 	if q.beginLeaseStmt != nil {
@@ -701,6 +738,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing eventsStmt: %w", cerr)
 		}
 	}
+	if q.findImportStmt != nil {
+		if cerr := q.findImportStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing findImportStmt: %w", cerr)
+		}
+	}
+	if q.finishImportStmt != nil {
+		if cerr := q.finishImportStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing finishImportStmt: %w", cerr)
+		}
+	}
 	if q.forgetMasterKeyProcessesStmt != nil {
 		if cerr := q.forgetMasterKeyProcessesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing forgetMasterKeyProcessesStmt: %w", cerr)
@@ -754,6 +801,16 @@ func (q *Queries) Close() error {
 	if q.holdsStmt != nil {
 		if cerr := q.holdsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing holdsStmt: %w", cerr)
+		}
+	}
+	if q.importedStmt != nil {
+		if cerr := q.importedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing importedStmt: %w", cerr)
+		}
+	}
+	if q.importedNearStmt != nil {
+		if cerr := q.importedNearStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing importedNearStmt: %w", cerr)
 		}
 	}
 	if q.importedStateStmt != nil {
@@ -941,6 +998,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing linksOfStmt: %w", cerr)
 		}
 	}
+	if q.listImportsStmt != nil {
+		if cerr := q.listImportsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listImportsStmt: %w", cerr)
+		}
+	}
 	if q.lockInForceStmt != nil {
 		if cerr := q.lockInForceStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing lockInForceStmt: %w", cerr)
@@ -1106,6 +1168,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing relyingPartiesStmt: %w", cerr)
 		}
 	}
+	if q.remindImportedStmt != nil {
+		if cerr := q.remindImportedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing remindImportedStmt: %w", cerr)
+		}
+	}
 	if q.removeRelyingPartyStmt != nil {
 		if cerr := q.removeRelyingPartyStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing removeRelyingPartyStmt: %w", cerr)
@@ -1114,6 +1181,11 @@ func (q *Queries) Close() error {
 	if q.removeSourceStmt != nil {
 		if cerr := q.removeSourceStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing removeSourceStmt: %w", cerr)
+		}
+	}
+	if q.replaceImportedStmt != nil {
+		if cerr := q.replaceImportedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing replaceImportedStmt: %w", cerr)
 		}
 	}
 	if q.reviewStmt != nil {
@@ -1304,9 +1376,11 @@ type Queries struct {
 	accountByIdentifierStmt      *sql.Stmt
 	accountStatusStmt            *sql.Stmt
 	addCountStmt                 *sql.Stmt
+	advanceImportStmt            *sql.Stmt
 	auditStmt                    *sql.Stmt
 	auditFromStmt                *sql.Stmt
 	auditHeadStmt                *sql.Stmt
+	beginImportStmt              *sql.Stmt
 	beginLeaseStmt               *sql.Stmt
 	checkpointByStmt             *sql.Stmt
 	checkpointSinceStmt          *sql.Stmt
@@ -1342,6 +1416,8 @@ type Queries struct {
 	endLinkStmt                  *sql.Stmt
 	endMasterKeyProcessStmt      *sql.Stmt
 	eventsStmt                   *sql.Stmt
+	findImportStmt               *sql.Stmt
+	finishImportStmt             *sql.Stmt
 	forgetMasterKeyProcessesStmt *sql.Stmt
 	formerHolderStmt             *sql.Stmt
 	giveOldSubjectStmt           *sql.Stmt
@@ -1353,6 +1429,8 @@ type Queries struct {
 	holdStmt                     *sql.Stmt
 	holdersAfterStmt             *sql.Stmt
 	holdsStmt                    *sql.Stmt
+	importedStmt                 *sql.Stmt
+	importedNearStmt             *sql.Stmt
 	importedStateStmt            *sql.Stmt
 	insertAccountStmt            *sql.Stmt
 	insertAuditStmt              *sql.Stmt
@@ -1390,6 +1468,7 @@ type Queries struct {
 	linkedNowStmt                *sql.Stmt
 	linksBetweenStmt             *sql.Stmt
 	linksOfStmt                  *sql.Stmt
+	listImportsStmt              *sql.Stmt
 	lockInForceStmt              *sql.Stmt
 	locksInForceStmt             *sql.Stmt
 	logoutQueuesDueStmt          *sql.Stmt
@@ -1423,8 +1502,10 @@ type Queries struct {
 	putSwitchStmt                *sql.Stmt
 	registrationChangesStmt      *sql.Stmt
 	relyingPartiesStmt           *sql.Stmt
+	remindImportedStmt           *sql.Stmt
 	removeRelyingPartyStmt       *sql.Stmt
 	removeSourceStmt             *sql.Stmt
+	replaceImportedStmt          *sql.Stmt
 	reviewStmt                   *sql.Stmt
 	reviewByCanonicalStmt        *sql.Stmt
 	reviewsStmt                  *sql.Stmt
@@ -1464,9 +1545,11 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		accountByIdentifierStmt:      q.accountByIdentifierStmt,
 		accountStatusStmt:            q.accountStatusStmt,
 		addCountStmt:                 q.addCountStmt,
+		advanceImportStmt:            q.advanceImportStmt,
 		auditStmt:                    q.auditStmt,
 		auditFromStmt:                q.auditFromStmt,
 		auditHeadStmt:                q.auditHeadStmt,
+		beginImportStmt:              q.beginImportStmt,
 		beginLeaseStmt:               q.beginLeaseStmt,
 		checkpointByStmt:             q.checkpointByStmt,
 		checkpointSinceStmt:          q.checkpointSinceStmt,
@@ -1502,6 +1585,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		endLinkStmt:                  q.endLinkStmt,
 		endMasterKeyProcessStmt:      q.endMasterKeyProcessStmt,
 		eventsStmt:                   q.eventsStmt,
+		findImportStmt:               q.findImportStmt,
+		finishImportStmt:             q.finishImportStmt,
 		forgetMasterKeyProcessesStmt: q.forgetMasterKeyProcessesStmt,
 		formerHolderStmt:             q.formerHolderStmt,
 		giveOldSubjectStmt:           q.giveOldSubjectStmt,
@@ -1513,6 +1598,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		holdStmt:                     q.holdStmt,
 		holdersAfterStmt:             q.holdersAfterStmt,
 		holdsStmt:                    q.holdsStmt,
+		importedStmt:                 q.importedStmt,
+		importedNearStmt:             q.importedNearStmt,
 		importedStateStmt:            q.importedStateStmt,
 		insertAccountStmt:            q.insertAccountStmt,
 		insertAuditStmt:              q.insertAuditStmt,
@@ -1550,6 +1637,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		linkedNowStmt:                q.linkedNowStmt,
 		linksBetweenStmt:             q.linksBetweenStmt,
 		linksOfStmt:                  q.linksOfStmt,
+		listImportsStmt:              q.listImportsStmt,
 		lockInForceStmt:              q.lockInForceStmt,
 		locksInForceStmt:             q.locksInForceStmt,
 		logoutQueuesDueStmt:          q.logoutQueuesDueStmt,
@@ -1583,8 +1671,10 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		putSwitchStmt:                q.putSwitchStmt,
 		registrationChangesStmt:      q.registrationChangesStmt,
 		relyingPartiesStmt:           q.relyingPartiesStmt,
+		remindImportedStmt:           q.remindImportedStmt,
 		removeRelyingPartyStmt:       q.removeRelyingPartyStmt,
 		removeSourceStmt:             q.removeSourceStmt,
+		replaceImportedStmt:          q.replaceImportedStmt,
 		reviewStmt:                   q.reviewStmt,
 		reviewByCanonicalStmt:        q.reviewByCanonicalStmt,
 		reviewsStmt:                  q.reviewsStmt,

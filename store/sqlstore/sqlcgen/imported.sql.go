@@ -8,7 +8,61 @@ package sqlcgen
 import (
 	"context"
 	"database/sql"
+	"time"
 )
+
+const imported = `-- name: Imported :one
+SELECT id, source, sealed, state, matched, account, created_at, updated_at, verified_at, reminded_at
+FROM imported_accounts WHERE id = ?1
+`
+
+type ImportedRow struct {
+	ID         string
+	Source     string
+	Sealed     []byte
+	State      string
+	Matched    string
+	Account    sql.NullString
+	CreatedAt  time.Time
+	UpdatedAt  time.Time
+	VerifiedAt sql.NullTime
+	RemindedAt sql.NullTime
+}
+
+func (q *Queries) Imported(ctx context.Context, id string) (ImportedRow, error) {
+	row := q.queryRow(ctx, q.importedStmt, imported, id)
+	var i ImportedRow
+	err := row.Scan(
+		&i.ID,
+		&i.Source,
+		&i.Sealed,
+		&i.State,
+		&i.Matched,
+		&i.Account,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+		&i.VerifiedAt,
+		&i.RemindedAt,
+	)
+	return i, err
+}
+
+const importedNear = `-- name: ImportedNear :one
+SELECT id FROM imported_accounts WHERE source = ?1 AND state = ?2 AND id >= ?3 ORDER BY id LIMIT 1
+`
+
+type ImportedNearParams struct {
+	Source string
+	State  string
+	ID     string
+}
+
+func (q *Queries) ImportedNear(ctx context.Context, arg ImportedNearParams) (string, error) {
+	row := q.queryRow(ctx, q.importedNearStmt, importedNear, arg.Source, arg.State, arg.ID)
+	var id string
+	err := row.Scan(&id)
+	return id, err
+}
 
 const importedState = `-- name: ImportedState :one
 SELECT state, matched, account FROM imported_accounts WHERE id = ?1
@@ -25,4 +79,28 @@ func (q *Queries) ImportedState(ctx context.Context, id string) (ImportedStateRo
 	var i ImportedStateRow
 	err := row.Scan(&i.State, &i.Matched, &i.Account)
 	return i, err
+}
+
+const remindImported = `-- name: RemindImported :execrows
+UPDATE imported_accounts SET reminded_at = ?1 WHERE id = ?2
+`
+
+func (q *Queries) RemindImported(ctx context.Context, remindedAt sql.NullTime, iD string) (int64, error) {
+	result, err := q.exec(ctx, q.remindImportedStmt, remindImported, remindedAt, iD)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const replaceImported = `-- name: ReplaceImported :execrows
+UPDATE imported_accounts SET sealed = ?1 WHERE id = ?2
+`
+
+func (q *Queries) ReplaceImported(ctx context.Context, sealed []byte, iD string) (int64, error) {
+	result, err := q.exec(ctx, q.replaceImportedStmt, replaceImported, sealed, iD)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }

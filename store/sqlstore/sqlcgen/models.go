@@ -46,6 +46,19 @@ type Event struct {
 	At      time.Time
 }
 
+type Import struct {
+	ID         string
+	Source     string
+	Digest     []byte
+	Rows       int64
+	ByteOffset int64
+	Counts     string
+	StartedBy  string
+	StartedAt  time.Time
+	UpdatedAt  time.Time
+	FinishedAt sql.NullTime
+}
+
 type KeyFetch struct {
 	Client string
 	Kid    string

@@ -1,0 +1,242 @@
+package sqlstore
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"eidgate/eid"
+	"eidgate/eid/accounts"
+	"eidgate/store/sqlstore/sqlcgen"
+)
+
+// importChunk is how many rows one statement inserts: more cost as much each.
+const (
+	importChunk   = 50
+	importColumns = 11
+)
+
+// WriteImport fills accounts.ImportStore. It holds nobody's data but imported accounts',
+// so that what is remembered of holders stays remembered.
+func (db *DB) WriteImport(ctx context.Context, at accounts.Place, before accounts.Import, after *accounts.Import, rows []accounts.StagedRow) (accounts.Pressure, error) {
+	var p accounts.Pressure
+	var began time.Time
+	counts := after.Counts
+	err := db.writeIn(ctx, kindWrite, func(tx *sql.Tx) error {
+		began = time.Now()
+		w := importWrite{db: db, tx: tx, q: db.writer.WithTx(tx), at: at, now: stamp(after.UpdatedAt)}
+		if err := w.insert(ctx, rows); err != nil {
+			return err
+		}
+		for i := range rows {
+			if err := w.rest(ctx, &rows[i]); err != nil {
+				return err
+			}
+		}
+		contested, err := w.contest(ctx, rows)
+		if err != nil {
+			return err
+		}
+		after.Counts.Contested += contested
+		if p.Others, err = db.othersWrote(ctx, tx); err != nil {
+			return err
+		}
+		return advance(ctx, w.q, before, after)
+	})
+	p.Held = time.Since(began)
+	if err != nil {
+		after.Counts = counts
+	}
+	return p, err
+}
+
+// othersWrote reports whether any other connection committed since the last call.
+func (db *DB) othersWrote(ctx context.Context, tx *sql.Tx) (bool, error) {
+	var version int64
+	if err := tx.QueryRowContext(ctx, "PRAGMA data_version").Scan(&version); err != nil {
+		return false, fmt.Errorf("looking for other writers: %w", err)
+	}
+	return db.dataVersion.Swap(version) != version, nil
+}
+
+// importWrite is one transaction of an import.
+type importWrite struct {
+	db  *DB
+	tx  *sql.Tx
+	q   *sqlcgen.Queries
+	at  accounts.Place
+	now time.Time
+}
+
+// insert writes the accounts that are new. One that is there meanwhile makes the rows
+// stale.
+func (w *importWrite) insert(ctx context.Context, rows []accounts.StagedRow) error {
+	args := make([]any, 0, importChunk*importColumns)
+	flush := func() error {
+		n := len(args) / importColumns
+		if n == 0 {
+			return nil
+		}
+		query := `INSERT INTO imported_accounts (id, source, number_index, content, sealed, state, matched, account, created_at, updated_at, verified_at) VALUES ` +
+			strings.TrimSuffix(strings.Repeat("(?,?,?,?,?,?,?,?,?,?,?),", n), ",") + ` ON CONFLICT (id) DO NOTHING`
+		result, err := w.tx.ExecContext(ctx, query, args...)
+		args = args[:0]
+		return exactly(result, err, n, "inserting old accounts")
+	}
+	for i := range rows {
+		r := &rows[i]
+		if r.Outcome != accounts.RowNew {
+			continue
+		}
+		verified := sql.NullTime{}
+		if r.State == eid.ImportedVerified {
+			verified = nullable(w.now)
+		}
+		args = append(args, r.ID, w.at.Source, r.NumberIndex, r.Content, r.Sealed, string(r.State), string(r.Match),
+			sql.NullString{String: string(r.Account), Valid: r.Account != ""}, w.now, w.now, verified)
+		if len(args) == cap(args) {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+	}
+	return flush()
+}
+
+// rest writes one that is there with other details, and old subs.
+func (w *importWrite) rest(ctx context.Context, r *accounts.StagedRow) error {
+	if r.Outcome == accounts.RowChanged {
+		result, err := w.tx.ExecContext(ctx, `UPDATE imported_accounts SET number_index = ?, content = ?, sealed = ?, matched = ?, updated_at = ?
+			WHERE id = ? AND state = ? AND sealed = ?`,
+			r.NumberIndex, r.Content, r.Sealed, string(r.Match), w.now, r.ID, string(eid.ImportedWaiting), r.Was)
+		if err := exactly(result, err, 1, "changing old account"); err != nil {
+			return err
+		}
+		if r.Outdated != "" {
+			result, err = w.tx.ExecContext(ctx, `DELETE FROM old_subjects WHERE sector = ? AND sub = ? AND source = ? AND subject_index = ? AND account IS NULL`,
+				w.at.Sector, r.Outdated, w.at.Source, r.SubjectIndex)
+			if err := exactly(result, err, 1, "removing old subject"); err != nil {
+				return err
+			}
+		}
+	}
+	if r.Subject == "" || r.Outcome != accounts.RowNew && r.Outcome != accounts.RowChanged {
+		return nil
+	}
+	_, err := w.tx.ExecContext(ctx, `INSERT INTO old_subjects (sector, sub, source, subject_index, created_at) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+		w.at.Sector, r.Subject, w.at.Source, r.SubjectIndex, w.now)
+	if err != nil {
+		return fmt.Errorf("inserting old subject: %w", err)
+	}
+	var index []byte
+	if err := w.tx.QueryRowContext(ctx, `SELECT subject_index FROM old_subjects WHERE sector = ? AND sub = ?`, w.at.Sector, r.Subject).Scan(&index); err != nil {
+		return fmt.Errorf("reading old subject: %w", err)
+	}
+	if !bytes.Equal(index, r.SubjectIndex) {
+		return accounts.ErrStale
+	}
+	return nil
+}
+
+// contest has officers look at each of several accounts of the source that state one
+// number, and counts them. Whichever of them is the person's, nobody signs in to it
+// with its old password alone meanwhile.
+func (w *importWrite) contest(ctx context.Context, rows []accounts.StagedRow) (int, error) {
+	var numbers []string
+	for i := range rows {
+		if r := &rows[i]; len(r.NumberIndex) > 0 && (r.Outcome == accounts.RowNew || r.Outcome == accounts.RowChanged) {
+			numbers = append(numbers, hex.EncodeToString(r.NumberIndex))
+		}
+	}
+	var found []contested
+	// Two are enough to know, however many there are.
+	err := each(ctx, w.tx, `SELECT i.id, i.sealed FROM (SELECT DISTINCT unhex(value) AS number FROM json_each(?1)) n
+		JOIN imported_accounts i ON i.number_index = n.number AND i.source = ?2 AND i.state = ?3
+		WHERE (SELECT count(*) FROM (SELECT 1 FROM imported_accounts o WHERE o.number_index = n.number AND o.source = ?2 AND o.state <> ?4 LIMIT 2)) = 2`,
+		numbers, []any{w.at.Source, string(eid.ImportedWaiting), string(eid.ImportedRejected)},
+		func(scan func(...any) error) error {
+			var c contested
+			err := scan(&c.id, &c.sealed)
+			found = append(found, c)
+			return err
+		})
+	if err != nil {
+		return 0, fmt.Errorf("finding accounts that share a number: %w", err)
+	}
+	n := 0
+	for _, c := range found {
+		opened, err := w.open(ctx, c)
+		if err != nil {
+			return 0, err
+		}
+		if opened {
+			n++
+		}
+	}
+	return n, nil
+}
+
+// contested is an old account that shares its number.
+type contested struct {
+	id     string
+	sealed []byte
+}
+
+// open opens the conflict of one of them, unless an officer has accepted this very one.
+func (w *importWrite) open(ctx context.Context, c contested) (bool, error) {
+	old, err := w.db.openOld(c.id, c.sealed)
+	if err != nil {
+		return false, err
+	}
+	id, subject := rand.Text(), w.db.index.subject(w.at.Source, old.Login)
+	sides, err := json.Marshal(accounts.ConflictSides{Legacy: accounts.ConflictSide{
+		Source: w.at.Source, Subject: old.Login, Number: old.Number.Masked(), Name: old.Name, BirthDate: old.BirthDate, At: w.now,
+	}})
+	if err != nil {
+		return false, fmt.Errorf("writing conflict: %w", err)
+	}
+	sealed, err := w.db.sealer.Seal(sides, conflictContext(id))
+	if err != nil {
+		return false, fmt.Errorf("sealing conflict: %w", err)
+	}
+	canonical := w.db.index.contradiction(w.at.Source, old.Login, old.Number.Reveal())
+	_, err = w.tx.ExecContext(ctx, `INSERT INTO conflicts (id, kind, source, subject_index, canonical_index, sealed, ref, opened_at)
+		VALUES (?, ?, ?, ?, ?, ?, '', ?) ON CONFLICT (canonical_index) DO NOTHING`,
+		id, string(eid.ConflictRows), w.at.Source, subject, canonical, sealed, w.now)
+	if err != nil {
+		return false, fmt.Errorf("inserting conflict: %w", err)
+	}
+	var decision string
+	if err := w.tx.QueryRowContext(ctx, `SELECT decision FROM conflicts WHERE canonical_index = ?`, canonical).Scan(&decision); err != nil {
+		return false, fmt.Errorf("reading conflict: %w", err)
+	}
+	if decision == string(eid.Accepted) {
+		return false, nil
+	}
+	_, err = w.tx.ExecContext(ctx, `UPDATE imported_accounts SET state = ?, updated_at = ? WHERE id = ?`, string(eid.ImportedContested), w.now, c.id)
+	if err != nil {
+		return false, fmt.Errorf("marking old account: %w", err)
+	}
+	return true, nil
+}
+
+// exactly turns a statement that met other rows than were staged into accounts.ErrStale.
+func exactly(result sql.Result, err error, want int, doing string) error {
+	var n int64
+	if err == nil {
+		n, err = result.RowsAffected()
+	}
+	switch {
+	case err != nil:
+		return fmt.Errorf("%s: %w", doing, err)
+	case n != int64(want):
+		return fmt.Errorf("%s: %w", doing, accounts.ErrStale)
+	}
+	return nil
+}
