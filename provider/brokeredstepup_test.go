@@ -11,10 +11,9 @@ import (
 )
 
 const (
-	titleStepUp  = "Dịch vụ này cần định danh mức 2"
-	titleAnother = "Tài khoản này là của người khác"
-	titleTooLow  = "Chưa đủ mức định danh"
-	titleChoose  = "Chọn tài khoản để đăng nhập"
+	titleStepUp = "Dịch vụ này cần định danh mức 2"
+	titleTooLow = "Chưa đủ mức định danh"
+	titleChoose = "Chọn tài khoản để đăng nhập"
 )
 
 const essential2 = `{"id_token":{"acr":{"essential":true,"value":"` + acrLevel2 + `"}}}`
@@ -24,11 +23,11 @@ const essential2 = `{"id_token":{"acr":{"essential":true,"value":"` + acrLevel2 
 var bridgedWays = []struct {
 	name   string
 	who    person
-	before func(b *bridge)
+	before func(b *crossroads)
 	source func(old, mps *eid.Source)
 }{
-	{"linked there", thu, func(b *bridge) { b.links(sourceMPS, thu, eid.Level2) }, nil},
-	{"linked there by the first sign-in", cau, func(*bridge) {}, func(_, mps *eid.Source) { mps.Provision = true }},
+	{"linked there", thu, func(b *crossroads) { b.links(sourceMPS, thu, eid.Level2) }, nil},
+	{"linked there by the first sign-in", cau, func(*crossroads) {}, func(_, mps *eid.Source) { mps.Provision = true }},
 }
 
 // TestBrokeredStepUp: a session at Level 1 through a legacy provider goes to the
@@ -38,7 +37,7 @@ var bridgedWays = []struct {
 func TestBrokeredStepUp(t *testing.T) {
 	for _, way := range bridgedWays {
 		t.Run(way.name, func(t *testing.T) {
-			b := newBridge(t, way.source)
+			b := newCrossroads(t, way.source)
 			b.links(sourceOld, way.who, eid.Level1)
 			way.before(b)
 			a := b.browser()
@@ -127,17 +126,17 @@ func TestBrokeredStepUpAsAnother(t *testing.T) {
 		for _, other := range []struct {
 			name   string
 			who    person
-			before func(b *bridge)
+			before func(b *crossroads)
 		}{
-			{"a person with an account", person{"thu", "", thu.said}, func(b *bridge) { b.links(sourceMPS, thu, eid.Level2) }},
-			{"whom nobody knows", nobody, func(*bridge) {}},
+			{"a person with an account", person{"thu", "", thu.said}, func(b *crossroads) { b.links(sourceMPS, thu, eid.Level2) }},
+			{"whom nobody knows", nobody, func(*crossroads) {}},
 		} {
 			if way.who.name == other.who.name {
 				other.who = cau
-				other.before = func(b *bridge) { b.links(sourceMPS, cau, eid.Level2) }
+				other.before = func(b *crossroads) { b.links(sourceMPS, cau, eid.Level2) }
 			}
 			t.Run(way.name+", "+other.name, func(t *testing.T) {
-				b := newBridge(t, way.source)
+				b := newCrossroads(t, way.source)
 				b.links(sourceOld, way.who, eid.Level1)
 				way.before(b)
 				other.before(b)
@@ -146,7 +145,7 @@ func TestBrokeredStepUpAsAnother(t *testing.T) {
 				cookie, rows := a.held(), b.rows(eid.ActionLinkCreated)+b.rows(eid.ActionAccountCreated)
 				offer := a.get(b.asks("high"))
 				p := a.proves(a.submit(offer, "action", "step_up"), other.who, "2")
-				wantTitle := titleAnother
+				wantTitle := titleOtherPerson
 				if other.who.name == nobody.name && way.source == nil {
 					wantTitle = titleNotLinked // such a source takes nobody in
 				}
@@ -193,7 +192,7 @@ func TestBrokeredStepUpAsAnother(t *testing.T) {
 }
 
 // links0 counts the audit rows of an action.
-func (b *bridge) rows(action string) int {
+func (b *crossroads) rows(action string) int {
 	b.t.Helper()
 	rows, err := b.db.Audit(b.t.Context(), sqlstore.AuditFilter{Action: action})
 	must(b.t, err)
@@ -204,16 +203,16 @@ func (b *bridge) rows(action string) int {
 // answer. The session stays what it is, the way is said, and nothing runs in circles.
 func TestBrokeredStepUpThatGivesNothing(t *testing.T) {
 	for _, way := range bridgedWays {
-		begin := func(t *testing.T) (*bridge, *agent, page) {
+		begin := func(t *testing.T) (*crossroads, *agent, page) {
 			t.Helper()
-			b := newBridge(t, way.source)
+			b := newCrossroads(t, way.source)
 			b.links(sourceOld, way.who, eid.Level1)
 			way.before(b)
 			a := b.browser()
 			b.enters(a, way.who)
 			return b, a, a.get(b.asks("high"))
 		}
-		still := func(t *testing.T, b *bridge, a *agent) {
+		still := func(t *testing.T, b *crossroads, a *agent) {
 			t.Helper()
 			if got := b.silent(a, "portal"); !got.Has("code") {
 				t.Errorf("the session gives %v, want a code", got)
@@ -271,7 +270,7 @@ func TestBrokeredStepUpThatGivesNothing(t *testing.T) {
 func TestBrokeredStepUpInTwoTabs(t *testing.T) {
 	for _, way := range bridgedWays {
 		t.Run(way.name, func(t *testing.T) {
-			b := newBridge(t, way.source)
+			b := newCrossroads(t, way.source)
 			b.links(sourceOld, way.who, eid.Level1)
 			way.before(b)
 			a := b.browser()
@@ -304,7 +303,7 @@ func TestBrokeredStepUpInTwoTabs(t *testing.T) {
 // TestBrokeredStepUpFromAnotherBrowser: what comes back from the source counts in the
 // browser that went there, and nowhere else.
 func TestBrokeredStepUpFromAnotherBrowser(t *testing.T) {
-	b := newBridge(t, nil)
+	b := newCrossroads(t, nil)
 	b.links(sourceOld, thu, eid.Level1)
 	b.links(sourceMPS, thu, eid.Level2)
 	a, other := b.browser(), b.browser()
@@ -325,20 +324,20 @@ func TestBrokeredStepUpFromAnotherBrowser(t *testing.T) {
 func TestNoStepUpWithoutAWay(t *testing.T) {
 	for name, tt := range map[string]struct {
 		source func(old, mps *eid.Source)
-		before func(b *bridge)
+		before func(b *crossroads)
 	}{
-		"it brings nobody":   {nil, func(*bridge) {}},
-		"a legacy one would": {func(_, mps *eid.Source) { mps.Provision, mps.National = true, false }, func(*bridge) {}},
-		"it is compared":     {func(_, mps *eid.Source) { mps.Provision, mps.Reconcile = true, true }, func(*bridge) {}},
-		"its window is over": {func(_, mps *eid.Source) { mps.Provision, mps.Window.Until = true, mps.Window.From.AddDate(0, 1, 0) }, func(*bridge) {}},
-		"it grants Level 1":  {func(_, mps *eid.Source) { mps.Provision, mps.GrantsAtMost[0].Level = true, eid.Level1 }, func(*bridge) {}},
-		"another link, at 1": {func(_, mps *eid.Source) { mps.Provision = true }, func(b *bridge) { b.links(sourceMPS, cau, eid.Level1) }},
-		"it was switched off": {func(_, mps *eid.Source) { mps.Provision = true }, func(b *bridge) {
+		"it brings nobody":   {nil, func(*crossroads) {}},
+		"a legacy one would": {func(_, mps *eid.Source) { mps.Provision, mps.National = true, false }, func(*crossroads) {}},
+		"it is compared":     {func(_, mps *eid.Source) { mps.Provision, mps.Reconcile = true, true }, func(*crossroads) {}},
+		"its window is over": {func(_, mps *eid.Source) { mps.Provision, mps.Window.Until = true, mps.Window.From.AddDate(0, 1, 0) }, func(*crossroads) {}},
+		"it grants Level 1":  {func(_, mps *eid.Source) { mps.Provision, mps.GrantsAtMost[0].Level = true, eid.Level1 }, func(*crossroads) {}},
+		"another link, at 1": {func(_, mps *eid.Source) { mps.Provision = true }, func(b *crossroads) { b.links(sourceMPS, cau, eid.Level1) }},
+		"it was switched off": {func(_, mps *eid.Source) { mps.Provision = true }, func(b *crossroads) {
 			b.switched(sourceMPS, true)
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := newBridge(t, tt.source)
+			b := newCrossroads(t, tt.source)
 			b.links(sourceOld, cau, eid.Level1)
 			tt.before(b)
 			a := b.browser()

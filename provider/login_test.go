@@ -15,7 +15,7 @@ import (
 )
 
 // wantPage fails unless the answer is a page with these texts.
-func wantPage(t *testing.T, p page, status int, texts ...string) {
+func wantPage(t testing.TB, p page, status int, texts ...string) {
 	t.Helper()
 	if p.status != status {
 		t.Errorf("status %d, want %d", p.status, status)

@@ -41,8 +41,8 @@ type tie struct {
 	id    string
 	holds string // whose account
 	limit eid.Level
-	since time.Time
 	login string // that it was made in; empty: at an operator's word
+	after int    // how many proofs there were before it
 }
 
 // hand is a browser, from one end of a session to the next.
@@ -142,7 +142,7 @@ func (m *truth) locks(who string, locked bool) {
 // up to which level (domain, rule 4).
 func (m *truth) grounds(a asked) []ground {
 	var all []ground
-	for _, p := range m.proofs {
+	for i, p := range m.proofs {
 		if p.void || p.browser != a.browser || p.epoch != m.hands[a.browser].epoch || a.fresh && p.login != a.login {
 			continue
 		}
@@ -156,7 +156,7 @@ func (m *truth) grounds(a asked) []ground {
 		case sourceOld:
 			t := m.ties[p.who]
 			// A proof of before the link counts only in the login that made the link.
-			if t != nil && m.open && (t.login == "" && !p.at.Before(t.since) || t.login == p.login || t.login != "" && p.at.After(t.since)) {
+			if t != nil && m.open && (i >= t.after || t.login == p.login) {
 				all = append(all, ground{t.holds, p.source, min(level, t.limit), t.id})
 			}
 		}
@@ -219,8 +219,9 @@ func (m *truth) mayTie(x, holds string, limit eid.Level, c *confirmed) string {
 	return ""
 }
 
-// ties notes a link, and unties its end.
+// tied notes a link.
 func (m *truth) tied(x string, t tie) {
+	t.after = len(m.proofs)
 	m.ties[x] = &t
 	m.former[x] = append(m.former[x], t.holds)
 }

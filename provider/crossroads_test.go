@@ -17,13 +17,13 @@ import (
 // Synthetic person of these tests, beside the two of every world.
 const numberBridged = "001192000921" // level 2, known at the national source only
 
-// The sources of a bridge.
+// The sources of a crossroads.
 const (
 	sourceOld = "old" // a legacy provider, at Level 1
 	sourceMPS = "mps" // the national identity, as a platform states it
 )
 
-// person is somebody as the sources of a bridge know them.
+// person is somebody as the sources of a crossroads know them.
 type person struct {
 	name   string // how tests call them
 	number string
@@ -33,7 +33,7 @@ type person struct {
 // account is the person's, who may have none.
 func (p person) account(w *world) eid.AccountID { return w.people[p.number] }
 
-// The people of a bridge. The names and dates are those of their accounts.
+// The people of a crossroads. The names and dates are those of their accounts.
 var (
 	thu    = person{"thu", numberLevel2, federation.Person{Number: numberLevel2, Name: "NGUYỄN THỊ THỬ", BirthDate: "08/03/1988"}}
 	cau    = person{"cau", numberBridged, federation.Person{Number: numberBridged, Name: "PHẠM THỊ CẦU", BirthDate: "20/11/1992"}}
@@ -57,6 +57,7 @@ type stand struct {
 	rests atomic.Bool // it does not answer
 	fresh atomic.Bool // the last sign-in was to be one made now
 	mute  atomic.Bool // it says nothing of people but what it calls them
+	keeps atomic.Bool // it remembers who signed in, unless it is told not to
 }
 
 var _ federation.Source = (*stand)(nil)
@@ -73,34 +74,36 @@ func (s *stand) Finish(_ context.Context, req federation.Request, reply federati
 	if s.rests.Load() {
 		return federation.Step{}, federation.ErrDown
 	}
-	for _, p := range []person{thu, cau, nobody} {
-		if p.name == reply.Values.Get("who") {
-			level := eid.Level1
-			if reply.Values.Get("level") == "2" {
-				level = eid.Level2
-			}
-			a := federation.Assertion{
-				Subject: s.id + "-" + p.name + reply.Values.Get("another"), Level: level, Methods: []string{"fed"}, At: req.Now, Person: p.said,
-			}
-			if s.mute.Load() {
-				a.Person = federation.Person{}
-			}
-			return federation.Step{Assertion: &a}, nil
-		}
+	p := named(reply.Values.Get("who"))
+	if p.number == "" {
+		return federation.Step{}, errors.New("declined there")
 	}
-	return federation.Step{}, errors.New("declined there")
+	a := federation.Assertion{
+		Subject: s.id + "-" + p.name + reply.Values.Get("another"), Level: eid.Level1, Methods: []string{"fed"}, At: req.Now,
+		Person: p.said, Anew: !s.keeps.Load(),
+	}
+	if reply.Values.Get("level") == "2" {
+		a.Level = eid.Level2
+	}
+	if says := reply.Values.Get("says"); says != "" {
+		a.Person = named(says).said
+	}
+	if s.mute.Load() {
+		a.Person = federation.Person{}
+	}
+	return federation.Step{Assertion: &a}, nil
 }
 
-// bridge is a world with a legacy provider and a national one, which two parties
+// crossroads is a world with a legacy provider and a national one, which two parties
 // take: portal at Level 1, high at Level 2. Everybody has an account of Level 2.
-type bridge struct {
+type crossroads struct {
 	*world
 	old, mps *stand
 }
 
-func newBridge(t testing.TB, change func(old, mps *eid.Source)) *bridge {
+func newCrossroads(t testing.TB, change func(old, mps *eid.Source)) *crossroads {
 	t.Helper()
-	b := &bridge{world: newWorld(t), old: &stand{id: sourceOld}, mps: &stand{id: sourceMPS}}
+	b := &crossroads{world: newWorld(t), old: &stand{id: sourceOld}, mps: &stand{id: sourceMPS}}
 	b.spoken = map[string]federation.Source{sourceOld: b.old, sourceMPS: b.mps}
 	number, err := eid.ParsePersonalNumber(numberBridged)
 	must(t, err)
@@ -111,12 +114,12 @@ func newBridge(t testing.TB, change func(old, mps *eid.Source)) *bridge {
 		Level: eid.Level2, Status: eid.Active,
 	}, "operator:test")
 	must(t, err)
-	b.bridged(change)
+	b.arranged(change)
 	return b
 }
 
-// bridged registers the sources, changed, with the parties as they are.
-func (b *bridge) bridged(change func(old, mps *eid.Source)) {
+// arranged registers the sources, changed, with the parties as they are.
+func (b *crossroads) arranged(change func(old, mps *eid.Source)) {
 	b.t.Helper()
 	from := b.clock().AddDate(-1, 0, 0)
 	old := eid.Source{
@@ -137,7 +140,7 @@ func (b *bridge) bridged(change func(old, mps *eid.Source)) {
 }
 
 // links ties somebody's subject at a source to their account, at an operator's word.
-func (b *bridge) links(source string, p person, limit eid.Level) eid.Link {
+func (b *crossroads) links(source string, p person, limit eid.Level) eid.Link {
 	b.t.Helper()
 	link, err := b.accounts.Link(b.t.Context(), eid.Link{Account: p.account(b.world), Source: source, Cap: limit}, source+"-"+p.name, "synthetic evidence", "operator:test")
 	must(b.t, err)
@@ -145,7 +148,7 @@ func (b *bridge) links(source string, p person, limit eid.Level) eid.Link {
 }
 
 // asks is a request without data to share.
-func (b *bridge) asks(client string, changes ...string) string {
+func (b *crossroads) asks(client string, changes ...string) string {
 	return b.authorizeURL(client, append([]string{"scope", "openid"}, changes...)...)
 }
 
@@ -169,18 +172,23 @@ func (p page) code() string {
 	return p.back.Query().Get("code")
 }
 
-// proves comes back from a source as somebody, with a level there.
-func (a *agent) proves(p page, who person, level string) page {
+// proves comes back from a source as somebody, with a level there. more are further
+// parameters: another makes it another subject, says has the source speak of somebody
+// else.
+func (a *agent) proves(p page, who person, level string, more ...string) page {
 	a.w.t.Helper()
 	if p.at() == "" {
 		a.w.t.Fatalf("no source is asked: %d, back %v\n%s", p.status, p.back, p.body)
 	}
 	q := url.Values{"state": {p.back.Query().Get("state")}, "who": {who.name}, "level": {level}}
+	for i := 0; i < len(more); i += 2 {
+		q.Set(more[i], more[i+1])
+	}
 	return a.get(p.back.Query().Get("callback") + "?" + q.Encode())
 }
 
 // enters signs in at Level 1 through the legacy provider, and redeems.
-func (b *bridge) enters(a *agent, who person) tokens {
+func (b *crossroads) enters(a *agent, who person) tokens {
 	b.t.Helper()
 	p := a.get(b.asks("portal"))
 	if p.at() == "" {
@@ -194,13 +202,13 @@ func (b *bridge) enters(a *agent, who person) tokens {
 }
 
 // redeemHigh exchanges a code as the party of Level 2.
-func (b *bridge) redeemHigh(code string) tokens {
+func (b *crossroads) redeemHigh(code string) tokens {
 	b.t.Helper()
 	return b.redeem(code, "client_id", "high", "redirect_uri", "https://high.example.test/cb")
 }
 
 // silent asks without a page: a code, or the error.
-func (b *bridge) silent(a *agent, client string, changes ...string) url.Values {
+func (b *crossroads) silent(a *agent, client string, changes ...string) url.Values {
 	b.t.Helper()
 	p := a.get(b.asks(client, append([]string{"prompt", "none"}, changes...)...))
 	if p.back == nil {
