@@ -21,7 +21,7 @@ func TestSignIn(t *testing.T) {
 	b := w.signIn("mot", "mat khau 1")
 	step, err := w.finish(b)
 	want := &federation.Assertion{
-		Subject: "nguoi.mot", Level: eid.Level2, Methods: []string{"pwd"}, At: w.now, Session: b.values.Get("ticket"),
+		Subject: "nguoi.mot", Level: eid.Level2, Methods: []string{"pwd"}, At: w.now, Anew: true, Session: b.values.Get("ticket"),
 		Person: federation.Person{Number: "001203000017", Name: "Nguyễn Thị Mẫu", BirthDate: "01/02/2003"},
 	}
 	if diff := cmp.Diff(step.Assertion, want); err != nil || diff != "" {

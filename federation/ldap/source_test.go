@@ -20,7 +20,7 @@ func TestSignIn(t *testing.T) {
 	w := start(t)
 	step, err := w.try(" MOT ", password1)
 	want := &federation.Assertion{
-		Subject: "6f1c9d4e-0001-4000-8000-000000000001", Level: eid.Level2, Methods: []string{"pwd"}, At: w.now,
+		Subject: "6f1c9d4e-0001-4000-8000-000000000001", Level: eid.Level2, Methods: []string{"pwd"}, At: w.now, Anew: true,
 		Person: federation.Person{Number: "001203000017", Name: "Nguyễn Thị Mẫu", BirthDate: "01/02/2003"},
 	}
 	if diff := cmp.Diff(step.Assertion, want); err != nil || diff != "" {

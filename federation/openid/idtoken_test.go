@@ -95,6 +95,24 @@ func TestIDTokenFresh(t *testing.T) {
 	}
 }
 
+// TestRememberedSession: whom the provider remembers did not authenticate anew.
+func TestRememberedSession(t *testing.T) {
+	for _, tt := range []struct {
+		ago  time.Duration
+		anew bool
+	}{{0, true}, {3 * time.Second, false}, {time.Hour, false}} {
+		b := newBench(t, jose.ES256)
+		b.provider.Tamper(fedtest.Set("auth_time", b.clock.Now().Add(-tt.ago).Unix()))
+		step, err := b.signIn(t, federation.Request{})
+		if err != nil || step.Assertion == nil {
+			t.Fatalf("Finish() = %v", err)
+		}
+		if step.Assertion.Anew != tt.anew {
+			t.Errorf("authenticated %v ago: Anew = %v, want %v", tt.ago, step.Assertion.Anew, tt.anew)
+		}
+	}
+}
+
 func TestIDTokenAccepted(t *testing.T) {
 	b := newBench(t, jose.ES256)
 	b.settings.TrustedAudiences = []string{"trusted"}
@@ -134,7 +152,7 @@ func TestIDTokenAccepted(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := &federation.Assertion{Subject: "u-1", Level: tt.level, Methods: tt.methods, At: now}
+			want := &federation.Assertion{Subject: "u-1", Level: tt.level, Methods: tt.methods, At: now, Anew: name != "without auth_time"}
 			if diff := cmp.Diff(step.Assertion, want); diff != "" {
 				t.Errorf("Finish() (-got +want):\n%s", diff)
 			}

@@ -26,7 +26,7 @@ func TestSignIn(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := federation.Step{Assertion: &federation.Assertion{
-				Subject: "u-2", Level: eid.Level2, Methods: []string{"pwd", "otp"}, At: b.theirs.Now()}}
+				Subject: "u-2", Level: eid.Level2, Methods: []string{"pwd", "otp"}, At: b.theirs.Now(), Anew: true}}
 			if diff := cmp.Diff(step, want); diff != "" {
 				t.Errorf("Finish() (-got +want):\n%s", diff)
 			}

@@ -57,7 +57,7 @@ func TestSignIn(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := federation.Step{Assertion: &federation.Assertion{
-				Subject: "p-2", Level: eid.Level2, Methods: []string{"pwd", "otp"}, At: b.theirs.Now(),
+				Subject: "p-2", Level: eid.Level2, Methods: []string{"pwd", "otp"}, At: b.theirs.Now(), Anew: true,
 				Person:    federation.Person{Number: "001203000002", Name: "Nguyễn Thị Giả Định", BirthDate: "02/09/2003"},
 				OnceUntil: b.theirs.Now().Add(3 * time.Minute),
 			}}
