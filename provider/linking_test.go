@@ -14,6 +14,7 @@ import (
 	"eidgate/eid"
 	"eidgate/eid/accounts"
 	"eidgate/federation"
+	"eidgate/provider"
 	"eidgate/store/sqlstore"
 )
 
@@ -71,8 +72,17 @@ type linkWorld struct {
 
 func newLinkWorld(t *testing.T) *linkWorld {
 	t.Helper()
+	return newLinkWorldWith(t, func(*provider.Config, *provider.Deps) {})
+}
+
+// newLinkWorldWith makes one whose provider is another one in some way.
+func newLinkWorldWith(t *testing.T, change func(cfg *provider.Config, d *provider.Deps)) *linkWorld {
+	t.Helper()
 	w := &linkWorld{at: &bridge{says: federation.Assertion{Subject: "old-1", Level: eid.Level1, Methods: []string{"pwd"}, Anew: true}}}
-	w.world = newWorld(t)
+	w.world = newWorldWith(t, func(cfg *provider.Config, d *provider.Deps) {
+		d.Reviews = accounts.NewReviews(d.Accounts.(*sqlstore.DB), d.Now)
+		change(cfg, d)
+	})
 	w.spoken = map[string]federation.Source{"legacy": w.at}
 	w.legacy(func(*eid.Source) {})
 	return w

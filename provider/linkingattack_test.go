@@ -84,6 +84,17 @@ func TestLinkConfirmedLate(t *testing.T) {
 	}
 }
 
+// TestLinkedMeanwhile: a side that another tab linked signs in, and asks nothing more.
+func TestLinkedMeanwhile(t *testing.T) {
+	w := newLinkWorld(t)
+	w.at.say(func(a *federation.Assertion) { a.Anew = false })
+	a, other := w.browser(), w.browser()
+	p := a.submit(w.comes(a), "action", "link")
+	w.wantCode(other.share(other.submit(w.toConfirm(other, numberLevel1), "action", "link")))
+	w.wantCode(a.share(w.returns(a, p)))
+	w.wantLinked("old-1", numberLevel1)
+}
+
 // TestLinkSixMinutesLater: a pending side that is too old is proved again, and then
 // the national identity too.
 func TestLinkSixMinutesLater(t *testing.T) {

@@ -143,6 +143,21 @@ func visitLinkDeclined(v *visit) {
 	v.linkedTo(postName)
 }
 
+// What waited for the person before waits for nobody else.
+func visitLinkNotMe(v *visit) {
+	v.toLink(oldAccount)
+	v.prove("002")
+	v.at(headBoth)
+	v.press("Không phải tôi")
+	v.at(headChoose)
+	v.sees(legacy, libraryName)
+	v.misses("Trần Văn Mẫu")
+	v.press(national)
+	v.submitPassword("001")
+	v.arrived("portal-1", 1, "Nguyễn Thị Thử")
+	v.linkedTo(legacy, legacyEnded)
+}
+
 // Somebody signed in here; somebody else links nothing in their place.
 func visitLinkAnother(v *visit) {
 	v.signIn("portal-1", "001")

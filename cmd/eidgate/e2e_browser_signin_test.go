@@ -58,6 +58,7 @@ func TestBrowser(t *testing.T) {
 		{"old account linked, and the link undone", visitLink},
 		{"old account, conflict", visitLinkConflict},
 		{"old account, declined", visitLinkDeclined},
+		{"old account, not me", visitLinkNotMe},
 		{"old account, another person", visitLinkAnother},
 		{"old account, in English", visitLinkInEnglish},
 		{"VNeID", visitVNeID},
