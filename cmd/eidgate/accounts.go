@@ -25,10 +25,10 @@ import (
 // newAccounts makes `eidgate accounts`.
 func newAccounts() *cobra.Command {
 	c := &cobra.Command{
-		Use: "accounts", Short: "make accounts for tests", Args: noArgs,
+		Use: "accounts", Short: "make accounts for tests, and bring those of portals", Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newAccountsAdd(), newAccountsLink())
+	c.AddCommand(newAccountsAdd(), newAccountsLink(), newAccountsImport())
 	return c
 }
 
