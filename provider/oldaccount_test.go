@@ -58,10 +58,9 @@ func (c *changing) set(r civil.Registry) {
 // the registry knows alike, for a portal that lets those in for 90 days.
 func newOldWorld(t *testing.T) *oldWorld {
 	t.Helper()
-	w := &oldWorld{linkWorld: &linkWorld{audit: &deaf{}}, registry: &changing{}}
+	w := &oldWorld{linkWorld: &linkWorld{}, registry: &changing{}}
 	w.world = newWorldWith(t, func(_ *provider.Config, d *provider.Deps) {
-		w.audit.Grants, d.Registry = d.Grants, w.registry
-		d.Grants = w.audit
+		d.Registry = w.registry
 	})
 	guesses, err := federation.NewGuesses(federation.GuessLimits{}, w.state, make([]byte, 32))
 	must(t, err)
@@ -103,7 +102,7 @@ func (w *oldWorld) imports(rows ...accounts.OldAccount) {
 	w.t.Helper()
 	ctx, at := w.t.Context(), accounts.Place{Source: "old", Sector: "portal"}
 	importer := accounts.NewImporter(w.db, w.clock)
-	i, err := importer.Begin(ctx, accounts.Import{}, "old", [32]byte{byte(len(rows)), byte(rows[0].Login[0])}, false, "operator:test")
+	i, err := importer.Begin(ctx, accounts.Import{}, "old", [32]byte{byte(len(rows)), rows[0].Login[0]}, false, "operator:test")
 	must(w.t, err)
 	staged, err := importer.Stage(ctx, at, rows, nil)
 	must(w.t, err)
