@@ -98,6 +98,9 @@ func (s *Source) linking() *eid.Linking {
 
 // checkLinking sees that holders link what is not the national identity to it.
 func (c *Config) checkLinking(f *faults, at string, s *Source) {
+	if s.Kind == kindPortal && slices.Contains(s.MayAssert, eid.Level2) {
+		f.add(member(at, "may_assert"), "a portal's password carries Level 1", "[1]")
+	}
 	at = member(at, "linking")
 	if s.Linking == nil {
 		if s.Kind == kindPortal {

@@ -64,7 +64,7 @@ func (cl *Client) checkPolicy(f *faults, at string, sources []Source) {
 	checkChoice(f, member(at, "category"), cl.Category, false)
 	ids, administrative := sourceIDs(sources), cl.category() == eid.Administrative
 	for j, id := range cl.Sources {
-		if k := slices.Index(ids, id); k >= 0 && administrative && cl.NotReady == nil && !sources[k].national() {
+		if k := slices.Index(ids, id); k >= 0 && administrative && cl.NotReady == nil && !sources[k].national() && sources[k].Kind != kindPortal {
 			f.add(item(member(at, "sources"), j), "a legacy provider, which an administrative portal does not take (Decision 34/2021)",
 				"not_ready with the decision that lets it, category: other where the portal's owner decides, or remove it")
 		}

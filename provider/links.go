@@ -122,6 +122,9 @@ func (p *Provider) oldAccounts(ctx context.Context, id eid.AccountID) ([]account
 	if err != nil {
 		return nil, err
 	}
+	if account, err := p.deps.Accounts.Account(ctx, id); err != nil || account.Unverified() {
+		return nil, err // one that stands for an old account is linked to nobody
+	}
 	national := map[string]bool{}
 	for i := range policies {
 		national[policies[i].ID] = federation.Proves(&policies[i])

@@ -39,6 +39,9 @@ type Standing struct {
 
 // Arrival is what to write. The zero value writes nothing.
 type Arrival struct {
+	// Retired is a closed account whose identifier the new one takes; it keeps one that
+	// nobody else can have.
+	Retired eid.AccountID
 	Account Record     // with an ID: to be made
 	Link    LinkRecord // with an ID: to be made
 	Entries []eid.AuditEntry

@@ -39,7 +39,7 @@ func (r *Registrar) AdmitUnverified(ctx context.Context, u Unverified) (Admissio
 			return Arrival{}, nil
 		}
 		if got.Account == "" {
-			got.Account = eid.AccountID(newID())
+			got.Account, a.Retired = eid.AccountID(newID()), s.Account.ID
 			person := eid.Person{Type: eid.PortalAccount, Identifier: who}
 			a.Account = Record{CreatedAt: now, Account: eid.Account{ID: got.Account, Person: person, Level: eid.Level1, Status: eid.Active, UpdatedAt: now}}
 			detail := created{SubjectType: eid.PortalAccount, Level: eid.Level1, Status: eid.Active, Source: u.Source.ID}
@@ -62,13 +62,16 @@ func (r *Registrar) AdmitUnverified(ctx context.Context, u Unverified) (Admissio
 }
 
 // judgeUnverified decides about an old account that stands so. Who verified it
-// meanwhile has its link.
+// meanwhile has its link. One that stood for it before it was verified, and that was
+// undone, does not do so again: its subjects went with the link.
 func judgeUnverified(s Standing) Admission {
 	switch held := &s.Account; {
 	case s.Link.ID != "" && s.Link.Account != held.ID:
 		return Admission{Outcome: Admitted, Account: s.Link.Account, Link: s.Link.ID}
 	case s.Imported != eid.ImportedWaiting:
 		return Admission{}
+	case held.Status == eid.Closed:
+		return Admission{Outcome: Admitted}
 	case held.ID != "" && held.Usable() != nil:
 		return Admission{Outcome: Barred, Account: held.ID}
 	case s.Link.ID != "":

@@ -26,11 +26,6 @@ func (db *DB) CreateAccount(ctx context.Context, r accounts.Record, entry eid.Au
 // insertAccount writes an account with its identifier and credentials.
 func (db *DB) insertAccount(ctx context.Context, q *sqlcgen.Queries, r accounts.Record) error {
 	id, p := string(r.ID), r.Person
-	numberRow := rand.Text()
-	number, err := db.sealer.Seal([]byte(p.Identifier.Reveal()), identifierContext(numberRow))
-	if err != nil {
-		return fmt.Errorf("sealing identifier: %w", err)
-	}
 	at := stamp(r.CreatedAt)
 	n, err := q.InsertAccount(ctx, sqlcgen.InsertAccountParams{
 		ID: id, SubjectType: string(p.Type), Name: p.Name, BirthDate: p.BirthDate, Gender: p.Gender,
@@ -45,11 +40,7 @@ func (db *DB) insertAccount(ctx context.Context, q *sqlcgen.Queries, r accounts.
 	if err := inserted(n, err, "inserting account"); err != nil {
 		return err
 	}
-	n, err = q.InsertIdentifier(ctx, sqlcgen.InsertIdentifierParams{
-		ID: numberRow, Account: id, Kind: string(p.Identifier.Kind()), Country: p.Identifier.Country(),
-		Sealed: number, BlindIndex: db.index.identifier(p.Identifier), CreatedAt: at,
-	})
-	if err := inserted(n, err, "inserting identifier"); err != nil {
+	if err := db.insertIdentifier(ctx, q, r.ID, p.Identifier, at); err != nil {
 		return err
 	}
 	if r.PasswordHash != "" {
@@ -61,6 +52,19 @@ func (db *DB) insertAccount(ctx context.Context, q *sqlcgen.Queries, r accounts.
 		return db.putCredential(ctx, q, r.ID, eid.OneTimeCode, r.TOTPSecret.Reveal(), at)
 	}
 	return nil
+}
+
+func (db *DB) insertIdentifier(ctx context.Context, q *sqlcgen.Queries, id eid.AccountID, i eid.Identifier, at time.Time) error {
+	row := rand.Text()
+	number, err := db.sealer.Seal([]byte(i.Reveal()), identifierContext(row))
+	if err != nil {
+		return fmt.Errorf("sealing identifier: %w", err)
+	}
+	n, err := q.InsertIdentifier(ctx, sqlcgen.InsertIdentifierParams{
+		ID: row, Account: string(id), Kind: string(i.Kind()), Country: i.Country(),
+		Sealed: number, BlindIndex: db.index.identifier(i), CreatedAt: stamp(at),
+	})
+	return inserted(n, err, "inserting identifier")
 }
 
 // AddLock fills accounts.Store.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"eidgate/eid"
 	"eidgate/eid/accounts"
@@ -24,6 +25,11 @@ func (db *DB) Arrive(ctx context.Context, who eid.Identifier, source, subject st
 		a, err := decide(standing)
 		if err != nil {
 			return err
+		}
+		if a.Retired != "" {
+			if err := db.retire(ctx, q, a.Retired, a.Account.CreatedAt); err != nil {
+				return err
+			}
 		}
 		if a.Account.ID != "" {
 			if err := db.insertAccount(ctx, q, a.Account); err != nil {
@@ -98,4 +104,21 @@ func (db *DB) SetLevel(ctx context.Context, id eid.AccountID, decide func(eid.Ac
 		}
 		return insertAudit(ctx, q, c.Entry)
 	})
+}
+
+// retire frees the identifier of a closed account. Who it was stays readable.
+func (db *DB) retire(ctx context.Context, q *sqlcgen.Queries, id eid.AccountID, at time.Time) error {
+	account, err := db.account(ctx, q, string(id))
+	if err != nil {
+		return fmt.Errorf("finding account: %w", err)
+	}
+	if account.Status != eid.Closed {
+		return fmt.Errorf("retiring account: %w", eid.ErrExists)
+	}
+	n, err := q.EndIdentifier(ctx, nullable(at), string(id))
+	if err := changed(n, err, "ending identifier"); err != nil {
+		return err
+	}
+	was := account.Person.Identifier
+	return db.insertIdentifier(ctx, q, id, eid.NewIdentifier(was.Kind(), was.Country()+"#"+string(id), was.Reveal()), at)
 }

@@ -12,6 +12,9 @@ INSERT INTO identifiers (id, account, kind, country, sealed, blind_index, create
 VALUES (@id, @account, @kind, @country, @sealed, @blind_index, @created_at)
 ON CONFLICT DO NOTHING;
 
+-- name: EndIdentifier :execrows
+UPDATE identifiers SET ended_at = @ended_at WHERE account = @account AND ended_at IS NULL;
+
 -- name: PutCredential :exec
 INSERT INTO credentials (account, factor, sealed, updated_at)
 VALUES (@account, @factor, @sealed, @updated_at)

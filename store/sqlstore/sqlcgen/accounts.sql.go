@@ -127,6 +127,18 @@ func (q *Queries) Credential(ctx context.Context, account string, factor string)
 	return sealed, err
 }
 
+const endIdentifier = `-- name: EndIdentifier :execrows
+UPDATE identifiers SET ended_at = ?1 WHERE account = ?2 AND ended_at IS NULL
+`
+
+func (q *Queries) EndIdentifier(ctx context.Context, endedAt sql.NullTime, account string) (int64, error) {
+	result, err := q.exec(ctx, q.endIdentifierStmt, endIdentifier, endedAt, account)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 const insertAccount = `-- name: InsertAccount :execrows
 INSERT INTO accounts (id, subject_type, name, birth_date, gender, nationality, address, level, status, own_floor,
     phone, phone_verified, email, email_verified, nickname, preferred_username, profile, picture, website,

@@ -168,6 +168,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.endExpiredLinkStmt, err = db.PrepareContext(ctx, endExpiredLink); err != nil {
 		return nil, fmt.Errorf("error preparing query EndExpiredLink: %w", err)
 	}
+	if q.endIdentifierStmt, err = db.PrepareContext(ctx, endIdentifier); err != nil {
+		return nil, fmt.Errorf("error preparing query EndIdentifier: %w", err)
+	}
 	if q.endLeaseStmt, err = db.PrepareContext(ctx, endLease); err != nil {
 		return nil, fmt.Errorf("error preparing query EndLease: %w", err)
 	}
@@ -861,6 +864,11 @@ func (q *Queries) Close() error {
 	if q.endExpiredLinkStmt != nil {
 		if cerr := q.endExpiredLinkStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing endExpiredLinkStmt: %w", cerr)
+		}
+	}
+	if q.endIdentifierStmt != nil {
+		if cerr := q.endIdentifierStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing endIdentifierStmt: %w", cerr)
 		}
 	}
 	if q.endLeaseStmt != nil {
@@ -1700,6 +1708,7 @@ type Queries struct {
 	dropOldestLogoutsStmt        *sql.Stmt
 	emailOfStmt                  *sql.Stmt
 	endExpiredLinkStmt           *sql.Stmt
+	endIdentifierStmt            *sql.Stmt
 	endLeaseStmt                 *sql.Stmt
 	endLinkStmt                  *sql.Stmt
 	endMasterKeyProcessStmt      *sql.Stmt
@@ -1904,6 +1913,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		dropOldestLogoutsStmt:        q.dropOldestLogoutsStmt,
 		emailOfStmt:                  q.emailOfStmt,
 		endExpiredLinkStmt:           q.endExpiredLinkStmt,
+		endIdentifierStmt:            q.endIdentifierStmt,
 		endLeaseStmt:                 q.endLeaseStmt,
 		endLinkStmt:                  q.endLinkStmt,
 		endMasterKeyProcessStmt:      q.endMasterKeyProcessStmt,
