@@ -109,7 +109,7 @@ func demoConfig(p demoPorts, f *demoFiles, sources *standIns, state string, toda
 				BackchannelURI:         "http://" + addr + demo.BackchannelPath,
 			},
 			ACRAliases: map[string]eid.Level{"LoA1": eid.Level1, "LoA2": eid.Level2},
-			Sources:    allSources(), Refresh: true,
+			Sources:    allSources(), Refresh: true, OldSubjects: string(eid.KeepSubjects),
 			Consent: config.Consent{Purpose: "Thử đăng nhập bằng dữ liệu giả định", PurposeEN: "Trying sign-in with invented data"},
 		}
 	}

@@ -275,13 +275,10 @@ func (i *subjectImport) write(ctx context.Context) error {
 
 // faultOf says why a subject was not taken in.
 func faultOf(fate eid.OldSubjectFate) string {
-	switch fate {
-	case eid.OldSubjectOthers:
+	if fate == eid.OldSubjectOthers {
 		return "subject was brought for another person before: find out whose it is"
-	case eid.OldSubjectIssued:
-		return "subject is one that tokens of the gateway carry: it is no old one"
 	}
-	return "subject cannot be kept"
+	return "subject is one that tokens of the gateway carry: it is no old one"
 }
 
 // take gives subjects to people who were linked before they were brought.

@@ -134,7 +134,7 @@ func (s durableSuite) portalSubjects(t *testing.T) {
 	equal(t, "behind one", list, []eid.RenamedSubject{{Old: "derived-v", New: "derived-b"}})
 	list, _, err = d.RenamedSubjects(ctx, "portal", "derived-u", "", 10)
 	must(t, err)
-	equal(t, "behind one that was kept", list, nil)
+	equal(t, "behind one that was kept", list, []eid.RenamedSubject{})
 
 	must(t, d.accounts.EndLink(ctx, xa.ID, "holder"))
 	d.knownAs(t, "undone", "portal", a, eid.Subjects{})
