@@ -25,10 +25,10 @@ import (
 // newAccounts makes `eidgate accounts`.
 func newAccounts() *cobra.Command {
 	c := &cobra.Command{
-		Use: "accounts", Short: "old accounts of portals, and accounts for tests", Args: noArgs,
+		Use: "accounts", Short: "make accounts for tests, and bring those of portals", Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newAccountsAdd(), newAccountsLink(), newAccountsImported())
+	c.AddCommand(newAccountsAdd(), newAccountsLink(), newAccountsImport(), newAccountsImported())
 	return c
 }
 

@@ -101,6 +101,7 @@ type StagedRow struct {
 // Pressure is what a transaction met.
 type Pressure struct {
 	Held   time.Duration // how long it kept others from writing
+	Worked time.Duration // that, without the commit: what follows from its size
 	Others bool          // others wrote since the last one
 }
 

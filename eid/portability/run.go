@@ -96,13 +96,13 @@ type run struct {
 	size    atomic.Int64 // rows of the next batch
 }
 
-// Sizes of batches, in rows, and how long one may keep others from writing: the size
-// follows from it.
+// Sizes of batches, in rows, and how long the work of one may keep others from writing:
+// the size follows from it. What a disk needs to commit does not depend on the size.
 const (
 	firstBatch = 200
-	leastBatch = 20
-	mostBatch  = 2000
-	mostHeld   = 30 * time.Millisecond
+	leastBatch = 100
+	mostBatch  = 1000
+	mostWork   = 25 * time.Millisecond
 )
 
 // begin opens the file where the import goes on.
@@ -303,9 +303,9 @@ func (r *run) write(ctx context.Context, b *batch) error {
 // yield leaves time to others: as long as the batch took, and longer while they write.
 func (r *run) yield(ctx context.Context, p accounts.Pressure, rows int) error {
 	switch size := r.size.Load(); {
-	case p.Held > mostHeld:
+	case p.Worked > mostWork:
 		r.size.Store(max(leastBatch, size/2))
-	case p.Held < mostHeld/2 && int64(rows) >= size:
+	case p.Worked < mostWork/2 && int64(rows) >= size:
 		r.size.Store(min(mostBatch, size+size/4))
 	}
 	pause := p.Held / 2

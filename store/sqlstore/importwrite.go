@@ -47,7 +47,9 @@ func (db *DB) WriteImport(ctx context.Context, at accounts.Place, before account
 		if p.Others, err = db.othersWrote(ctx, tx); err != nil {
 			return err
 		}
-		return advance(ctx, w.q, before, after)
+		err = advance(ctx, w.q, before, after)
+		p.Worked = time.Since(began)
+		return err
 	})
 	p.Held = time.Since(began)
 	if err != nil {
@@ -155,9 +157,10 @@ func (w *importWrite) contest(ctx context.Context, rows []accounts.StagedRow) (i
 		}
 	}
 	var found []contested
-	// Two are enough to know, however many there are.
+	// Two are enough to know, however many there are. The cross join has the numbers lead:
+	// by state most accounts of the source would be looked at.
 	err := each(ctx, w.tx, `SELECT i.id, i.sealed FROM (SELECT DISTINCT unhex(value) AS number FROM json_each(?1)) n
-		JOIN imported_accounts i ON i.number_index = n.number AND i.source = ?2 AND i.state = ?3
+		CROSS JOIN imported_accounts i INDEXED BY imported_by_number ON i.number_index = n.number AND i.source = ?2 AND i.state = ?3
 		WHERE (SELECT count(*) FROM (SELECT 1 FROM imported_accounts o WHERE o.number_index = n.number AND o.source = ?2 AND o.state <> ?4 LIMIT 2)) = 2`,
 		numbers, []any{w.at.Source, string(eid.ImportedWaiting), string(eid.ImportedRejected)},
 		func(scan func(...any) error) error {
