@@ -16,6 +16,7 @@ import (
 	"eidgate/eid"
 	"eidgate/eid/accounts"
 	"eidgate/eid/audit"
+	"eidgate/eid/portability"
 )
 
 // importedFlags choose what is shown of old accounts.
@@ -316,7 +317,7 @@ func exportLogins(ctx context.Context, d *durable, source string, state eid.Impo
 			return n, err
 		}
 		for _, i := range list {
-			if err := w.Write([]string{unformulated(i.Old.Login)}); err != nil {
+			if err := w.Write([]string{portability.Protected(i.Old.Login)}); err != nil {
 				return n, err
 			}
 		}
@@ -326,13 +327,4 @@ func exportLogins(ctx context.Context, d *durable, source string, state eid.Impo
 		}
 		after = list[len(list)-1].ID
 	}
-}
-
-// unformulated keeps a spreadsheet from running what somebody once chose as a login
-// name; eidgate accounts import takes the mark off.
-func unformulated(text string) string {
-	if strings.HasPrefix(text, "'") || strings.ContainsAny(text[:min(1, len(text))], "=+-@\t\r") {
-		return "'" + text
-	}
-	return text
 }

@@ -53,9 +53,11 @@ func conflictsWhere(f accounts.ConflictFilter) (string, []any) {
 }
 
 func (db *DB) conflicts(ctx context.Context, where string, args ...any) ([]eid.Conflict, error) {
-	rows, err := db.file.Reader.QueryContext(ctx, `SELECT id, kind, source, account, other, ref, opened_at, proposed_by, proposed_at, proposed_why,
+	//nolint:gosec // words of ours; values are parameters
+	query := `SELECT id, kind, source, account, other, ref, opened_at, proposed_by, proposed_at, proposed_why,
        decision, decided_by, decided_at, why
-FROM conflicts WHERE `+where+` ORDER BY opened_at, id LIMIT ?`, args...)
+FROM conflicts WHERE ` + where + ` ORDER BY opened_at, id LIMIT ?`
+	rows, err := db.file.Reader.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("reading conflicts: %w", away(err))
 	}

@@ -44,8 +44,11 @@ func (db *DB) ImportedProgress(ctx context.Context, source string, since time.Ti
 			return err
 		}
 		for _, c := range counts {
-			p.States[eid.ImportedState(c.State)] += int(c.Accounts)
-			p.Matches[eid.ImportedMatch(c.Matched)] += int(c.Accounts)
+			p.States[eid.ImportedState(c.State)] = int(c.Accounts)
+			p.Matches[eid.MatchNoNumber] += int(c.NoNumber)
+			p.Matches[eid.MatchUnknown] += int(c.Unknown)
+			p.Matches[eid.MatchAgrees] += int(c.Agrees)
+			p.Matches[eid.MatchDiffers] += int(c.Differs)
 		}
 		weeks, err := q.ImportedPerWeek(ctx, source, nullable(since))
 		if err != nil {

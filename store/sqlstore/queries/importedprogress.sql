@@ -1,5 +1,11 @@
 -- name: ImportedCounts :many
-SELECT state, matched, count(*) AS accounts FROM imported_accounts WHERE source = @source GROUP BY state, matched;
+-- Grouped in the order of the index, so that nothing is sorted.
+SELECT state, count(*) AS accounts,
+  CAST(sum(CASE matched WHEN 'no_number' THEN 1 ELSE 0 END) AS INTEGER) AS no_number,
+  CAST(sum(CASE matched WHEN 'unknown' THEN 1 ELSE 0 END) AS INTEGER) AS unknown,
+  CAST(sum(CASE matched WHEN 'agrees' THEN 1 ELSE 0 END) AS INTEGER) AS agrees,
+  CAST(sum(CASE matched WHEN 'differs' THEN 1 ELSE 0 END) AS INTEGER) AS differs
+FROM imported_accounts WHERE source = @source GROUP BY state;
 
 -- name: ImportedUnverified :many
 SELECT source, state, count(*) AS accounts FROM imported_accounts GROUP BY source, state;

@@ -12,15 +12,24 @@ import (
 )
 
 const importedCounts = `-- name: ImportedCounts :many
-SELECT state, matched, count(*) AS accounts FROM imported_accounts WHERE source = ?1 GROUP BY state, matched
+SELECT state, count(*) AS accounts,
+  CAST(sum(CASE matched WHEN 'no_number' THEN 1 ELSE 0 END) AS INTEGER) AS no_number,
+  CAST(sum(CASE matched WHEN 'unknown' THEN 1 ELSE 0 END) AS INTEGER) AS unknown,
+  CAST(sum(CASE matched WHEN 'agrees' THEN 1 ELSE 0 END) AS INTEGER) AS agrees,
+  CAST(sum(CASE matched WHEN 'differs' THEN 1 ELSE 0 END) AS INTEGER) AS differs
+FROM imported_accounts WHERE source = ?1 GROUP BY state
 `
 
 type ImportedCountsRow struct {
 	State    string
-	Matched  string
 	Accounts int64
+	NoNumber int64
+	Unknown  int64
+	Agrees   int64
+	Differs  int64
 }
 
+// Grouped in the order of the index, so that nothing is sorted.
 func (q *Queries) ImportedCounts(ctx context.Context, source string) ([]ImportedCountsRow, error) {
 	rows, err := q.query(ctx, q.importedCountsStmt, importedCounts, source)
 	if err != nil {
@@ -30,7 +39,14 @@ func (q *Queries) ImportedCounts(ctx context.Context, source string) ([]Imported
 	items := []ImportedCountsRow{}
 	for rows.Next() {
 		var i ImportedCountsRow
-		if err := rows.Scan(&i.State, &i.Matched, &i.Accounts); err != nil {
+		if err := rows.Scan(
+			&i.State,
+			&i.Accounts,
+			&i.NoNumber,
+			&i.Unknown,
+			&i.Agrees,
+			&i.Differs,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
