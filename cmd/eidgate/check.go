@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"time"
@@ -33,6 +34,11 @@ func newCheck() *cobra.Command {
 		if _, err := openCustodies(cfg, time.Now); err != nil {
 			return err
 		}
+		if cfg.Notify.On() {
+			if _, err := mailSender(cfg, time.Now); err != nil {
+				return err
+			}
+		}
 		for _, fault := range cfg.Exposed() {
 			fmt.Fprintf(c.ErrOrStderr(), "warning: %v\n", fault)
 		}
@@ -44,6 +50,7 @@ func newCheck() *cobra.Command {
 		for _, note := range cfg.KeyFetchNotes() {
 			fmt.Fprintf(c.OutOrStdout(), "  %s\n", note)
 		}
+		fmt.Fprintf(c.OutOrStdout(), "  notices to holders: %s\n", cmp.Or(cfg.Notify.SMTP.Address, "on pages only; notify.smtp names no mail server"))
 		for _, src := range sources {
 			provisions := ""
 			if src.Provision {

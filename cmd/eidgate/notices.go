@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"time"
 
@@ -147,19 +149,19 @@ func newNoticesTest() *cobra.Command {
 		Long: `test sends the message of an old account that stops, with an invented portal, to an
 address of yours, and says how the mail server took it.`,
 	}
-	beside := newBesideFlags(c)
+	path := configFlag(c)
 	to := c.Flags().String("to", "", "where to (required)")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		address, err := notify.ParseMailbox(*to)
 		if err != nil {
 			return usageError{fmt.Errorf("--to: %w", err)}
 		}
-		cfg, err := beside.settings()
+		cfg, err := config.Load(*path, os.Environ())
 		if err != nil {
-			return err
+			return fmt.Errorf("the configuration cannot be used:\n%w", err)
 		}
 		if !cfg.Notify.On() {
-			return fmt.Errorf("the configuration names no mail server: notify.smtp.address")
+			return errors.New("the configuration names no mail server: notify.smtp.address")
 		}
 		sender, err := mailSender(cfg, time.Now)
 		if err != nil {
@@ -171,7 +173,7 @@ address of yours, and says how the mail server took it.`,
 		}
 		n := notify.Notice{ID: "test-" + time.Now().UTC().Format("20060102150405"), Kind: notify.OldStops, To: eid.NewSecret(address.Address)}
 		m, err := texts.Message(n, notify.Place{
-			Portal: "Cổng thử nghiệm (giả định)", PortalEN: "Trial portal (invented)", Stops: time.Now().AddDate(0, 0, 30),
+			Portal: "Cổng thử nghiệm (giả định)", PortalEN: "Trial portal (invented)", Stops: time.Now().Truncate(24*time.Hour).AddDate(0, 0, 30).Add(-7 * time.Hour), // midnight in Việt Nam
 		})
 		if err != nil {
 			return err

@@ -22,12 +22,14 @@ const (
 	atOnce      = 4                // connections
 	noticeLease = 3 * time.Minute  // longer than any turn and its last message
 	runnerLease = 2 * time.Minute
-	leaseName   = "notices"
 	pruneEvery  = time.Hour
 	leastRest   = 5 * time.Second // while the server is down
 	mostRest    = 5 * time.Minute
 	noteTime    = 5 * time.Second // to write down how it went, though the process ends
 )
+
+// LeaseName is the lease of the process that sends.
+const LeaseName = "notices"
 
 // backOff is the pause after a failed attempt, given how many were begun before.
 func backOff(before int) time.Duration {
@@ -115,7 +117,7 @@ func (r *Runner) ours(ctx context.Context, now time.Time) (bool, error) {
 	if left := r.leased.Sub(now); left > runnerLease/2 && left <= runnerLease {
 		return true, nil
 	}
-	taken, err := r.deps.Leases.TakeLease(ctx, leaseName, r.holder, runnerLease)
+	taken, err := r.deps.Leases.TakeLease(ctx, LeaseName, r.holder, runnerLease)
 	if err != nil || !taken {
 		r.leased = time.Time{}
 		return false, err
@@ -127,7 +129,7 @@ func (r *Runner) ours(ctx context.Context, now time.Time) (bool, error) {
 func (r *Runner) giveBack(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteTime)
 	defer cancel()
-	if err := r.deps.Leases.EndLease(ctx, leaseName, r.holder); err != nil {
+	if err := r.deps.Leases.EndLease(ctx, LeaseName, r.holder); err != nil {
 		r.deps.Log.WarnContext(ctx, "the lease of notices was not given back", "err", err)
 	}
 }

@@ -139,7 +139,7 @@ func serve(t *testing.T, set func(*server)) *server {
 	if !s.withoutTL {
 		s.TLSConfig = conf
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // of a test
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -380,7 +380,7 @@ func TestBadServersAreBounded(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if err := talkTo(t, t.Context(), behave); !errors.Is(err, notify.ErrDown) {
+			if err := talkTo(t.Context(), t, behave); !errors.Is(err, notify.ErrDown) {
 				t.Errorf("Send() = %v, want ErrDown", err)
 			}
 		})
@@ -390,7 +390,7 @@ func TestBadServersAreBounded(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		heard := make(chan struct{})
 		go func() { <-heard; cancel() }()
-		err := talkTo(t, ctx, func(c net.Conn) {
+		err := talkTo(ctx, t, func(c net.Conn) {
 			close(heard)
 			_, _ = io.Copy(io.Discard, c) // until the other side hangs up
 		})
@@ -401,9 +401,9 @@ func TestBadServersAreBounded(t *testing.T) {
 }
 
 // talkTo sends a message to a server of one behaviour.
-func talkTo(t *testing.T, ctx context.Context, behave func(net.Conn)) error {
+func talkTo(ctx context.Context, t *testing.T, behave func(net.Conn)) error {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // of a test
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -263,6 +263,29 @@ func TestNobodySendsNothingWaits(t *testing.T) {
 	}
 }
 
+// TestACommandKnowsWhetherSomebodySends by the lease of who does.
+func TestACommandKnowsWhetherSomebodySends(t *testing.T) {
+	p := newPostOffice(t)
+	command := open(t, p.path, p.sealer, p.now)
+	if _, err := p.TakeLease(t.Context(), notify.LeaseName, "sender", time.Minute); err != nil {
+		t.Fatalf("TakeLease(): %v", err)
+	}
+	for i, tt := range []struct {
+		later time.Duration
+		want  int
+	}{{0, 1}, {time.Minute, 0}} {
+		p.pass(tt.later)
+		l := p.linked(t, fmt.Sprint("99919000000", i), "holder@example.vn", fmt.Sprint("x", i))
+		if err := accounts.New(command, p.now).EndLink(t.Context(), l.ID, "operator"); err != nil {
+			t.Fatalf("EndLink(): %v", err)
+		}
+		list, err := p.ClaimNotices(t.Context(), time.Hour, 10)
+		if err != nil || len(list) != tt.want {
+			t.Errorf("%v later: %d notices, %v; want %d", tt.later, len(list), err, tt.want)
+		}
+	}
+}
+
 // TestOneAddressIsNotFlooded links and undoes for an hour.
 func TestOneAddressIsNotFlooded(t *testing.T) {
 	p := newPostOffice(t)

@@ -27,8 +27,8 @@ func (db *DB) tellUnlinked(ctx context.Context, q *sqlcgen.Queries, l eid.Link) 
 // tellOfLink passes over links of the national identity itself, and those of accounts
 // that stand for old ones.
 func (db *DB) tellOfLink(ctx context.Context, q *sqlcgen.Queries, l eid.Link, holder, old notify.Kind) error {
-	if !db.notices {
-		return nil
+	if sends, err := db.sends(ctx, q); err != nil || !sends {
+		return err
 	}
 	if src, err := db.Source(ctx, l.Source); err == nil && src.National {
 		return nil
@@ -46,6 +46,22 @@ func (db *DB) tellOfLink(ctx context.Context, q *sqlcgen.Queries, l eid.Link, ho
 	return db.tellOld(ctx, q, old, l.Source, base64.RawURLEncoding.EncodeToString(ends.SubjectIndex))
 }
 
+// sends reports whether somebody sends notices: this process, or the one that has the
+// lease, which a command that was not given its configuration knows nothing else of.
+func (db *DB) sends(ctx context.Context, q *sqlcgen.Queries) (bool, error) {
+	if db.notices {
+		return true, nil
+	}
+	row, err := q.Lease(ctx, notify.LeaseName)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("reading the lease of notices: %w", err)
+	}
+	return row.Until.After(db.now()), nil
+}
+
 // tellRuling tells the holder who wanted a link what an officer decided on it. A first
 // word for it decides nothing.
 func (db *DB) tellRuling(ctx context.Context, q *sqlcgen.Queries, c eid.Conflict) error {
@@ -61,8 +77,8 @@ func (db *DB) tellRuling(ctx context.Context, q *sqlcgen.Queries, c eid.Conflict
 // that it tells of. Who has declared no address is not told, and neither is anybody
 // where nobody sends.
 func (db *DB) tellHolder(ctx context.Context, q *sqlcgen.Queries, kind notify.Kind, source string, account eid.AccountID, ref string) error {
-	if !db.notices {
-		return nil
+	if sends, err := db.sends(ctx, q); err != nil || !sends {
+		return err
 	}
 	email, err := q.EmailOf(ctx, string(account))
 	if errors.Is(err, sql.ErrNoRows) {
@@ -77,8 +93,8 @@ func (db *DB) tellHolder(ctx context.Context, q *sqlcgen.Queries, kind notify.Ki
 // tellOld does the same for the address that an old account had at its portal. An id
 // that no old account has tells nobody.
 func (db *DB) tellOld(ctx context.Context, q *sqlcgen.Queries, kind notify.Kind, source, imported string) error {
-	if !db.notices {
-		return nil
+	if sends, err := db.sends(ctx, q); err != nil || !sends {
+		return err
 	}
 	row, err := q.ImportedToNotify(ctx, imported)
 	if errors.Is(err, sql.ErrNoRows) {
