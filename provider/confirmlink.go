@@ -38,6 +38,11 @@ func (p *Provider) confirmLink(c *gin.Context, f *flow) {
 		Action: eid.ActionSignedIn, Detail: detail(map[string]any{"source": src.ID, "level": a.Level, "amr": a.Methods}),
 	}
 	r, err := p.agree(ctx, &src, a, f.holder, entry)
+	if errors.Is(err, federation.ErrDown) { // it waits: the holder may say so once more
+		note(c, "source", src.ID, "err", err)
+		p.showRefused(c, f, refusal{Reason: reasonDown, Source: src.ID})
+		return
+	}
 	if err != nil {
 		p.sourceFailed(c, f, src.ID, err)
 		return

@@ -176,7 +176,7 @@ func (l *login) party(src *eid.Source) *eid.RelyingParty {
 
 // proving reports whether the login goes on to the national identity, for a link.
 func (l *login) proving() bool {
-	return l.Linking != nil && l.Linking.Agreed && !l.Linking.Stale && l.Linking.Proved == nil
+	return l.Linking != nil && l.Linking.Agreed && !l.Linking.Stale
 }
 
 // asksAnew reports whether a source is to authenticate the person now, rather than
@@ -228,8 +228,12 @@ func (v *view) refusedAt(r reason, source string) decision {
 }
 
 // proved notes the proof of the national identity that a pending side waited for. The
-// page that asks shows another pair than any before.
+// page that asks shows another pair than any before. A side that leads to somebody by
+// now, and signed in, is pending no more.
 func (l *login) proved(src *eid.Source, proof federation.Proof) {
+	if l.Linking != nil && l.Linking.Source == src.ID {
+		l.Linking = nil
+	}
 	if !l.proving() || !federation.Proves(src) {
 		return
 	}

@@ -28,7 +28,6 @@ const (
 // bridge is a legacy source that says of everybody what the test has it say.
 type bridge struct {
 	spoken
-	w *linkWorld
 
 	mu    sync.Mutex
 	says  federation.Assertion
@@ -68,17 +67,21 @@ func (b *bridge) anew() int {
 // linkWorld is a world with a legacy source whose holders link themselves.
 type linkWorld struct {
 	*world
-	at    *bridge
-	audit *deaf
+	at *bridge
 }
 
 func newLinkWorld(t *testing.T) *linkWorld {
 	t.Helper()
-	w := &linkWorld{at: &bridge{says: federation.Assertion{Subject: "old-1", Level: eid.Level1, Methods: []string{"pwd"}, Anew: true}}, audit: &deaf{}}
-	w.at.w = w
-	w.world = newWorldWith(t, func(_ *provider.Config, d *provider.Deps) {
-		w.audit.Grants = d.Grants
-		d.Grants = w.audit
+	return newLinkWorldWith(t, func(*provider.Config, *provider.Deps) {})
+}
+
+// newLinkWorldWith makes one whose provider is another one in some way.
+func newLinkWorldWith(t *testing.T, change func(cfg *provider.Config, d *provider.Deps)) *linkWorld {
+	t.Helper()
+	w := &linkWorld{at: &bridge{says: federation.Assertion{Subject: "old-1", Level: eid.Level1, Methods: []string{"pwd"}, Anew: true}}}
+	w.world = newWorldWith(t, func(cfg *provider.Config, d *provider.Deps) {
+		d.Reviews = accounts.NewReviews(d.Accounts.(*sqlstore.DB), d.Now)
+		change(cfg, d)
 	})
 	w.spoken = map[string]federation.Source{"legacy": w.at}
 	w.legacy(func(*eid.Source) {})

@@ -91,6 +91,7 @@ const (
 	reasonMismatch     reason = "details_mismatch"
 	reasonReview       reason = "under_review"
 	reasonTryLater     reason = "try_later"
+	reasonDown         reason = "source_down"
 	reasonConflict     reason = "conflict"          // a link waits for an officer
 	reasonRejected     reason = "conflict_rejected" // an officer refused it
 	reasonContested    reason = "contested"         // what was imported contradicts itself

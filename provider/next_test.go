@@ -55,6 +55,20 @@ func (v *view) signedIn(a *eid.Account, source string, level eid.Level, age time
 	v.session.Proofs = append(v.session.Proofs, p)
 }
 
+// pending gives the login a side that was proved that long ago.
+func (v *view) pending(age time.Duration) *linking {
+	v.sources[1].Linking = &eid.Linking{Cap: eid.Level1}
+	v.login.Linking = &linking{ID: "k", Source: "legacy", Given: v.now.Add(-age)}
+	return v.login.Linking
+}
+
+// bothProved gives it both, the national one of an account, in the session of a.
+func (v *view) bothProved(account eid.AccountID) {
+	v.signedIn(holder(), "national", eid.Level2, time.Minute)
+	k := v.pending(time.Minute)
+	k.Agreed, k.Proved = true, &federation.Proof{Source: "national", Account: account, Level: eid.Level2}
+}
+
 const (
 	acr1 = "urn:vn:eid:level:1"
 	acr2 = "urn:vn:eid:level:2"
@@ -93,6 +107,30 @@ func TestNext(t *testing.T) {
 		{"chosen, then its window closed", func(v *view) { v.login.Source = "legacy"; v.now = noon.Add(time.Hour) }, stageSource, "national", "", codeLoginRequired},
 		{"chosen, not this party's", func(v *view) { v.login.Source = "other" }, stageChoose, "", "", codeLoginRequired},
 		{"no source at all", func(v *view) { v.login.Request.rp.Sources = nil }, stageRefuse, "", reasonNoSource, codeLoginRequired},
+		{"a pending side", func(v *view) { v.pending(time.Minute) }, stageLink, "", "", codeInteractionRequired},
+		{"a pending side, agreed", func(v *view) { v.pending(time.Minute).Agreed = true }, stageSource, "national", "", codeInteractionRequired},
+		{"a pending side in a session, agreed", func(v *view) {
+			v.signedIn(holder(), "national", eid.Level2, time.Minute)
+			v.pending(time.Minute).Agreed = true
+		}, stageSource, "national", "", codeInteractionRequired},
+		{"a pending side that was remembered", func(v *view) { k := v.pending(time.Minute); k.Agreed, k.Stale = true, true }, stageSource, "legacy", "", codeInteractionRequired},
+		{"a pending side, five minutes", func(v *view) { v.pending(5 * time.Minute).Agreed = true }, stageSource, "national", "", codeInteractionRequired},
+		{"a pending side, a second more", func(v *view) { v.pending(5*time.Minute + time.Second).Agreed = true }, stageSource, "legacy", "", codeInteractionRequired},
+		{"both sides", func(v *view) { v.bothProved("a") }, stageConfirmLink, "", "", codeInteractionRequired},
+		{"both sides, the session is another's", func(v *view) { v.bothProved("b") }, stageSource, "national", "", codeInteractionRequired},
+		{"both sides, not agreed", func(v *view) { v.bothProved("a"); v.login.Linking.Agreed = false }, stageLink, "", "", codeInteractionRequired},
+		{"both sides, locked", func(v *view) { v.bothProved("a"); v.account.Locks = []eid.Lock{{Reason: eid.LockSelf}} }, stageRefuse, "", reasonLocked, codeLoginRequired},
+		{"both sides, the window closed", func(v *view) { v.bothProved("a"); v.sources[1].Window.Until = v.now }, stageRefuse, "", reasonSourceEnded, codeAccessDenied},
+		{"both sides, switched off", func(v *view) { v.bothProved("a"); v.sources[1].Switch = eid.Switch{Off: true, At: v.now} }, stageRefuse, "", reasonSourceOff, codeAccessDenied},
+		{"both sides, off and on again", func(v *view) { v.bothProved("a"); v.sources[1].Switch = eid.Switch{At: v.now} }, stageRefuse, "", reasonSourceOff, codeAccessDenied},
+		{"both sides, linked by holders no more", func(v *view) { v.bothProved("a"); v.sources[1].Linking = nil }, stageRefuse, "", reasonNotLinked, codeAccessDenied},
+		{"both sides, of a source that is gone", func(v *view) { v.bothProved("a"); v.sources = v.sources[:1] }, stageRefuse, "", reasonNotLinked, codeAccessDenied},
+		{"both sides, after somebody else came back", func(v *view) { v.bothProved("a"); v.login.OtherPerson = true }, stageOtherPerson, "", "", codeLoginRequired},
+		{"a pending side, no national source", func(v *view) { v.pending(0).Agreed = true; v.sources = v.sources[1:] }, stageRefuse, "", reasonNoSource, codeUnmet},
+		{"a pending side, the national source is not this party's", func(v *view) {
+			v.pending(0).Agreed = true
+			v.login.Request.rp.Sources = []string{"legacy"}
+		}, stageSource, "national", "", codeInteractionRequired},
 		{"zero view", func(v *view) { *v = view{} }, stageRefuse, "", reasonNoSource, codeLoginRequired},
 		{"unmet at once", func(v *view) {
 			v.login.Request.Need = eid.NewRequirement(level1, eid.StandardVocabulary(), eid.Asking{Claim: &eid.ACRClaim{Essential: true, Values: []string{"x"}}})

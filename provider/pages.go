@@ -190,8 +190,12 @@ func (p *Provider) showRefused(c *gin.Context, f *flow, r refusal) {
 		return
 	}
 	status := http.StatusForbidden
-	if r.Reason == reasonTryLater {
+	switch r.Reason {
+	case reasonTryLater:
 		status = http.StatusTooManyRequests
+	case reasonDown:
+		status = http.StatusServiceUnavailable
+	default:
 	}
 	common := p.common(c, f)
 	common.Ref = cmp.Or(r.Ref, common.Ref)
