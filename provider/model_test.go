@@ -178,10 +178,16 @@ func (r *run) act(rt *rapid.T) {
 	if !r.truth.open || r.truth.locked[thu.name] || r.truth.locked[cau.name] {
 		kinds = append(kinds, "mend", "mend", "mend", "mend")
 	}
+	if s := r.tabs[b][tab]; s != nil && strings.Contains(s.body, titleConfirmLink) { // a good moment for trouble
+		kinds = []string{"on", "on", "on", "on", "lock", "lock", "window", "time", "logout", "undo", "anything", "begin"}
+	}
 	switch kind := rapid.SampledFrom(kinds).Draw(rt, "act"); kind {
 	case "on":
 		for range rapid.IntRange(1, 4).Draw(rt, "pages") {
 			r.goOn(rt, b, tab)
+			if s := r.tabs[b][tab]; strings.Contains(s.body, titleConfirmLink) {
+				break // time to think
+			}
 		}
 	case "begin":
 		r.begin(rt, b, tab)
@@ -202,7 +208,7 @@ func (r *run) act(rt *rapid.T) {
 	case "refresh":
 		r.refreshed(rt)
 	case "lock":
-		r.lock(rt, named(rapid.SampledFrom([]string{thu.name, cau.name}).Draw(rt, "whose")))
+		r.lock(rt, named(rapid.SampledFrom([]string{r.favors[b], r.favors[b], thu.name, cau.name}).Draw(rt, "whose")))
 	case "undo":
 		r.undo(rt, named(rapid.SampledFrom([]string{thu.name, cau.name}).Draw(rt, "whose")))
 	case "window":
