@@ -149,7 +149,7 @@ func (r *run) act(rt *rapid.T) {
 		kinds = append(kinds, "mend", "mend", "mend", "mend")
 	}
 	if s := r.tabs[b][tab]; s != nil && strings.Contains(s.body, titleConfirmLink) { // a good moment for trouble
-		kinds = []string{"on", "on", "on", "on", "on", "on", "on", "lock", "lock", "window", "time", "logout", "undo", "anything", "begin"}
+		kinds = []string{"on", "on", "on", "on", "on", "on", "on", "despite", "despite", "despite", "lock", "window", "time", "logout", "undo", "anything", "begin"}
 	}
 	switch kind := rapid.SampledFrom(kinds).Draw(rt, "act"); kind {
 	case "on":
@@ -183,6 +183,17 @@ func (r *run) act(rt *rapid.T) {
 		r.undo(rt, named(rapid.SampledFrom([]string{thu.name, cau.name}).Draw(rt, "whose")))
 	case "window":
 		r.window(!r.truth.open)
+	case "despite": // what forbids the link comes just before the word
+		confirm := r.tabs[b][tab]
+		switch rapid.SampledFrom([]string{"lock", "window", "time"}).Draw(rt, "despite") {
+		case "lock":
+			r.lock(rt, named(r.favors[b]))
+		case "window":
+			r.window(false)
+		case "time":
+			r.pass(sidesKeep + time.Minute)
+		}
+		r.press(rt, b, tab, confirm, "link")
 	case "mend":
 		r.window(true)
 		for _, p := range []person{thu, cau} {
