@@ -103,7 +103,13 @@ type crossroads struct {
 
 func newCrossroads(t testing.TB, change func(old, mps *eid.Source)) *crossroads {
 	t.Helper()
-	b := &crossroads{world: newWorld(t), old: &stand{id: sourceOld}, mps: &stand{id: sourceMPS}}
+	return crossroadsOf(t, newWorld(t), change)
+}
+
+// crossroadsOf makes a world one.
+func crossroadsOf(t testing.TB, w *world, change func(old, mps *eid.Source)) *crossroads {
+	t.Helper()
+	b := &crossroads{world: w, old: &stand{id: sourceOld}, mps: &stand{id: sourceMPS}}
 	b.spoken = map[string]federation.Source{sourceOld: b.old, sourceMPS: b.mps}
 	number, err := eid.ParsePersonalNumber(numberBridged)
 	must(t, err)
