@@ -48,6 +48,11 @@ func (db *DB) BeginImport(ctx context.Context, i accounts.Import, entry eid.Audi
 	if err != nil {
 		return fmt.Errorf("writing counts: %w", err)
 	}
+	// Rows of an import fall all over their indexes: with the little that SQLite keeps
+	// of a file by itself, each would be read again.
+	if _, err := db.file.Writer.ExecContext(ctx, "PRAGMA cache_size = -65536"); err != nil { // KiB
+		return away(fmt.Errorf("making room for an import: %w", err))
+	}
 	return db.writeAs(ctx, kindWrite, func(q *sqlcgen.Queries) error {
 		err := q.BeginImport(ctx, sqlcgen.BeginImportParams{
 			ID: i.ID, Source: i.Source, Digest: i.Digest[:], Rows: int64(i.Rows), ByteOffset: i.Offset, Counts: string(counts),
