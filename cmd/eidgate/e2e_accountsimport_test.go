@@ -155,8 +155,8 @@ func ready(t *testing.T, addr string) bool {
 // TestAccountsImportWords: what a call lacks is said, without what the file holds.
 func TestAccountsImportWords(t *testing.T) {
 	r := prepareImport(t)
-	if out, err := r.command(t.Context(), "migrate").CombinedOutput(); err != nil {
-		t.Fatalf("migrate: %v\n%s", err, out)
+	if out, err := r.command(t.Context(), "accounts", "add", "--file", filepath.Join(r.dir, "person.json")).CombinedOutput(); err != nil {
+		t.Fatalf("accounts add: %v\n%s", err, out) // it makes the database
 	}
 	file := filepath.Join(r.dir, "accounts.csv")
 	must(t, os.WriteFile(file, []byte("a,b\n001190000001,x\n"), 0o600))
@@ -170,7 +170,7 @@ func TestAccountsImportWords(t *testing.T) {
 		{"standard input without a place for faults", "--faults", 2, []string{"--portal", "portal", "--file", "-"}},
 		{"pace", "--pace", 2, []string{"--portal", "portal", "--file", file, "--pace", "slow"}},
 		{"another portal", "no source of kind portal", 1, []string{"--portal", "elsewhere", "--file", file}},
-		{"no such file", "no such file", 1, []string{"--portal", "portal", "--file", file + ".not"}},
+		{"no such file", "accounts.csv.not", 1, []string{"--portal", "portal", "--file", file + ".not"}},
 		{"no header", "names no column login", 1, []string{"--portal", "portal", "--file", file}},
 		{"encoding", "is one of", 1, []string{"--portal", "portal", "--file", file, "--encoding", "tcvn3"}},
 	} {
