@@ -249,8 +249,8 @@ func TestDryRun(t *testing.T) {
 	if _, err := w.db.Imported(t.Context(), source, "an"); !errors.Is(err, eid.ErrNotFound) || w.audited(t) != 0 {
 		t.Errorf("a dry run wrote: %v, %d imports", err, w.audited(t))
 	}
-	if real := w.imports(t, text); counts(real) != counts(got) || real.Faults != got.Faults {
-		t.Errorf("Run() = %+v, faults in %s, want what the dry run said: %+v", counts(real), real.Faults, counts(got))
+	if done := w.imports(t, text); counts(done) != counts(got) || done.Faults != got.Faults {
+		t.Errorf("Run() = %+v, faults in %s, want what the dry run said: %+v", counts(done), done.Faults, counts(got))
 	}
 }
 

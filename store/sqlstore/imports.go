@@ -33,7 +33,7 @@ func (db *DB) Imports(ctx context.Context, source string) ([]accounts.Import, er
 	}
 	var list []accounts.Import
 	for _, row := range rows {
-		i, err := importOf(sqlcgen.Import(row))
+		i, err := importOf(row)
 		if err != nil {
 			return nil, err
 		}
