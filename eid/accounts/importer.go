@@ -91,7 +91,7 @@ type StagedRow struct {
 	State   eid.ImportedState
 	Account eid.AccountID // for ImportedVerified
 	Match   eid.ImportedMatch
-	Subject string // the old sub; empty: none
+	Subject string // the old sub to note; empty: none, or it is there
 	// Outdated is the old sub that the account had and that nothing carries; empty: none.
 	Outdated string
 	// The keyed hashes and the sealed text. Was is the sealed text that stood there.

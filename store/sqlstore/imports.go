@@ -33,7 +33,7 @@ func (db *DB) Imports(ctx context.Context, source string) ([]accounts.Import, er
 	}
 	var list []accounts.Import
 	for _, row := range rows {
-		i, err := importOf(sqlcgen.Import(row))
+		i, err := importOf(row)
 		if err != nil {
 			return nil, err
 		}
@@ -47,6 +47,11 @@ func (db *DB) BeginImport(ctx context.Context, i accounts.Import, entry eid.Audi
 	counts, err := json.Marshal(i.Counts)
 	if err != nil {
 		return fmt.Errorf("writing counts: %w", err)
+	}
+	// Rows of an import fall all over their indexes: with the little that SQLite keeps
+	// of a file by itself, each would be read again.
+	if _, err := db.file.Writer.ExecContext(ctx, "PRAGMA cache_size = -65536"); err != nil { // KiB
+		return away(fmt.Errorf("making room for an import: %w", err))
 	}
 	return db.writeAs(ctx, kindWrite, func(q *sqlcgen.Queries) error {
 		err := q.BeginImport(ctx, sqlcgen.BeginImportParams{

@@ -135,6 +135,9 @@ func (s *stage) judge(i int) (err error) {
 		other, known := s.subjects[row.Subject]
 		before, again := s.inBatch[row.Subject]
 		standing.SubjectElsewhere = known && !bytes.Equal(other.index, staged.SubjectIndex) || again && before != i
+		if known {
+			staged.Subject = "" // it is there, and stays
+		}
 	}
 	staged.Outcome, staged.Fault = standing.Judge()
 	if staged.Outcome != accounts.RowNew && staged.Outcome != accounts.RowChanged {

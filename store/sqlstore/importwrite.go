@@ -1,7 +1,6 @@
 package sqlstore
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"database/sql"
@@ -17,10 +16,7 @@ import (
 )
 
 // importChunk is how many rows one statement inserts: more cost as much each.
-const (
-	importChunk   = 50
-	importColumns = 11
-)
+const importChunk = 50
 
 // WriteImport fills accounts.ImportStore. It holds nobody's data but imported accounts',
 // so that what is remembered of holders stays remembered.
@@ -35,7 +31,10 @@ func (db *DB) WriteImport(ctx context.Context, at accounts.Place, before account
 			return err
 		}
 		for i := range rows {
-			if err := w.rest(ctx, &rows[i]); err != nil {
+			if rows[i].Outcome != accounts.RowChanged {
+				continue
+			}
+			if err := w.change(ctx, &rows[i]); err != nil {
 				return err
 			}
 		}
@@ -76,72 +75,81 @@ type importWrite struct {
 	now time.Time
 }
 
-// insert writes the accounts that are new. One that is there meanwhile makes the rows
-// stale.
+// insert writes the accounts that are new, and old subs. What is there meanwhile makes
+// the rows stale.
 func (w *importWrite) insert(ctx context.Context, rows []accounts.StagedRow) error {
-	args := make([]any, 0, importChunk*importColumns)
-	flush := func() error {
-		n := len(args) / importColumns
-		if n == 0 {
-			return nil
-		}
-		query := `INSERT INTO imported_accounts (id, source, number_index, content, sealed, state, matched, account, created_at, updated_at, verified_at) VALUES ` +
-			strings.TrimSuffix(strings.Repeat("(?,?,?,?,?,?,?,?,?,?,?),", n), ",") + ` ON CONFLICT (id) DO NOTHING`
-		result, err := w.tx.ExecContext(ctx, query, args...)
-		args = args[:0]
-		return exactly(result, err, n, "inserting old accounts")
-	}
+	people := inserts{w: w, columns: 11, into: "imported_accounts (id, source, number_index, content, sealed, state, matched, account, created_at, updated_at, verified_at)"}
+	subjects := inserts{w: w, columns: 5, into: "old_subjects (sector, sub, source, subject_index, created_at)"}
 	for i := range rows {
 		r := &rows[i]
-		if r.Outcome != accounts.RowNew {
-			continue
+		if r.Outcome == accounts.RowNew {
+			verified := sql.NullTime{}
+			if r.State == eid.ImportedVerified {
+				verified = nullable(w.now)
+			}
+			err := people.add(ctx, r.ID, w.at.Source, r.NumberIndex, r.Content, r.Sealed, string(r.State), string(r.Match),
+				sql.NullString{String: string(r.Account), Valid: r.Account != ""}, w.now, w.now, verified)
+			if err != nil {
+				return err
+			}
 		}
-		verified := sql.NullTime{}
-		if r.State == eid.ImportedVerified {
-			verified = nullable(w.now)
-		}
-		args = append(args, r.ID, w.at.Source, r.NumberIndex, r.Content, r.Sealed, string(r.State), string(r.Match),
-			sql.NullString{String: string(r.Account), Valid: r.Account != ""}, w.now, w.now, verified)
-		if len(args) == cap(args) {
-			if err := flush(); err != nil {
+		if r.Subject != "" && (r.Outcome == accounts.RowNew || r.Outcome == accounts.RowChanged) {
+			if err := subjects.add(ctx, w.at.Sector, r.Subject, w.at.Source, r.SubjectIndex, w.now); err != nil {
 				return err
 			}
 		}
 	}
-	return flush()
+	if err := people.flush(ctx); err != nil {
+		return err
+	}
+	return subjects.flush(ctx)
 }
 
-// rest writes one that is there with other details, and old subs.
-func (w *importWrite) rest(ctx context.Context, r *accounts.StagedRow) error {
-	if r.Outcome == accounts.RowChanged {
-		result, err := w.tx.ExecContext(ctx, `UPDATE imported_accounts SET number_index = ?, content = ?, sealed = ?, matched = ?, updated_at = ?
-			WHERE id = ? AND state = ? AND sealed = ?`,
-			r.NumberIndex, r.Content, r.Sealed, string(r.Match), w.now, r.ID, string(eid.ImportedWaiting), r.Was)
-		if err := exactly(result, err, 1, "changing old account"); err != nil {
-			return err
-		}
-		if r.Outdated != "" {
-			result, err = w.tx.ExecContext(ctx, `DELETE FROM old_subjects WHERE sector = ? AND sub = ? AND source = ? AND subject_index = ? AND account IS NULL`,
-				w.at.Sector, r.Outdated, w.at.Source, r.SubjectIndex)
-			if err := exactly(result, err, 1, "removing old subject"); err != nil {
-				return err
-			}
-		}
-	}
-	if r.Subject == "" || r.Outcome != accounts.RowNew && r.Outcome != accounts.RowChanged {
+// inserts gathers rows of a table and inserts many with one statement: one for each row
+// costs three times as much.
+type inserts struct {
+	w       *importWrite
+	into    string
+	columns int
+	args    []any
+}
+
+func (s *inserts) add(ctx context.Context, row ...any) error {
+	s.args = append(s.args, row...)
+	if len(s.args) < importChunk*s.columns {
 		return nil
 	}
-	_, err := w.tx.ExecContext(ctx, `INSERT INTO old_subjects (sector, sub, source, subject_index, created_at) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
-		w.at.Sector, r.Subject, w.at.Source, r.SubjectIndex, w.now)
+	return s.flush(ctx)
+}
+
+func (s *inserts) flush(ctx context.Context) error {
+	n := len(s.args) / s.columns
+	if n == 0 {
+		return nil
+	}
+	row := "(" + strings.Repeat("?,", s.columns-1) + "?)"
+	//nolint:gosec // names of ours
+	query := "INSERT INTO " + s.into + " VALUES " + strings.Repeat(row+",", n-1) + row + " ON CONFLICT DO NOTHING"
+	result, err := s.w.tx.ExecContext(ctx, query, s.args...)
+	s.args = s.args[:0]
+	return exactly(result, err, n, "inserting old accounts")
+}
+
+// change writes an account that is there with other details.
+func (w *importWrite) change(ctx context.Context, r *accounts.StagedRow) error {
+	result, err := w.tx.ExecContext(ctx, `UPDATE imported_accounts SET number_index = ?, content = ?, sealed = ?, matched = ?, updated_at = ?
+		WHERE id = ? AND state = ? AND sealed = ?`,
+		r.NumberIndex, r.Content, r.Sealed, string(r.Match), w.now, r.ID, string(eid.ImportedWaiting), r.Was)
+	if err := exactly(result, err, 1, "changing old account"); err != nil {
+		return err
+	}
+	if r.Outdated == "" {
+		return nil
+	}
+	_, err = w.tx.ExecContext(ctx, `DELETE FROM old_subjects WHERE sector = ? AND sub = ? AND source = ? AND subject_index = ? AND account IS NULL`,
+		w.at.Sector, r.Outdated, w.at.Source, r.SubjectIndex)
 	if err != nil {
-		return fmt.Errorf("inserting old subject: %w", err)
-	}
-	var index []byte
-	if err := w.tx.QueryRowContext(ctx, `SELECT subject_index FROM old_subjects WHERE sector = ? AND sub = ?`, w.at.Sector, r.Subject).Scan(&index); err != nil {
-		return fmt.Errorf("reading old subject: %w", err)
-	}
-	if !bytes.Equal(index, r.SubjectIndex) {
-		return accounts.ErrStale
+		return fmt.Errorf("removing old subject: %w", err)
 	}
 	return nil
 }
