@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -125,6 +126,12 @@ func (p *Provider) showStops(c *gin.Context, f *flow, d decision) {
 	p.renderLogin(c, f, http.StatusOK, "stops", web.StopsData{
 		Common: p.common(c, f), Source: p.nameOf(c.Request.Context(), f.login.Stops.Source), OldName: f.login.Stops.OldName, On: d.stops,
 	})
+}
+
+// isPortals reports whether a source is the old accounts of a portal.
+func (p *Provider) isPortals(ctx context.Context, id string) bool {
+	policies, err := p.deps.Sources.Policies(ctx)
+	return err == nil && slices.ContainsFunc(policies, func(s eid.Source) bool { return s.ID == id && s.Portal != nil })
 }
 
 // verifyNow makes the old account that has just signed in the pending side of a link:

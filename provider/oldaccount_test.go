@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -178,6 +179,9 @@ func (w *oldWorld) state1() eid.ImportedState {
 func TestOldAccountBeforeItsDay(t *testing.T) {
 	w := newOldWorld(t)
 	a := w.browser()
+	if p := a.submit(a.get(w.authorizeURL("portal")), "source", "old"); !strings.Contains(p.body, "Quên mật khẩu") {
+		t.Errorf("the form does not say where a forgotten password is given anew\n%s", p.body)
+	}
 	p := w.comes(a, "mau.cu")
 	w.wantPage(p, http.StatusOK, titleStops)
 	if day := w.verifyBy.In(time.FixedZone("", 7*3600)).Format("02/01/2006"); !strings.Contains(p.body, day) {
@@ -443,3 +447,29 @@ func TestOldAccountContested(t *testing.T) {
 		w.wantPage(w.comes(w.browser(), login), http.StatusForbidden, titleContested)
 	}
 }
+
+// TestOldAccountOracle: over the real store a name that nobody has costs what a known
+// one does, and gets the same page.
+func TestOldAccountOracle(t *testing.T) {
+	w := newOldWorld(t)
+	var bodies []string
+	for _, login := range []string{"mau.cu", "khong.ai", "0", "zzzz"} {
+		a := w.browser()
+		p := a.submit(a.get(w.authorizeURL("portal")), "source", "old")
+		before := w.passwords.Evaluations()
+		p = a.submit(p, "login_name", login, "password", "sai "+login)
+		if work := w.passwords.Evaluations() - before; work != 1 || p.status != http.StatusUnprocessableEntity {
+			t.Errorf("%s: %d evaluations, status %d, want 1 and %d", login, work, p.status, http.StatusUnprocessableEntity)
+		}
+		body := hiddenField.ReplaceAllString(strings.ReplaceAll(p.body, `value="`+login+`"`, ""), "")
+		bodies = append(bodies, refShown.ReplaceAllString(body, ""))
+	}
+	for i, body := range bodies[1:] {
+		if body != bodies[0] {
+			t.Errorf("page %d is another one\n%s", i+1, body)
+		}
+	}
+}
+
+// refShown is the reference on a page.
+var refShown = regexp.MustCompile(`[0-9A-Z]{4}-[0-9A-Z]{4}`)

@@ -153,7 +153,7 @@ func (p *Provider) showForm(c *gin.Context, f *flow, status int, form federation
 	case federation.PageLogin:
 		p.renderLogin(c, f, status, "login", web.LoginData{
 			Common: p.common(c, f), Level: f.login.Level, Problem: problem, Source: p.nameOf(c.Request.Context(), f.login.Source),
-			LoginName: form.Fields[federation.FieldLoginName], OtherSources: f.others,
+			LoginName: form.Fields[federation.FieldLoginName], OtherSources: f.others, Old: p.isPortals(c.Request.Context(), f.login.Source),
 		})
 	case federation.PageCode:
 		data := web.CodeData{Common: p.common(c, f), Problem: problem}

@@ -93,6 +93,7 @@ type LoginData struct {
 	LoginName    string    // what was typed, given back after a failure
 	Problem      string    // message id; empty at first
 	OtherSources bool      // there are other ways to sign in
+	Old          bool      // it is the old account of a portal, whose passwords that portal gives
 }
 
 // Typed is true.

@@ -55,6 +55,7 @@ func samples() []sample {
 		{"password-password", Page{Name: "password", Data: PasswordData{Common: common, Level: eid.Level1, Problem: ProblemPassword}}},
 		{"password-hostile", Page{Name: "password", Data: PasswordData{Common: common, Level: eid.Level1, PersonalNumber: hostile, Problem: ProblemCredentials}}},
 		{"login", Page{Name: "login", Data: LoginData{Common: common, Level: eid.Level1, Source: Label{Text: "Thư viện mẫu", English: "Sample library"}, OtherSources: true}}},
+		{"login-old", Page{Name: "login", Data: LoginData{Common: common, Level: eid.Level1, Source: Label{Text: "Tài khoản cũ của Cổng mẫu", English: "Old account of the sample portal"}, Old: true}}},
 		{"login-wrong", Page{Name: "login", Status: http.StatusUnprocessableEntity, Data: LoginData{Common: common, Level: eid.Level2, Source: Label{Text: "Thư viện mẫu"}, LoginName: "nguoi.thu.voi.ten.dang.nhap.rat.dai@thu-vien.example.test", Problem: ProblemLogin}}},
 		{"login-busy", Page{Name: "login", Status: http.StatusServiceUnavailable, Data: LoginData{Common: common, Level: eid.Level1, LoginName: "mau", Problem: ProblemBusy}}},
 		{"login-missing", Page{Name: "login", Data: LoginData{Common: common, Level: eid.Level1, Source: Label{Text: "Thư viện mẫu"}, Problem: ProblemLoginMissing}}},
