@@ -164,13 +164,11 @@ func (r *run) all(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	checked, staged := make(chan *batch, 1), make(chan *batch, 1)
-	done := make(chan struct{})
 	go func() {
 		defer close(checked)
 		r.read(ctx, checked)
 	}()
 	go func() {
-		defer close(done)
 		defer close(staged)
 		for b := range checked {
 			if b.err == nil {
@@ -184,21 +182,23 @@ func (r *run) all(ctx context.Context) error {
 	}()
 	err := r.writeAll(ctx, staged)
 	stop()
-	<-done
+	for range staged { // until both have ended: they read the file
+	}
 	return err
 }
 
 func (r *run) read(ctx context.Context, out chan<- *batch) {
 	for ctx.Err() == nil {
 		b := r.batch()
-		if b.last == 0 && b.err == nil {
+		failed := b.err != nil // before it is somebody else's
+		if b.last == 0 && !failed {
 			return
 		}
 		select {
 		case out <- b:
 		case <-ctx.Done():
 		}
-		if b.err != nil {
+		if failed {
 			return
 		}
 	}
