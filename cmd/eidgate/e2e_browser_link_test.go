@@ -124,7 +124,7 @@ func visitLinkConflict(v *visit) {
 		w.misses("Nguyễn Thị Thử", "legacy-")
 		refs = append(refs, reference.FindString(w.page.Text))
 		w.refused(headConflict, "portal-1", denied, headStopped, "Tài khoản cũ này ("+legacy+") chưa được liên kết", "Cán bộ đang xem xét.")
-		w.linkedTo(legacy, legacyEnded) // the first one, at both
+		w.linkedTo(legacy, legacyEnded, ownName) // the first one, at both
 	}
 	if refs[0] == "" || refs[0] != refs[1] {
 		v.t.Errorf("references = %q, want that of the conflict both times", refs)
@@ -155,7 +155,7 @@ func visitLinkNotMe(v *visit) {
 	v.press(national)
 	v.submitPassword("001")
 	v.arrived("portal-1", 1, "Nguyễn Thị Thử")
-	v.linkedTo(legacy, legacyEnded)
+	v.linkedTo(legacy, legacyEnded, ownName)
 }
 
 // Somebody signed in here; somebody else links nothing in their place.
@@ -175,7 +175,7 @@ func visitLinkAnother(v *visit) {
 	v.press("Quay lại " + v.demo.portal("portal-1").Name)
 	v.at(headStopped)
 	v.sees("Quý vị vẫn đang đăng nhập", "Nguyễn Thị Thử")
-	v.linkedTo(legacy, legacyEnded) // the own one
+	v.linkedTo(legacy, legacyEnded, ownName) // the own one
 	w := v.another()
 	w.signIn("portal-1", "002")
 	w.arrived("portal-1", 1, "Trần Văn Mẫu")
