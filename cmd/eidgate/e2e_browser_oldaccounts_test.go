@@ -1,5 +1,13 @@
 package main_test
 
+import (
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
 // What the pages call the accounts that the first portal of the demo made itself.
 const (
 	ownName     = "Tài khoản riêng của cổng"
@@ -78,6 +86,35 @@ func visitOverdue(v *visit) {
 	w.own(ownOverdue, "cu.hai", v.ownPassword())
 	w.arrived("portal-1", 1, "Trần Văn Mẫu")
 	w.sees(`"sub": "demo-old-cu.hai"`, `"eid_source": "portal-1-old-2022"`)
+
+	// Both sides hear of it, neither of the other.
+	letters := v.letters("nguoi-thu-02@example.test", "cu.hai@example.test")
+	for _, secret := range []string{"Trần Văn Mẫu", v.demo.account("002").PersonalNumber, v.ownPassword()} {
+		if strings.Contains(letters, secret) {
+			v.t.Errorf("a letter says %q", secret)
+		}
+	}
+}
+
+// letters waits for a letter to each of these, and gives what all letters say.
+func (v *visit) letters(receivers ...string) string {
+	v.t.Helper()
+	page := ""
+	missing := func(receiver string) bool { return !strings.Contains(page, receiver) }
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		r, err := http.NewRequestWithContext(v.ctx, http.MethodGet, v.demo.Mail, http.NoBody)
+		must(v.t, err)
+		answer, err := http.DefaultClient.Do(r)
+		must(v.t, err)
+		body, err := io.ReadAll(answer.Body)
+		_ = answer.Body.Close()
+		must(v.t, err)
+		if page = string(body); !slices.ContainsFunc(receivers, missing) {
+			return page
+		}
+	}
+	v.t.Errorf("not all of %q got a letter:\n%s", receivers, page)
+	return page
 }
 
 // visitOldAccountOfAnother: who knows an old password and proves another person than

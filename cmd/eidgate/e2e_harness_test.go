@@ -51,6 +51,7 @@ func runTests(m *testing.M) int {
 
 // report is the JSON document that a demo prints.
 type report struct {
+	Mail     string          `json:"mail"` // the page of letters
 	Issuer   string          `json:"issuer"`
 	Data     string          `json:"data"`
 	Metrics  string          `json:"metrics"`
