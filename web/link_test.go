@@ -36,6 +36,7 @@ func linkSamples(common Common, noon time.Time) []sample {
 		{"links-undone", Page{Name: "links", Data: LinksData{Common: own, Links: lines[1:], Undone: post}}},
 		{"links-none", Page{Name: "links", Data: LinksData{Common: own, Undone: post}}},
 		{"links-out", Page{Name: "links", Data: LinksData{SignedOut: true}}},
+		{"links-undone-out", Page{Name: "links", Data: LinksData{SignedOut: true, Undone: post}}}, // the sign-in rested on it
 		{"links-hostile", Page{Name: "links", Data: LinksData{Common: own, Links: []LinkLine{{ID: hostile, Source: Label{hostile, hostile}, Cap: eid.Level1, Since: noon}}, Undone: Label{hostile, hostile}}}},
 	}
 }
@@ -67,6 +68,7 @@ func TestPagesOfOldAccountsSayWhatHolds(t *testing.T) {
 			[]string{"<h2>Bưu điện</h2>", "Định danh mức 1", "01/01/2023", "Cho đến khi Quý vị hủy", "cũng kết thúc", `href="/history"`}, []string{"Đã hủy", "Quý vị chưa đăng nhập"}},
 		{"undone", Page{Name: "links", Data: LinksData{Undone: post}}, []string{"Đã hủy liên kết với Bưu điện.", "Chưa có tài khoản cũ nào"}, []string{"cũng kết thúc"}},
 		{"signed out", Page{Name: "links", Data: LinksData{SignedOut: true}}, []string{"Quý vị chưa đăng nhập."}, []string{"Chưa có tài khoản cũ nào", `href="/history"`}},
+		{"undone and so signed out", Page{Name: "links", Data: LinksData{SignedOut: true, Undone: post}}, []string{"Đã hủy liên kết với Bưu điện.", "Quý vị chưa đăng nhập."}, nil},
 		{"conflict", Page{Name: "refused", Data: RefusedData{Common: form, Reason: RefusedConflict, Source: post}},
 			[]string{"<h1>Chưa thể liên kết</h1>", "Tài khoản cũ này (Bưu điện) chưa được liên kết", "Cán bộ đang xem xét."}, nil},
 		{"history leads there", Page{Name: "history", Data: HistoryData{}}, []string{`href="/links"`}, nil},

@@ -56,6 +56,7 @@ func demoSources(p demoPorts, f *demoFiles, at *standIns, today time.Time) []con
 	}
 	oldPortal := legacy(demo.SourceOldPortal, federation.KindOpenID, "Tài khoản cổng cũ", "Old portal account", now, eid.Level1)
 	oldPortal.OpenID = demoOpenID(p, f, oldPortal.ID)
+	oldPortal.Linking = &config.Linking{Cap: eid.Level1, Lasts: 365 * 24 * time.Hour}
 	closed := legacy(demo.SourceClosed, federation.KindOpenID, "Tài khoản cổng cũ, giai đoạn 2021–2022", "", config.Window{From: decision34, Until: transitionEnd}, eid.Level1)
 	closed.OpenID = demoOpenID(p, f, closed.ID)
 	insurance := legacy(demo.SourceInsurance, federation.KindSAML, "Bảo hiểm thử nghiệm", "Trial insurance", now, eid.Level1, eid.Level2)

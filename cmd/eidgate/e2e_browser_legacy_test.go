@@ -46,11 +46,16 @@ func visitLegacy(v *visit) {
 }
 
 func visitLegacyNotLinked(v *visit) {
-	v.toLegacy()
-	v.submitLegacy("nguoi-dung-la")
+	who := v.demo.at(v.t, sourceLDAP, "thu-vien-2")
+	v.start("portal-1")
+	v.press(libraryName)
+	v.at("Đăng nhập bằng " + libraryName)
+	v.fill("login_name", who.Username)
+	v.fill("password", who.Password)
+	v.press("Đăng nhập")
 	v.at("Chưa thể liên kết")
-	v.sees(legacy+" chưa liên kết với định danh quốc gia của Quý vị.", "Việc cần làm", "Mã tra cứu")
-	v.misses("legacy-0099", "Lý Văn Chưa Liên Kết", "Tài khoản Tài khoản")
+	v.sees(libraryName+" chưa liên kết với định danh quốc gia của Quý vị.", "Việc cần làm", "Mã tra cứu")
+	v.misses("thu-vien-2", "Lý Văn Chưa Liên Kết")
 	v.press("Chọn cách đăng nhập khác")
 	v.at(headChoose)
 	v.press(national)

@@ -48,11 +48,12 @@ func TestLegacySignInAtLevel1(t *testing.T) {
 	}
 }
 
+// TestLegacyUserWhomNobodyKnows: at a source whose holders link nothing themselves.
 func TestLegacyUserWhomNobodyKnows(t *testing.T) {
 	d := sharedDemo(t)
-	portal, a, who := d.party(t, "portal-1"), d.browser(t), d.user(t, "nguoi-dung-la")
+	portal, a, who := d.party(t, "portal-1"), d.browser(t), d.at(t, sourceLDAP, "thu-vien-2")
 	r := portal.request()
-	p := a.legacy(a.get(r.address), sourceLegacy, who.Username, who.Password)
+	p := a.through(a.get(r.address), sourceLDAP, who)
 	if p.status != 403 || p.title() != "Chưa thể liên kết" {
 		t.Fatalf("page is %d %q, want not linked", p.status, p.title())
 	}
@@ -62,7 +63,7 @@ func TestLegacyUserWhomNobodyKnows(t *testing.T) {
 
 	a = d.browser(t)
 	r = portal.request()
-	p = a.legacy(a.get(r.address), sourceLegacy, who.Username, who.Password)
+	p = a.through(a.get(r.address), sourceLDAP, who)
 	portal.refused(r, a.press(p, "action", "cancel"), "access_denied")
 }
 

@@ -52,7 +52,10 @@ func SignIns() []SignIn {
 			noted("mức 1; lên mức 2 bằng tài khoản định danh", "level 1; the national account leads on to level 2"),
 		at(SourceOldPortal, "nguoi-dung-hai", "legacy-0013", eid.Level1, "048191000013").
 			noted("mức 1; lên mức 2 bằng VNeID mô phỏng", "level 1; the stand-in of VNeID leads on to level 2"),
-		stranger(SourceOldPortal, "nguoi-dung-la", "legacy-0099", "Lý Văn Chưa Liên Kết"),
+		at(SourceOldPortal, "nguoi-dung-chua-lien-ket", "legacy-0002", eid.Level1, "001090000002").unlinked().
+			noted("chưa liên kết: tự liên kết với số 001090000002", "not linked: its holder, 001090000002, links it"),
+		at(SourceOldPortal, "nguoi-dung-thu-hai", "legacy-1001", eid.Level1, "001188000001").unlinked().
+			noted("tài khoản cũ thứ hai của số 001188000001: chờ cán bộ xem", "a second old account of 001188000001: waits for officers"),
 
 		at(SourceInsurance, "bao-hiem-1", "insurance-0003", eid.Level2, "079192000003").
 			noted("nguồn nói mức 2, chỉ được cấp mức 1", "states level 2, is granted level 1"),
@@ -65,6 +68,7 @@ func SignIns() []SignIn {
 
 		at(SourceLibrary, "thu-vien-1", "b7d1c0de-0004-4000-8000-000000000004", eid.Level1, "048085000004").
 			noted("mức 1, mật khẩu nhập ngay tại cổng", "level 1; the password is typed at the gateway"),
+		stranger(SourceLibrary, "thu-vien-2", "b7d1c0de-0099-4000-8000-000000000099", "Lý Văn Chưa Liên Kết"),
 	}
 }
 
@@ -97,6 +101,12 @@ func stranger(source, login, subject, name string) SignIn {
 		Number: "079097000099", Name: name, BirthDate: "09/09/1997",
 	}
 	return s.noted("chưa liên kết với tài khoản nào", "linked to no account")
+}
+
+// unlinked is a holder's account that nobody has linked yet.
+func (s SignIn) unlinked() SignIn {
+	s.Linked, s.Cap = eid.Identifier{}, eid.LevelNone
+	return s
 }
 
 func (s SignIn) named(name string) SignIn {
