@@ -293,6 +293,9 @@ func (r *run) press(rt *rapid.T, b, tab int, s *spot, action string) {
 		r.truth.ends(b)
 	}
 	r.checkLinks(rt)
+	if r.confirm != nil && strings.Contains(s.body, titleConfirmLink) {
+		r.truth.confirms(r.confirm)
+	}
 	r.confirm = nil
 	r.arrives(rt, tab, a, p)
 }
