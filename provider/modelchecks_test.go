@@ -65,7 +65,7 @@ func (r *run) checkLinks(rt *rapid.T) {
 		if !strings.Contains(r.confirm.body, account.Person.Name) {
 			rt.Fatalf("%s is linked to %s, whom the page did not name", x.name, holds)
 		}
-		r.truth.tied(x.name, tie{id: link.ID, holds: holds, limit: link.Cap, login: r.confirm.login})
+		r.truth.tied(x.name, tie{id: link.ID, holds: holds, limit: link.Cap, logins: []string{r.confirm.login}})
 		r.seen["linked"]++
 	}
 }

@@ -38,11 +38,11 @@ type proved struct {
 
 // tie is a link X→A.
 type tie struct {
-	id    string
-	holds string // whose account
-	limit eid.Level
-	login string // that it was made in; empty: at an operator's word
-	after int    // how many proofs there were before it
+	id     string
+	holds  string // whose account
+	limit  eid.Level
+	logins []string // that it was confirmed in, the one that made it first; none at an operator's word
+	after  int      // how many proofs there were before it
 }
 
 // hand is a browser, from one end of a session to the next.
@@ -155,8 +155,8 @@ func (m *truth) grounds(a asked) []ground {
 			all = append(all, ground{p.who, p.source, level, ""})
 		case sourceOld:
 			t := m.ties[p.who]
-			// A proof of before the link counts only in the login that made the link.
-			if t != nil && m.open && (i >= t.after || t.login == p.login) {
+			// A proof of before the link counts only in a login that confirmed the link.
+			if t != nil && m.open && (i >= t.after || slices.Contains(t.logins, p.login)) {
 				all = append(all, ground{t.holds, p.source, min(level, t.limit), t.id})
 			}
 		}
@@ -171,12 +171,8 @@ type confirmed struct {
 	body    string // of the page that it was on
 }
 
-// mayTie says what forbids a link X→A that is there now; nothing does if it is empty.
-func (m *truth) mayTie(x, holds string, limit eid.Level, c *confirmed) string {
-	if c == nil {
-		return "nobody confirmed"
-	}
-	var old, national eid.Level
+// sides are the levels at which both sides were proved where a form was sent.
+func (m *truth) sides(x, holds string, c *confirmed) (old, national eid.Level) {
 	for _, p := range m.proofs {
 		if p.void || p.browser != c.browser || p.login != c.login {
 			continue
@@ -188,6 +184,24 @@ func (m *truth) mayTie(x, holds string, limit eid.Level, c *confirmed) string {
 			national = max(national, p.level)
 		}
 	}
+	return old, national
+}
+
+// confirms notes that holders confirmed links that are there already.
+func (m *truth) confirms(c *confirmed) {
+	for x, t := range m.ties {
+		if old, national := m.sides(x, t.holds, c); old.Valid() && national.Valid() && m.open && !m.locked[t.holds] {
+			t.logins = append(t.logins, c.login)
+		}
+	}
+}
+
+// mayTie says what forbids a link X→A that is there now; nothing does if it is empty.
+func (m *truth) mayTie(x, holds string, limit eid.Level, c *confirmed) string {
+	if c == nil {
+		return "nobody confirmed"
+	}
+	old, national := m.sides(x, holds, c)
 	second := func() string {
 		for other, t := range m.ties {
 			if other != x && t.holds == holds {

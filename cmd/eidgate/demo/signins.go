@@ -50,13 +50,12 @@ func SignIns() []SignIn {
 		at(SourceOldPortal, "nguoi-dung-cu", "legacy-0012", eid.Level1, "011198000012").noted("mức 1, không có cách nào khác", "level 1, and no other way in"),
 		at(SourceOldPortal, "nguoi-dung-moi", "legacy-0001", eid.Level1, "001188000001").
 			noted("mức 1; lên mức 2 bằng tài khoản định danh", "level 1; the national account leads on to level 2"),
+		at(SourceOldPortal, "nguoi-dung-hai", "legacy-0013", eid.Level1, "048191000013").
+			noted("mức 1; lên mức 2 bằng VNeID mô phỏng", "level 1; the stand-in of VNeID leads on to level 2"),
 		at(SourceOldPortal, "nguoi-dung-chua-lien-ket", "legacy-0002", eid.Level1, "001090000002").unlinked().
 			noted("chưa liên kết: tự liên kết với số 001090000002", "not linked: its holder, 001090000002, links it"),
 		at(SourceOldPortal, "nguoi-dung-thu-hai", "legacy-1001", eid.Level1, "001188000001").unlinked().
 			noted("tài khoản cũ thứ hai của số 001188000001: chờ cán bộ xem", "a second old account of 001188000001: waits for officers"),
-		at(SourceOldPortal, "nguoi-dung-hai", "legacy-0013", eid.Level1, "048191000013").
-			noted("mức 1; lên mức 2 bằng VNeID mô phỏng", "level 1; the stand-in of VNeID leads on to level 2"),
-		stranger(SourceOldPortal, "nguoi-dung-la", "legacy-0099", "Lý Văn Chưa Liên Kết"),
 
 		at(SourceInsurance, "bao-hiem-1", "insurance-0003", eid.Level2, "079192000003").
 			noted("nguồn nói mức 2, chỉ được cấp mức 1", "states level 2, is granted level 1"),
