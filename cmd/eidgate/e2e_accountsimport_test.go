@@ -145,7 +145,7 @@ func TestAccountsImport(t *testing.T) {
 // ready reports whether a gateway serves.
 func ready(t *testing.T, addr string) bool {
 	t.Helper()
-	answer, err := http.Get("http://" + addr + "/readyz") //nolint:noctx // an address of this test
+	answer, err := http.Get("http://" + addr + "/readyz")
 	if err != nil {
 		return false
 	}
