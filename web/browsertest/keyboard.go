@@ -33,29 +33,33 @@ func Keyboard(ctx context.Context, address string) (faults []string, ok bool, er
 	if err := chromedp.Do(ctx, View{Width: 320, Height: 256}.show()); err != nil {
 		return nil, false, err
 	}
-	if err := Open(ctx, address); err != nil {
-		return nil, false, err
-	}
-	if faults, err = summary(ctx); err != nil {
-		return nil, false, err
-	}
-	if len(faults) == 0 {
-		faults, err = skip(ctx)
-	}
-	if err != nil {
-		return nil, false, err
-	}
-	found, err := round(ctx)
-	if err == nil && len(found) > 0 {
-		// Out of the page and into it again the focus goes by way of the browser, which on
-		// a busy machine takes longer than the key: a fault is what is one each time.
-		found, err = round(ctx)
+	// Out of the page and into it again the focus goes by way of the browser, which on a
+	// busy machine takes longer than the key: a fault is what is one each time.
+	for range 2 {
+		if faults, err = walk(ctx, address); err != nil || len(faults) == 0 {
+			break
+		}
 	}
 	if err != nil {
 		return nil, false, err
 	}
 	onto, err := toPrimary(ctx)
-	return append(faults, found...), onto, err
+	return faults, onto, err
+}
+
+// walk opens the page and goes through it once.
+func walk(ctx context.Context, address string) (faults []string, err error) {
+	if err := Open(ctx, address); err != nil {
+		return nil, err
+	}
+	if faults, err = summary(ctx); err == nil && len(faults) == 0 {
+		faults, err = skip(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	found, err := round(ctx)
+	return append(faults, found...), err
 }
 
 // summary finds the focus of a new page: on the summary of a form's errors, if
