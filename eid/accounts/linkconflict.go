@@ -90,7 +90,7 @@ func (c *Claim) judge(s LinkStanding, now time.Time) (Settled, []ConflictRecord)
 		return Settled{Outcome: Linked, Link: s.Link}, nil
 	case s.Imported == eid.ImportedRejected:
 		return Settled{Outcome: Rejected, Kind: eid.ConflictRows}, nil
-	case s.Imported == eid.ImportedContested:
+	case s.Imported == eid.ImportedContested || s.ShadowLocked:
 		return Settled{Outcome: Conflicted, Kind: eid.ConflictRows, Ref: c.Ref}, nil
 	}
 	got := Settled{Outcome: Linked}
@@ -98,6 +98,11 @@ func (c *Claim) judge(s LinkStanding, now time.Time) (Settled, []ConflictRecord)
 	for _, k := range c.conflicts(s) {
 		canonical := c.canonical(k, a)
 		ruled := s.Ruling(canonical)
+		if ruled.Decision == eid.Accepted && k.kind == eid.ConflictLinked {
+			// Officers decided of a link before this one, which lives: of it they did not.
+			canonical += "\x00" + s.Link.ID
+			ruled = s.Ruling(canonical)
+		}
 		switch {
 		case ruled.Decision == eid.Rejected:
 			return Settled{Outcome: Rejected, Kind: k.kind, Ref: ruled.Ref}, nil

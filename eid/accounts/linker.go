@@ -46,7 +46,9 @@ type LinkStanding struct {
 	National eid.Link      // LinkQuestion.NationalLink, if it is alive
 	Link     eid.Link      // the living link of the subject
 	Shadow   eid.AccountID // the eid.PortalAccount of the subject that is in use
-	Former   eid.AccountID // the last other person whom the subject was linked to
+	// ShadowLocked: it is locked. What was locked is not verified past its lock.
+	ShadowLocked bool
+	Former       eid.AccountID // the last other person whom the subject was linked to
 	// Others are the account's living links to other subjects of the source.
 	Others   []eid.Link
 	Imported eid.ImportedState // of the subject; none where it was not imported

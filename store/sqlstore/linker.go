@@ -28,7 +28,7 @@ func (db *DB) Settle(ctx context.Context, about accounts.LinkQuestion, decide fu
 			return err
 		}
 		if w.Link.ID != "" {
-			if err := db.settle(ctx, q, w, index); err != nil {
+			if err := db.settle(ctx, q, w); err != nil {
 				return err
 			}
 		}
@@ -60,6 +60,13 @@ func (db *DB) linkStanding(ctx context.Context, q *sqlcgen.Queries, about accoun
 	shadow, err := q.ShadowOf(ctx, index)
 	if s.Shadow, err = perhaps(eid.AccountID(shadow), err); err != nil {
 		return s, fmt.Errorf("finding the portal's account: %w", err)
+	}
+	if s.Shadow != "" {
+		stands, err := db.account(ctx, q, shadow)
+		if err != nil {
+			return s, fmt.Errorf("finding the portal's account: %w", err)
+		}
+		s.ShadowLocked = stands.Usable() != nil
 	}
 	former, err := q.FormerHolder(ctx, index, string(about.Account))
 	if s.Former, err = perhaps(eid.AccountID(former), err); err != nil {
@@ -100,7 +107,7 @@ func (db *DB) rulings(ctx context.Context, q *sqlcgen.Queries, account eid.Accou
 
 // settle writes a link, and what comes with it. The account that stood for the old one
 // closes: its sessions and tokens end, and those who know it are told.
-func (db *DB) settle(ctx context.Context, q *sqlcgen.Queries, w accounts.Settlement, index []byte) error {
+func (db *DB) settle(ctx context.Context, q *sqlcgen.Queries, w accounts.Settlement) error {
 	at := w.Link.CreatedAt
 	if w.Replaces != "" {
 		n, err := q.EndLink(ctx, nullable(at), w.Replaces)
@@ -113,12 +120,6 @@ func (db *DB) settle(ctx context.Context, q *sqlcgen.Queries, w accounts.Settlem
 	}
 	if err := db.tellLinked(ctx, q, w.Link.Link); err != nil {
 		return err
-	}
-	err := q.VerifyImported(ctx, sqlcgen.VerifyImportedParams{
-		Account: sql.NullString{String: string(w.Link.Account), Valid: true}, VerifiedAt: nullable(at), UpdatedAt: stamp(at), ID: importedRow(index),
-	})
-	if err != nil {
-		return fmt.Errorf("verifying imported account: %w", err)
 	}
 	if w.Shadow == "" {
 		return nil
@@ -209,6 +210,18 @@ func conflictOf(row sqlcgen.ConflictByCanonicalRow) eid.Conflict {
 		OpenedAt: row.OpenedAt, Ref: row.Ref, ProposedBy: row.ProposedBy, ProposedAt: row.ProposedAt.Time,
 		Decision: eid.Ruling(row.Decision), DecidedAt: row.DecidedAt.Time, DecidedBy: row.DecidedBy, Why: row.Why,
 	}
+}
+
+// verify has an imported account be verified for whom it is linked to, unless that
+// stands for it.
+func verify(ctx context.Context, q *sqlcgen.Queries, index []byte, account eid.AccountID, at time.Time) error {
+	err := q.VerifyImported(ctx, sqlcgen.VerifyImportedParams{
+		Account: sql.NullString{String: string(account), Valid: true}, VerifiedAt: nullable(at), UpdatedAt: stamp(at), ID: importedRow(index),
+	})
+	if err != nil {
+		return fmt.Errorf("verifying imported account: %w", err)
+	}
+	return nil
 }
 
 // unverify has an imported account wait again when the link that verified it ends.

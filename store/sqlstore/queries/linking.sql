@@ -14,7 +14,8 @@ WHERE id = @id AND subject_type = 'portal_account' AND status = 'active';
 
 -- name: VerifyImported :exec
 UPDATE imported_accounts SET state = 'verified', account = @account, verified_at = @verified_at, updated_at = @updated_at
-WHERE id = @id AND state <> 'rejected';
+WHERE imported_accounts.id = @id AND state <> 'rejected'
+    AND NOT EXISTS (SELECT 1 FROM accounts a WHERE a.id = @account AND a.subject_type = 'portal_account');
 
 -- name: UnverifyImported :execrows
 UPDATE imported_accounts SET state = 'waiting', account = NULL, verified_at = NULL, updated_at = @updated_at

@@ -267,7 +267,8 @@ func (q *Queries) UnverifyImported(ctx context.Context, arg UnverifyImportedPara
 
 const verifyImported = `-- name: VerifyImported :exec
 UPDATE imported_accounts SET state = 'verified', account = ?1, verified_at = ?2, updated_at = ?3
-WHERE id = ?4 AND state <> 'rejected'
+WHERE imported_accounts.id = ?4 AND state <> 'rejected'
+    AND NOT EXISTS (SELECT 1 FROM accounts a WHERE a.id = ?1 AND a.subject_type = 'portal_account')
 `
 
 type VerifyImportedParams struct {
