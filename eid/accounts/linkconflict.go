@@ -1,6 +1,7 @@
 package accounts
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -91,7 +92,7 @@ func (c *Claim) judge(s LinkStanding, now time.Time) (Settled, []ConflictRecord)
 	case s.Imported == eid.ImportedRejected:
 		return Settled{Outcome: Rejected, Kind: eid.ConflictRows}, nil
 	case s.Imported == eid.ImportedContested || s.ShadowLocked:
-		return Settled{Outcome: Conflicted, Kind: eid.ConflictRows, Ref: c.Ref}, nil
+		return Settled{Outcome: Conflicted, Kind: eid.ConflictRows, Ref: cmp.Or(s.ContestRef, c.Ref)}, nil
 	}
 	got := Settled{Outcome: Linked}
 	var waiting []ConflictRecord

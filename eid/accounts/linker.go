@@ -52,6 +52,8 @@ type LinkStanding struct {
 	// Others are the account's living links to other subjects of the source.
 	Others   []eid.Link
 	Imported eid.ImportedState // of the subject; none where it was not imported
+	// ContestRef is that of the contradiction that waits, for eid.ImportedContested.
+	ContestRef string
 	// Ruling finds the conflict of a canonical text; its zero value is none.
 	Ruling func(canonical string) eid.Conflict
 }

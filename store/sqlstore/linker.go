@@ -76,6 +76,11 @@ func (db *DB) linkStanding(ctx context.Context, q *sqlcgen.Queries, about accoun
 	if s.Imported, err = perhaps(eid.ImportedState(imported.State), err); err != nil {
 		return s, fmt.Errorf("finding imported account: %w", err)
 	}
+	if s.Imported == eid.ImportedContested {
+		if s.ContestRef, err = contestRef(ctx, q, index); err != nil {
+			return s, err
+		}
+	}
 	links, err := q.LinksOf(ctx, string(about.Account), now)
 	if err != nil {
 		return s, fmt.Errorf("finding links of account: %w", err)
