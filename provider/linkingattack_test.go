@@ -413,3 +413,32 @@ func TestLinkUnaudited(t *testing.T) {
 	w.wantCode(a.share(a.submit(p, "action", "link")))
 	w.wantLinked("old-1", numberLevel1)
 }
+
+// TestLinkNameOfTheSource: what a legacy source calls somebody cannot turn the page
+// around, nor fill the stores: what is too long is not believed.
+func TestLinkNameOfTheSource(t *testing.T) {
+	for name, tt := range map[string]struct {
+		said, shown string
+		believed    bool
+	}{
+		"plain":                  {"Nguyễn Văn Mẫu", "Nguyễn Văn Mẫu", true},
+		"the other way round":    {"\u202eNguyễn Văn Mẫu", "Nguyễn Văn Mẫu", true},
+		"with what is not seen":  {"Nguyễn\u200b Văn Mẫu", "Nguyễn\u200b", true},
+		"markup":                 {"<b>Nguyễn</b>", "<b>Nguyễn", true},
+		"longer than any name":   {strings.Repeat("ả", 300), "ảảảả", true},
+		"as long as a file":      {strings.Repeat("a", 60<<10), "aaaa", false},
+		"longer than any record": {strings.Repeat("a", 500<<10), "aaaa", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newLinkWorld(t)
+			w.at.say(func(a *federation.Assertion) { a.Person.Name = tt.said })
+			p := w.comes(w.browser())
+			if want := map[bool]int{true: http.StatusOK, false: http.StatusForbidden}[tt.believed]; p.status != want {
+				t.Fatalf("status %d, want %d\n%.2000s", p.status, want, p.body)
+			}
+			if shown := strings.Contains(p.body, tt.shown); shown != (name == "plain") {
+				t.Errorf("the name is shown: %v\n%s", shown, p.body)
+			}
+		})
+	}
+}
