@@ -2,6 +2,7 @@ package provider_test
 
 import (
 	"database/sql"
+	"fmt"
 	"net/http"
 	"net/url"
 	"path/filepath"
@@ -360,6 +361,38 @@ func TestLinkConflictsAreBounded(t *testing.T) {
 	}
 	if got := w.rows(eid.ActionConflictOpened); got != 5 {
 		t.Errorf("%d conflicts on record, want 5", got)
+	}
+}
+
+// TestLinkConflictsOfOneWait: patience does not fill the queue either.
+func TestLinkConflictsOfOneWait(t *testing.T) {
+	w := newLinkWorld(t)
+	linker := accounts.NewLinker(w.db, w.clock)
+	src, err := w.db.Source(t.Context(), "legacy")
+	must(t, err)
+	claim := func(subject int, number string) accounts.LinkOutcome {
+		t.Helper()
+		now := w.clock()
+		proved := accounts.Proved{Source: "legacy", Subject: fmt.Sprint("many-", subject), Level: eid.Level1, At: now, Given: now}
+		proved.Said.OtherNumber = true
+		got, err := linker.Link(t.Context(), accounts.Claim{
+			Source: src, Account: w.people[number], Client: "portal", Ref: "ref", Legacy: proved,
+			National: accounts.Proved{Source: "national", Level: eid.Level1, At: now, Given: now},
+		})
+		must(t, err)
+		return got.Outcome
+	}
+	for i := range 24 {
+		if want := map[bool]accounts.LinkOutcome{true: accounts.Conflicted, false: accounts.Throttled}[i < 20]; claim(i, numberLevel1) != want {
+			t.Fatalf("conflict %d is not %v", i+1, want)
+		}
+		w.pass(time.Hour)
+	}
+	if got := claim(0, numberLevel1); got != accounts.Conflicted {
+		t.Errorf("one that waits already = %v, want it to be said again", got)
+	}
+	if got := claim(0, numberLevel2); got != accounts.Conflicted {
+		t.Errorf("another's = %v, want a conflict", got)
 	}
 }
 

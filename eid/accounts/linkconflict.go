@@ -20,9 +20,18 @@ import (
 // ErrTooMany reports that an account opened too many conflicts of late.
 var ErrTooMany = errors.New("too many conflicts of this account")
 
-// maxConflicts is how many conflicts one account opens in an hour: a stranger with one
-// account does not fill the queue.
-const maxConflicts = 5
+// A stranger with one account does not fill the queue.
+const (
+	maxConflicts = 5  // that one account opens in an hour
+	maxWaiting   = 20 // of one account that nobody has decided
+)
+
+// ConflictLimits are how many conflicts an account may have.
+type ConflictLimits struct {
+	Since   time.Time
+	Most    int // opened after Since
+	Waiting int // that wait
+}
 
 // Said is what a legacy source says of a person, each part where it says anything. It
 // prints and logs as nothing.
@@ -240,7 +249,7 @@ func (l *Linker) open(ctx context.Context, c Claim, got Settled, met []ConflictR
 		e.Client, e.Ref = c.Client, c.Ref
 		met[i].Entry = e
 	}
-	stored, err := l.store.OpenConflicts(ctx, c.Account, met, now.Add(-time.Hour), maxConflicts)
+	stored, err := l.store.OpenConflicts(ctx, c.Account, met, ConflictLimits{Since: now.Add(-time.Hour), Most: maxConflicts, Waiting: maxWaiting})
 	switch {
 	case errors.Is(err, ErrTooMany):
 		return Settled{Outcome: Throttled}, nil

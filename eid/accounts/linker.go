@@ -21,9 +21,8 @@ type LinkerStore interface {
 	Settle(ctx context.Context, q LinkQuestion, decide func(LinkStanding) (Settlement, error)) error
 	// OpenConflicts inserts conflicts, each with its audit entry; of one canonical text
 	// the one that is there stays. It returns what is stored, in the order given, and
-	// ErrTooMany, with nothing written, where an account would have more than most of
-	// since.
-	OpenConflicts(ctx context.Context, account eid.AccountID, list []ConflictRecord, since time.Time, most int) ([]eid.Conflict, error)
+	// ErrTooMany, with nothing written, where an account would have more than it may.
+	OpenConflicts(ctx context.Context, account eid.AccountID, list []ConflictRecord, may ConflictLimits) ([]eid.Conflict, error)
 	// HeldLinks lists the living links of an account, oldest first.
 	HeldLinks(ctx context.Context, account eid.AccountID) ([]HeldLink, error)
 	// EndLink is that of Store.

@@ -153,11 +153,11 @@ func (db *DB) HeldLinks(ctx context.Context, account eid.AccountID) ([]accounts.
 }
 
 // OpenConflicts fills accounts.LinkerStore.
-func (db *DB) OpenConflicts(ctx context.Context, account eid.AccountID, list []accounts.ConflictRecord, since time.Time, most int) ([]eid.Conflict, error) {
+func (db *DB) OpenConflicts(ctx context.Context, account eid.AccountID, list []accounts.ConflictRecord, may accounts.ConflictLimits) ([]eid.Conflict, error) {
 	var stored []eid.Conflict
 	err := db.write(ctx, func(q *sqlcgen.Queries) error {
 		stored = nil
-		n, err := q.CountConflicts(ctx, sql.NullString{String: string(account), Valid: true}, stamp(since))
+		have, err := q.CountConflicts(ctx, stamp(may.Since), sql.NullString{String: string(account), Valid: true})
 		if err != nil {
 			return fmt.Errorf("counting conflicts: %w", err)
 		}
@@ -169,7 +169,8 @@ func (db *DB) OpenConflicts(ctx context.Context, account eid.AccountID, list []a
 			if stored = append(stored, c); !opened {
 				continue
 			}
-			if n++; n > int64(most) {
+			have.Recent, have.Waiting = have.Recent+1, have.Waiting+1
+			if have.Recent > int64(may.Most) || have.Waiting > int64(may.Waiting) {
 				return accounts.ErrTooMany
 			}
 			if err := insertAudit(ctx, q, r.Entry); err != nil {

@@ -30,7 +30,8 @@ SELECT id, kind, source, account, other, ref, opened_at, proposed_by, proposed_a
 FROM conflicts WHERE canonical_index = @canonical_index;
 
 -- name: CountConflicts :one
-SELECT COUNT(*) FROM conflicts WHERE account = @account AND opened_at > @since;
+SELECT COUNT(CASE WHEN opened_at > @since THEN 1 END) AS recent, COUNT(CASE WHEN decision = '' THEN 1 END) AS waiting
+FROM conflicts WHERE account = @account;
 
 -- name: InsertConflict :execrows
 INSERT INTO conflicts (id, kind, source, subject_index, account, other, canonical_index, sealed, ref, opened_at)

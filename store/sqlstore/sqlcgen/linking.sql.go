@@ -127,14 +127,20 @@ func (q *Queries) ConflictsBetween(ctx context.Context, subjectIndex []byte, acc
 }
 
 const countConflicts = `-- name: CountConflicts :one
-SELECT COUNT(*) FROM conflicts WHERE account = ?1 AND opened_at > ?2
+SELECT COUNT(CASE WHEN opened_at > ?1 THEN 1 END) AS recent, COUNT(CASE WHEN decision = '' THEN 1 END) AS waiting
+FROM conflicts WHERE account = ?2
 `
 
-func (q *Queries) CountConflicts(ctx context.Context, account sql.NullString, since time.Time) (int64, error) {
-	row := q.queryRow(ctx, q.countConflictsStmt, countConflicts, account, since)
-	var count int64
-	err := row.Scan(&count)
-	return count, err
+type CountConflictsRow struct {
+	Recent  int64
+	Waiting int64
+}
+
+func (q *Queries) CountConflicts(ctx context.Context, since time.Time, account sql.NullString) (CountConflictsRow, error) {
+	row := q.queryRow(ctx, q.countConflictsStmt, countConflicts, since, account)
+	var i CountConflictsRow
+	err := row.Scan(&i.Recent, &i.Waiting)
+	return i, err
 }
 
 const formerHolder = `-- name: FormerHolder :one
