@@ -88,6 +88,12 @@ func (c *Config) portal(s *Source) *eid.Portal {
 	return p
 }
 
+// remembers reports a source that cannot be told to authenticate somebody now, and is
+// not known to do so each time.
+func (s *Source) remembers() bool {
+	return s.Kind == "vneid" && s.VNeID != nil && !s.VNeID.AsksEachTime
+}
+
 // linking gives what a source says of links that holders make themselves.
 func (s *Source) linking() *eid.Linking {
 	if s.Linking == nil {
@@ -111,8 +117,14 @@ func (c *Config) checkLinking(f *faults, at string, s *Source) {
 	switch {
 	case s.national():
 		f.add(at, "given to a national source, which others are linked to", "remove it")
+	case s.remembers():
+		f.add(at, "given to a source that is not known to ask people each time, and a link wants both sides proved in one sign-in",
+			"vneid.asks_each_time: true, where the platform does so")
 	case !slices.ContainsFunc(c.Sources, func(o Source) bool { return o.national() }):
 		f.add(at, "there is no national source to link to", "a source with national: true, or of kind account")
+	case !slices.ContainsFunc(c.Sources, func(o Source) bool { return o.national() && !o.remembers() }):
+		f.add(at, "no national source is known to ask people each time, and a link wants both sides proved in one sign-in",
+			"vneid.asks_each_time: true, where the platform does so, or another national source")
 	}
 	if !s.Linking.Cap.Valid() {
 		f.add(member(at, "cap"), "missing", "1 or 2")

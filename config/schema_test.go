@@ -85,7 +85,7 @@ func TestSchemaRefusesShapes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	beyond := []string{"empty", "issuer", "public-client", "reach", "server", "tls-half"}
+	beyond := []string{"empty", "issuer", "provers", "public-client", "reach", "server", "tls-half"}
 	for _, file := range files {
 		name := strings.TrimSuffix(filepath.Base(file), ".yaml")
 		doc := instance(t, file)

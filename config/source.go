@@ -128,6 +128,7 @@ func (c *Config) FederationSources() ([]eid.Source, error) {
 			MayAssert:    slices.Clone(s.MayAssert),
 			Reconcile:    s.reconciled(),
 			Provision:    s.Provision,
+			Remembers:    s.remembers(),
 			Linking:      s.linking(),
 			Portal:       c.portal(s),
 			GrantsAtMost: make([]eid.Ceiling, len(s.GrantsAtMost)),

@@ -147,6 +147,9 @@ type Source struct {
 	// Provision lets a national source bring people who have no account yet: one is
 	// made at their first sign-in, or the one with their number is linked.
 	Provision bool `json:"provision,omitempty"`
+	// Remembers: it may let somebody in whom it remembers, whatever it is asked. What is
+	// to be proved now is not proved there.
+	Remembers bool `json:"remembers,omitempty"`
 	// Linking lets people whom the source names for the first time link themselves to
 	// their national identity; nil refuses them.
 	Linking *Linking `json:"linking,omitempty"`

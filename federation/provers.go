@@ -11,11 +11,12 @@ import (
 func Proves(src *eid.Source) bool { return src.National || src.Kind == KindAccount }
 
 // Provers are the sources where a holder may prove the national identity for a link,
-// whatever service the sign-in is for. resting names those that do not answer now.
+// whatever service the sign-in is for: it has to be proved now, so that sources which
+// may remember people are none of them. resting names those that do not answer now.
 func Provers(sources []eid.Source, level eid.Level, resting []string, now time.Time) []Choice {
 	var national []eid.Source
 	for i := range sources {
-		if Proves(&sources[i]) {
+		if Proves(&sources[i]) && !sources[i].Remembers {
 			national = append(national, sources[i])
 		}
 	}

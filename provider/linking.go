@@ -3,6 +3,7 @@ package provider
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -65,6 +66,10 @@ func mayLink(src *eid.Source) bool {
 // named.
 func (p *Provider) beginLinking(c *gin.Context, f *flow, w way, a federation.Assertion, overdue time.Time) {
 	pending, err := p.pend(f, w, a)
+	if errors.Is(err, federation.ErrUntrusted) {
+		p.sourceFailed(c, f, w.src.ID, err)
+		return
+	}
 	if err != nil {
 		p.fail(c, f, err)
 		return
@@ -90,11 +95,18 @@ func (p *Provider) pend(f *flow, w way, a federation.Assertion) (*linking, error
 	if err != nil {
 		return nil, fmt.Errorf("keeping a pending side: %w", err)
 	}
+	if len(text) > maxPending {
+		return nil, fmt.Errorf("source %s says %d bytes of one person: %w", w.src.ID, len(text), federation.ErrUntrusted)
+	}
 	if k.Sealed, err = p.deps.Sealer.Seal(text, linkingContext(&f.login, k)); err != nil {
 		return nil, fmt.Errorf("keeping a pending side: %w", err)
 	}
 	return k, nil
 }
+
+// maxPending bounds what a legacy source says of a person, in bytes of JSON: it lies in
+// the record of the login, and in those of conflicts.
+const maxPending = 16 << 10
 
 // pending opens the assertion of a login's pending side.
 func (p *Provider) pending(l *login) (federation.Assertion, error) {
@@ -126,7 +138,7 @@ func (p *Provider) sameSide(f *flow, a federation.Assertion) bool {
 // oldName is what pages call the account at a source: the name that the source says, or
 // a login name, masked.
 func oldName(src *eid.Source, a federation.Assertion) string {
-	if name := strings.Join(strings.Fields(a.Person.Name), " "); name != "" && len(name) <= maxOldName {
+	if name := strings.Join(strings.Fields(a.Person.Name), " "); name != "" && len(name) <= maxOldName && federation.Printable(name) {
 		return name
 	}
 	switch src.Kind {

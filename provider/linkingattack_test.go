@@ -2,6 +2,7 @@ package provider_test
 
 import (
 	"database/sql"
+	"fmt"
 	"net/http"
 	"net/url"
 	"path/filepath"
@@ -363,6 +364,38 @@ func TestLinkConflictsAreBounded(t *testing.T) {
 	}
 }
 
+// TestLinkConflictsOfOneWait: patience does not fill the queue either.
+func TestLinkConflictsOfOneWait(t *testing.T) {
+	w := newLinkWorld(t)
+	linker := accounts.NewLinker(w.db, w.clock)
+	src, err := w.db.Source(t.Context(), "legacy")
+	must(t, err)
+	claim := func(subject int, number string) accounts.LinkOutcome {
+		t.Helper()
+		now := w.clock()
+		proved := accounts.Proved{Source: "legacy", Subject: fmt.Sprint("many-", subject), Level: eid.Level1, At: now, Given: now}
+		proved.Said.OtherNumber = true
+		got, err := linker.Link(t.Context(), accounts.Claim{
+			Source: src, Account: w.people[number], Client: "portal", Ref: "ref", Legacy: proved,
+			National: accounts.Proved{Source: "national", Level: eid.Level1, At: now, Given: now},
+		})
+		must(t, err)
+		return got.Outcome
+	}
+	for i := range 24 {
+		if want := map[bool]accounts.LinkOutcome{true: accounts.Conflicted, false: accounts.Throttled}[i < 20]; claim(i, numberLevel1) != want {
+			t.Fatalf("conflict %d is not %v", i+1, want)
+		}
+		w.pass(time.Hour)
+	}
+	if got := claim(0, numberLevel1); got != accounts.Conflicted {
+		t.Errorf("one that waits already = %v, want it to be said again", got)
+	}
+	if got := claim(0, numberLevel2); got != accounts.Conflicted {
+		t.Errorf("another's = %v, want a conflict", got)
+	}
+}
+
 // TestLinkSecondOfOnePerson: a person's second account at a source waits for an
 // officer; so does one that was somebody else's before.
 func TestLinkSecondOfOnePerson(t *testing.T) {
@@ -412,4 +445,33 @@ func TestLinkUnaudited(t *testing.T) {
 	w.wantLinked("old-1", "")
 	w.wantCode(a.share(a.submit(p, "action", "link")))
 	w.wantLinked("old-1", numberLevel1)
+}
+
+// TestLinkNameOfTheSource: what a legacy source calls somebody cannot turn the page
+// around, nor fill the stores: what is too long is not believed.
+func TestLinkNameOfTheSource(t *testing.T) {
+	for name, tt := range map[string]struct {
+		said, shown string
+		believed    bool
+	}{
+		"plain":                  {"Nguyễn Văn Mẫu", "Nguyễn Văn Mẫu", true},
+		"the other way round":    {"\u202eNguyễn Văn Mẫu", "Nguyễn Văn Mẫu", true},
+		"with what is not seen":  {"Nguyễn\u200b Văn Mẫu", "Nguyễn\u200b", true},
+		"markup":                 {"<b>Nguyễn</b>", "<b>Nguyễn", true},
+		"longer than any name":   {strings.Repeat("ả", 300), "ảảảả", true},
+		"as long as a file":      {strings.Repeat("a", 60<<10), "aaaa", false},
+		"longer than any record": {strings.Repeat("a", 500<<10), "aaaa", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newLinkWorld(t)
+			w.at.say(func(a *federation.Assertion) { a.Person.Name = tt.said })
+			p := w.comes(w.browser())
+			if want := map[bool]int{true: http.StatusOK, false: http.StatusForbidden}[tt.believed]; p.status != want {
+				t.Fatalf("status %d, want %d\n%.2000s", p.status, want, p.body)
+			}
+			if shown := strings.Contains(p.body, tt.shown); shown != (name == "plain") {
+				t.Errorf("the name is shown: %v\n%s", shown, p.body)
+			}
+		})
+	}
 }

@@ -52,7 +52,7 @@ func (p *Provider) atPortal(ctx context.Context, f *flow, src *eid.Source, a fed
 	}
 	switch old.State {
 	case eid.ImportedContested:
-		return entrance{refusal: &refusal{Reason: reasonContested, Source: src.ID}}, nil
+		return entrance{refusal: &refusal{Reason: reasonContested, Source: src.ID, Ref: old.ContestRef}}, nil
 	case eid.ImportedWaiting, eid.ImportedVerified: // whose link has ended: it is verified anew
 	default:
 		return entrance{refusal: &refusal{Reason: reasonNotLinked, Source: src.ID}}, nil

@@ -444,7 +444,45 @@ func TestOldAccountContested(t *testing.T) {
 	must(t, err)
 	w.imports(accounts.OldAccount{Login: "nua.cu", Number: number, Name: "Trần Văn Mẫu", BirthDate: "1990", Password: eid.NewSecret(oldHash)})
 	for _, login := range []string{"mau.cu", "nua.cu"} {
-		w.wantPage(w.comes(w.browser(), login), http.StatusForbidden, titleContested)
+		p := w.comes(w.browser(), login)
+		w.wantPage(p, http.StatusForbidden, titleContested)
+		list, err := w.db.ConflictsOf(t.Context(), "old", login)
+		must(t, err)
+		if len(list) != 1 || list[0].Ref == "" || !strings.Contains(p.body, list[0].Ref) {
+			t.Errorf("%s: the page does not say the reference of %+v\n%s", login, list, p.body)
+		}
+	}
+}
+
+// TestOldAccountContestedLater: who is in already when a contradiction is brought goes on
+// no more than who comes then: not by the session, not by a token. Once officers let the
+// account be, it is what it was.
+func TestOldAccountContestedLater(t *testing.T) {
+	w := newOldWorld(t)
+	a := w.browser()
+	got := w.redeem(w.wantCode(a.share(w.later(a, w.comes(a, "mau.cu")))))
+	number, err := eid.ParsePersonalNumber(numberLevel1)
+	must(t, err)
+	w.imports(accounts.OldAccount{Login: "nua.cu", Number: number, Name: "Trần Văn Mẫu", BirthDate: "1990", Password: eid.NewSecret(oldHash)})
+	if status, _, claims := w.userinfo("Bearer " + got.AccessToken); status != http.StatusUnauthorized {
+		t.Errorf("userinfo = %d %v, want 401", status, claims)
+	}
+	if r := w.refreshes(got.RefreshToken); r.Error != "invalid_grant" {
+		t.Errorf("refresh = %q, want invalid_grant", r.Error)
+	}
+	p := a.get(w.authorizeURL("portal", "prompt", "none"))
+	if p.back == nil || p.back.Query().Get("error") != "login_required" {
+		t.Errorf("silent sign-in: %d %v, want login_required", p.status, p.back)
+	}
+	list, err := w.db.ConflictsOf(t.Context(), "old", "mau.cu")
+	must(t, err)
+	for _, officer := range []string{"operator:an", "operator:binh"} {
+		_, err := accounts.NewConflicts(w.db, w.clock).Accept(t.Context(), list[0].ID, "papers seen", officer)
+		must(t, err)
+	}
+	again := w.redeem(w.wantCode(w.browserOld()))
+	if again.claims["sub"] != got.claims["sub"] {
+		t.Errorf("sub = %v, want %v as before", again.claims["sub"], got.claims["sub"])
 	}
 }
 

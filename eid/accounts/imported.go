@@ -86,6 +86,7 @@ type Imported struct {
 	State      eid.ImportedState
 	Match      eid.ImportedMatch
 	Account    eid.AccountID // whom it was verified for; empty before
+	ContestRef string        // of the contradiction that waits, for ImportedContested
 	CreatedAt  time.Time
 	UpdatedAt  time.Time // by an import, or a decision
 	VerifiedAt time.Time // zero until then

@@ -1,6 +1,7 @@
 package accounts
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -19,9 +20,18 @@ import (
 // ErrTooMany reports that an account opened too many conflicts of late.
 var ErrTooMany = errors.New("too many conflicts of this account")
 
-// maxConflicts is how many conflicts one account opens in an hour: a stranger with one
-// account does not fill the queue.
-const maxConflicts = 5
+// A stranger with one account does not fill the queue.
+const (
+	maxConflicts = 5  // that one account opens in an hour
+	maxWaiting   = 20 // of one account that nobody has decided
+)
+
+// ConflictLimits are how many conflicts an account may have.
+type ConflictLimits struct {
+	Since   time.Time
+	Most    int // opened after Since
+	Waiting int // that wait
+}
 
 // Said is what a legacy source says of a person, each part where it says anything. It
 // prints and logs as nothing.
@@ -90,14 +100,19 @@ func (c *Claim) judge(s LinkStanding, now time.Time) (Settled, []ConflictRecord)
 		return Settled{Outcome: Linked, Link: s.Link}, nil
 	case s.Imported == eid.ImportedRejected:
 		return Settled{Outcome: Rejected, Kind: eid.ConflictRows}, nil
-	case s.Imported == eid.ImportedContested:
-		return Settled{Outcome: Conflicted, Kind: eid.ConflictRows, Ref: c.Ref}, nil
+	case s.Imported == eid.ImportedContested || s.ShadowLocked:
+		return Settled{Outcome: Conflicted, Kind: eid.ConflictRows, Ref: cmp.Or(s.ContestRef, c.Ref)}, nil
 	}
 	got := Settled{Outcome: Linked}
 	var waiting []ConflictRecord
 	for _, k := range c.conflicts(s) {
 		canonical := c.canonical(k, a)
 		ruled := s.Ruling(canonical)
+		if ruled.Decision == eid.Accepted && k.kind == eid.ConflictLinked {
+			// Officers decided of a link before this one, which lives: of it they did not.
+			canonical += "\x00" + s.Link.ID
+			ruled = s.Ruling(canonical)
+		}
 		switch {
 		case ruled.Decision == eid.Rejected:
 			return Settled{Outcome: Rejected, Kind: k.kind, Ref: ruled.Ref}, nil
@@ -234,7 +249,7 @@ func (l *Linker) open(ctx context.Context, c Claim, got Settled, met []ConflictR
 		e.Client, e.Ref = c.Client, c.Ref
 		met[i].Entry = e
 	}
-	stored, err := l.store.OpenConflicts(ctx, c.Account, met, now.Add(-time.Hour), maxConflicts)
+	stored, err := l.store.OpenConflicts(ctx, c.Account, met, ConflictLimits{Since: now.Add(-time.Hour), Most: maxConflicts, Waiting: maxWaiting})
 	switch {
 	case errors.Is(err, ErrTooMany):
 		return Settled{Outcome: Throttled}, nil

@@ -21,9 +21,8 @@ type LinkerStore interface {
 	Settle(ctx context.Context, q LinkQuestion, decide func(LinkStanding) (Settlement, error)) error
 	// OpenConflicts inserts conflicts, each with its audit entry; of one canonical text
 	// the one that is there stays. It returns what is stored, in the order given, and
-	// ErrTooMany, with nothing written, where an account would have more than most of
-	// since.
-	OpenConflicts(ctx context.Context, account eid.AccountID, list []ConflictRecord, since time.Time, most int) ([]eid.Conflict, error)
+	// ErrTooMany, with nothing written, where an account would have more than it may.
+	OpenConflicts(ctx context.Context, account eid.AccountID, list []ConflictRecord, may ConflictLimits) ([]eid.Conflict, error)
 	// HeldLinks lists the living links of an account, oldest first.
 	HeldLinks(ctx context.Context, account eid.AccountID) ([]HeldLink, error)
 	// EndLink is that of Store.
@@ -46,10 +45,14 @@ type LinkStanding struct {
 	National eid.Link      // LinkQuestion.NationalLink, if it is alive
 	Link     eid.Link      // the living link of the subject
 	Shadow   eid.AccountID // the eid.PortalAccount of the subject that is in use
-	Former   eid.AccountID // the last other person whom the subject was linked to
+	// ShadowLocked: it is locked. What was locked is not verified past its lock.
+	ShadowLocked bool
+	Former       eid.AccountID // the last other person whom the subject was linked to
 	// Others are the account's living links to other subjects of the source.
 	Others   []eid.Link
 	Imported eid.ImportedState // of the subject; none where it was not imported
+	// ContestRef is that of the contradiction that waits, for eid.ImportedContested.
+	ContestRef string
 	// Ruling finds the conflict of a canonical text; its zero value is none.
 	Ruling func(canonical string) eid.Conflict
 }

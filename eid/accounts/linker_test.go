@@ -38,7 +38,7 @@ func (b *bridge) Settle(_ context.Context, _ accounts.LinkQuestion, decide func(
 	return err
 }
 
-func (b *bridge) OpenConflicts(_ context.Context, _ eid.AccountID, list []accounts.ConflictRecord, _ time.Time, _ int) ([]eid.Conflict, error) {
+func (b *bridge) OpenConflicts(_ context.Context, _ eid.AccountID, list []accounts.ConflictRecord, _ accounts.ConflictLimits) ([]eid.Conflict, error) {
 	if b.full {
 		return nil, accounts.ErrTooMany
 	}

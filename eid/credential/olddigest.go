@@ -15,7 +15,7 @@ import (
 	"strings"
 )
 
-// maxRounds of PBKDF2: Django asks for a million and more by now.
+// maxRounds of PBKDF2, of all digests together: Django asks for a million and more by now.
 const maxRounds = 2_000_000
 
 // readPBKDF2 reads $pbkdf2-sha256$rounds$salt$key in base64 without padding, which
@@ -24,6 +24,19 @@ func readPBKDF2(parts []string) (salt, key []byte, ok bool) {
 	salt, saltErr := base64.RawStdEncoding.DecodeString(strings.ReplaceAll(parts[3], ".", "+"))
 	key, keyErr := base64.RawStdEncoding.DecodeString(strings.ReplaceAll(parts[4], ".", "+"))
 	return salt, key, saltErr == nil && keyErr == nil
+}
+
+func affordablePBKDF2(parts []string) bool {
+	_, key, ok := readPBKDF2(parts)
+	return ok && affordableRounds(digestNamed(parts[1]), number(parts[2]), key)
+}
+
+// affordableRounds bounds the rounds of PBKDF2, which are done anew for each digest that
+// the key is long (RFC 8018 §5.2).
+func affordableRounds(digest func() hash.Hash, rounds int, key []byte) bool {
+	size := digest().Size()
+	blocks := (len(key) + size - 1) / size
+	return rounds >= 1 && blocks >= 1 && rounds <= maxRounds/blocks
 }
 
 func soundPBKDF2(parts []string) bool {
@@ -83,8 +96,8 @@ func soundASPNET(parts []string) bool {
 }
 
 func affordableASPNET(parts []string) bool {
-	a, _ := readASPNET(parts[1])
-	return a.rounds <= maxRounds
+	a, ok := readASPNET(parts[1])
+	return ok && affordableRounds(a.digest, a.rounds, a.key)
 }
 
 func matchesASPNET(parts []string, password string) (bool, error) {

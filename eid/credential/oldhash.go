@@ -71,7 +71,7 @@ var oldKinds = []oldKind{
 	{name: "drupal7", shape: regexp.MustCompile(`^\$S\$(.)[./A-Za-z0-9]{51}$`), affordable: oneOf("56789ABCDE"), matches: by(drupal7.NewVerifier(nil))},
 	{
 		name: "pbkdf2", shape: regexp.MustCompile(`^\$pbkdf2(?:-(sha256|sha512))?\$([0-9]{1,9})\$([A-Za-z0-9+./]{8,128})\$([A-Za-z0-9+./]{22,128})$`),
-		affordable: between(2, 1, maxRounds), sound: soundPBKDF2, matches: matchesPBKDF2,
+		affordable: affordablePBKDF2, sound: soundPBKDF2, matches: matchesPBKDF2,
 	},
 	{
 		name: "Django", shape: regexp.MustCompile(`^pbkdf2_(sha1|sha256)\$([0-9]{1,9})\$([A-Za-z0-9]{1,64})\$([A-Za-z0-9+/]{27}=|[A-Za-z0-9+/]{43}=)$`),

@@ -24,10 +24,23 @@ func (db *DB) OldAccountID(source, login string) string { return db.importedID(s
 // Imported returns the old account of a login name at a source, or eid.ErrNotFound.
 func (db *DB) Imported(ctx context.Context, source, login string) (accounts.Imported, error) {
 	i, err := db.imported(ctx, db.reader, db.importedID(source, login))
+	if err == nil && i.State == eid.ImportedContested {
+		i.ContestRef, err = contestRef(ctx, db.reader, db.index.subject(source, login))
+	}
 	if err != nil {
 		return accounts.Imported{}, fmt.Errorf("finding old account at %s: %w", source, err)
 	}
 	return i, nil
+}
+
+// contestRef is what officers know the contradiction between rows by that waits for them;
+// empty where none does.
+func contestRef(ctx context.Context, q *sqlcgen.Queries, index []byte) (string, error) {
+	ref, err := q.ContestRef(ctx, index)
+	if ref, err = perhaps(ref, err); err != nil {
+		return "", fmt.Errorf("finding the contradiction: %w", away(err))
+	}
+	return ref, nil
 }
 
 func (db *DB) imported(ctx context.Context, q *sqlcgen.Queries, id string) (accounts.Imported, error) {

@@ -23,7 +23,7 @@ const importChunk = 50
 func (db *DB) WriteImport(ctx context.Context, at accounts.Place, before accounts.Import, after *accounts.Import, rows []accounts.StagedRow) (accounts.Pressure, error) {
 	var p accounts.Pressure
 	var began time.Time
-	counts := after.Counts
+	counts, ended := after.Counts, false
 	err := db.writeIn(ctx, kindWrite, func(tx *sql.Tx) error {
 		began = time.Now()
 		w := importWrite{db: db, tx: tx, q: db.writer.WithTx(tx), at: at, now: stamp(after.UpdatedAt)}
@@ -39,6 +39,7 @@ func (db *DB) WriteImport(ctx context.Context, at accounts.Place, before account
 			}
 		}
 		contested, err := w.contest(ctx, rows)
+		ended = w.ended
 		if err != nil {
 			return err
 		}
@@ -51,6 +52,9 @@ func (db *DB) WriteImport(ctx context.Context, at accounts.Place, before account
 		return err
 	})
 	p.Held = time.Since(began)
+	if ended {
+		db.forgetHolders()
+	}
 	if err != nil {
 		after.Counts = counts
 	}
@@ -73,6 +77,8 @@ type importWrite struct {
 	q   *sqlcgen.Queries
 	at  accounts.Place
 	now time.Time
+	// ended: a link ended, which is remembered of holders.
+	ended bool
 }
 
 // insert writes the accounts that are new, and old subs. What is there meanwhile makes
@@ -206,6 +212,7 @@ func (w *importWrite) open(ctx context.Context, c contested) (bool, error) {
 		return false, err
 	}
 	id, subject := rand.Text(), w.db.index.subject(w.at.Source, old.Login)
+	ref := id[:4] + "-" + id[4:8] // as those of sign-ins look
 	sides, err := json.Marshal(accounts.ConflictSides{Legacy: accounts.ConflictSide{
 		Source: w.at.Source, Subject: old.Login, Number: old.Number.Masked(), Name: old.Name, BirthDate: old.BirthDate, At: w.now,
 	}})
@@ -218,8 +225,8 @@ func (w *importWrite) open(ctx context.Context, c contested) (bool, error) {
 	}
 	canonical := w.db.index.contradiction(w.at.Source, old.Login, old.Number.Reveal())
 	_, err = w.tx.ExecContext(ctx, `INSERT INTO conflicts (id, kind, source, subject_index, canonical_index, sealed, ref, opened_at)
-		VALUES (?, ?, ?, ?, ?, ?, '', ?) ON CONFLICT (canonical_index) DO NOTHING`,
-		id, string(eid.ConflictRows), w.at.Source, subject, canonical, sealed, w.now)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (canonical_index) DO NOTHING`,
+		id, string(eid.ConflictRows), w.at.Source, subject, canonical, sealed, ref, w.now)
 	if err != nil {
 		return false, fmt.Errorf("inserting conflict: %w", err)
 	}
@@ -234,7 +241,41 @@ func (w *importWrite) open(ctx context.Context, c contested) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("marking old account: %w", err)
 	}
-	return true, nil
+	return true, w.endStandIn(ctx, subject)
+}
+
+// endStandIn ends the link of the account that stands for an old one, if there is one:
+// who is in already goes on no longer than who comes now is let in.
+func (w *importWrite) endStandIn(ctx context.Context, index []byte) error {
+	row, err := w.q.LinkBySubject(ctx, index, nullable(w.now))
+	link, err := perhaps(linkOf(sqlcgen.LinkRow(row)), err)
+	if err != nil || link.ID == "" {
+		return err
+	}
+	holder, err := w.db.account(ctx, w.q, string(link.Account))
+	if err != nil {
+		return fmt.Errorf("finding whom an old account is linked to: %w", err)
+	}
+	if !holder.Unverified() {
+		return nil // somebody who proved both sides
+	}
+	if err := w.db.endLink(ctx, w.q, link, w.now); err != nil {
+		return err
+	}
+	w.ended = true
+	detail, err := json.Marshal(contestedDetail{Link: link.ID, Source: link.Source, Cap: link.Cap, Why: "contested"})
+	if err != nil {
+		return fmt.Errorf("writing audit detail: %w", err)
+	}
+	return insertAudit(ctx, w.q, eid.AuditEntry{At: w.now, Actor: "system", Action: accounts.ActionLinkEnded, Account: link.Account, Detail: detail})
+}
+
+// contestedDetail is the detail of a link that ends because its old account is contested.
+type contestedDetail struct {
+	Link   string    `json:"link"`
+	Source string    `json:"source"`
+	Cap    eid.Level `json:"cap"`
+	Why    string    `json:"why"`
 }
 
 // exactly turns a statement that met other rows than were staged into accounts.ErrStale.

@@ -28,7 +28,7 @@ func (db *DB) Settle(ctx context.Context, about accounts.LinkQuestion, decide fu
 			return err
 		}
 		if w.Link.ID != "" {
-			if err := db.settle(ctx, q, w, index); err != nil {
+			if err := db.settle(ctx, q, w); err != nil {
 				return err
 			}
 		}
@@ -61,6 +61,13 @@ func (db *DB) linkStanding(ctx context.Context, q *sqlcgen.Queries, about accoun
 	if s.Shadow, err = perhaps(eid.AccountID(shadow), err); err != nil {
 		return s, fmt.Errorf("finding the portal's account: %w", err)
 	}
+	if s.Shadow != "" {
+		stands, err := db.account(ctx, q, shadow)
+		if err != nil {
+			return s, fmt.Errorf("finding the portal's account: %w", err)
+		}
+		s.ShadowLocked = stands.Usable() != nil
+	}
 	former, err := q.FormerHolder(ctx, index, string(about.Account))
 	if s.Former, err = perhaps(eid.AccountID(former), err); err != nil {
 		return s, fmt.Errorf("finding who was linked before: %w", err)
@@ -68,6 +75,11 @@ func (db *DB) linkStanding(ctx context.Context, q *sqlcgen.Queries, about accoun
 	imported, err := q.ImportedState(ctx, importedRow(index))
 	if s.Imported, err = perhaps(eid.ImportedState(imported.State), err); err != nil {
 		return s, fmt.Errorf("finding imported account: %w", err)
+	}
+	if s.Imported == eid.ImportedContested {
+		if s.ContestRef, err = contestRef(ctx, q, index); err != nil {
+			return s, err
+		}
 	}
 	links, err := q.LinksOf(ctx, string(about.Account), now)
 	if err != nil {
@@ -100,7 +112,7 @@ func (db *DB) rulings(ctx context.Context, q *sqlcgen.Queries, account eid.Accou
 
 // settle writes a link, and what comes with it. The account that stood for the old one
 // closes: its sessions and tokens end, and those who know it are told.
-func (db *DB) settle(ctx context.Context, q *sqlcgen.Queries, w accounts.Settlement, index []byte) error {
+func (db *DB) settle(ctx context.Context, q *sqlcgen.Queries, w accounts.Settlement) error {
 	at := w.Link.CreatedAt
 	if w.Replaces != "" {
 		n, err := q.EndLink(ctx, nullable(at), w.Replaces)
@@ -113,12 +125,6 @@ func (db *DB) settle(ctx context.Context, q *sqlcgen.Queries, w accounts.Settlem
 	}
 	if err := db.tellLinked(ctx, q, w.Link.Link); err != nil {
 		return err
-	}
-	err := q.VerifyImported(ctx, sqlcgen.VerifyImportedParams{
-		Account: sql.NullString{String: string(w.Link.Account), Valid: true}, VerifiedAt: nullable(at), UpdatedAt: stamp(at), ID: importedRow(index),
-	})
-	if err != nil {
-		return fmt.Errorf("verifying imported account: %w", err)
 	}
 	if w.Shadow == "" {
 		return nil
@@ -147,11 +153,11 @@ func (db *DB) HeldLinks(ctx context.Context, account eid.AccountID) ([]accounts.
 }
 
 // OpenConflicts fills accounts.LinkerStore.
-func (db *DB) OpenConflicts(ctx context.Context, account eid.AccountID, list []accounts.ConflictRecord, since time.Time, most int) ([]eid.Conflict, error) {
+func (db *DB) OpenConflicts(ctx context.Context, account eid.AccountID, list []accounts.ConflictRecord, may accounts.ConflictLimits) ([]eid.Conflict, error) {
 	var stored []eid.Conflict
 	err := db.write(ctx, func(q *sqlcgen.Queries) error {
 		stored = nil
-		n, err := q.CountConflicts(ctx, sql.NullString{String: string(account), Valid: true}, stamp(since))
+		have, err := q.CountConflicts(ctx, stamp(may.Since), sql.NullString{String: string(account), Valid: true})
 		if err != nil {
 			return fmt.Errorf("counting conflicts: %w", err)
 		}
@@ -163,7 +169,8 @@ func (db *DB) OpenConflicts(ctx context.Context, account eid.AccountID, list []a
 			if stored = append(stored, c); !opened {
 				continue
 			}
-			if n++; n > int64(most) {
+			have.Recent, have.Waiting = have.Recent+1, have.Waiting+1
+			if have.Recent > int64(may.Most) || have.Waiting > int64(may.Waiting) {
 				return accounts.ErrTooMany
 			}
 			if err := insertAudit(ctx, q, r.Entry); err != nil {
@@ -209,6 +216,18 @@ func conflictOf(row sqlcgen.ConflictByCanonicalRow) eid.Conflict {
 		OpenedAt: row.OpenedAt, Ref: row.Ref, ProposedBy: row.ProposedBy, ProposedAt: row.ProposedAt.Time,
 		Decision: eid.Ruling(row.Decision), DecidedAt: row.DecidedAt.Time, DecidedBy: row.DecidedBy, Why: row.Why,
 	}
+}
+
+// verify has an imported account be verified for whom it is linked to, unless that
+// stands for it.
+func verify(ctx context.Context, q *sqlcgen.Queries, index []byte, account eid.AccountID, at time.Time) error {
+	err := q.VerifyImported(ctx, sqlcgen.VerifyImportedParams{
+		Account: sql.NullString{String: string(account), Valid: true}, VerifiedAt: nullable(at), UpdatedAt: stamp(at), ID: importedRow(index),
+	})
+	if err != nil {
+		return fmt.Errorf("verifying imported account: %w", err)
+	}
+	return nil
 }
 
 // unverify has an imported account wait again when the link that verified it ends.

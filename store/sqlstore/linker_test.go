@@ -125,6 +125,68 @@ func TestLinkVerifies(t *testing.T) {
 	}
 }
 
+// TestLinkByAnOperator: a link that an operator makes verifies the old account as the
+// holder's does, and that of an account which stands for it does not.
+func TestLinkByAnOperator(t *testing.T) {
+	c := newCrossing(t)
+	c.shadowed(t, "x", "waiting")
+	stands, err := c.db.LinkBySubject(t.Context(), "old", "x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	end := func(id string) {
+		t.Helper()
+		if err := c.writer.EndLink(t.Context(), id, "operator:test"); err != nil {
+			t.Fatalf("EndLink(): %v", err)
+		}
+	}
+	end(stands.ID)
+	link := func(id eid.AccountID) eid.Link {
+		t.Helper()
+		l, err := c.writer.Link(t.Context(), eid.Link{Account: id, Source: "old", Cap: eid.Level1}, "x", "paper seen", "operator:test")
+		if err != nil {
+			t.Fatalf("Link(): %v", err)
+		}
+		return l
+	}
+	stands = link(stands.Account)
+	if state, account, at := c.imported(t); state != "waiting" || account != "" || at {
+		t.Errorf("with what stands for it: imported = %s of %q, want waiting", state, account)
+	}
+	end(stands.ID)
+	made := link(c.first)
+	if state, account, at := c.imported(t); state != "verified" || account != string(c.first) || !at {
+		t.Errorf("linked by an operator: imported = %s of %q, want verified of %s", state, account, c.first)
+	}
+	end(made.ID)
+	if state, account, at := c.imported(t); state != "waiting" || account != "" || at {
+		t.Errorf("ended by an operator: imported = %s of %q, want waiting", state, account)
+	}
+}
+
+// TestLinkPastALock: an old account whose stand-in is locked is not verified until the
+// lock is lifted.
+func TestLinkPastALock(t *testing.T) {
+	c := newCrossing(t)
+	u := c.shadowed(t, "x", "waiting")
+	lock, err := c.writer.Lock(t.Context(), u, eid.LockSelf, "", "", "operator:test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := c.link(t, c.claim(c.first, "x")); got.Outcome != accounts.Conflicted {
+		t.Errorf("Link() of a locked old account = %+v, want an officer to look at it", got)
+	}
+	if link, err := c.db.LinkBySubject(t.Context(), "old", "x"); err != nil || link.Account != u {
+		t.Errorf("LinkBySubject() = %+v, %v; want what it was", link, err)
+	}
+	if err := c.writer.Unlock(t.Context(), u, lock.ID, accounts.Correction{}, "operator:test"); err != nil {
+		t.Fatal(err)
+	}
+	if got := c.link(t, c.claim(c.first, "x")); got.Outcome != accounts.Linked || !got.Shadowed {
+		t.Errorf("Link() after the lock = %+v, want a link", got)
+	}
+}
+
 // TestLinkWholeOrNot: a link that cannot be written with all that comes with it leaves
 // nothing.
 func TestLinkWholeOrNot(t *testing.T) {

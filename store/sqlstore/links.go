@@ -35,6 +35,9 @@ func (db *DB) insertLink(ctx context.Context, q *sqlcgen.Queries, r accounts.Lin
 	if err := inserted(n, err, "inserting link"); err != nil {
 		return err
 	}
+	if err := verify(ctx, q, subject, r.Account, r.CreatedAt); err != nil {
+		return err
+	}
 	return db.takeSubjects(ctx, q, r.Source, subject, r.Account, r.CreatedAt)
 }
 

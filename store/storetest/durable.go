@@ -55,6 +55,7 @@ func Durable(t *testing.T, open func(t *testing.T, now func() time.Time) *sqlsto
 	t.Run("conflicts", s.conflicts)
 	t.Run("rejected conflicts", s.conflictRejected)
 	t.Run("conflicts with a link", s.conflictLinked)
+	t.Run("conflicts with a link made since", s.conflictLinkedAnew)
 	t.Run("conflicts that changed", s.conflictChanged)
 	t.Run("conflicts decided at once", s.conflictsAtOnce)
 	t.Run("pages of conflicts", s.conflictPages)

@@ -187,6 +187,50 @@ func (s durableSuite) conflictLinked(t *testing.T) {
 	}
 }
 
+// conflictLinkedAnew: what was accepted about a link that ended says nothing of a link
+// that the other person makes afterwards. It waits for officers, as the first did.
+func (s durableSuite) conflictLinkedAnew(t *testing.T) {
+	d := s.desk(t)
+	q := accounts.NewConflicts(d.DB, d.clock.Now)
+	other, holder := d.person(t, "011190000001"), d.person(t, "011190000002")
+	linker := accounts.NewLinker(d.DB, d.clock.Now)
+	accept := func(c eid.Conflict) {
+		t.Helper()
+		for _, officer := range []string{"operator:an", "operator:binh"} {
+			if _, err := q.Accept(t.Context(), c.ID, "papers seen", officer); err != nil {
+				t.Fatalf("Accept() by %s: %v", officer, err)
+			}
+		}
+	}
+	first := d.claimOf(t, other, "x", civil.Person{})
+	if err := linker.Undo(t.Context(), other, first.Link.ID, "ref"); err != nil {
+		t.Fatal(err)
+	}
+	if got := d.claimOf(t, holder, "x", civil.Person{}); got.Kind != eid.ConflictFormer {
+		t.Fatalf("a claim after another's = %+v, want a conflict with the former", got)
+	}
+	accept(d.conflict(t, q))
+	if got := d.claimOf(t, other, "x", civil.Person{}); got.Outcome != accounts.Linked {
+		t.Fatalf("the other's claim = %+v, want the link", got)
+	}
+	for _, doing := range []string{"a claim", "the claim once more"} {
+		got := d.claimOf(t, holder, "x", civil.Person{})
+		if got.Outcome != accounts.Conflicted || got.Kind != eid.ConflictLinked || got.Ref == "" {
+			t.Fatalf("%s against a link made since = %+v, want a conflict with it", doing, got)
+		}
+		if n, err := q.List(t.Context(), accounts.ConflictFilter{}); err != nil || len(n) != 1 {
+			t.Fatalf("after %s %d conflicts wait, %v; want one", doing, len(n), err)
+		}
+	}
+	accept(d.conflict(t, q))
+	if link, err := d.LinkBySubject(t.Context(), oldSource, "x"); !errors.Is(err, eid.ErrNotFound) {
+		t.Errorf("the link after it = %+v, %v; want none", link, err)
+	}
+	if got := d.claimOf(t, holder, "x", civil.Person{}); got.Outcome != accounts.Linked {
+		t.Errorf("the holder's claim = %+v, want the link", got)
+	}
+}
+
 // conflictChanged: an old account that went to somebody else between two officers is
 // not taken from them.
 func (s durableSuite) conflictChanged(t *testing.T) {

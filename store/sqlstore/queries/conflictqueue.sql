@@ -17,3 +17,6 @@ UPDATE imported_accounts SET state = @state, updated_at = @updated_at WHERE id =
 
 -- name: WaitingConflicts :many
 SELECT source, count(*) AS waiting, CAST(min(opened_at) AS INTEGER) AS oldest FROM conflicts WHERE decision = '' GROUP BY source;
+
+-- name: ContestRef :one
+SELECT ref FROM conflicts WHERE subject_index = @subject_index AND kind = 'rows' AND decision = '' ORDER BY opened_at, id LIMIT 1;

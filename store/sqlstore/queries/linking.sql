@@ -14,7 +14,8 @@ WHERE id = @id AND subject_type = 'portal_account' AND status = 'active';
 
 -- name: VerifyImported :exec
 UPDATE imported_accounts SET state = 'verified', account = @account, verified_at = @verified_at, updated_at = @updated_at
-WHERE id = @id AND state <> 'rejected';
+WHERE imported_accounts.id = @id AND state <> 'rejected'
+    AND NOT EXISTS (SELECT 1 FROM accounts a WHERE a.id = @account AND a.subject_type = 'portal_account');
 
 -- name: UnverifyImported :execrows
 UPDATE imported_accounts SET state = 'waiting', account = NULL, verified_at = NULL, updated_at = @updated_at
@@ -29,7 +30,8 @@ SELECT id, kind, source, account, other, ref, opened_at, proposed_by, proposed_a
 FROM conflicts WHERE canonical_index = @canonical_index;
 
 -- name: CountConflicts :one
-SELECT COUNT(*) FROM conflicts WHERE account = @account AND opened_at > @since;
+SELECT COUNT(CASE WHEN opened_at > @since THEN 1 END) AS recent, COUNT(CASE WHEN decision = '' THEN 1 END) AS waiting
+FROM conflicts WHERE account = @account;
 
 -- name: InsertConflict :execrows
 INSERT INTO conflicts (id, kind, source, subject_index, account, other, canonical_index, sealed, ref, opened_at)

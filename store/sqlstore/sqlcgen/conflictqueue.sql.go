@@ -60,6 +60,17 @@ func (q *Queries) Conflict(ctx context.Context, id string) (ConflictRow, error) 
 	return i, err
 }
 
+const contestRef = `-- name: ContestRef :one
+SELECT ref FROM conflicts WHERE subject_index = ?1 AND kind = 'rows' AND decision = '' ORDER BY opened_at, id LIMIT 1
+`
+
+func (q *Queries) ContestRef(ctx context.Context, subjectIndex []byte) (string, error) {
+	row := q.queryRow(ctx, q.contestRefStmt, contestRef, subjectIndex)
+	var ref string
+	err := row.Scan(&ref)
+	return ref, err
+}
+
 const moreRowConflicts = `-- name: MoreRowConflicts :one
 SELECT count(*) FROM conflicts WHERE subject_index = ?1 AND kind = 'rows' AND decision = '' AND id <> ?2
 `

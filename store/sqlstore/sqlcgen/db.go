@@ -84,6 +84,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.consentsOfStmt, err = db.PrepareContext(ctx, consentsOf); err != nil {
 		return nil, fmt.Errorf("error preparing query ConsentsOf: %w", err)
 	}
+	if q.contestRefStmt, err = db.PrepareContext(ctx, contestRef); err != nil {
+		return nil, fmt.Errorf("error preparing query ContestRef: %w", err)
+	}
 	if q.countAllLogoutsStmt, err = db.PrepareContext(ctx, countAllLogouts); err != nil {
 		return nil, fmt.Errorf("error preparing query CountAllLogouts: %w", err)
 	}
@@ -724,6 +727,11 @@ func (q *Queries) Close() error {
 	if q.consentsOfStmt != nil {
 		if cerr := q.consentsOfStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing consentsOfStmt: %w", cerr)
+		}
+	}
+	if q.contestRefStmt != nil {
+		if cerr := q.contestRefStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing contestRefStmt: %w", cerr)
 		}
 	}
 	if q.countAllLogoutsStmt != nil {
@@ -1680,6 +1688,7 @@ type Queries struct {
 	conflictsBetweenStmt         *sql.Stmt
 	consentStmt                  *sql.Stmt
 	consentsOfStmt               *sql.Stmt
+	contestRefStmt               *sql.Stmt
 	countAllLogoutsStmt          *sql.Stmt
 	countConflictsStmt           *sql.Stmt
 	countHoldsOnAllStmt          *sql.Stmt
@@ -1885,6 +1894,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		conflictsBetweenStmt:         q.conflictsBetweenStmt,
 		consentStmt:                  q.consentStmt,
 		consentsOfStmt:               q.consentsOfStmt,
+		contestRefStmt:               q.contestRefStmt,
 		countAllLogoutsStmt:          q.countAllLogoutsStmt,
 		countConflictsStmt:           q.countConflictsStmt,
 		countHoldsOnAllStmt:          q.countHoldsOnAllStmt,

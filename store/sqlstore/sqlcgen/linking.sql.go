@@ -127,14 +127,20 @@ func (q *Queries) ConflictsBetween(ctx context.Context, subjectIndex []byte, acc
 }
 
 const countConflicts = `-- name: CountConflicts :one
-SELECT COUNT(*) FROM conflicts WHERE account = ?1 AND opened_at > ?2
+SELECT COUNT(CASE WHEN opened_at > ?1 THEN 1 END) AS recent, COUNT(CASE WHEN decision = '' THEN 1 END) AS waiting
+FROM conflicts WHERE account = ?2
 `
 
-func (q *Queries) CountConflicts(ctx context.Context, account sql.NullString, since time.Time) (int64, error) {
-	row := q.queryRow(ctx, q.countConflictsStmt, countConflicts, account, since)
-	var count int64
-	err := row.Scan(&count)
-	return count, err
+type CountConflictsRow struct {
+	Recent  int64
+	Waiting int64
+}
+
+func (q *Queries) CountConflicts(ctx context.Context, since time.Time, account sql.NullString) (CountConflictsRow, error) {
+	row := q.queryRow(ctx, q.countConflictsStmt, countConflicts, since, account)
+	var i CountConflictsRow
+	err := row.Scan(&i.Recent, &i.Waiting)
+	return i, err
 }
 
 const formerHolder = `-- name: FormerHolder :one
@@ -267,7 +273,8 @@ func (q *Queries) UnverifyImported(ctx context.Context, arg UnverifyImportedPara
 
 const verifyImported = `-- name: VerifyImported :exec
 UPDATE imported_accounts SET state = 'verified', account = ?1, verified_at = ?2, updated_at = ?3
-WHERE id = ?4 AND state <> 'rejected'
+WHERE imported_accounts.id = ?4 AND state <> 'rejected'
+    AND NOT EXISTS (SELECT 1 FROM accounts a WHERE a.id = ?1 AND a.subject_type = 'portal_account')
 `
 
 type VerifyImportedParams struct {
