@@ -125,12 +125,15 @@ func (f *faultsFile) write(rows []faultRow) error {
 func (f *faultsFile) line(row, fault string, fields []string) []string {
 	line := make([]string, 0, 2+len(f.keep))
 	line = append(line, row, fault)
+	add := func(field string) { line = append(line, protected(strings.ToValidUTF8(field, "\ufffd"))) }
 	for _, i := range f.keep {
 		if i < len(fields) {
-			line = append(line, protected(strings.ToValidUTF8(fields[i], "\ufffd")))
-		} else {
-			line = append(line, "")
+			add(fields[i])
 		}
+	}
+	// What has too many fields or too few keeps them: as it is, it is wrong again.
+	for i := len(f.header); i < len(fields); i++ {
+		add(fields[i])
 	}
 	return line
 }
