@@ -136,6 +136,9 @@ func (r *reader) readHeader(line string) error {
 	if strings.TrimSpace(line) == "" {
 		return fmt.Errorf("%w: its first line names no columns; login is required", ErrFile)
 	}
+	if strings.ContainsAny(line, "\x00\r") {
+		return fmt.Errorf("%w: its first line has NUL characters, or ends as on old Macs: save the file as UTF-8, with line ends of Windows or Unix", ErrFile)
+	}
 	if problem := unreadable(line); problem != "" {
 		return fmt.Errorf("%w: its first line %s", ErrEncoding, problem)
 	}
