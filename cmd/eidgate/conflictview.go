@@ -167,7 +167,7 @@ func (v standingView) table(w io.Writer) {
 
 // proved says how and when a side was proved; empty where it was not.
 func proved(s accounts.ConflictSide) string {
-	if s.At.IsZero() {
+	if s.At.IsZero() || len(s.Methods) == 0 && s.Level == eid.LevelNone { // of a file: nobody was there
 		return ""
 	}
 	return fmt.Sprintf("%s, %s, level %s", local(s.At), strings.Join(s.Methods, " "), s.Level)

@@ -139,15 +139,23 @@ func (s OldStanding) Judge() (RowOutcome, string) {
 	return RowChanged, ""
 }
 
+// importStore is what an Importer needs.
+type importStore interface {
+	ImportStore
+	// TakeOldSubjects gives old subjects of a sector after one to the accounts that their
+	// people are linked to by now; last is where to go on, empty at the end.
+	TakeOldSubjects(ctx context.Context, sector, after string, limit int) (taken int, last string, err error)
+}
+
 // Importer takes in what portals say of accounts that they made themselves. It links
 // nobody: see Linker.
 type Importer struct {
-	store ImportStore
+	store importStore
 	now   func() time.Time
 }
 
 // NewImporter makes an importer. It starts nothing.
-func NewImporter(store ImportStore, now func() time.Time) *Importer {
+func NewImporter(store importStore, now func() time.Time) *Importer {
 	return &Importer{store: store, now: now}
 }
 
@@ -194,6 +202,11 @@ func (p *Importer) Write(ctx context.Context, at Place, before Import, after *Im
 		return Pressure{}, fmt.Errorf("writing old accounts at %s: %w", at.Source, err)
 	}
 	return pressure, nil
+}
+
+// TakeOldSubjects gives old subjects to people who were linked before they were brought.
+func (p *Importer) TakeOldSubjects(ctx context.Context, sector, after string, limit int) (taken int, last string, err error) {
+	return p.store.TakeOldSubjects(ctx, sector, after, limit)
 }
 
 // Finish puts the end of an import on record.

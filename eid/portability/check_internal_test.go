@@ -236,6 +236,8 @@ func TestFileRefused(t *testing.T) {
 		"empty":          {"", "names no columns"},
 		"blank":          {"\n\n", "names no columns"},
 		"no header":      {"an,001190000001,An\n", "no column login"},
+		"old Mac":        {"login,name\ran,An\r", "old Macs"},
+		"UTF-32":         {"\xff\xfe\x00\x00l\x00\x00\x00o\x00\x00\x00\n\x00\x00\x00", "NUL"},
 		"twice":          {"login,cccd,number\na,,\n", "two columns"},
 		"open quote":     {"login,name\na,\"An\n" + strings.Repeat("b,Binh\n", 20_000), "quote before it may not be closed"},
 		"endless field":  {"login,name\na," + strings.Repeat("x", 1<<20), "longer than"},

@@ -1,7 +1,6 @@
 package portability
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/csv"
 	"errors"
@@ -25,7 +24,6 @@ type faultsFile struct {
 	keep   []int // the columns that are written: all but the row and fault of one before
 
 	file *os.File
-	buf  *bufio.Writer
 	size int64
 }
 
@@ -77,7 +75,7 @@ func (f *faultsFile) resume(size int64) (bool, error) {
 	if err != nil {
 		return false, errors.Join(fmt.Errorf("opening the file of faults: %w", err), file.Close())
 	}
-	f.file, f.buf, f.size = file, bufio.NewWriter(file), size
+	f.file, f.size = file, size
 	return true, nil
 }
 
@@ -105,7 +103,6 @@ func (f *faultsFile) write(rows []faultRow) error {
 		if err := f.file.Chmod(0o600); err != nil {
 			return err
 		}
-		f.buf = bufio.NewWriter(f.file)
 		text.WriteString("\xef\xbb\xbf") // spreadsheets take it for another encoding without
 		if err := c.Write(f.line("row", "fault", f.header)); err != nil {
 			return err
@@ -117,20 +114,23 @@ func (f *faultsFile) write(rows []faultRow) error {
 		}
 	}
 	c.Flush()
-	n, err := f.buf.Write(text.Bytes())
+	n, err := f.file.Write(text.Bytes())
 	f.size += int64(n)
-	return errors.Join(err, c.Error(), f.buf.Flush())
+	return err
 }
 
 func (f *faultsFile) line(row, fault string, fields []string) []string {
 	line := make([]string, 0, 2+len(f.keep))
 	line = append(line, row, fault)
+	add := func(field string) { line = append(line, protected(strings.ToValidUTF8(field, "\ufffd"))) }
 	for _, i := range f.keep {
 		if i < len(fields) {
-			line = append(line, protected(strings.ToValidUTF8(fields[i], "\ufffd")))
-		} else {
-			line = append(line, "")
+			add(fields[i])
 		}
+	}
+	// What has too many fields or too few keeps them: as it is, it is wrong again.
+	for i := len(f.header); i < len(fields); i++ {
+		add(fields[i])
 	}
 	return line
 }
@@ -188,7 +188,7 @@ func (f *faultsFile) close() error {
 	if f.file == nil {
 		return nil
 	}
-	err := errors.Join(f.buf.Flush(), f.file.Close())
+	err := f.file.Close()
 	f.file = nil
 	return err
 }

@@ -64,7 +64,9 @@ type record struct {
 	row    int // in the file; the header is row 1
 	fields []string
 	end    int64  // offset behind it in the text
-	fault  string // it cannot be taken apart: fields is empty
+	fault  string // it cannot be taken apart: fields are what can be guessed
+	// more follow that cannot be read without this one: end is behind all of them.
+	more bool
 }
 
 // reader takes a file apart.
@@ -75,7 +77,8 @@ type reader struct {
 	header  []string // as it came
 	columns []column // what each field holds
 	row     int
-	base    int64 // offset of what csv began to read
+	base    int64    // offset of what csv began to read
+	broken  []record // rows of a quote that is not closed, still to be told
 }
 
 // newReader reads the header. from is the offset in the text, and rows how many rows
@@ -133,6 +136,9 @@ func (r *reader) readHeader(line string) error {
 	if strings.TrimSpace(line) == "" {
 		return fmt.Errorf("%w: its first line names no columns; login is required", ErrFile)
 	}
+	if strings.ContainsAny(line, "\x00\r") {
+		return fmt.Errorf("%w: its first line has NUL characters, or ends as on old Macs: save the file as UTF-8, with line ends of Windows or Unix", ErrFile)
+	}
 	if problem := unreadable(line); problem != "" {
 		return fmt.Errorf("%w: its first line %s", ErrEncoding, problem)
 	}
@@ -182,7 +188,13 @@ func (r *reader) ignored() []string {
 // next reads a row; io.EOF behind the last one. Rows without anything in them are left out.
 func (r *reader) next() (record, error) {
 	for {
-		r.limit.left = maxRow
+		if len(r.broken) > 0 {
+			rec := r.broken[0]
+			r.broken = r.broken[1:]
+			return rec, nil
+		}
+		began := r.csv.InputOffset()
+		r.limit.begin(began)
 		fields, err := r.csv.Read()
 		var wrong *csv.ParseError
 		switch {
@@ -191,9 +203,8 @@ func (r *reader) next() (record, error) {
 		case errors.Is(err, errLongRow):
 			return record{}, fmt.Errorf("%w: row %d is longer than %d KiB: a quote before it may not be closed", ErrFile, r.row+1, maxRow>>10)
 		case errors.As(err, &wrong):
-			r.row++
-			return record{row: r.row, end: r.offset(),
-				fault: `row: a quote stands where none may: a field with quotes in it begins and ends with one, and has each inner one twice`}, nil
+			r.broken = r.apart(r.limit.text(r.csv.InputOffset()))
+			continue
 		case err != nil:
 			return record{}, fmt.Errorf("reading the file: %w", err)
 		}
@@ -217,7 +228,19 @@ var errLongRow = errors.New("row too long")
 type limited struct {
 	r    io.Reader
 	left int
+	kept []byte // what was read from the beginning of the row
+	from int64  // offset of that
 }
+
+// begin begins a row at an offset.
+func (l *limited) begin(offset int64) {
+	l.left = maxRow
+	l.kept = append(l.kept[:0], l.kept[offset-l.from:]...)
+	l.from = offset
+}
+
+// text is the row up to an offset, as it came.
+func (l *limited) text(end int64) string { return string(l.kept[:end-l.from]) }
 
 func (l *limited) Read(p []byte) (int, error) {
 	if l.left <= 0 {
@@ -225,6 +248,7 @@ func (l *limited) Read(p []byte) (int, error) {
 	}
 	n, err := l.r.Read(p[:min(len(p), l.left)])
 	l.left -= n
+	l.kept = append(l.kept, p[:n]...)
 	return n, err
 }
 

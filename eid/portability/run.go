@@ -1,9 +1,12 @@
 package portability
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"sync/atomic"
 	"time"
@@ -69,8 +72,14 @@ func Run(ctx context.Context, importer *accounts.Importer, file File, o Options)
 	if err != nil {
 		return Result{Import: r.at}, errors.Join(err, r.faults.close(), r.input.Close())
 	}
+	if err := r.whole(ctx); err != nil {
+		return Result{}, errors.Join(err, r.faults.close(), r.input.Close())
+	}
 	if err := r.input.Close(); err != nil {
 		return Result{}, err
+	}
+	if err := r.take(ctx); err != nil {
+		return Result{Import: r.at}, errors.Join(err, r.faults.close())
 	}
 	place, err := r.faults.finish()
 	if err == nil && !o.DryRun {
@@ -87,12 +96,15 @@ type run struct {
 	survey   *survey
 
 	input   io.Closer
+	text    io.Reader // the file, and what it is made of goes to digest
+	digest  hash.Hash
 	reader  *reader
 	check   checker
 	keep    func(row *accounts.OldAccount, there accounts.OldAccount)
 	faults  *faultsFile
 	at      accounts.Import // how far it is
 	resumed int
+	began   time.Time    // when the first rows were written
 	size    atomic.Int64 // rows of the next batch
 }
 
@@ -112,6 +124,9 @@ func (r *run) begin(ctx context.Context) error {
 		return err
 	}
 	r.size.Store(firstBatch)
+	if r.Full {
+		r.size.Store(mostBatch)
+	}
 	resume := before.ID != "" && before.FinishedAt.IsZero() && !r.DryRun
 	if resume {
 		if err := r.open(before.Offset, before.Rows); err != nil {
@@ -150,7 +165,9 @@ func (r *run) open(offset int64, rows int) error {
 		return err
 	}
 	r.input = f
-	if r.reader, err = newReader(f, r.file.Encoding, offset, rows); err != nil {
+	r.digest = sha256.New()
+	r.text = io.TeeReader(f, r.digest)
+	if r.reader, err = newReader(r.text, r.file.Encoding, offset, rows); err != nil {
 		return errors.Join(err, f.Close())
 	}
 	r.check = checker{columns: r.reader.columns, now: r.Now(), checkHash: r.CheckHash}
@@ -187,6 +204,32 @@ func (r *run) all(ctx context.Context) error {
 	return err
 }
 
+// whole reports whether what was imported is the file that was looked through: somebody
+// may have written another in its place meanwhile. Then all is read again next time.
+func (r *run) whole(ctx context.Context) error {
+	if _, err := io.Copy(io.Discard, r.text); err != nil {
+		return fmt.Errorf("reading the file: %w", err)
+	}
+	if bytes.Equal(r.digest.Sum(nil), r.survey.digest[:]) {
+		return nil
+	}
+	err := fmt.Errorf("%w: it was written to while it was read: import it again when nobody writes to it any more; rows that were taken in stay", ErrFile)
+	if !r.DryRun {
+		_, again := r.importer.Begin(ctx, r.at, r.Place.Source, r.survey.digest, false, r.Actor)
+		err = errors.Join(err, again)
+	}
+	return err
+}
+
+// take gives old subjects to people who were linked before the file came.
+func (r *run) take(ctx context.Context) error {
+	if r.DryRun || r.began.IsZero() || r.reader.holds(colSubject) < 0 {
+		return nil
+	}
+	_, err := takeSubjects(ctx, r.importer, r.Place.Sector, r.began, r.Now)
+	return err
+}
+
 func (r *run) read(ctx context.Context, out chan<- *batch) {
 	for ctx.Err() == nil {
 		b := r.batch()
@@ -207,7 +250,8 @@ func (r *run) read(ctx context.Context, out chan<- *batch) {
 // batch reads and checks the next rows; none at the end of the file.
 func (r *run) batch() *batch {
 	b := &batch{}
-	for most := int(r.size.Load()); len(b.rows) < most && len(b.faults) < most; {
+	more := false
+	for most := int(r.size.Load()); more || len(b.rows) < most && len(b.faults) < most; {
 		rec, err := r.reader.next()
 		if errors.Is(err, io.EOF) {
 			break
@@ -216,9 +260,9 @@ func (r *run) batch() *batch {
 			b.err = err
 			break
 		}
-		b.last, b.end = rec.row, rec.end
+		b.last, b.end, more = rec.row, rec.end, rec.more
 		if rec.fault != "" {
-			b.faults = append(b.faults, faultRow{rec.row, nil, rec.fault})
+			b.faults = append(b.faults, faultRow{rec.row, rec.fields, rec.fault})
 			continue
 		}
 		same := r.survey.same(r.reader.columns, rec)
@@ -283,6 +327,9 @@ func (r *run) write(ctx context.Context, b *batch) error {
 		pressure, err := r.importer.Write(ctx, r.Place, r.at, &after, b.staged)
 		if err == nil {
 			r.at = after
+			if r.began.IsZero() {
+				r.began = r.Now()
+			}
 			return r.yield(ctx, pressure, len(b.staged))
 		}
 		if try == maxTries || !errors.Is(err, accounts.ErrStale) && !errors.Is(err, store.ErrUnavailable) {
@@ -302,6 +349,9 @@ func (r *run) write(ctx context.Context, b *batch) error {
 
 // yield leaves time to others: as long as the batch took, and longer while they write.
 func (r *run) yield(ctx context.Context, p accounts.Pressure, rows int) error {
+	if r.Full {
+		return ctx.Err()
+	}
 	switch size := r.size.Load(); {
 	case p.Worked > mostWork:
 		r.size.Store(max(leastBatch, size/2))
@@ -311,9 +361,6 @@ func (r *run) yield(ctx context.Context, p accounts.Pressure, rows int) error {
 	pause := p.Held / 2
 	if p.Others {
 		pause = 2 * p.Held
-	}
-	if r.Full {
-		pause = 0
 	}
 	return wait(ctx, pause)
 }

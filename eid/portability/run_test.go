@@ -277,6 +277,7 @@ func TestResume(t *testing.T) {
 		for ; ; runs++ {
 			ctx, stop := context.WithCancel(t.Context())
 			o, batches := w.options(), 0
+			o.Full = false // batches are small
 			o.Report = func(portability.Progress) {
 				if batches++; batches == 2 {
 					stop()

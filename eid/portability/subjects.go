@@ -21,9 +21,7 @@ import (
 type SubjectStore interface {
 	// AddOldSubjects puts rows on record in one transaction and tells the fate of each.
 	AddOldSubjects(ctx context.Context, sector, source string, rows []eid.OldSubject, dry bool) ([]eid.OldSubjectFate, error)
-	// TakeOldSubjects gives those after one to the accounts that their people are linked
-	// to by now; last is where to go on, empty at the end.
-	TakeOldSubjects(ctx context.Context, sector, after string, limit int) (taken int, last string, err error)
+	SubjectTaker
 	Record(ctx context.Context, entries ...eid.AuditEntry) error
 }
 
@@ -62,9 +60,6 @@ type SubjectResult struct {
 const (
 	subjectBatch  = 500
 	maxPersonName = 255 // bytes of what a source calls a person
-	// heardOf is how long after the first row of a sector every process knows that
-	// subjects there may be other ones: nobody takes one before (docs/adr/0011).
-	heardOf = 1500 * time.Millisecond
 )
 
 // ImportSubjects reads a file with the columns source_subject and subject: what the
@@ -76,7 +71,6 @@ func ImportSubjects(ctx context.Context, store SubjectStore, file File, o Subjec
 	if err := i.survey(); err != nil {
 		return SubjectResult{}, err
 	}
-	began := o.Now()
 	if err := i.record(ctx, "begun"); err != nil {
 		return SubjectResult{}, err
 	}
@@ -86,10 +80,12 @@ func ImportSubjects(ctx context.Context, store SubjectStore, file File, o Subjec
 	if err := i.write(ctx); err != nil {
 		return i.result, errors.Join(err, i.close())
 	}
-	if err := i.take(ctx, began); err != nil {
-		return i.result, errors.Join(err, i.close())
-	}
 	var err error
+	if !i.DryRun {
+		if i.result.Taken, err = takeSubjects(ctx, store, o.Sector, i.began, o.Now); err != nil {
+			return i.result, errors.Join(err, i.close())
+		}
+	}
 	if i.faults != nil {
 		if i.result.FaultsFile, err = i.faults.finish(); err != nil {
 			return i.result, err
@@ -117,6 +113,7 @@ type subjectImport struct {
 	faults  *faultsFile
 	raw     []faultRow
 	pending []eid.OldSubject
+	began   time.Time // when the first rows were written
 }
 
 // each goes through the file.
@@ -250,6 +247,9 @@ func (i *subjectImport) write(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if i.began.IsZero() {
+		i.began = i.Now()
+	}
 	held := time.Since(began)
 	var refused []faultRow
 	for n, fate := range fates {
@@ -279,30 +279,6 @@ func faultOf(fate eid.OldSubjectFate) string {
 		return "subject was brought for another person before: find out whose it is"
 	}
 	return "subject is one that tokens of the gateway carry: it is no old one"
-}
-
-// take gives subjects to people who were linked before they were brought.
-func (i *subjectImport) take(ctx context.Context, began time.Time) error {
-	if i.DryRun {
-		return nil
-	}
-	if err := wait(ctx, heardOf-i.Now().Sub(began)); err != nil {
-		return err
-	}
-	for after := ""; ; {
-		held := time.Now()
-		taken, last, err := i.store.TakeOldSubjects(ctx, i.Sector, after, subjectBatch)
-		if err != nil {
-			return err
-		}
-		if i.result.Taken += taken; last == "" {
-			return nil
-		}
-		after = last
-		if err := wait(ctx, time.Since(held)/2); err != nil {
-			return err
-		}
-	}
 }
 
 // record puts the import on record: what it is, and at the end what became of it.
