@@ -142,7 +142,7 @@ func (cl *Client) checkPortals(f *faults, at string, c *Config) {
 		if k < 0 {
 			continue
 		}
-		if p := c.portal(&c.Sources[k]); p != nil && p.Sector != cl.Sector {
+		if p := c.portal(&c.Sources[k]); p != nil && p.Sector != "" && p.Sector != cl.Sector {
 			f.add(item(member(at, "sources"), j), "the accounts of another portal", "remove it; sector "+p.Sector+" alone accepts it")
 		}
 	}

@@ -2,7 +2,6 @@ package provider
 
 import (
 	"errors"
-	"net/http"
 	"slices"
 	"time"
 
@@ -11,7 +10,6 @@ import (
 	"eidgate/eid"
 	"eidgate/eid/accounts"
 	"eidgate/federation"
-	"eidgate/web"
 )
 
 // confirmLink links both sides at the holder's word. The proof of the legacy side joins
@@ -64,29 +62,10 @@ func (p *Provider) confirmLink(c *gin.Context, f *flow) {
 		p.poke() // parties of the account that stood for the old one are told at once
 	}
 	proof := f.login.proofBy(src, a, f.holder.ID, settled.Link.ID, k.Given)
-	if proof.Logout, err = p.sealLogout(proof, a.Logout); err != nil {
-		p.fail(c, f, err)
-		return
-	}
-	w := way{src: src, speaker: speaker, begun: k.Begun}
 	f.login.Linking = nil
-	_, listens := federation.As[federation.Listener](speaker)
-	err = p.replaceSession(ctx, f, func(s session) session { return s.prove(proof, false, now).watched(listens) }, ref(c))
-	if err == nil && listens {
-		err = p.watch(ctx, f, w, a, ref(c))
+	if p.join(c, f, way{src: src, speaker: speaker, begun: k.Begun}, a, proof, false) {
+		p.toLogin(c, f)
 	}
-	if errors.Is(err, errOver) {
-		p.clearCookie(c)
-		p.pageError(c, http.StatusBadRequest, web.ErrorExpired, endedUpstream)
-		return
-	}
-	if err != nil {
-		p.fail(c, f, err)
-		return
-	}
-	p.setCookie(c, f.browser.handle)
-	p.keepLast(c, src.ID)
-	p.toLogin(c, f)
 }
 
 // claim says that both sides are one person.

@@ -331,9 +331,22 @@ func (p *Provider) believe(c *gin.Context, f *flow, w way, step federation.Step)
 	f.login.SteppingUp = false
 	proof := f.login.proofBy(src, a, account.ID, link, now)
 	f.login.proved(&src, proof)
+	if !p.join(c, f, w, a, proof, fresh) {
+		return
+	}
+	p.keepDevice(c, step.Device)
+	p.toLogin(c, f)
+}
+
+// join gives the session a proof, under a new cookie secret, and lays the trail by which
+// the source finds it again; fresh replaces what the session has. It reports whether the
+// login goes on; if not, it has answered.
+func (p *Provider) join(c *gin.Context, f *flow, w way, a federation.Assertion, proof federation.Proof, fresh bool) bool {
+	ctx, now := c.Request.Context(), p.deps.Now()
+	var err error
 	if proof.Logout, err = p.sealLogout(proof, a.Logout); err != nil {
 		p.fail(c, f, err)
-		return
+		return false
 	}
 	_, listens := federation.As[federation.Listener](w.speaker)
 	err = p.replaceSession(ctx, f, func(s session) session { return s.prove(proof, fresh, now).watched(listens) }, ref(c))
@@ -343,16 +356,15 @@ func (p *Provider) believe(c *gin.Context, f *flow, w way, step federation.Step)
 	if errors.Is(err, errOver) {
 		p.clearCookie(c)
 		p.pageError(c, http.StatusBadRequest, web.ErrorExpired, endedUpstream)
-		return
+		return false
 	}
 	if err != nil {
 		p.fail(c, f, err)
-		return
+		return false
 	}
 	p.setCookie(c, f.browser.handle)
-	p.keepDevice(c, step.Device)
-	p.keepLast(c, src.ID)
-	p.toLogin(c, f)
+	p.keepLast(c, w.src.ID)
+	return true
 }
 
 // endWith ends the login with a refusal that the next page explains.
