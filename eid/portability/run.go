@@ -103,6 +103,7 @@ const (
 	leastBatch = 100
 	mostBatch  = 1000
 	mostWork   = 25 * time.Millisecond
+	fullBatch  = 10_000
 )
 
 // begin opens the file where the import goes on.
@@ -112,6 +113,9 @@ func (r *run) begin(ctx context.Context) error {
 		return err
 	}
 	r.size.Store(firstBatch)
+	if r.Full {
+		r.size.Store(fullBatch)
+	}
 	resume := before.ID != "" && before.FinishedAt.IsZero() && !r.DryRun
 	if resume {
 		if err := r.open(before.Offset, before.Rows); err != nil {
@@ -302,6 +306,9 @@ func (r *run) write(ctx context.Context, b *batch) error {
 
 // yield leaves time to others: as long as the batch took, and longer while they write.
 func (r *run) yield(ctx context.Context, p accounts.Pressure, rows int) error {
+	if r.Full {
+		return ctx.Err()
+	}
 	switch size := r.size.Load(); {
 	case p.Worked > mostWork:
 		r.size.Store(max(leastBatch, size/2))
@@ -311,9 +318,6 @@ func (r *run) yield(ctx context.Context, p accounts.Pressure, rows int) error {
 	pause := p.Held / 2
 	if p.Others {
 		pause = 2 * p.Held
-	}
-	if r.Full {
-		pause = 0
 	}
 	return wait(ctx, pause)
 }
