@@ -1,6 +1,7 @@
 package sqlstore_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"testing"
@@ -42,6 +43,38 @@ func opensOld(t *testing.T, db *sqlstore.DB, source string, n int) {
 		if err != nil || got.Old.Password.Reveal() != fmt.Sprint("hash-", i) || got.State != eid.ImportedWaiting {
 			t.Fatalf("Imported(old-%d) = %v %s, %v, want it as it was", i, got.Old.Subject, got.State, err)
 		}
+	}
+}
+
+// TestImportBrokenOff: a batch whose import ends in its middle is not there at all, and
+// says that it was broken off.
+func TestImportBrokenOff(t *testing.T) {
+	db := open(t, migrated(t), sealer(t), time.Now)
+	p, at := accounts.NewImporter(db, time.Now), accounts.Place{Source: "a", Sector: "s"}
+	i, err := p.Begin(t.Context(), accounts.Import{}, "a", [32]byte{1}, false, "operator:test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := make([]accounts.OldAccount, 20_000)
+	for i := range rows {
+		rows[i].Login = fmt.Sprint("old-", i)
+	}
+	staged, err := p.Stage(t.Context(), at, rows, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer stop()
+	after := i
+	after.Rows = len(rows)
+	if _, err := p.Write(ctx, at, i, &after, staged); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Write() = %v, want context.DeadlineExceeded", err)
+	}
+	if _, err := db.Imported(t.Context(), "a", "old-0"); !errors.Is(err, eid.ErrNotFound) {
+		t.Errorf("Imported() = %v, want ErrNotFound", err)
+	}
+	if _, err := p.Write(t.Context(), at, i, &after, staged); err != nil {
+		t.Errorf("Write() once more = %v", err)
 	}
 }
 

@@ -53,7 +53,7 @@ func (db *DB) importedBeside(ctx context.Context, source string, hash []byte) (s
 		}
 		last = max(last, to)
 	}
-	at := first + int64(binary.BigEndian.Uint64(hash)%uint64(last-first+1)) //nolint:gosec // both are row numbers
+	at := first + int64(binary.BigEndian.Uint64(hash)%uint64(last-first+1))
 	var near sqlcgen.ImportedFromRow
 	for _, state := range eid.ImportedStates() {
 		next, err := db.reader.ImportedFrom(ctx, sqlcgen.ImportedFromParams{Source: source, State: string(state), Seq: at})

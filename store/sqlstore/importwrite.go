@@ -23,7 +23,7 @@ func (db *DB) WriteImport(ctx context.Context, at accounts.Place, before account
 	counts := after.Counts
 	err := db.writeIn(ctx, kindWrite, func(tx *sql.Tx) error {
 		began = time.Now()
-		ctx := context.WithoutCancel(ctx) // between statements of a batch nobody waits long; each would watch it
+		ctx := context.WithoutCancel(ctx) // that of the transaction ends it: no statement need watch for that
 		w := importWrite{db: db, tx: tx, q: db.writer.WithTx(tx), at: at, now: stamp(after.UpdatedAt)}
 		if err := w.insert(ctx, rows); err != nil {
 			return err
@@ -51,6 +51,9 @@ func (db *DB) WriteImport(ctx context.Context, at accounts.Place, before account
 	p.Held = time.Since(began)
 	if err != nil {
 		after.Counts = counts
+		if ctx.Err() != nil { // statements then say only that the transaction is over
+			err = fmt.Errorf("writing a batch: %w", ctx.Err())
+		}
 	}
 	return p, err
 }
