@@ -194,11 +194,14 @@ func (f *faults) birthDate(s string, now time.Time) string {
 	return ""
 }
 
+// phoneMarks takes out what people part the digits of a telephone number with.
+var phoneMarks = strings.NewReplacer(" ", "", ".", "", "-", "", "(", "", ")", "", "\u00a0", "")
+
 func (f *faults) phone(s string) string {
 	if s == "" {
 		return ""
 	}
-	digits := strings.NewReplacer(" ", "", ".", "", "-", "", "(", "", ")", "", "\u00a0", "").Replace(s)
+	digits := phoneMarks.Replace(s)
 	switch {
 	case strings.HasPrefix(digits, "+84"):
 		digits = "0" + digits[3:]

@@ -109,12 +109,15 @@ type run struct {
 }
 
 // Sizes of batches, in rows, and how long the work of one may keep others from writing:
-// the size follows from it. What a disk needs to commit does not depend on the size.
+// the size follows from it. What a disk needs to commit does not depend on the size. A
+// batch that need not yield is as large as memory allows: rows fall all over the indexes
+// of keyed hashes, and each page of those is written once for all rows that meet in it.
 const (
 	firstBatch = 200
 	leastBatch = 100
 	mostBatch  = 1000
 	mostWork   = 25 * time.Millisecond
+	fullBatch  = 8000
 )
 
 // begin opens the file where the import goes on.
@@ -125,7 +128,7 @@ func (r *run) begin(ctx context.Context) error {
 	}
 	r.size.Store(firstBatch)
 	if r.Full {
-		r.size.Store(mostBatch)
+		r.size.Store(fullBatch)
 	}
 	resume := before.ID != "" && before.FinishedAt.IsZero() && !r.DryRun
 	if resume {
@@ -180,7 +183,7 @@ func (r *run) open(offset int64, rows int) error {
 func (r *run) all(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	checked, staged := make(chan *batch, 1), make(chan *batch, 1)
+	checked, staged := make(chan *batch), make(chan *batch) // three batches are under way
 	go func() {
 		defer close(checked)
 		r.read(ctx, checked)

@@ -277,7 +277,7 @@ func TestResume(t *testing.T) {
 		for ; ; runs++ {
 			ctx, stop := context.WithCancel(t.Context())
 			o, batches := w.options(), 0
-			o.Full = false // batches are small
+			o.Full = false // small batches
 			o.Report = func(portability.Progress) {
 				if batches++; batches == 2 {
 					stop()
@@ -327,6 +327,7 @@ func TestTwoAtOnce(t *testing.T) {
 	file := w.file(t, text.String())
 	other := accounts.Import{}
 	o := w.options()
+	o.Full = false // small batches
 	o.Report = func(portability.Progress) {
 		if other.ID != "" {
 			return

@@ -23,6 +23,8 @@ type world struct {
 	db   *sqlstore.DB
 	dir  string
 	path string // of the database
+
+	sealer *keys.Sealer
 }
 
 const source, sector = "portal-accounts", "portal"
@@ -33,14 +35,15 @@ func newWorld(t testing.TB) *world {
 	t.Helper()
 	dir := t.TempDir()
 	w := &world{dir: dir, path: filepath.Join(dir, "eidgate.db")}
-	sealer, err := keys.LoadSealer(filepath.Join(dir, "master.key"), true, slog.New(slog.DiscardHandler))
+	var err error
+	w.sealer, err = keys.LoadSealer(filepath.Join(dir, "master.key"), true, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := sqlstore.Migrate(t.Context(), sqlstore.Config{Path: w.path}); err != nil {
 		t.Fatal(err)
 	}
-	if w.db, err = sqlstore.Open(t.Context(), sqlstore.Config{Path: w.path}, sealer, time.Now); err != nil {
+	if w.db, err = sqlstore.Open(t.Context(), sqlstore.Config{Path: w.path}, w.sealer, time.Now); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -97,11 +100,15 @@ func (w *world) account(t testing.TB, number, name, born string) eid.AccountID {
 
 // synthetic writes rows of people who do not exist.
 func synthetic(w io.Writer, from, n int) {
-	family, given := []string{"Nguyễn Văn", "Trần Thị", "Lê Hữu", "Phạm Ngọc"}, []string{"An", "Bình", "Cường", "Hương", "Thủy"}
 	for i := from; i < from+n; i++ {
-		fmt.Fprintf(w, "user%07d,%s,%s %s,%s,09%08d,user%d@example.test,$2y$10$%053d,%d-%x\n", i, numberOf(i),
-			family[i%len(family)], given[i/7%len(given)], bornOf(i), i, i, i, i, uint32(i)*2654435761)
+		fmt.Fprintf(w, "user%07d,%s,%s,%s,09%08d,user%d@example.test,$2y$10$%053d,%08x-%d\n", i, numberOf(i),
+			nameOf(i), bornOf(i), i, i, i, uint32(i)*2654435761, i)
 	}
+}
+
+func nameOf(i int) string {
+	family, given := []string{"Nguyễn Văn", "Trần Thị", "Lê Hữu", "Phạm Ngọc"}, []string{"An", "Bình", "Cường", "Hương", "Thủy"}
+	return family[i%len(family)] + " " + given[i/7%len(given)]
 }
 
 const header = "login,number,name,birth_date,phone,email,password_hash,subject\n"

@@ -18,6 +18,7 @@ func TestBackup(t *testing.T) {
 	path, s := migrated(t), sealer(t)
 	db := open(t, path, s, time.Now)
 	before := create(t, db, "999190000001")
+	bring(t, db, "old-portal", 50)
 	to := filepath.Join(t.TempDir(), "copy.db")
 	done := make(chan error, 1)
 	go func() { done <- sqlstore.Backup(t.Context(), sqlstore.Config{Path: path}, to) }()
@@ -39,6 +40,7 @@ func TestBackup(t *testing.T) {
 	if _, err := copied.Account(t.Context(), before); err != nil {
 		t.Errorf("Account() of before in the copy: %v", err)
 	}
+	opensOld(t, copied, "old-portal", 50)
 	if _, err := copied.Account(t.Context(), after); !errors.Is(err, eid.ErrNotFound) {
 		t.Errorf("Account() of after in the copy: %v, want ErrNotFound", err)
 	}

@@ -6,17 +6,14 @@ import (
 	"database/sql"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"eidgate/eid"
 	"eidgate/eid/accounts"
 	"eidgate/store/sqlstore/sqlcgen"
 )
-
-// importChunk is how many rows one statement inserts: more cost as much each.
-const importChunk = 50
 
 // WriteImport fills accounts.ImportStore. It holds nobody's data but imported accounts',
 // so that what is remembered of holders stays remembered.
@@ -26,6 +23,7 @@ func (db *DB) WriteImport(ctx context.Context, at accounts.Place, before account
 	counts, ended := after.Counts, false
 	err := db.writeIn(ctx, kindWrite, func(tx *sql.Tx) error {
 		began = time.Now()
+		ctx := context.WithoutCancel(ctx) // that of the transaction ends it: no statement need watch for that
 		w := importWrite{db: db, tx: tx, q: db.writer.WithTx(tx), at: at, now: stamp(after.UpdatedAt)}
 		if err := w.insert(ctx, rows); err != nil {
 			return err
@@ -57,6 +55,9 @@ func (db *DB) WriteImport(ctx context.Context, at accounts.Place, before account
 	}
 	if err != nil {
 		after.Counts = counts
+		if ctx.Err() != nil { // statements then say only that the transaction is over
+			err = fmt.Errorf("writing a batch: %w", ctx.Err())
+		}
 	}
 	return p, err
 }
@@ -83,9 +84,18 @@ type importWrite struct {
 
 // insert writes the accounts that are new, and old subs. What is there meanwhile makes
 // the rows stale.
-func (w *importWrite) insert(ctx context.Context, rows []accounts.StagedRow) error {
-	people := inserts{w: w, columns: 11, into: "imported_accounts (id, source, number_index, content, sealed, state, matched, account, created_at, updated_at, verified_at)"}
-	subjects := inserts{w: w, columns: 5, into: "old_subjects (sector, sub, source, subject_index, created_at)"}
+func (w *importWrite) insert(ctx context.Context, rows []accounts.StagedRow) (err error) {
+	people, err := w.into(ctx, `INSERT INTO imported_accounts (id, source, number_index, content, sealed, state, matched, account, created_at, updated_at, verified_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, people.close()) }()
+	subjects, err := w.into(ctx, `INSERT INTO old_subjects (sector, sub, source, subject_index, created_at) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, subjects.close()) }()
 	for i := range rows {
 		r := &rows[i]
 		if r.Outcome == accounts.RowNew {
@@ -105,41 +115,27 @@ func (w *importWrite) insert(ctx context.Context, rows []accounts.StagedRow) err
 			}
 		}
 	}
-	if err := people.flush(ctx); err != nil {
-		return err
-	}
-	return subjects.flush(ctx)
+	return nil
 }
 
-// inserts gathers rows of a table and inserts many with one statement: one for each row
-// costs three times as much.
-type inserts struct {
-	w       *importWrite
-	into    string
-	columns int
-	args    []any
+// insertion is a statement that inserts rows one by one. SQLite understands it once: to
+// understand one of many rows costs more than to run one for each.
+type insertion struct{ statement *sql.Stmt }
+
+func (w *importWrite) into(ctx context.Context, query string) (insertion, error) {
+	statement, err := w.tx.PrepareContext(ctx, query)
+	if err != nil {
+		return insertion{}, fmt.Errorf("preparing to insert old accounts: %w", err)
+	}
+	return insertion{statement}, nil
 }
 
-func (s *inserts) add(ctx context.Context, row ...any) error {
-	s.args = append(s.args, row...)
-	if len(s.args) < importChunk*s.columns {
-		return nil
-	}
-	return s.flush(ctx)
+func (i insertion) add(ctx context.Context, row ...any) error {
+	result, err := i.statement.ExecContext(ctx, row...)
+	return exactly(result, err, 1, "inserting old accounts")
 }
 
-func (s *inserts) flush(ctx context.Context) error {
-	n := len(s.args) / s.columns
-	if n == 0 {
-		return nil
-	}
-	row := "(" + strings.Repeat("?,", s.columns-1) + "?)"
-	//nolint:gosec // names of ours
-	query := "INSERT INTO " + s.into + " VALUES " + strings.Repeat(row+",", n-1) + row + " ON CONFLICT DO NOTHING"
-	result, err := s.w.tx.ExecContext(ctx, query, s.args...)
-	s.args = s.args[:0]
-	return exactly(result, err, n, "inserting old accounts")
-}
+func (i insertion) close() error { return i.statement.Close() }
 
 // change writes an account that is there with other details.
 func (w *importWrite) change(ctx context.Context, r *accounts.StagedRow) error {

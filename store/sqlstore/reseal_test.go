@@ -71,6 +71,7 @@ func filled(t *testing.T, v *vault, people int) (*sqlstore.DB, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	bring(t, db, "old-portal", people)
 	exec(t, path, "DELETE FROM signing_keys") // those of fill, which no ring opens
 	ring, err := keys.New(keys.DefaultConfig(), keys.Deps{Store: db, Sealer: v, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
 	if err == nil {
@@ -147,7 +148,7 @@ func TestReseal(t *testing.T) {
 	}); err != nil {
 		t.Fatalf("Reseal() = %v", err)
 	}
-	if done["identifiers"] != 251 || done["credentials"] != 502 || done["signing_keys"] != 4 {
+	if done["imported_accounts"] != 250 || done["identifiers"] != 251 || done["credentials"] != 502 || done["signing_keys"] != 4 {
 		t.Errorf("done = %v, want every row", done)
 	}
 	if left, tables := under(t, db, old); left != 0 {
@@ -155,6 +156,7 @@ func TestReseal(t *testing.T) {
 	}
 	// Without the old key everything opens, and says the same.
 	v.reload(t, v.Remove(t.Context(), "", old))
+	opensOld(t, db, "old-portal", 250)
 	after, err := db.AccountByIdentifier(t.Context(), number)
 	if err != nil || after.ID != before.ID || after.Person.Identifier != before.Person.Identifier {
 		t.Errorf("the account afterwards = %v, %v, want the same", after.ID, err)

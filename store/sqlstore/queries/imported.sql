@@ -11,5 +11,11 @@ UPDATE imported_accounts SET sealed = @sealed WHERE id = @id;
 -- name: RemindImported :execrows
 UPDATE imported_accounts SET reminded_at = @reminded_at WHERE id = @id;
 
--- name: ImportedNear :one
-SELECT id FROM imported_accounts WHERE source = @source AND state = @state AND id >= @id ORDER BY id LIMIT 1;
+-- name: ImportedFirst :one
+SELECT seq FROM imported_accounts WHERE source = @source AND state = @state ORDER BY seq LIMIT 1;
+
+-- name: ImportedLast :one
+SELECT seq FROM imported_accounts WHERE source = @source AND state = @state ORDER BY seq DESC LIMIT 1;
+
+-- name: ImportedFrom :one
+SELECT seq, id FROM imported_accounts WHERE source = @source AND state = @state AND seq >= @seq ORDER BY seq LIMIT 1;

@@ -11,8 +11,11 @@ FROM imported_accounts WHERE source = @source GROUP BY state;
 SELECT source, state, count(*) AS accounts FROM imported_accounts GROUP BY source, state;
 
 -- name: ImportedPage :many
-SELECT id, source, sealed, state, matched, account, created_at, updated_at, verified_at, reminded_at
-FROM imported_accounts WHERE source = @source AND state = @state AND id > @after ORDER BY id LIMIT @most;
+-- In the order in which they came, those after the one of an id.
+SELECT i.id, i.source, i.sealed, i.state, i.matched, i.account, i.created_at, i.updated_at, i.verified_at, i.reminded_at
+FROM imported_accounts i WHERE i.source = @source AND i.state = @state
+    AND i.seq > COALESCE((SELECT a.seq FROM imported_accounts a WHERE a.id = @after), 0)
+ORDER BY i.seq LIMIT @most;
 
 -- name: ImportsOf :one
 SELECT count(*) AS imports, CAST(coalesce(min(started_at), 0) AS INTEGER) AS first_at, CAST(coalesce(max(updated_at), 0) AS INTEGER) AS last_at

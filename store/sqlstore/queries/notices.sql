@@ -61,8 +61,10 @@ SELECT email FROM accounts WHERE id = @id AND subject_type <> 'portal_account';
 SELECT l.subject_index, a.subject_type FROM links l JOIN accounts a ON a.id = l.account WHERE l.id = @id;
 
 -- name: OldAccountsToNotify :many
-SELECT id, state, notified_at, unreachable_at, updated_at FROM imported_accounts
-WHERE source = @source AND state = @state AND id > @after ORDER BY id LIMIT @page;
+SELECT i.id, i.state, i.notified_at, i.unreachable_at, i.updated_at FROM imported_accounts i
+WHERE i.source = @source AND i.state = @state
+    AND i.seq > COALESCE((SELECT a.seq FROM imported_accounts a WHERE a.id = @after), 0)
+ORDER BY i.seq LIMIT @page;
 
 -- name: NotifiedImported :exec
 UPDATE imported_accounts SET notified_at = @at, notices = notices + 1 WHERE id = @id;

@@ -240,8 +240,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.importedCountsStmt, err = db.PrepareContext(ctx, importedCounts); err != nil {
 		return nil, fmt.Errorf("error preparing query ImportedCounts: %w", err)
 	}
-	if q.importedNearStmt, err = db.PrepareContext(ctx, importedNear); err != nil {
-		return nil, fmt.Errorf("error preparing query ImportedNear: %w", err)
+	if q.importedFirstStmt, err = db.PrepareContext(ctx, importedFirst); err != nil {
+		return nil, fmt.Errorf("error preparing query ImportedFirst: %w", err)
+	}
+	if q.importedFromStmt, err = db.PrepareContext(ctx, importedFrom); err != nil {
+		return nil, fmt.Errorf("error preparing query ImportedFrom: %w", err)
+	}
+	if q.importedLastStmt, err = db.PrepareContext(ctx, importedLast); err != nil {
+		return nil, fmt.Errorf("error preparing query ImportedLast: %w", err)
 	}
 	if q.importedPageStmt, err = db.PrepareContext(ctx, importedPage); err != nil {
 		return nil, fmt.Errorf("error preparing query ImportedPage: %w", err)
@@ -989,9 +995,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing importedCountsStmt: %w", cerr)
 		}
 	}
-	if q.importedNearStmt != nil {
-		if cerr := q.importedNearStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing importedNearStmt: %w", cerr)
+	if q.importedFirstStmt != nil {
+		if cerr := q.importedFirstStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing importedFirstStmt: %w", cerr)
+		}
+	}
+	if q.importedFromStmt != nil {
+		if cerr := q.importedFromStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing importedFromStmt: %w", cerr)
+		}
+	}
+	if q.importedLastStmt != nil {
+		if cerr := q.importedLastStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing importedLastStmt: %w", cerr)
 		}
 	}
 	if q.importedPageStmt != nil {
@@ -1740,7 +1756,9 @@ type Queries struct {
 	holdsStmt                    *sql.Stmt
 	importedStmt                 *sql.Stmt
 	importedCountsStmt           *sql.Stmt
-	importedNearStmt             *sql.Stmt
+	importedFirstStmt            *sql.Stmt
+	importedFromStmt             *sql.Stmt
+	importedLastStmt             *sql.Stmt
 	importedPageStmt             *sql.Stmt
 	importedPerWeekStmt          *sql.Stmt
 	importedStateStmt            *sql.Stmt
@@ -1946,7 +1964,9 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		holdsStmt:                    q.holdsStmt,
 		importedStmt:                 q.importedStmt,
 		importedCountsStmt:           q.importedCountsStmt,
-		importedNearStmt:             q.importedNearStmt,
+		importedFirstStmt:            q.importedFirstStmt,
+		importedFromStmt:             q.importedFromStmt,
+		importedLastStmt:             q.importedLastStmt,
 		importedPageStmt:             q.importedPageStmt,
 		importedPerWeekStmt:          q.importedPerWeekStmt,
 		importedStateStmt:            q.importedStateStmt,

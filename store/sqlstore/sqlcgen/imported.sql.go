@@ -47,21 +47,48 @@ func (q *Queries) Imported(ctx context.Context, id string) (ImportedRow, error) 
 	return i, err
 }
 
-const importedNear = `-- name: ImportedNear :one
-SELECT id FROM imported_accounts WHERE source = ?1 AND state = ?2 AND id >= ?3 ORDER BY id LIMIT 1
+const importedFirst = `-- name: ImportedFirst :one
+SELECT seq FROM imported_accounts WHERE source = ?1 AND state = ?2 ORDER BY seq LIMIT 1
 `
 
-type ImportedNearParams struct {
-	Source string
-	State  string
-	ID     string
+func (q *Queries) ImportedFirst(ctx context.Context, source string, state string) (int64, error) {
+	row := q.queryRow(ctx, q.importedFirstStmt, importedFirst, source, state)
+	var seq int64
+	err := row.Scan(&seq)
+	return seq, err
 }
 
-func (q *Queries) ImportedNear(ctx context.Context, arg ImportedNearParams) (string, error) {
-	row := q.queryRow(ctx, q.importedNearStmt, importedNear, arg.Source, arg.State, arg.ID)
-	var id string
-	err := row.Scan(&id)
-	return id, err
+const importedFrom = `-- name: ImportedFrom :one
+SELECT seq, id FROM imported_accounts WHERE source = ?1 AND state = ?2 AND seq >= ?3 ORDER BY seq LIMIT 1
+`
+
+type ImportedFromParams struct {
+	Source string
+	State  string
+	Seq    int64
+}
+
+type ImportedFromRow struct {
+	Seq int64
+	ID  string
+}
+
+func (q *Queries) ImportedFrom(ctx context.Context, arg ImportedFromParams) (ImportedFromRow, error) {
+	row := q.queryRow(ctx, q.importedFromStmt, importedFrom, arg.Source, arg.State, arg.Seq)
+	var i ImportedFromRow
+	err := row.Scan(&i.Seq, &i.ID)
+	return i, err
+}
+
+const importedLast = `-- name: ImportedLast :one
+SELECT seq FROM imported_accounts WHERE source = ?1 AND state = ?2 ORDER BY seq DESC LIMIT 1
+`
+
+func (q *Queries) ImportedLast(ctx context.Context, source string, state string) (int64, error) {
+	row := q.queryRow(ctx, q.importedLastStmt, importedLast, source, state)
+	var seq int64
+	err := row.Scan(&seq)
+	return seq, err
 }
 
 const importedState = `-- name: ImportedState :one

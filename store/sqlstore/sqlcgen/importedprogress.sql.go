@@ -61,8 +61,10 @@ func (q *Queries) ImportedCounts(ctx context.Context, source string) ([]Imported
 }
 
 const importedPage = `-- name: ImportedPage :many
-SELECT id, source, sealed, state, matched, account, created_at, updated_at, verified_at, reminded_at
-FROM imported_accounts WHERE source = ?1 AND state = ?2 AND id > ?3 ORDER BY id LIMIT ?4
+SELECT i.id, i.source, i.sealed, i.state, i.matched, i.account, i.created_at, i.updated_at, i.verified_at, i.reminded_at
+FROM imported_accounts i WHERE i.source = ?1 AND i.state = ?2
+    AND i.seq > COALESCE((SELECT a.seq FROM imported_accounts a WHERE a.id = ?3), 0)
+ORDER BY i.seq LIMIT ?4
 `
 
 type ImportedPageParams struct {
@@ -85,6 +87,7 @@ type ImportedPageRow struct {
 	RemindedAt sql.NullTime
 }
 
+// In the order in which they came, those after the one of an id.
 func (q *Queries) ImportedPage(ctx context.Context, arg ImportedPageParams) ([]ImportedPageRow, error) {
 	rows, err := q.query(ctx, q.importedPageStmt, importedPage,
 		arg.Source,

@@ -369,8 +369,10 @@ func (q *Queries) NotifiedImported(ctx context.Context, at sql.NullTime, iD stri
 }
 
 const oldAccountsToNotify = `-- name: OldAccountsToNotify :many
-SELECT id, state, notified_at, unreachable_at, updated_at FROM imported_accounts
-WHERE source = ?1 AND state = ?2 AND id > ?3 ORDER BY id LIMIT ?4
+SELECT i.id, i.state, i.notified_at, i.unreachable_at, i.updated_at FROM imported_accounts i
+WHERE i.source = ?1 AND i.state = ?2
+    AND i.seq > COALESCE((SELECT a.seq FROM imported_accounts a WHERE a.id = ?3), 0)
+ORDER BY i.seq LIMIT ?4
 `
 
 type OldAccountsToNotifyParams struct {

@@ -17,9 +17,11 @@ CREATE TABLE imports (
 
 -- Accounts that portals made themselves. The id is the keyed hash that links have as
 -- subject_index, in base64url. The sealed text is what the portal said: login name,
--- personal number, names, birth date, phone, e-mail and the hash of the password.
+-- personal number, names, birth date, phone, e-mail and the hash of the password. seq
+-- is the order in which they came: indexes that lead to it grow at their ends alone.
 CREATE TABLE imported_accounts (
-    id            TEXT PRIMARY KEY,
+    seq           INTEGER PRIMARY KEY,
+    id            TEXT      NOT NULL UNIQUE,
     source        TEXT      NOT NULL,
     number_index  BLOB,               -- as in identifiers; of the number that the portal knew
     content       BLOB      NOT NULL, -- keyed hash of the row as it came
@@ -35,9 +37,9 @@ CREATE TABLE imported_accounts (
     notices       INTEGER   NOT NULL DEFAULT 0
 );
 -- Who shares a number at a source: found without a look at each of them.
-CREATE INDEX imported_by_number ON imported_accounts (number_index, source, state) WHERE number_index IS NOT NULL;
+CREATE INDEX imported_by_number ON imported_accounts (number_index, source) WHERE number_index IS NOT NULL;
 -- matched at the end: progress is counted from the index alone.
-CREATE INDEX imported_by_state ON imported_accounts (source, state, id, matched);
+CREATE INDEX imported_by_state ON imported_accounts (source, state, seq, matched);
 CREATE INDEX imported_verified ON imported_accounts (source, verified_at) WHERE verified_at IS NOT NULL;
 CREATE INDEX imported_of_account ON imported_accounts (account) WHERE account IS NOT NULL;
 
