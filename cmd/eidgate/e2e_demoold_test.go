@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"maps"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -23,6 +24,15 @@ func TestDemoOldAccounts(t *testing.T) {
 		if got := oldStates(t, filepath.Join(data, "eidgate.db")); !maps.Equal(got, want) {
 			t.Errorf("old accounts after %s start = %v, want %v", start, got, want)
 		}
+	}
+	exit, out, stderr := run(t, "notices", "status", "--data", data, "--portal", "portal-1")
+	for _, source := range []string{"portal-1-old ", "portal-1-old-2022 "} {
+		if exit != 0 || !strings.Contains(out, source) {
+			t.Errorf("notices status exits with %d and does not tell of %s:\n%s%s", exit, source, out, stderr)
+		}
+	}
+	if exit, _, stderr = run(t, "notices", "status", "--data", data, "--portal", "nobody"); exit != 1 || !strings.Contains(stderr, "nobody") {
+		t.Errorf("notices status of an unknown portal exits with %d: %s", exit, stderr)
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -63,23 +62,27 @@ func newNotices() *cobra.Command {
 
 func newNoticesStatus() *cobra.Command {
 	c := &cobra.Command{
-		Use: "status --portal NAME", Short: "how many holders were told that their old account stops", Args: noArgs,
-		Long: `status counts the old accounts of a portal that stop on its day unless they are
+		Use: "status", Short: "how many holders were told that their old account stops", Args: noArgs,
+		Long: `status counts the old accounts of portals that stop on their day unless they are
 verified: how many holders were told, or have no address; and the notices that wait,
 went in the last 30 days, or were given up in the last 90. It only reads.`,
 	}
 	beside, out := newBesideFlags(c), outputFlag(c)
-	portal := c.Flags().String("portal", "", "id of the source of the portal's old accounts (required)")
+	portal := c.Flags().String("portal", "", "id of the client whose old accounts they are; all, if empty")
+	source := c.Flags().String("source", "", "id of the source, where a portal has several")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		if *portal == "" {
-			return usageError{fmt.Errorf("name the portal's source with --portal; see '%s --help'", c.CommandPath())}
-		}
 		return beside.open(c.Context(), func(d *durable) error {
-			s, err := noticesOf(c.Context(), d.db, *portal, time.Now())
+			sources, err := portalSources(c.Context(), d, *portal, *source)
 			if err != nil {
 				return err
 			}
-			return out.print(c.OutOrStdout(), s, s.table)
+			all := make([]noticesStatus, len(sources))
+			for i := range sources {
+				if all[i], err = noticesOf(c.Context(), d.db, &sources[i], time.Now()); err != nil {
+					return err
+				}
+			}
+			return out.print(c.OutOrStdout(), all, func(w io.Writer) { tableOfNotices(w, all) })
 		})
 	}
 	return c
@@ -88,6 +91,7 @@ went in the last 30 days, or were given up in the last 90. It only reads.`,
 // noticesStatus is what `eidgate notices status` says.
 type noticesStatus struct {
 	Portal      string            `json:"portal"`
+	Source      string            `json:"source"`
 	StopsAt     time.Time         `json:"stops_at"`
 	NextNotice  time.Time         `json:"next_notice,omitzero"` // the next day of notices; zero: none is left
 	Accounts    int64             `json:"accounts"`             // that stop unless they are verified
@@ -104,21 +108,13 @@ type noticesKindView struct {
 	GivenUp int64       `json:"given_up_90_days"`
 }
 
-func noticesOf(ctx context.Context, db *sqlstore.DB, id string, now time.Time) (*noticesStatus, error) {
-	sources, err := db.Sources(ctx)
+func noticesOf(ctx context.Context, db *sqlstore.DB, src *eid.Source, now time.Time) (noticesStatus, error) {
+	count, err := db.NoticesOf(ctx, src.ID)
 	if err != nil {
-		return nil, err
+		return noticesStatus{}, err
 	}
-	i := slices.IndexFunc(sources, func(s eid.Source) bool { return s.ID == id && s.Portal != nil })
-	if i < 0 {
-		return nil, fmt.Errorf("--portal %s: no source of old accounts has this id", printable(id))
-	}
-	count, err := db.NoticesOf(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	s := &noticesStatus{
-		Portal: id, StopsAt: sources[i].Portal.VerifyBy, NextNotice: notify.NextStops(&sources[i], now), Accounts: count.Accounts,
+	s := noticesStatus{
+		Portal: src.Portal.Client, Source: src.ID, StopsAt: src.Portal.VerifyBy, NextNotice: notify.NextStops(src, now), Accounts: count.Accounts,
 		Told: count.Told, Unreachable: count.Unreachable, NotYet: count.Accounts - count.Told - count.Unreachable, Notices: []noticesKindView{},
 	}
 	for _, k := range count.Kinds {
@@ -127,19 +123,20 @@ func noticesOf(ctx context.Context, db *sqlstore.DB, id string, now time.Time) (
 	return s, nil
 }
 
-func (s *noticesStatus) table(w io.Writer) {
-	next := "none"
-	if !s.NextNotice.IsZero() {
-		next = local(s.NextNotice)
+func tableOfNotices(w io.Writer, all []noticesStatus) {
+	fmt.Fprintln(w, "SOURCE\tSTOPS\tNEXT NOTICE\tACCOUNTS\tTOLD\tNO ADDRESS\tNOT YET")
+	for _, s := range all {
+		next := "none"
+		if !s.NextNotice.IsZero() {
+			next = local(s.NextNotice)
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%d\t%d\n", s.Source, local(s.StopsAt), next, s.Accounts, s.Told, s.Unreachable, s.NotYet)
 	}
-	fmt.Fprintf(w, "STOPS\tNEXT NOTICE\tACCOUNTS\tTOLD\tNO ADDRESS\tNOT YET\n%s\t%s\t%d\t%d\t%d\t%d\n", local(s.StopsAt), next,
-		s.Accounts, s.Told, s.Unreachable, s.NotYet)
-	if len(s.Notices) == 0 {
-		return
-	}
-	fmt.Fprintln(w, "\nNOTICE\tWAITING\tSENT (30 DAYS)\tGIVEN UP (90 DAYS)")
-	for _, k := range s.Notices {
-		fmt.Fprintf(w, "%s\t%d\t%d\t%d\n", k.Kind, k.Waiting, k.Sent, k.GivenUp)
+	fmt.Fprintln(w, "\nSOURCE\tNOTICE\tWAITING\tSENT (30 DAYS)\tGIVEN UP (90 DAYS)")
+	for _, s := range all {
+		for _, k := range s.Notices {
+			fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\n", s.Source, k.Kind, k.Waiting, k.Sent, k.GivenUp)
+		}
 	}
 }
 
