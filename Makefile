@@ -29,7 +29,8 @@ demo: build ## run the gateway, two portals and a source of each kind here; ARGS
 
 .PHONY: test
 test: deps build ## run every test: units under the race detector, then end to end
-	@$(hsm) go test -race $$(go list ./... | grep -vx eidgate/cmd/eidgate)
+	@$(hsm) go test -race -timeout=20m $$(go list ./... | grep -vx eidgate/cmd/eidgate)
+	@go test -count=1 -run '^Test(EveryOrder|Model)' ./provider
 	@go test -count=1 -timeout=15m ./cmd/eidgate
 
 .PHONY: interop

@@ -119,6 +119,9 @@ func (b *crossroads) subjects() map[any]person {
 	return list
 }
 
+// raceStride is how many orders of two linkings pass for each that the race detector sees.
+const raceStride = 21
+
 // TestEveryOrderOfTwoLinkings: two browsers link the same X at once, as two people or
 // as one, in all 252 orders. Whoever confirms first has the link. The other one gets
 // no link and no sign-in where it is another person, and the same one where it is not.
@@ -130,7 +133,9 @@ func TestEveryOrderOfTwoLinkings(t *testing.T) {
 			b := newLinking(t)
 			who, runs := b.subjects(), 0
 			interleave([]int{linkSteps, linkSteps}, func(order []int) {
-				runs++
+				if runs++; raced && runs%raceStride != 0 {
+					return
+				}
 				another, next := fmt.Sprint(runs), [2]int{}
 				both := [2]*ceremony{
 					{agent: b.browser(), b: b, x: thu, a: thu, another: another}, {agent: b.browser(), b: b, x: thu, a: second, another: another},

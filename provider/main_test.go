@@ -31,7 +31,11 @@ func TestMain(m *testing.M) { os.Exit(runTests(m)) }
 func runTests(m *testing.M) int {
 	// The model makes a world for each check. RAPID_CHECKS asks for more of them.
 	if os.Getenv("RAPID_CHECKS") == "" {
-		if err := flag.Set("rapid.checks", "30"); err != nil {
+		checks := "30"
+		if raced {
+			checks = "4"
+		}
+		if err := flag.Set("rapid.checks", checks); err != nil {
 			panic(err)
 		}
 	}
