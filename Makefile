@@ -31,7 +31,7 @@ demo: build ## run the gateway, two portals and a source of each kind here; ARGS
 test: deps build ## run every test: units under the race detector, then end to end
 	@$(hsm) go test -race -timeout=20m $$(go list ./... | grep -vx eidgate/cmd/eidgate)
 	@go test -count=1 -run '^Test(EveryOrder|Model)' ./provider
-	@go test -count=1 -timeout=15m ./cmd/eidgate
+	@go test -count=1 -timeout=20m ./cmd/eidgate
 
 .PHONY: interop
 interop: build ## sign in with real relying parties; writes docs/interop.md

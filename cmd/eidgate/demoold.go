@@ -55,7 +55,7 @@ func seedOldAccounts(ctx context.Context, g *gateway, cfg *config.Config, now fu
 			Open:   func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(file.Bytes())), nil },
 			Faults: filepath.Join(cfg.Data, src.ID+".faults.csv"),
 		}, portability.Options{
-			Place: accounts.Place{Source: src.ID, Sector: src.Portal.Sector}, Actor: demoOperator, Full: true, Now: now,
+			Place: accounts.Place{Source: src.ID, Sector: src.Portal.Sector}, Actor: demoOperator, Full: true, Alone: true, Now: now,
 			CheckHash: func(hash string) error { _, err := credential.CheckOldHash(hash); return err },
 		})
 		if err != nil {

@@ -31,6 +31,8 @@ type Options struct {
 	DryRun bool
 	// Full takes all of the time of the one who writes; else others come first.
 	Full bool
+	// Alone: no process serves yet, so that none has to hear of old subjects first.
+	Alone bool
 	// CheckHash reports whether a hash of a password is of a kind that can be verified.
 	CheckHash func(hash string) error
 	Now       func() time.Time
@@ -229,7 +231,11 @@ func (r *run) take(ctx context.Context) error {
 	if r.DryRun || r.began.IsZero() || r.reader.holds(colSubject) < 0 {
 		return nil
 	}
-	_, err := takeSubjects(ctx, r.importer, r.Place.Sector, r.began, r.Now)
+	began := r.began
+	if r.Alone {
+		began = time.Time{}
+	}
+	_, err := takeSubjects(ctx, r.importer, r.Place.Sector, began, r.Now)
 	return err
 }
 
