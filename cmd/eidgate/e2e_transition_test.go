@@ -45,7 +45,7 @@ func TestTransitionPlanVerb(t *testing.T) {
 	if !found {
 		t.Errorf("sources = %+v, want %s to stop at its portal", plan.Sources, sourceLegacy)
 	}
-	stopping := map[string]bool{sourceLegacy: true, sourceSAML: true, sourceCAS: true, sourceLDAP: true}
+	stopping := map[string]bool{sourceLegacy: true, sourceSAML: true, sourceCAS: true, sourceLDAP: true, "portal-1-old": true, "portal-1-old-2022": true}
 	for _, way := range plan.Ways {
 		if !stopping[way.Source] || way.Why != "ended" || way.When.IsZero() {
 			t.Errorf("way = %+v, want one of a legacy source with its day", way)
