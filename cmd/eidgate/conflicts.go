@@ -85,10 +85,10 @@ func printConflicts(c *cobra.Command, list []eid.Conflict, limit int, format *ou
 		page.Next = list[len(list)-1].ID
 	}
 	err := format.print(c.OutOrStdout(), page, func(w io.Writer) {
-		fmt.Fprintln(w, "CONFLICT\tSINCE\tKIND\tSOURCE\tACCOUNT\tSTANDS")
+		fmt.Fprintln(w, "CONFLICT\tREFERENCE\tSINCE\tKIND\tSOURCE\tACCOUNT\tSTANDS")
 		for i := range list {
 			v := &list[i]
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", v.ID, local(v.OpenedAt), v.Kind, v.Source, v.Account, stands(v))
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", v.ID, v.Ref, local(v.OpenedAt), v.Kind, v.Source, v.Account, stands(v))
 		}
 	})
 	if err == nil && page.Next != "" {

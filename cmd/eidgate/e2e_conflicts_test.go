@@ -115,8 +115,8 @@ func (o oldPortal) another(t *testing.T, id string) {
 
 type listedConflicts struct {
 	Conflicts []struct {
-		ID, Kind, Source, Decision string
-		ProposedBy                 string `json:"proposed_by"`
+		ID, Kind, Source, Decision, Ref string
+		ProposedBy                      string `json:"proposed_by"`
 	} `json:"conflicts"`
 }
 
@@ -131,6 +131,10 @@ func TestConflictsVerb(t *testing.T) {
 		t.Fatalf("conflicts = %+v, want both accounts that state one number", list.Conflicts)
 	}
 	first, second := list.Conflicts[0].ID, list.Conflicts[1].ID
+	// People read out the reference of their page.
+	if out := o.ok(t, "", "conflicts", "list"); list.Conflicts[0].Ref == "" || !strings.Contains(out, first+"  "+list.Conflicts[0].Ref+"  ") {
+		t.Errorf("the list is\n%s\nwant %s with its reference %q", out, first, list.Conflicts[0].Ref)
+	}
 	shown := o.ok(t, "", "conflicts", "show", first)
 	for _, want := range []string{"Nguyễn Thị Thử", "961", "the number, too", "accepting", "rejecting", "contested"} {
 		if !strings.Contains(shown, want) {
