@@ -52,7 +52,11 @@ func (p *Provider) atPortal(ctx context.Context, f *flow, src *eid.Source, a fed
 	}
 	switch old.State {
 	case eid.ImportedContested:
-		return entrance{refusal: &refusal{Reason: reasonContested, Source: src.ID, Ref: old.ContestRef}}, nil
+		err := p.deps.Grants.Record(ctx, eid.AuditEntry{
+			At: p.deps.Now(), Actor: "holder", Action: eid.ActionSignInRefused, Client: f.login.Request.Client, Ref: ref,
+			Detail: detail(map[string]any{"source": src.ID, "why": reasonContested, "old_account": old.ID}),
+		})
+		return entrance{refusal: &refusal{Reason: reasonContested, Source: src.ID, Ref: old.ContestRef}}, err
 	case eid.ImportedWaiting, eid.ImportedVerified: // whose link has ended: it is verified anew
 	default:
 		return entrance{refusal: &refusal{Reason: reasonNotLinked, Source: src.ID}}, nil

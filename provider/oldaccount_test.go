@@ -452,6 +452,52 @@ func TestOldAccountContested(t *testing.T) {
 			t.Errorf("%s: the page does not say the reference of %+v\n%s", login, list, p.body)
 		}
 	}
+	rows := w.rowsOf(eid.ActionSignInRefused)
+	if len(rows) != 2 || rows[0].Client != "portal" || !strings.Contains(string(rows[0].Detail), `"contested"`) || strings.Contains(string(rows[0].Detail), "mau.cu") {
+		t.Errorf("audit = %+v, want a row of each refusal, which names nobody", rows)
+	}
+}
+
+// TestOldAccountLocked: a lock on the account that stands for an old one ends what was
+// given through it, and lets it neither in nor, by being verified, out.
+func TestOldAccountLocked(t *testing.T) {
+	w := newOldWorld(t)
+	a := w.browser()
+	got := w.redeem(w.wantCode(a.share(w.later(a, w.comes(a, "mau.cu")))))
+	_, err := w.accounts.Lock(t.Context(), w.shadow().ID, eid.LockTerms, "cơ quan giả định", "QĐ-000/GIẢ-ĐỊNH", "operator:test")
+	must(t, err)
+	if status, _, claims := w.userinfo("Bearer " + got.AccessToken); status != http.StatusUnauthorized {
+		t.Errorf("userinfo = %d %v, want 401", status, claims)
+	}
+	if r := w.refreshes(got.RefreshToken); r.Error != "invalid_grant" {
+		t.Errorf("refresh = %q, want invalid_grant", r.Error)
+	}
+	if p := a.get(w.authorizeURL("portal", "prompt", "none")); p.back == nil || p.back.Query().Get("error") != "login_required" {
+		t.Errorf("silent sign-in: %d %v, want login_required", p.status, p.back)
+	}
+	if p := w.comes(w.browser(), "mau.cu"); p.status != http.StatusForbidden || p.back != nil {
+		t.Errorf("a new sign-in: %d %v, want the page of a lock", p.status, p.back)
+	}
+	if link, _ := w.linkOfOld("mau.cu"); link.Account != w.shadow().ID {
+		t.Errorf("link = %+v, want what it was", link)
+	}
+}
+
+// TestOldAccountSeesItself: the pages of a holder show an account that stands for an old
+// one nothing of a person, and no name that is empty.
+func TestOldAccountSeesItself(t *testing.T) {
+	w := newOldWorld(t)
+	a := w.browser()
+	w.wantCode(a.share(w.later(a, w.comes(a, "mau.cu"))))
+	for _, path := range []string{"/history", "/links"} {
+		p := a.get(w.server.URL + path)
+		if p.status != http.StatusOK || strings.Contains(p.body, "Trần Văn Mẫu") || strings.Contains(p.body, numberLevel1) || strings.Contains(p.body, "<strong></strong>") {
+			t.Errorf("%s = %d\n%s", path, p.status, p.body)
+		}
+	}
+	if p := a.get(w.server.URL + "/history"); !strings.Contains(p.body, "Định danh mức 1") && !strings.Contains(p.body, "mức 1") {
+		t.Errorf("/history does not show the sign-in at Level 1\n%s", p.body)
+	}
 }
 
 // TestOldAccountContestedLater: who is in already when a contradiction is brought goes on

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"eidgate/cmd/eidgate/demo"
 	"eidgate/eid"
 	"eidgate/keys"
 	"eidgate/store/sqlstore"
@@ -79,6 +80,10 @@ func (d *demoRun) secretTexts() map[string][]string {
 		if a.TOTPSecret != "" {
 			texts["TOTP secret"] = append(texts["TOTP secret"], a.TOTPSecret)
 		}
+	}
+	for _, a := range demo.OldAccounts() {
+		texts["hash of a portal"] = append(texts["hash of a portal"], a.Hash)
+		texts["e-mail of an old account"] = append(texts["e-mail of an old account"], a.Login+"@example.test")
 	}
 	texts["one-time code"] = append(texts["one-time code"], d.codes...)
 	return texts
