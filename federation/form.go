@@ -1,5 +1,12 @@
 package federation
 
+import (
+	"net/url"
+	"strings"
+
+	"eidgate/eid"
+)
+
 // Pages that a source may ask for.
 const (
 	PagePassword = "password" // personal number and password
@@ -35,4 +42,32 @@ type Form struct {
 	Problem string
 	// Fields are values to show again. Secrets are never among them.
 	Fields map[string]string
+}
+
+// LoginForm asks for a login name and its password, after a problem with the last try.
+// A name that cannot be one is not shown again.
+func LoginForm(name, problem string) Step {
+	f := &Form{Page: PageLogin, Problem: problem}
+	if FitLogin(name) {
+		f.Fields = map[string]string{FieldLoginName: name}
+	}
+	return Step{Form: f}
+}
+
+// FirstLoginForm does so for the first time, with what somebody gave as a login name. A
+// personal number is none: it is meant for the national identity.
+func FirstLoginForm(hint eid.Secret) Step {
+	name := strings.TrimSpace(hint.Reveal())
+	if _, err := eid.ParsePersonalNumber(name); err == nil {
+		name = ""
+	}
+	return LoginForm(name, "")
+}
+
+// Sent is a value of a form that was sent exactly once.
+func Sent(values url.Values, name string) string {
+	if sent := values[name]; len(sent) == 1 {
+		return sent[0]
+	}
+	return ""
 }

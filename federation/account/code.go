@@ -12,7 +12,7 @@ import (
 
 // finishCode takes the one-time code of the account in memory.
 func (s *Source) finishCode(ctx context.Context, req federation.Request, m memory, values url.Values) (federation.Step, error) {
-	code := field(values, federation.FieldCode)
+	code := federation.Sent(values, federation.FieldCode)
 	if code == "" {
 		return codeForm(m, federation.ProblemCodeMissing)
 	}

@@ -21,12 +21,12 @@ const maxShownAgain = 64
 // a known, an unknown and a locked account get the same answer for the same
 // work; what a locked account is told comes after it, from the login.
 func (s *Source) finishPassword(ctx context.Context, req federation.Request, values url.Values) (federation.Step, error) {
-	typed := field(values, federation.FieldPersonalNumber)
+	typed := federation.Sent(values, federation.FieldPersonalNumber)
 	number, err := eid.ParsePersonalNumber(strings.TrimSpace(typed))
 	if err != nil {
 		return passwordForm(again(typed), federation.ProblemNumberInvalid), nil
 	}
-	password := eid.NewSecret(field(values, federation.FieldPassword))
+	password := eid.NewSecret(federation.Sent(values, federation.FieldPassword))
 	if password.IsZero() {
 		return passwordForm(number.Reveal(), federation.ProblemPasswordMissing), nil
 	}

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/url"
 	"time"
 
 	"eidgate/eid"
@@ -162,12 +161,4 @@ func codeForm(m memory, problem string) (federation.Step, error) {
 		return federation.Step{}, fmt.Errorf("keeping the memory of the account system: %w", err)
 	}
 	return federation.Step{Form: &federation.Form{Page: federation.PageCode, Problem: problem}, Memory: kept}, nil
-}
-
-// field reads a value that was sent exactly once.
-func field(values url.Values, name string) string {
-	if sent := values[name]; len(sent) == 1 {
-		return sent[0]
-	}
-	return ""
 }

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/url"
 	"strings"
 
 	"golang.org/x/text/unicode/norm"
@@ -55,11 +54,7 @@ func New(id string, settings Settings, d Deps) (*Source, error) {
 // Begin shows the form. A hint that is a personal number is none: it is not for a
 // legacy provider's field.
 func (s *Source) Begin(_ context.Context, req federation.Request) (federation.Step, error) {
-	hint := strings.TrimSpace(req.Hint.Reveal())
-	if _, err := eid.ParsePersonalNumber(hint); err == nil || !federation.FitLogin(hint) {
-		hint = ""
-	}
-	return form(hint, ""), nil
+	return federation.FirstLoginForm(req.Hint), nil
 }
 
 // Finish takes the form. Until the password was right, a known name, an unknown one,
@@ -69,16 +64,16 @@ func (s *Source) Begin(_ context.Context, req federation.Request) (federation.St
 // federation.ErrUntrusted where the password was right and the entry says what the
 // gateway does not believe.
 func (s *Source) Finish(ctx context.Context, req federation.Request, reply federation.Reply) (federation.Step, error) {
-	typed := strings.TrimSpace(field(reply.Values, federation.FieldLoginName))
-	password := eid.NewSecret(field(reply.Values, federation.FieldPassword))
+	typed := strings.TrimSpace(federation.Sent(reply.Values, federation.FieldLoginName))
+	password := eid.NewSecret(federation.Sent(reply.Values, federation.FieldPassword))
 	switch {
 	case typed == "":
-		return form("", federation.ProblemLoginMissing), nil
+		return federation.LoginForm("", federation.ProblemLoginMissing), nil
 	case password.IsZero():
 		// A bind without a password succeeds and proves nothing (RFC 4513 §5.1.2).
-		return form(again(typed), federation.ProblemPasswordMissing), nil
+		return federation.LoginForm(typed, federation.ProblemPasswordMissing), nil
 	case !federation.FitLogin(typed), len(password.Reveal()) > maxPassword:
-		return form(again(typed), federation.ProblemWrongLogin), nil // no directory has them
+		return federation.LoginForm(typed, federation.ProblemWrongLogin), nil // no directory has them
 	}
 	name := norm.NFC.String(typed)
 	g := s.guess(name, password, req)
@@ -90,7 +85,7 @@ func (s *Source) Finish(ctx context.Context, req federation.Request, reply feder
 		return federation.Step{}, err
 	}
 	if found == nil {
-		return form(typed, federation.ProblemWrongLogin), nil
+		return federation.LoginForm(typed, federation.ProblemWrongLogin), nil
 	}
 	if err := g.forgive(ctx); err != nil {
 		return federation.Step{}, err
@@ -100,30 +95,6 @@ func (s *Source) Finish(ctx context.Context, req federation.Request, reply feder
 		return federation.Step{}, err
 	}
 	return federation.Step{Assertion: assertion}, nil
-}
-
-func form(name, problem string) federation.Step {
-	f := &federation.Form{Page: federation.PageLogin, Problem: problem}
-	if name != "" {
-		f.Fields = map[string]string{federation.FieldLoginName: name}
-	}
-	return federation.Step{Form: f}
-}
-
-// again is what of a name is shown again: nothing of one that cannot be a name.
-func again(typed string) string {
-	if !federation.FitLogin(typed) {
-		return ""
-	}
-	return typed
-}
-
-// field reads a value that was sent exactly once.
-func field(values url.Values, name string) string {
-	if sent := values[name]; len(sent) == 1 {
-		return sent[0]
-	}
-	return ""
 }
 
 // distrust makes the error of an answer that must not be believed. The reason is

@@ -86,7 +86,7 @@ func known(err error) error {
 // busy asks for the form again where nothing was evaluated.
 func busy(typed string, err error) error {
 	if errors.Is(err, credential.ErrBusy) {
-		return &federation.BusyError{Form: form(typed, federation.ProblemBusy).Form}
+		return &federation.BusyError{Form: federation.LoginForm(typed, federation.ProblemBusy).Form}
 	}
 	return err
 }

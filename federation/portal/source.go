@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"strings"
 
 	"golang.org/x/text/unicode/norm"
@@ -76,11 +75,7 @@ func New(id string, d Deps) (*Source, error) {
 // Begin shows the form. A hint that is a personal number is none: it is meant for the
 // national identity.
 func (s *Source) Begin(_ context.Context, req federation.Request) (federation.Step, error) {
-	hint := strings.TrimSpace(req.Hint.Reveal())
-	if _, err := eid.ParsePersonalNumber(hint); err == nil || !federation.FitLogin(hint) {
-		hint = ""
-	}
-	return form(hint, ""), nil
+	return federation.FirstLoginForm(req.Hint), nil
 }
 
 // Finish takes the form. Until the password was right, an unknown name and a known
@@ -88,17 +83,17 @@ func (s *Source) Begin(_ context.Context, req federation.Request) (federation.St
 // does an account that an officer found to be nobody's, even then. It returns
 // federation.ThrottledError when a guess was not evaluated, and federation.BusyError.
 func (s *Source) Finish(ctx context.Context, req federation.Request, reply federation.Reply) (federation.Step, error) {
-	typed := strings.TrimSpace(field(reply.Values, federation.FieldLoginName))
-	password := eid.NewSecret(field(reply.Values, federation.FieldPassword))
+	typed := strings.TrimSpace(federation.Sent(reply.Values, federation.FieldLoginName))
+	password := eid.NewSecret(federation.Sent(reply.Values, federation.FieldPassword))
 	switch {
 	case typed == "":
-		return form("", federation.ProblemLoginMissing), nil
+		return federation.LoginForm("", federation.ProblemLoginMissing), nil
 	case !federation.FitLogin(typed):
-		return form("", federation.ProblemWrongLogin), nil // nobody has it
+		return federation.LoginForm("", federation.ProblemWrongLogin), nil // nobody has it
 	case password.IsZero():
-		return form(typed, federation.ProblemPasswordMissing), nil
+		return federation.LoginForm(typed, federation.ProblemPasswordMissing), nil
 	case len(password.Reveal()) > credential.MaxPassword:
-		return form(typed, federation.ProblemWrongLogin), nil
+		return federation.LoginForm(typed, federation.ProblemWrongLogin), nil
 	}
 	name := norm.NFC.String(typed)
 	g := s.guess(name, password, req)
@@ -119,7 +114,7 @@ func (s *Source) Finish(ctx context.Context, req federation.Request, reply feder
 		if err := s.recordFailure(ctx, name, req); err != nil {
 			return federation.Step{}, err
 		}
-		return form(typed, federation.ProblemWrongLogin), nil
+		return federation.LoginForm(typed, federation.ProblemWrongLogin), nil
 	}
 	if err := g.forgive(ctx); err != nil {
 		return federation.Step{}, err
@@ -128,22 +123,6 @@ func (s *Source) Finish(ctx context.Context, req federation.Request, reply feder
 		Subject: found.Login, Level: eid.Level1, Methods: []string{string(eid.Password)}, At: req.Now, Anew: true,
 		Person: federation.Person{Number: found.Number.Reveal(), Name: found.Name, BirthDate: found.BirthDate},
 	}}, nil
-}
-
-func form(name, problem string) federation.Step {
-	f := &federation.Form{Page: federation.PageLogin, Problem: problem}
-	if name != "" {
-		f.Fields = map[string]string{federation.FieldLoginName: name}
-	}
-	return federation.Step{Form: f}
-}
-
-// field reads a value that was sent exactly once.
-func field(values url.Values, name string) string {
-	if sent := values[name]; len(sent) == 1 {
-		return sent[0]
-	}
-	return ""
 }
 
 // recordFailure audits an evaluated guess at a name that has an account here. One at
