@@ -45,6 +45,11 @@ type Factor string
 const (
 	Password    Factor = "pwd"
 	OneTimeCode Factor = "otp" // TOTP, RFC 6238
+	// FirstPassword was sent to the holder and only opens the choice of a password of
+	// their own (Decision 34/2021, Art. 10). It is no method of a sign-in.
+	FirstPassword Factor = "first_pwd"
+	// Passkey is one passkey at least (WebAuthn); amr says how it is kept.
+	Passkey Factor = "passkey"
 )
 
 // Person is the core identity data. Registries own it; it is never edited here.

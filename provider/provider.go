@@ -248,8 +248,9 @@ func (p *Provider) Reconfigured(cfg Config, sources Sources) (*Provider, error) 
 }
 
 // Handler routes the provider's endpoints. Each answer carries a request
-// reference that the log line of the request repeats.
-func (p *Provider) Handler() http.Handler {
+// reference that the log line of the request repeats. Pages of other packages answer at
+// their mounts.
+func (p *Provider) Handler(mounts ...Mount) http.Handler {
 	r := gin.New()
 	if err := trustProxies(r, p.cfg.Proxies); err != nil {
 		panic(err) // New tried it
@@ -306,6 +307,9 @@ func (p *Provider) Handler() http.Handler {
 	get(pathHistory, p.history)
 	get(pathLinks, p.links)
 	r.POST(pathLinks, sameOrigin, p.undoLink)
+	for _, m := range mounts {
+		p.mount(r, m, sameOrigin)
+	}
 
 	r.NoRoute(func(c *gin.Context) { p.pageError(c, http.StatusNotFound, web.ErrorNotFound, "") })
 	r.NoMethod(func(c *gin.Context) { p.pageError(c, http.StatusMethodNotAllowed, web.ErrorInvalidRequest, "method") })

@@ -4,6 +4,7 @@ import (
 	"embed"
 	"fmt"
 	"html/template"
+	"io/fs"
 	"path"
 	"time"
 
@@ -26,12 +27,12 @@ type catalogue struct {
 // maxSteps is how many steps a way forward may have.
 const maxSteps = 3
 
-// loadCatalogues reads messages/<tag>.json of every language served. A language
-// that lacks a message fails where it is used and never falls back silently.
+// loadCatalogues reads the messages of every language served. A language that lacks a
+// message fails where it is used and never falls back silently.
 func loadCatalogues() ([]*catalogue, error) {
 	var all []*catalogue
 	for _, tag := range served() {
-		c, err := loadCatalogue(path.Join("messages", tag+".json"))
+		c, err := loadCatalogue(tag)
 		if err != nil {
 			return nil, err
 		}
@@ -40,16 +41,40 @@ func loadCatalogues() ([]*catalogue, error) {
 	return all, nil
 }
 
-func loadCatalogue(name string) (*catalogue, error) {
-	body, err := messageFiles.ReadFile(name)
+func loadCatalogue(tag string) (*catalogue, error) {
+	file, err := readMessages(tag)
 	if err != nil {
-		return nil, fmt.Errorf("reading messages: %w", err)
-	}
-	file, err := i18n.ParseMessageFileBytes(body, name, nil)
-	if err != nil {
-		return nil, fmt.Errorf("parsing %s: %w", name, err)
+		return nil, err
 	}
 	return newCatalogue(file)
+}
+
+// readMessages reads messages/<tag>.json, the sign-in, and messages/<part>.<tag>.json,
+// one for each other part of the pages. No message stands in two of them.
+func readMessages(tag string) (*i18n.MessageFile, error) {
+	names, err := fs.Glob(messageFiles, path.Join("messages", "*"+tag+".json"))
+	if err != nil {
+		return nil, fmt.Errorf("finding messages: %w", err)
+	}
+	all, seen := &i18n.MessageFile{Tag: language.Make(tag)}, make(map[string]bool)
+	for _, name := range names {
+		body, err := messageFiles.ReadFile(name)
+		if err != nil {
+			return nil, fmt.Errorf("reading messages: %w", err)
+		}
+		file, err := i18n.ParseMessageFileBytes(body, name, nil)
+		if err != nil {
+			return nil, fmt.Errorf("parsing %s: %w", name, err)
+		}
+		for _, m := range file.Messages {
+			if seen[m.ID] {
+				return nil, fmt.Errorf("parsing %s: %s stands in another file too", name, m.ID)
+			}
+			seen[m.ID] = true
+		}
+		all.Messages = append(all.Messages, file.Messages...)
+	}
+	return all, nil
 }
 
 func newCatalogue(file *i18n.MessageFile) (*catalogue, error) {

@@ -10,8 +10,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-
-	"github.com/nicksnyder/go-i18n/v2/i18n"
 )
 
 // stretched is Vietnamese that takes 40 % more room.
@@ -31,11 +29,7 @@ func khmer(text string) string {
 // function; what is a parameter stays.
 func pagesIn(t *testing.T, write func(string) string) *Pages {
 	t.Helper()
-	body, err := messageFiles.ReadFile("messages/vi.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	file, err := i18n.ParseMessageFileBytes(body, "messages/vi.json", nil)
+	file, err := readMessages("vi")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,135 @@
+-- +goose Up
+
+-- How an account came to its level, and what is known of how it signs in.
+
+-- A credential that ends by itself: a first password that was sent.
+ALTER TABLE credentials ADD COLUMN expires_at TIMESTAMP;
+
+-- Passkeys (WebAuthn Level 3). The sealed text is the credential record, bound to id;
+-- credential_index is a keyed hash of its credential ID.
+CREATE TABLE passkeys (
+    id               TEXT PRIMARY KEY,
+    account          TEXT      NOT NULL REFERENCES accounts (id),
+    credential_index BLOB      NOT NULL UNIQUE,
+    sealed           BLOB      NOT NULL,
+    name             TEXT      NOT NULL,
+    created_at       TIMESTAMP NOT NULL,
+    used_at          TIMESTAMP
+);
+CREATE INDEX passkeys_of_account ON passkeys (account);
+
+-- What a level rests on (Decision 34/2021, Art. 7): never an image, only that a
+-- comparison was made, how, against which database, by whom and when.
+CREATE TABLE evidence (
+    id         TEXT PRIMARY KEY,
+    account    TEXT      NOT NULL REFERENCES accounts (id),
+    kind       TEXT      NOT NULL, -- biometric, registry, card, document, confirmation
+    method     TEXT      NOT NULL, -- portrait or fingerprint, of a biometric
+    database   TEXT      NOT NULL, -- population, card or immigration
+    reference  TEXT      NOT NULL, -- what the other side calls the comparison
+    officer    TEXT      NOT NULL, -- account of the officer; empty for the gateway itself
+    rules      TEXT      NOT NULL, -- the rule set of that day
+    at         TIMESTAMP NOT NULL
+);
+CREATE INDEX evidence_of_account ON evidence (account, at);
+
+-- Documents that an officer compared with their originals (Decision 34/2021, Art. 8).
+-- The sealed text is the number, bound to id.
+CREATE TABLE documents (
+    id          TEXT PRIMARY KEY,
+    account     TEXT      NOT NULL REFERENCES accounts (id),
+    kind        TEXT      NOT NULL,
+    sealed      BLOB      NOT NULL,
+    issuer      TEXT      NOT NULL,
+    expires_on  TEXT      NOT NULL, -- 2006-01-02; empty: it does not end
+    verified_at TIMESTAMP NOT NULL,
+    verified_by TEXT      NOT NULL, -- account of the officer
+    ended_at    TIMESTAMP
+);
+CREATE UNIQUE INDEX documents_in_use ON documents (account, kind) WHERE ended_at IS NULL;
+
+-- Who may do what at a counter. Operators say so, officers never.
+CREATE TABLE officers (
+    account    TEXT PRIMARY KEY REFERENCES accounts (id),
+    office     TEXT      NOT NULL,
+    tasks      TEXT      NOT NULL, -- space-separated: intake, approve, review, locks
+    added_at   TIMESTAMP NOT NULL,
+    ended_at   TIMESTAMP
+);
+
+-- Registrations in the app that were sent and did not end at once: those that an
+-- officer has to look at. The sealed text is what was declared, bound to id.
+CREATE TABLE registrations (
+    id           TEXT PRIMARY KEY,
+    ref          TEXT      NOT NULL,
+    subject_type TEXT      NOT NULL,
+    number_index BLOB      NOT NULL,
+    sealed       BLOB      NOT NULL,
+    why          TEXT      NOT NULL, -- accents, year_only, contradiction
+    status       TEXT      NOT NULL, -- processing, approved, rejected, expired
+    rules        TEXT      NOT NULL,
+    due_at       TIMESTAMP NOT NULL,
+    created_at   TIMESTAMP NOT NULL,
+    decided_at   TIMESTAMP,
+    decided_by   TEXT      NOT NULL DEFAULT '',
+    reason       TEXT      NOT NULL DEFAULT '',
+    account      TEXT REFERENCES accounts (id)
+);
+CREATE INDEX registrations_open ON registrations (due_at) WHERE status = 'processing';
+CREATE INDEX registrations_of_number ON registrations (number_index, created_at);
+
+-- Applications at a counter. The sealed text is all that was taken in of the person and
+-- the papers, bound to id; revision counts its changes.
+CREATE TABLE applications (
+    id            TEXT PRIMARY KEY,
+    ref           TEXT      NOT NULL UNIQUE,
+    subject_type  TEXT      NOT NULL,
+    number_index  BLOB      NOT NULL,
+    sealed        BLOB      NOT NULL,
+    level         INTEGER   NOT NULL CHECK (level IN (1, 2)),
+    status        TEXT      NOT NULL, -- submitted, processing, confirmed, approved, rejected, withdrawn
+    office        TEXT      NOT NULL,
+    opened_by     TEXT      NOT NULL, -- account of the officer
+    confirmed_at  TIMESTAMP,
+    decided_by    TEXT      NOT NULL DEFAULT '',
+    decided_at    TIMESTAMP,
+    reason        TEXT      NOT NULL DEFAULT '',
+    account       TEXT REFERENCES accounts (id),
+    rules         TEXT      NOT NULL,
+    due_at        TIMESTAMP NOT NULL,
+    revision      INTEGER   NOT NULL DEFAULT 1,
+    created_at    TIMESTAMP NOT NULL,
+    updated_at    TIMESTAMP NOT NULL
+);
+CREATE INDEX applications_open ON applications (status, due_at);
+CREATE INDEX applications_of_number ON applications (number_index, created_at);
+
+-- A service user asks for a lock; an officer decides (Decree 59/2022).
+CREATE TABLE lock_requests (
+    id          TEXT PRIMARY KEY,
+    ref         TEXT      NOT NULL UNIQUE,
+    client      TEXT      NOT NULL, -- who asks; empty: on paper, see requester
+    requester   TEXT      NOT NULL,
+    account     TEXT      NOT NULL REFERENCES accounts (id),
+    document    TEXT      NOT NULL,
+    reason      TEXT      NOT NULL,
+    undo        TEXT      NOT NULL DEFAULT '', -- the lock that shall end; empty: one shall begin
+    status      TEXT      NOT NULL, -- waiting, accepted, rejected
+    due_at      TIMESTAMP NOT NULL,
+    created_at  TIMESTAMP NOT NULL,
+    decided_at  TIMESTAMP,
+    decided_by  TEXT      NOT NULL DEFAULT '',
+    why         TEXT      NOT NULL DEFAULT '',
+    lock        TEXT REFERENCES locks (id)
+);
+CREATE INDEX lock_requests_waiting ON lock_requests (due_at) WHERE status = 'waiting';
+CREATE INDEX lock_requests_of_client ON lock_requests (client, created_at);
+
+-- Who lifted a lock, beside the document.
+ALTER TABLE locks ADD COLUMN office TEXT NOT NULL DEFAULT '';
+
+-- A notice goes by mail or SMS; sealed holds the address and what the message names,
+-- such as a code.
+ALTER TABLE notices ADD COLUMN channel TEXT NOT NULL DEFAULT 'email';
+ALTER TABLE notices ADD COLUMN urgent BOOLEAN NOT NULL DEFAULT FALSE; -- somebody waits for it
+CREATE INDEX notices_urgent ON notices (due_at) WHERE urgent AND sent_at IS NULL AND given_up_at IS NULL;
