@@ -95,6 +95,8 @@ type Account struct {
 	// ManagedBy is the national source that the account was made through and whose
 	// word its level follows; empty where an operator made it.
 	ManagedBy string
+	// SessionsFrom is when credentials were changed: what was proved before does not count.
+	SessionsFrom time.Time
 	// UpdatedAt is when the row last changed.
 	UpdatedAt time.Time
 }

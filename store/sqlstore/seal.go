@@ -31,6 +31,7 @@ func secretContext(name string) string   { return "secrets/" + name }
 func reviewContext(id string) string     { return "reviews/" + id }
 func conflictContext(id string) string   { return "conflicts/" + id }
 func importedContext(id string) string   { return "imported_accounts/" + id }
+func passkeyContext(id string) string    { return "passkeys/" + id }
 func noticeContext(id string) string     { return "notices/" + id }
 func credentialContext(f eid.Factor, id string) string {
 	return "credentials/" + string(f) + "/" + id
@@ -59,6 +60,8 @@ func (k blindIndex) oldPassword(hash string) []byte { return k.sum("old-password
 func (k blindIndex) address(address string) []byte {
 	return k.sum("address", strings.ToLower(address))
 }
+
+func (k blindIndex) passkey(credential []byte) []byte { return k.sum("passkey", string(credential)) }
 
 func (k blindIndex) review(canonical string) []byte { return k.sum("review", canonical) }
 
