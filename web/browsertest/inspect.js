@@ -67,6 +67,8 @@
       for (const e of all('*')) {
         const box = e.getBoundingClientRect(), s = getComputedStyle(e);
         if (box.left < -.5 || box.right > width + .5) faults.push(named(e) + ' reaches over the edge: ' + box.left + ' to ' + box.right);
+        // A text beside an element is a box of its own there, without the space at its end; a gap stands for it.
+        if (/flex|grid/.test(s.display) && !parseFloat(s.columnGap) && [...e.children].some(c => getComputedStyle(c).position !== 'absolute') && [...e.childNodes].some(n => n.nodeType === Node.TEXT_NODE && words(n.data))) faults.push(named(e) + ' runs words together');
         if (field(e) || !e.clientWidth) continue;
         if (e.scrollWidth > e.clientWidth + 1) faults.push(named(e) + ' is ' + e.clientWidth + ' wide and holds ' + e.scrollWidth);
         if (s.overflowY !== 'visible' && e.scrollHeight > e.clientHeight + 1) faults.push(named(e) + ' is ' + e.clientHeight + ' high and holds ' + e.scrollHeight);

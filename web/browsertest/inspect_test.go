@@ -52,6 +52,7 @@ func TestFaultsAreFound(t *testing.T) {
 		{"sideways at large text", sheet(`p { width: 18rem }`, good+`<p>Rộng quá</p>`), []string{"360 px, text of 200 %: scrolls sideways"}},
 		{"cut off", sheet(`p { width: 10rem; height: 2rem; overflow: hidden }`, good+`<p>Chữ này dài hơn chỗ dành cho nó rất nhiều lần</p>`), []string{"high and holds"}},
 		{"cut off when spaced", sheet(`p { width: 8.2rem; white-space: nowrap; overflow: hidden }`, good+`<p>Chữ vừa khít</p>`), []string{"360 px, text spacing: p"}},
+		{"words run together", sheet(`button { display: inline-flex }`, `<form><button>Về <b>cổng</b></button></form>`), []string{`button "Về cổng" runs words together`}},
 		{"overlap", sheet(`p { margin: -40px 0 0; position: relative }`, good+`<p>Chữ đè lên nút</p>`), []string{"lies over the text of"}},
 		{"lost at a zoom", sheet(`@media (max-width: 330px) { p { display: none } }`, good+`<p>Chữ mất</p>`), []string{"320 px: shows"}},
 		{"two headings and a script", sheet("", good+`<h1>Nữa</h1><script>1</script>`), []string{"want one h1", "1 scripts, want 0"}},

@@ -153,6 +153,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deleteCredentialStmt, err = db.PrepareContext(ctx, deleteCredential); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteCredential: %w", err)
 	}
+	if q.deleteCredentialsStmt, err = db.PrepareContext(ctx, deleteCredentials); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteCredentials: %w", err)
+	}
 	if q.deleteEventStmt, err = db.PrepareContext(ctx, deleteEvent); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteEvent: %w", err)
 	}
@@ -165,8 +168,8 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deleteNoticeStmt, err = db.PrepareContext(ctx, deleteNotice); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteNotice: %w", err)
 	}
-	if q.deletePasskeyStmt, err = db.PrepareContext(ctx, deletePasskey); err != nil {
-		return nil, fmt.Errorf("error preparing query DeletePasskey: %w", err)
+	if q.deletePasskeysStmt, err = db.PrepareContext(ctx, deletePasskeys); err != nil {
+		return nil, fmt.Errorf("error preparing query DeletePasskeys: %w", err)
 	}
 	if q.deleteRevocationEventStmt, err = db.PrepareContext(ctx, deleteRevocationEvent); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteRevocationEvent: %w", err)
@@ -177,11 +180,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deleteSwitchEventStmt, err = db.PrepareContext(ctx, deleteSwitchEvent); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteSwitchEvent: %w", err)
 	}
+	if q.documentsOfStmt, err = db.PrepareContext(ctx, documentsOf); err != nil {
+		return nil, fmt.Errorf("error preparing query DocumentsOf: %w", err)
+	}
 	if q.dropOldestLogoutsStmt, err = db.PrepareContext(ctx, dropOldestLogouts); err != nil {
 		return nil, fmt.Errorf("error preparing query DropOldestLogouts: %w", err)
 	}
 	if q.emailOfStmt, err = db.PrepareContext(ctx, emailOf); err != nil {
 		return nil, fmt.Errorf("error preparing query EmailOf: %w", err)
+	}
+	if q.endDocumentStmt, err = db.PrepareContext(ctx, endDocument); err != nil {
+		return nil, fmt.Errorf("error preparing query EndDocument: %w", err)
 	}
 	if q.endExpiredLinkStmt, err = db.PrepareContext(ctx, endExpiredLink); err != nil {
 		return nil, fmt.Errorf("error preparing query EndExpiredLink: %w", err)
@@ -198,14 +207,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.endMasterKeyProcessStmt, err = db.PrepareContext(ctx, endMasterKeyProcess); err != nil {
 		return nil, fmt.Errorf("error preparing query EndMasterKeyProcess: %w", err)
 	}
-	if q.endSessionsStmt, err = db.PrepareContext(ctx, endSessions); err != nil {
-		return nil, fmt.Errorf("error preparing query EndSessions: %w", err)
-	}
 	if q.endsOfLinkStmt, err = db.PrepareContext(ctx, endsOfLink); err != nil {
 		return nil, fmt.Errorf("error preparing query EndsOfLink: %w", err)
 	}
 	if q.eventsStmt, err = db.PrepareContext(ctx, events); err != nil {
 		return nil, fmt.Errorf("error preparing query Events: %w", err)
+	}
+	if q.evidenceOfStmt, err = db.PrepareContext(ctx, evidenceOf); err != nil {
+		return nil, fmt.Errorf("error preparing query EvidenceOf: %w", err)
 	}
 	if q.findImportStmt, err = db.PrepareContext(ctx, findImport); err != nil {
 		return nil, fmt.Errorf("error preparing query FindImport: %w", err)
@@ -297,8 +306,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.insertConflictStmt, err = db.PrepareContext(ctx, insertConflict); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertConflict: %w", err)
 	}
+	if q.insertDocumentStmt, err = db.PrepareContext(ctx, insertDocument); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertDocument: %w", err)
+	}
 	if q.insertEventStmt, err = db.PrepareContext(ctx, insertEvent); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertEvent: %w", err)
+	}
+	if q.insertEvidenceStmt, err = db.PrepareContext(ctx, insertEvidence); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertEvidence: %w", err)
 	}
 	if q.insertHoldStmt, err = db.PrepareContext(ctx, insertHold); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertHold: %w", err)
@@ -326,9 +341,6 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.insertOldSubjectStmt, err = db.PrepareContext(ctx, insertOldSubject); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertOldSubject: %w", err)
-	}
-	if q.insertPasskeyStmt, err = db.PrepareContext(ctx, insertPasskey); err != nil {
-		return nil, fmt.Errorf("error preparing query InsertPasskey: %w", err)
 	}
 	if q.insertReviewStmt, err = db.PrepareContext(ctx, insertReview); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertReview: %w", err)
@@ -507,8 +519,8 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.putCredentialStmt, err = db.PrepareContext(ctx, putCredential); err != nil {
 		return nil, fmt.Errorf("error preparing query PutCredential: %w", err)
 	}
-	if q.putExpiringCredentialStmt, err = db.PrepareContext(ctx, putExpiringCredential); err != nil {
-		return nil, fmt.Errorf("error preparing query PutExpiringCredential: %w", err)
+	if q.putFirstPasswordStmt, err = db.PrepareContext(ctx, putFirstPassword); err != nil {
+		return nil, fmt.Errorf("error preparing query PutFirstPassword: %w", err)
 	}
 	if q.putGrantedStmt, err = db.PrepareContext(ctx, putGranted); err != nil {
 		return nil, fmt.Errorf("error preparing query PutGranted: %w", err)
@@ -552,8 +564,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.removeSourceStmt, err = db.PrepareContext(ctx, removeSource); err != nil {
 		return nil, fmt.Errorf("error preparing query RemoveSource: %w", err)
 	}
+	if q.renewAccountStmt, err = db.PrepareContext(ctx, renewAccount); err != nil {
+		return nil, fmt.Errorf("error preparing query RenewAccount: %w", err)
+	}
 	if q.replaceImportedStmt, err = db.PrepareContext(ctx, replaceImported); err != nil {
 		return nil, fmt.Errorf("error preparing query ReplaceImported: %w", err)
+	}
+	if q.resetAccountStmt, err = db.PrepareContext(ctx, resetAccount); err != nil {
+		return nil, fmt.Errorf("error preparing query ResetAccount: %w", err)
 	}
 	if q.reviewStmt, err = db.PrepareContext(ctx, review); err != nil {
 		return nil, fmt.Errorf("error preparing query Review: %w", err)
@@ -877,6 +895,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deleteCredentialStmt: %w", cerr)
 		}
 	}
+	if q.deleteCredentialsStmt != nil {
+		if cerr := q.deleteCredentialsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteCredentialsStmt: %w", cerr)
+		}
+	}
 	if q.deleteEventStmt != nil {
 		if cerr := q.deleteEventStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteEventStmt: %w", cerr)
@@ -897,9 +920,9 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deleteNoticeStmt: %w", cerr)
 		}
 	}
-	if q.deletePasskeyStmt != nil {
-		if cerr := q.deletePasskeyStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing deletePasskeyStmt: %w", cerr)
+	if q.deletePasskeysStmt != nil {
+		if cerr := q.deletePasskeysStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deletePasskeysStmt: %w", cerr)
 		}
 	}
 	if q.deleteRevocationEventStmt != nil {
@@ -917,6 +940,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deleteSwitchEventStmt: %w", cerr)
 		}
 	}
+	if q.documentsOfStmt != nil {
+		if cerr := q.documentsOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing documentsOfStmt: %w", cerr)
+		}
+	}
 	if q.dropOldestLogoutsStmt != nil {
 		if cerr := q.dropOldestLogoutsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing dropOldestLogoutsStmt: %w", cerr)
@@ -925,6 +953,11 @@ func (q *Queries) Close() error {
 	if q.emailOfStmt != nil {
 		if cerr := q.emailOfStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing emailOfStmt: %w", cerr)
+		}
+	}
+	if q.endDocumentStmt != nil {
+		if cerr := q.endDocumentStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing endDocumentStmt: %w", cerr)
 		}
 	}
 	if q.endExpiredLinkStmt != nil {
@@ -952,11 +985,6 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing endMasterKeyProcessStmt: %w", cerr)
 		}
 	}
-	if q.endSessionsStmt != nil {
-		if cerr := q.endSessionsStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing endSessionsStmt: %w", cerr)
-		}
-	}
 	if q.endsOfLinkStmt != nil {
 		if cerr := q.endsOfLinkStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing endsOfLinkStmt: %w", cerr)
@@ -965,6 +993,11 @@ func (q *Queries) Close() error {
 	if q.eventsStmt != nil {
 		if cerr := q.eventsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing eventsStmt: %w", cerr)
+		}
+	}
+	if q.evidenceOfStmt != nil {
+		if cerr := q.evidenceOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing evidenceOfStmt: %w", cerr)
 		}
 	}
 	if q.findImportStmt != nil {
@@ -1117,9 +1150,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing insertConflictStmt: %w", cerr)
 		}
 	}
+	if q.insertDocumentStmt != nil {
+		if cerr := q.insertDocumentStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertDocumentStmt: %w", cerr)
+		}
+	}
 	if q.insertEventStmt != nil {
 		if cerr := q.insertEventStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertEventStmt: %w", cerr)
+		}
+	}
+	if q.insertEvidenceStmt != nil {
+		if cerr := q.insertEvidenceStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertEvidenceStmt: %w", cerr)
 		}
 	}
 	if q.insertHoldStmt != nil {
@@ -1165,11 +1208,6 @@ func (q *Queries) Close() error {
 	if q.insertOldSubjectStmt != nil {
 		if cerr := q.insertOldSubjectStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertOldSubjectStmt: %w", cerr)
-		}
-	}
-	if q.insertPasskeyStmt != nil {
-		if cerr := q.insertPasskeyStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing insertPasskeyStmt: %w", cerr)
 		}
 	}
 	if q.insertReviewStmt != nil {
@@ -1467,9 +1505,9 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing putCredentialStmt: %w", cerr)
 		}
 	}
-	if q.putExpiringCredentialStmt != nil {
-		if cerr := q.putExpiringCredentialStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing putExpiringCredentialStmt: %w", cerr)
+	if q.putFirstPasswordStmt != nil {
+		if cerr := q.putFirstPasswordStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putFirstPasswordStmt: %w", cerr)
 		}
 	}
 	if q.putGrantedStmt != nil {
@@ -1542,9 +1580,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing removeSourceStmt: %w", cerr)
 		}
 	}
+	if q.renewAccountStmt != nil {
+		if cerr := q.renewAccountStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing renewAccountStmt: %w", cerr)
+		}
+	}
 	if q.replaceImportedStmt != nil {
 		if cerr := q.replaceImportedStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing replaceImportedStmt: %w", cerr)
+		}
+	}
+	if q.resetAccountStmt != nil {
+		if cerr := q.resetAccountStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing resetAccountStmt: %w", cerr)
 		}
 	}
 	if q.reviewStmt != nil {
@@ -1799,24 +1847,27 @@ type Queries struct {
 	deleteAuditStmt              *sql.Stmt
 	deleteConsentStmt            *sql.Stmt
 	deleteCredentialStmt         *sql.Stmt
+	deleteCredentialsStmt        *sql.Stmt
 	deleteEventStmt              *sql.Stmt
 	deleteGrantedUnderStmt       *sql.Stmt
 	deleteLogoutStmt             *sql.Stmt
 	deleteNoticeStmt             *sql.Stmt
-	deletePasskeyStmt            *sql.Stmt
+	deletePasskeysStmt           *sql.Stmt
 	deleteRevocationEventStmt    *sql.Stmt
 	deleteSubjectStmt            *sql.Stmt
 	deleteSwitchEventStmt        *sql.Stmt
+	documentsOfStmt              *sql.Stmt
 	dropOldestLogoutsStmt        *sql.Stmt
 	emailOfStmt                  *sql.Stmt
+	endDocumentStmt              *sql.Stmt
 	endExpiredLinkStmt           *sql.Stmt
 	endIdentifierStmt            *sql.Stmt
 	endLeaseStmt                 *sql.Stmt
 	endLinkStmt                  *sql.Stmt
 	endMasterKeyProcessStmt      *sql.Stmt
-	endSessionsStmt              *sql.Stmt
 	endsOfLinkStmt               *sql.Stmt
 	eventsStmt                   *sql.Stmt
+	evidenceOfStmt               *sql.Stmt
 	findImportStmt               *sql.Stmt
 	finishImportStmt             *sql.Stmt
 	forgetMasterKeyProcessesStmt *sql.Stmt
@@ -1847,7 +1898,9 @@ type Queries struct {
 	insertAuditStmt              *sql.Stmt
 	insertCheckpointStmt         *sql.Stmt
 	insertConflictStmt           *sql.Stmt
+	insertDocumentStmt           *sql.Stmt
 	insertEventStmt              *sql.Stmt
+	insertEvidenceStmt           *sql.Stmt
 	insertHoldStmt               *sql.Stmt
 	insertIdentifierStmt         *sql.Stmt
 	insertKeyFetchStmt           *sql.Stmt
@@ -1857,7 +1910,6 @@ type Queries struct {
 	insertLogoutQueueStmt        *sql.Stmt
 	insertNoticeStmt             *sql.Stmt
 	insertOldSubjectStmt         *sql.Stmt
-	insertPasskeyStmt            *sql.Stmt
 	insertReviewStmt             *sql.Stmt
 	insertRevocationEventsStmt   *sql.Stmt
 	insertSecretStmt             *sql.Stmt
@@ -1917,7 +1969,7 @@ type Queries struct {
 	putBackNoticeStmt            *sql.Stmt
 	putConsentStmt               *sql.Stmt
 	putCredentialStmt            *sql.Stmt
-	putExpiringCredentialStmt    *sql.Stmt
+	putFirstPasswordStmt         *sql.Stmt
 	putGrantedStmt               *sql.Stmt
 	putGrantedThroughStmt        *sql.Stmt
 	putMasterKeyProcessStmt      *sql.Stmt
@@ -1932,7 +1984,9 @@ type Queries struct {
 	remindImportedStmt           *sql.Stmt
 	removeRelyingPartyStmt       *sql.Stmt
 	removeSourceStmt             *sql.Stmt
+	renewAccountStmt             *sql.Stmt
 	replaceImportedStmt          *sql.Stmt
+	resetAccountStmt             *sql.Stmt
 	reviewStmt                   *sql.Stmt
 	reviewByCanonicalStmt        *sql.Stmt
 	reviewsStmt                  *sql.Stmt
@@ -2016,24 +2070,27 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		deleteAuditStmt:              q.deleteAuditStmt,
 		deleteConsentStmt:            q.deleteConsentStmt,
 		deleteCredentialStmt:         q.deleteCredentialStmt,
+		deleteCredentialsStmt:        q.deleteCredentialsStmt,
 		deleteEventStmt:              q.deleteEventStmt,
 		deleteGrantedUnderStmt:       q.deleteGrantedUnderStmt,
 		deleteLogoutStmt:             q.deleteLogoutStmt,
 		deleteNoticeStmt:             q.deleteNoticeStmt,
-		deletePasskeyStmt:            q.deletePasskeyStmt,
+		deletePasskeysStmt:           q.deletePasskeysStmt,
 		deleteRevocationEventStmt:    q.deleteRevocationEventStmt,
 		deleteSubjectStmt:            q.deleteSubjectStmt,
 		deleteSwitchEventStmt:        q.deleteSwitchEventStmt,
+		documentsOfStmt:              q.documentsOfStmt,
 		dropOldestLogoutsStmt:        q.dropOldestLogoutsStmt,
 		emailOfStmt:                  q.emailOfStmt,
+		endDocumentStmt:              q.endDocumentStmt,
 		endExpiredLinkStmt:           q.endExpiredLinkStmt,
 		endIdentifierStmt:            q.endIdentifierStmt,
 		endLeaseStmt:                 q.endLeaseStmt,
 		endLinkStmt:                  q.endLinkStmt,
 		endMasterKeyProcessStmt:      q.endMasterKeyProcessStmt,
-		endSessionsStmt:              q.endSessionsStmt,
 		endsOfLinkStmt:               q.endsOfLinkStmt,
 		eventsStmt:                   q.eventsStmt,
+		evidenceOfStmt:               q.evidenceOfStmt,
 		findImportStmt:               q.findImportStmt,
 		finishImportStmt:             q.finishImportStmt,
 		forgetMasterKeyProcessesStmt: q.forgetMasterKeyProcessesStmt,
@@ -2064,7 +2121,9 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		insertAuditStmt:              q.insertAuditStmt,
 		insertCheckpointStmt:         q.insertCheckpointStmt,
 		insertConflictStmt:           q.insertConflictStmt,
+		insertDocumentStmt:           q.insertDocumentStmt,
 		insertEventStmt:              q.insertEventStmt,
+		insertEvidenceStmt:           q.insertEvidenceStmt,
 		insertHoldStmt:               q.insertHoldStmt,
 		insertIdentifierStmt:         q.insertIdentifierStmt,
 		insertKeyFetchStmt:           q.insertKeyFetchStmt,
@@ -2074,7 +2133,6 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		insertLogoutQueueStmt:        q.insertLogoutQueueStmt,
 		insertNoticeStmt:             q.insertNoticeStmt,
 		insertOldSubjectStmt:         q.insertOldSubjectStmt,
-		insertPasskeyStmt:            q.insertPasskeyStmt,
 		insertReviewStmt:             q.insertReviewStmt,
 		insertRevocationEventsStmt:   q.insertRevocationEventsStmt,
 		insertSecretStmt:             q.insertSecretStmt,
@@ -2134,7 +2192,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		putBackNoticeStmt:            q.putBackNoticeStmt,
 		putConsentStmt:               q.putConsentStmt,
 		putCredentialStmt:            q.putCredentialStmt,
-		putExpiringCredentialStmt:    q.putExpiringCredentialStmt,
+		putFirstPasswordStmt:         q.putFirstPasswordStmt,
 		putGrantedStmt:               q.putGrantedStmt,
 		putGrantedThroughStmt:        q.putGrantedThroughStmt,
 		putMasterKeyProcessStmt:      q.putMasterKeyProcessStmt,
@@ -2149,7 +2207,9 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		remindImportedStmt:           q.remindImportedStmt,
 		removeRelyingPartyStmt:       q.removeRelyingPartyStmt,
 		removeSourceStmt:             q.removeSourceStmt,
+		renewAccountStmt:             q.renewAccountStmt,
 		replaceImportedStmt:          q.replaceImportedStmt,
+		resetAccountStmt:             q.resetAccountStmt,
 		reviewStmt:                   q.reviewStmt,
 		reviewByCanonicalStmt:        q.reviewByCanonicalStmt,
 		reviewsStmt:                  q.reviewsStmt,
