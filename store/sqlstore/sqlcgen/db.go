@@ -33,6 +33,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.accountStatusStmt, err = db.PrepareContext(ctx, accountStatus); err != nil {
 		return nil, fmt.Errorf("error preparing query AccountStatus: %w", err)
 	}
+	if q.activateAccountStmt, err = db.PrepareContext(ctx, activateAccount); err != nil {
+		return nil, fmt.Errorf("error preparing query ActivateAccount: %w", err)
+	}
 	if q.addCountStmt, err = db.PrepareContext(ctx, addCount); err != nil {
 		return nil, fmt.Errorf("error preparing query AddCount: %w", err)
 	}
@@ -114,6 +117,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.countOldSubjectsStmt, err = db.PrepareContext(ctx, countOldSubjects); err != nil {
 		return nil, fmt.Errorf("error preparing query CountOldSubjects: %w", err)
 	}
+	if q.countPasskeysStmt, err = db.PrepareContext(ctx, countPasskeys); err != nil {
+		return nil, fmt.Errorf("error preparing query CountPasskeys: %w", err)
+	}
 	if q.countThroughStmt, err = db.PrepareContext(ctx, countThrough); err != nil {
 		return nil, fmt.Errorf("error preparing query CountThrough: %w", err)
 	}
@@ -125,6 +131,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.credentialStmt, err = db.PrepareContext(ctx, credential); err != nil {
 		return nil, fmt.Errorf("error preparing query Credential: %w", err)
+	}
+	if q.credentialsStmt, err = db.PrepareContext(ctx, credentials); err != nil {
+		return nil, fmt.Errorf("error preparing query Credentials: %w", err)
 	}
 	if q.decideReviewStmt, err = db.PrepareContext(ctx, decideReview); err != nil {
 		return nil, fmt.Errorf("error preparing query DecideReview: %w", err)
@@ -140,6 +149,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.deleteConsentStmt, err = db.PrepareContext(ctx, deleteConsent); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteConsent: %w", err)
+	}
+	if q.deleteCredentialStmt, err = db.PrepareContext(ctx, deleteCredential); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteCredential: %w", err)
 	}
 	if q.deleteCredentialsStmt, err = db.PrepareContext(ctx, deleteCredentials); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteCredentials: %w", err)
@@ -483,6 +495,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.portalAccountsOfStmt, err = db.PrepareContext(ctx, portalAccountsOf); err != nil {
 		return nil, fmt.Errorf("error preparing query PortalAccountsOf: %w", err)
 	}
+	if q.proveContactStmt, err = db.PrepareContext(ctx, proveContact); err != nil {
+		return nil, fmt.Errorf("error preparing query ProveContact: %w", err)
+	}
 	if q.prunableStmt, err = db.PrepareContext(ctx, prunable); err != nil {
 		return nil, fmt.Errorf("error preparing query Prunable: %w", err)
 	}
@@ -554,6 +569,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.replaceImportedStmt, err = db.PrepareContext(ctx, replaceImported); err != nil {
 		return nil, fmt.Errorf("error preparing query ReplaceImported: %w", err)
+	}
+	if q.resetAccountStmt, err = db.PrepareContext(ctx, resetAccount); err != nil {
+		return nil, fmt.Errorf("error preparing query ResetAccount: %w", err)
 	}
 	if q.reviewStmt, err = db.PrepareContext(ctx, review); err != nil {
 		return nil, fmt.Errorf("error preparing query Review: %w", err)
@@ -675,6 +693,11 @@ func (q *Queries) Close() error {
 	if q.accountStatusStmt != nil {
 		if cerr := q.accountStatusStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing accountStatusStmt: %w", cerr)
+		}
+	}
+	if q.activateAccountStmt != nil {
+		if cerr := q.activateAccountStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing activateAccountStmt: %w", cerr)
 		}
 	}
 	if q.addCountStmt != nil {
@@ -812,6 +835,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing countOldSubjectsStmt: %w", cerr)
 		}
 	}
+	if q.countPasskeysStmt != nil {
+		if cerr := q.countPasskeysStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countPasskeysStmt: %w", cerr)
+		}
+	}
 	if q.countThroughStmt != nil {
 		if cerr := q.countThroughStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countThroughStmt: %w", cerr)
@@ -830,6 +858,11 @@ func (q *Queries) Close() error {
 	if q.credentialStmt != nil {
 		if cerr := q.credentialStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing credentialStmt: %w", cerr)
+		}
+	}
+	if q.credentialsStmt != nil {
+		if cerr := q.credentialsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing credentialsStmt: %w", cerr)
 		}
 	}
 	if q.decideReviewStmt != nil {
@@ -855,6 +888,11 @@ func (q *Queries) Close() error {
 	if q.deleteConsentStmt != nil {
 		if cerr := q.deleteConsentStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteConsentStmt: %w", cerr)
+		}
+	}
+	if q.deleteCredentialStmt != nil {
+		if cerr := q.deleteCredentialStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteCredentialStmt: %w", cerr)
 		}
 	}
 	if q.deleteCredentialsStmt != nil {
@@ -1427,6 +1465,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing portalAccountsOfStmt: %w", cerr)
 		}
 	}
+	if q.proveContactStmt != nil {
+		if cerr := q.proveContactStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing proveContactStmt: %w", cerr)
+		}
+	}
 	if q.prunableStmt != nil {
 		if cerr := q.prunableStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing prunableStmt: %w", cerr)
@@ -1545,6 +1588,11 @@ func (q *Queries) Close() error {
 	if q.replaceImportedStmt != nil {
 		if cerr := q.replaceImportedStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing replaceImportedStmt: %w", cerr)
+		}
+	}
+	if q.resetAccountStmt != nil {
+		if cerr := q.resetAccountStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing resetAccountStmt: %w", cerr)
 		}
 	}
 	if q.reviewStmt != nil {
@@ -1759,6 +1807,7 @@ type Queries struct {
 	accountStmt                  *sql.Stmt
 	accountByIdentifierStmt      *sql.Stmt
 	accountStatusStmt            *sql.Stmt
+	activateAccountStmt          *sql.Stmt
 	addCountStmt                 *sql.Stmt
 	advanceImportStmt            *sql.Stmt
 	auditStmt                    *sql.Stmt
@@ -1786,15 +1835,18 @@ type Queries struct {
 	countNotifiedStmt            *sql.Stmt
 	countOfStmt                  *sql.Stmt
 	countOldSubjectsStmt         *sql.Stmt
+	countPasskeysStmt            *sql.Stmt
 	countThroughStmt             *sql.Stmt
 	countWaitingNoticesStmt      *sql.Stmt
 	countWaitingReviewsStmt      *sql.Stmt
 	credentialStmt               *sql.Stmt
+	credentialsStmt              *sql.Stmt
 	decideReviewStmt             *sql.Stmt
 	deferLogoutStmt              *sql.Stmt
 	deferNoticeStmt              *sql.Stmt
 	deleteAuditStmt              *sql.Stmt
 	deleteConsentStmt            *sql.Stmt
+	deleteCredentialStmt         *sql.Stmt
 	deleteCredentialsStmt        *sql.Stmt
 	deleteEventStmt              *sql.Stmt
 	deleteGrantedUnderStmt       *sql.Stmt
@@ -1909,6 +1961,7 @@ type Queries struct {
 	oldestNoticeStmt             *sql.Stmt
 	partyRegistrationsStmt       *sql.Stmt
 	portalAccountsOfStmt         *sql.Stmt
+	proveContactStmt             *sql.Stmt
 	prunableStmt                 *sql.Stmt
 	pruneNoticesStmt             *sql.Stmt
 	purposeKeysStmt              *sql.Stmt
@@ -1933,6 +1986,7 @@ type Queries struct {
 	removeSourceStmt             *sql.Stmt
 	renewAccountStmt             *sql.Stmt
 	replaceImportedStmt          *sql.Stmt
+	resetAccountStmt             *sql.Stmt
 	reviewStmt                   *sql.Stmt
 	reviewByCanonicalStmt        *sql.Stmt
 	reviewsStmt                  *sql.Stmt
@@ -1976,6 +2030,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		accountStmt:                  q.accountStmt,
 		accountByIdentifierStmt:      q.accountByIdentifierStmt,
 		accountStatusStmt:            q.accountStatusStmt,
+		activateAccountStmt:          q.activateAccountStmt,
 		addCountStmt:                 q.addCountStmt,
 		advanceImportStmt:            q.advanceImportStmt,
 		auditStmt:                    q.auditStmt,
@@ -2003,15 +2058,18 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		countNotifiedStmt:            q.countNotifiedStmt,
 		countOfStmt:                  q.countOfStmt,
 		countOldSubjectsStmt:         q.countOldSubjectsStmt,
+		countPasskeysStmt:            q.countPasskeysStmt,
 		countThroughStmt:             q.countThroughStmt,
 		countWaitingNoticesStmt:      q.countWaitingNoticesStmt,
 		countWaitingReviewsStmt:      q.countWaitingReviewsStmt,
 		credentialStmt:               q.credentialStmt,
+		credentialsStmt:              q.credentialsStmt,
 		decideReviewStmt:             q.decideReviewStmt,
 		deferLogoutStmt:              q.deferLogoutStmt,
 		deferNoticeStmt:              q.deferNoticeStmt,
 		deleteAuditStmt:              q.deleteAuditStmt,
 		deleteConsentStmt:            q.deleteConsentStmt,
+		deleteCredentialStmt:         q.deleteCredentialStmt,
 		deleteCredentialsStmt:        q.deleteCredentialsStmt,
 		deleteEventStmt:              q.deleteEventStmt,
 		deleteGrantedUnderStmt:       q.deleteGrantedUnderStmt,
@@ -2126,6 +2184,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		oldestNoticeStmt:             q.oldestNoticeStmt,
 		partyRegistrationsStmt:       q.partyRegistrationsStmt,
 		portalAccountsOfStmt:         q.portalAccountsOfStmt,
+		proveContactStmt:             q.proveContactStmt,
 		prunableStmt:                 q.prunableStmt,
 		pruneNoticesStmt:             q.pruneNoticesStmt,
 		purposeKeysStmt:              q.purposeKeysStmt,
@@ -2150,6 +2209,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		removeSourceStmt:             q.removeSourceStmt,
 		renewAccountStmt:             q.renewAccountStmt,
 		replaceImportedStmt:          q.replaceImportedStmt,
+		resetAccountStmt:             q.resetAccountStmt,
 		reviewStmt:                   q.reviewStmt,
 		reviewByCanonicalStmt:        q.reviewByCanonicalStmt,
 		reviewsStmt:                  q.reviewsStmt,
