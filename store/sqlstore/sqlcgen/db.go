@@ -84,6 +84,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.consentsOfStmt, err = db.PrepareContext(ctx, consentsOf); err != nil {
 		return nil, fmt.Errorf("error preparing query ConsentsOf: %w", err)
 	}
+	if q.contactsOfStmt, err = db.PrepareContext(ctx, contactsOf); err != nil {
+		return nil, fmt.Errorf("error preparing query ContactsOf: %w", err)
+	}
 	if q.contestRefStmt, err = db.PrepareContext(ctx, contestRef); err != nil {
 		return nil, fmt.Errorf("error preparing query ContestRef: %w", err)
 	}
@@ -99,11 +102,11 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.countLogoutsStmt, err = db.PrepareContext(ctx, countLogouts); err != nil {
 		return nil, fmt.Errorf("error preparing query CountLogouts: %w", err)
 	}
+	if q.countMessagesSinceStmt, err = db.PrepareContext(ctx, countMessagesSince); err != nil {
+		return nil, fmt.Errorf("error preparing query CountMessagesSince: %w", err)
+	}
 	if q.countNoticesOfStmt, err = db.PrepareContext(ctx, countNoticesOf); err != nil {
 		return nil, fmt.Errorf("error preparing query CountNoticesOf: %w", err)
-	}
-	if q.countNoticesSinceStmt, err = db.PrepareContext(ctx, countNoticesSince); err != nil {
-		return nil, fmt.Errorf("error preparing query CountNoticesSince: %w", err)
 	}
 	if q.countNotifiedStmt, err = db.PrepareContext(ctx, countNotified); err != nil {
 		return nil, fmt.Errorf("error preparing query CountNotified: %w", err)
@@ -114,8 +117,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.countOldSubjectsStmt, err = db.PrepareContext(ctx, countOldSubjects); err != nil {
 		return nil, fmt.Errorf("error preparing query CountOldSubjects: %w", err)
 	}
+	if q.countSMSSinceStmt, err = db.PrepareContext(ctx, countSMSSince); err != nil {
+		return nil, fmt.Errorf("error preparing query CountSMSSince: %w", err)
+	}
 	if q.countThroughStmt, err = db.PrepareContext(ctx, countThrough); err != nil {
 		return nil, fmt.Errorf("error preparing query CountThrough: %w", err)
+	}
+	if q.countWaitingInLaneStmt, err = db.PrepareContext(ctx, countWaitingInLane); err != nil {
+		return nil, fmt.Errorf("error preparing query CountWaitingInLane: %w", err)
 	}
 	if q.countWaitingNoticesStmt, err = db.PrepareContext(ctx, countWaitingNotices); err != nil {
 		return nil, fmt.Errorf("error preparing query CountWaitingNotices: %w", err)
@@ -164,9 +173,6 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.dropOldestLogoutsStmt, err = db.PrepareContext(ctx, dropOldestLogouts); err != nil {
 		return nil, fmt.Errorf("error preparing query DropOldestLogouts: %w", err)
-	}
-	if q.emailOfStmt, err = db.PrepareContext(ctx, emailOf); err != nil {
-		return nil, fmt.Errorf("error preparing query EmailOf: %w", err)
 	}
 	if q.endExpiredLinkStmt, err = db.PrepareContext(ctx, endExpiredLink); err != nil {
 		return nil, fmt.Errorf("error preparing query EndExpiredLink: %w", err)
@@ -735,6 +741,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing consentsOfStmt: %w", cerr)
 		}
 	}
+	if q.contactsOfStmt != nil {
+		if cerr := q.contactsOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing contactsOfStmt: %w", cerr)
+		}
+	}
 	if q.contestRefStmt != nil {
 		if cerr := q.contestRefStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing contestRefStmt: %w", cerr)
@@ -760,14 +771,14 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing countLogoutsStmt: %w", cerr)
 		}
 	}
+	if q.countMessagesSinceStmt != nil {
+		if cerr := q.countMessagesSinceStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countMessagesSinceStmt: %w", cerr)
+		}
+	}
 	if q.countNoticesOfStmt != nil {
 		if cerr := q.countNoticesOfStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countNoticesOfStmt: %w", cerr)
-		}
-	}
-	if q.countNoticesSinceStmt != nil {
-		if cerr := q.countNoticesSinceStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing countNoticesSinceStmt: %w", cerr)
 		}
 	}
 	if q.countNotifiedStmt != nil {
@@ -785,9 +796,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing countOldSubjectsStmt: %w", cerr)
 		}
 	}
+	if q.countSMSSinceStmt != nil {
+		if cerr := q.countSMSSinceStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countSMSSinceStmt: %w", cerr)
+		}
+	}
 	if q.countThroughStmt != nil {
 		if cerr := q.countThroughStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countThroughStmt: %w", cerr)
+		}
+	}
+	if q.countWaitingInLaneStmt != nil {
+		if cerr := q.countWaitingInLaneStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countWaitingInLaneStmt: %w", cerr)
 		}
 	}
 	if q.countWaitingNoticesStmt != nil {
@@ -868,11 +889,6 @@ func (q *Queries) Close() error {
 	if q.dropOldestLogoutsStmt != nil {
 		if cerr := q.dropOldestLogoutsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing dropOldestLogoutsStmt: %w", cerr)
-		}
-	}
-	if q.emailOfStmt != nil {
-		if cerr := q.emailOfStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing emailOfStmt: %w", cerr)
 		}
 	}
 	if q.endExpiredLinkStmt != nil {
@@ -1704,17 +1720,20 @@ type Queries struct {
 	conflictsBetweenStmt         *sql.Stmt
 	consentStmt                  *sql.Stmt
 	consentsOfStmt               *sql.Stmt
+	contactsOfStmt               *sql.Stmt
 	contestRefStmt               *sql.Stmt
 	countAllLogoutsStmt          *sql.Stmt
 	countConflictsStmt           *sql.Stmt
 	countHoldsOnAllStmt          *sql.Stmt
 	countLogoutsStmt             *sql.Stmt
+	countMessagesSinceStmt       *sql.Stmt
 	countNoticesOfStmt           *sql.Stmt
-	countNoticesSinceStmt        *sql.Stmt
 	countNotifiedStmt            *sql.Stmt
 	countOfStmt                  *sql.Stmt
 	countOldSubjectsStmt         *sql.Stmt
+	countSMSSinceStmt            *sql.Stmt
 	countThroughStmt             *sql.Stmt
+	countWaitingInLaneStmt       *sql.Stmt
 	countWaitingNoticesStmt      *sql.Stmt
 	countWaitingReviewsStmt      *sql.Stmt
 	credentialStmt               *sql.Stmt
@@ -1731,7 +1750,6 @@ type Queries struct {
 	deleteSubjectStmt            *sql.Stmt
 	deleteSwitchEventStmt        *sql.Stmt
 	dropOldestLogoutsStmt        *sql.Stmt
-	emailOfStmt                  *sql.Stmt
 	endExpiredLinkStmt           *sql.Stmt
 	endIdentifierStmt            *sql.Stmt
 	endLeaseStmt                 *sql.Stmt
@@ -1912,17 +1930,20 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		conflictsBetweenStmt:         q.conflictsBetweenStmt,
 		consentStmt:                  q.consentStmt,
 		consentsOfStmt:               q.consentsOfStmt,
+		contactsOfStmt:               q.contactsOfStmt,
 		contestRefStmt:               q.contestRefStmt,
 		countAllLogoutsStmt:          q.countAllLogoutsStmt,
 		countConflictsStmt:           q.countConflictsStmt,
 		countHoldsOnAllStmt:          q.countHoldsOnAllStmt,
 		countLogoutsStmt:             q.countLogoutsStmt,
+		countMessagesSinceStmt:       q.countMessagesSinceStmt,
 		countNoticesOfStmt:           q.countNoticesOfStmt,
-		countNoticesSinceStmt:        q.countNoticesSinceStmt,
 		countNotifiedStmt:            q.countNotifiedStmt,
 		countOfStmt:                  q.countOfStmt,
 		countOldSubjectsStmt:         q.countOldSubjectsStmt,
+		countSMSSinceStmt:            q.countSMSSinceStmt,
 		countThroughStmt:             q.countThroughStmt,
+		countWaitingInLaneStmt:       q.countWaitingInLaneStmt,
 		countWaitingNoticesStmt:      q.countWaitingNoticesStmt,
 		countWaitingReviewsStmt:      q.countWaitingReviewsStmt,
 		credentialStmt:               q.credentialStmt,
@@ -1939,7 +1960,6 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		deleteSubjectStmt:            q.deleteSubjectStmt,
 		deleteSwitchEventStmt:        q.deleteSwitchEventStmt,
 		dropOldestLogoutsStmt:        q.dropOldestLogoutsStmt,
-		emailOfStmt:                  q.emailOfStmt,
 		endExpiredLinkStmt:           q.endExpiredLinkStmt,
 		endIdentifierStmt:            q.endIdentifierStmt,
 		endLeaseStmt:                 q.endLeaseStmt,
