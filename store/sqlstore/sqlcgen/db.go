@@ -42,6 +42,18 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.advanceImportStmt, err = db.PrepareContext(ctx, advanceImport); err != nil {
 		return nil, fmt.Errorf("error preparing query AdvanceImport: %w", err)
 	}
+	if q.applicationStmt, err = db.PrepareContext(ctx, application); err != nil {
+		return nil, fmt.Errorf("error preparing query Application: %w", err)
+	}
+	if q.applicationByRefStmt, err = db.PrepareContext(ctx, applicationByRef); err != nil {
+		return nil, fmt.Errorf("error preparing query ApplicationByRef: %w", err)
+	}
+	if q.applicationRevisionStmt, err = db.PrepareContext(ctx, applicationRevision); err != nil {
+		return nil, fmt.Errorf("error preparing query ApplicationRevision: %w", err)
+	}
+	if q.applicationsOfStmt, err = db.PrepareContext(ctx, applicationsOf); err != nil {
+		return nil, fmt.Errorf("error preparing query ApplicationsOf: %w", err)
+	}
 	if q.auditStmt, err = db.PrepareContext(ctx, audit); err != nil {
 		return nil, fmt.Errorf("error preparing query Audit: %w", err)
 	}
@@ -95,6 +107,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.countAllLogoutsStmt, err = db.PrepareContext(ctx, countAllLogouts); err != nil {
 		return nil, fmt.Errorf("error preparing query CountAllLogouts: %w", err)
+	}
+	if q.countApplicationsByStmt, err = db.PrepareContext(ctx, countApplicationsBy); err != nil {
+		return nil, fmt.Errorf("error preparing query CountApplicationsBy: %w", err)
 	}
 	if q.countConflictsStmt, err = db.PrepareContext(ctx, countConflicts); err != nil {
 		return nil, fmt.Errorf("error preparing query CountConflicts: %w", err)
@@ -303,6 +318,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.insertAccountStmt, err = db.PrepareContext(ctx, insertAccount); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertAccount: %w", err)
 	}
+	if q.insertApplicationStmt, err = db.PrepareContext(ctx, insertApplication); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertApplication: %w", err)
+	}
 	if q.insertAuditStmt, err = db.PrepareContext(ctx, insertAudit); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertAudit: %w", err)
 	}
@@ -495,6 +513,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.oldestNoticeStmt, err = db.PrepareContext(ctx, oldestNotice); err != nil {
 		return nil, fmt.Errorf("error preparing query OldestNotice: %w", err)
 	}
+	if q.openApplicationsStmt, err = db.PrepareContext(ctx, openApplications); err != nil {
+		return nil, fmt.Errorf("error preparing query OpenApplications: %w", err)
+	}
 	if q.partyRegistrationsStmt, err = db.PrepareContext(ctx, partyRegistrations); err != nil {
 		return nil, fmt.Errorf("error preparing query PartyRegistrations: %w", err)
 	}
@@ -672,6 +693,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.unverifyImportedStmt, err = db.PrepareContext(ctx, unverifyImported); err != nil {
 		return nil, fmt.Errorf("error preparing query UnverifyImported: %w", err)
 	}
+	if q.updateApplicationStmt, err = db.PrepareContext(ctx, updateApplication); err != nil {
+		return nil, fmt.Errorf("error preparing query UpdateApplication: %w", err)
+	}
 	if q.verifyImportedStmt, err = db.PrepareContext(ctx, verifyImported); err != nil {
 		return nil, fmt.Errorf("error preparing query VerifyImported: %w", err)
 	}
@@ -714,6 +738,26 @@ func (q *Queries) Close() error {
 	if q.advanceImportStmt != nil {
 		if cerr := q.advanceImportStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing advanceImportStmt: %w", cerr)
+		}
+	}
+	if q.applicationStmt != nil {
+		if cerr := q.applicationStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing applicationStmt: %w", cerr)
+		}
+	}
+	if q.applicationByRefStmt != nil {
+		if cerr := q.applicationByRefStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing applicationByRefStmt: %w", cerr)
+		}
+	}
+	if q.applicationRevisionStmt != nil {
+		if cerr := q.applicationRevisionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing applicationRevisionStmt: %w", cerr)
+		}
+	}
+	if q.applicationsOfStmt != nil {
+		if cerr := q.applicationsOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing applicationsOfStmt: %w", cerr)
 		}
 	}
 	if q.auditStmt != nil {
@@ -804,6 +848,11 @@ func (q *Queries) Close() error {
 	if q.countAllLogoutsStmt != nil {
 		if cerr := q.countAllLogoutsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countAllLogoutsStmt: %w", cerr)
+		}
+	}
+	if q.countApplicationsByStmt != nil {
+		if cerr := q.countApplicationsByStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countApplicationsByStmt: %w", cerr)
 		}
 	}
 	if q.countConflictsStmt != nil {
@@ -1151,6 +1200,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing insertAccountStmt: %w", cerr)
 		}
 	}
+	if q.insertApplicationStmt != nil {
+		if cerr := q.insertApplicationStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertApplicationStmt: %w", cerr)
+		}
+	}
 	if q.insertAuditStmt != nil {
 		if cerr := q.insertAuditStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertAuditStmt: %w", cerr)
@@ -1471,6 +1525,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing oldestNoticeStmt: %w", cerr)
 		}
 	}
+	if q.openApplicationsStmt != nil {
+		if cerr := q.openApplicationsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing openApplicationsStmt: %w", cerr)
+		}
+	}
 	if q.partyRegistrationsStmt != nil {
 		if cerr := q.partyRegistrationsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing partyRegistrationsStmt: %w", cerr)
@@ -1766,6 +1825,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing unverifyImportedStmt: %w", cerr)
 		}
 	}
+	if q.updateApplicationStmt != nil {
+		if cerr := q.updateApplicationStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing updateApplicationStmt: %w", cerr)
+		}
+	}
 	if q.verifyImportedStmt != nil {
 		if cerr := q.verifyImportedStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing verifyImportedStmt: %w", cerr)
@@ -1826,6 +1890,10 @@ type Queries struct {
 	activateAccountStmt          *sql.Stmt
 	addCountStmt                 *sql.Stmt
 	advanceImportStmt            *sql.Stmt
+	applicationStmt              *sql.Stmt
+	applicationByRefStmt         *sql.Stmt
+	applicationRevisionStmt      *sql.Stmt
+	applicationsOfStmt           *sql.Stmt
 	auditStmt                    *sql.Stmt
 	auditFromStmt                *sql.Stmt
 	auditHeadStmt                *sql.Stmt
@@ -1844,6 +1912,7 @@ type Queries struct {
 	contactsOfStmt               *sql.Stmt
 	contestRefStmt               *sql.Stmt
 	countAllLogoutsStmt          *sql.Stmt
+	countApplicationsByStmt      *sql.Stmt
 	countConflictsStmt           *sql.Stmt
 	countHoldsOnAllStmt          *sql.Stmt
 	countLogoutsStmt             *sql.Stmt
@@ -1913,6 +1982,7 @@ type Queries struct {
 	importedUnverifiedStmt       *sql.Stmt
 	importsOfStmt                *sql.Stmt
 	insertAccountStmt            *sql.Stmt
+	insertApplicationStmt        *sql.Stmt
 	insertAuditStmt              *sql.Stmt
 	insertCheckpointStmt         *sql.Stmt
 	insertConflictStmt           *sql.Stmt
@@ -1977,6 +2047,7 @@ type Queries struct {
 	oldSubjectsUntakenStmt       *sql.Stmt
 	oldestLogoutStmt             *sql.Stmt
 	oldestNoticeStmt             *sql.Stmt
+	openApplicationsStmt         *sql.Stmt
 	partyRegistrationsStmt       *sql.Stmt
 	portalAccountsOfStmt         *sql.Stmt
 	proveContactStmt             *sql.Stmt
@@ -2036,6 +2107,7 @@ type Queries struct {
 	unreachableImportedStmt      *sql.Stmt
 	unshippedStmt                *sql.Stmt
 	unverifyImportedStmt         *sql.Stmt
+	updateApplicationStmt        *sql.Stmt
 	verifyImportedStmt           *sql.Stmt
 	waitingConflictsStmt         *sql.Stmt
 	waitingReviewsStmt           *sql.Stmt
@@ -2051,6 +2123,10 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		activateAccountStmt:          q.activateAccountStmt,
 		addCountStmt:                 q.addCountStmt,
 		advanceImportStmt:            q.advanceImportStmt,
+		applicationStmt:              q.applicationStmt,
+		applicationByRefStmt:         q.applicationByRefStmt,
+		applicationRevisionStmt:      q.applicationRevisionStmt,
+		applicationsOfStmt:           q.applicationsOfStmt,
 		auditStmt:                    q.auditStmt,
 		auditFromStmt:                q.auditFromStmt,
 		auditHeadStmt:                q.auditHeadStmt,
@@ -2069,6 +2145,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		contactsOfStmt:               q.contactsOfStmt,
 		contestRefStmt:               q.contestRefStmt,
 		countAllLogoutsStmt:          q.countAllLogoutsStmt,
+		countApplicationsByStmt:      q.countApplicationsByStmt,
 		countConflictsStmt:           q.countConflictsStmt,
 		countHoldsOnAllStmt:          q.countHoldsOnAllStmt,
 		countLogoutsStmt:             q.countLogoutsStmt,
@@ -2138,6 +2215,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		importedUnverifiedStmt:       q.importedUnverifiedStmt,
 		importsOfStmt:                q.importsOfStmt,
 		insertAccountStmt:            q.insertAccountStmt,
+		insertApplicationStmt:        q.insertApplicationStmt,
 		insertAuditStmt:              q.insertAuditStmt,
 		insertCheckpointStmt:         q.insertCheckpointStmt,
 		insertConflictStmt:           q.insertConflictStmt,
@@ -2202,6 +2280,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		oldSubjectsUntakenStmt:       q.oldSubjectsUntakenStmt,
 		oldestLogoutStmt:             q.oldestLogoutStmt,
 		oldestNoticeStmt:             q.oldestNoticeStmt,
+		openApplicationsStmt:         q.openApplicationsStmt,
 		partyRegistrationsStmt:       q.partyRegistrationsStmt,
 		portalAccountsOfStmt:         q.portalAccountsOfStmt,
 		proveContactStmt:             q.proveContactStmt,
@@ -2261,6 +2340,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		unreachableImportedStmt:      q.unreachableImportedStmt,
 		unshippedStmt:                q.unshippedStmt,
 		unverifyImportedStmt:         q.unverifyImportedStmt,
+		updateApplicationStmt:        q.updateApplicationStmt,
 		verifyImportedStmt:           q.verifyImportedStmt,
 		waitingConflictsStmt:         q.waitingConflictsStmt,
 		waitingReviewsStmt:           q.waitingReviewsStmt,
