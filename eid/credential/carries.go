@@ -13,6 +13,8 @@ import (
 func Carries(methods []string) eid.Level {
 	has := func(f eid.Factor) bool { return slices.Contains(methods, string(f)) }
 	switch {
+	case slices.Contains(methods, eid.MethodUser) && (slices.Contains(methods, eid.MethodHardwareKey) || slices.Contains(methods, eid.MethodSoftwareKey)):
+		return eid.Level2
 	case has(eid.Password) && has(eid.OneTimeCode):
 		return eid.Level2
 	case has(eid.Password):
