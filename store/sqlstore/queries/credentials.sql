@@ -11,8 +11,8 @@ UPDATE accounts SET status = 'active' WHERE id = @id AND status = 'pending_activ
 UPDATE accounts SET phone_verified = phone_verified OR phone = @contact, email_verified = email_verified OR email = @contact
 WHERE id = @id;
 
--- name: ResetAccount :exec
-UPDATE accounts SET reset_at = @reset_at WHERE id = @id;
+-- name: EndSessions :exec
+UPDATE accounts SET sessions_from = @sessions_from WHERE id = @id;
 
 -- name: CountPasskeys :one
 SELECT COUNT(*) FROM passkeys WHERE account = @account;
