@@ -50,6 +50,8 @@ const (
 	ActionReviewDecided   = "review.decided"
 	ActionRegistration    = "registration.applied"
 	ActionTokensRevoked   = "tokens.revoked"
+	ActionOfficerAdded    = "officer.added" // or given another office or other tasks
+	ActionOfficerEnded    = "officer.ended"
 	ActionStateRenewed    = "state.renewed" // every session and token ended
 )
 
