@@ -20,6 +20,7 @@ const (
 	FieldPassword       = "password"
 	FieldLoginName      = "login_name"
 	FieldCode           = "code"
+	FieldPasskey        = "passkey" // what an authenticator answered, as JSON
 )
 
 // Problems are what was wrong with the last try at a form. Pages have a message
@@ -33,6 +34,7 @@ const (
 	ProblemBusy             = "busy"              // see BusyError
 	ProblemCodeMissing      = "code_missing"
 	ProblemCodeWrong        = "code_wrong" // wrong, too old or used
+	ProblemPasskey          = "passkey"    // it could not be used; why is not told
 )
 
 // Form is a page of fields that the gateway shows for a source.
@@ -42,6 +44,8 @@ type Form struct {
 	Problem string
 	// Fields are values to show again. Secrets are never among them.
 	Fields map[string]string
+	// Challenge is what a passkey may answer instead, base64url; empty: none may.
+	Challenge string
 }
 
 // LoginForm asks for a login name and its password, after a problem with the last try.

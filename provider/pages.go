@@ -135,12 +135,16 @@ var problems = map[string]string{
 	federation.ProblemBusy:             web.ProblemBusy,
 	federation.ProblemCodeWrong:        web.ProblemCode,
 	federation.ProblemCodeMissing:      web.ProblemCodeMissing,
+	federation.ProblemPasskey:          web.ProblemPasskey,
 }
 
 // showForm shows a form of ours for a source. What the holder typed comes from
 // the request at hand and is kept nowhere.
 func (p *Provider) showForm(c *gin.Context, f *flow, status int, form federation.Form) {
-	problem := problems[form.Problem]
+	problem, challenge := problems[form.Problem], ""
+	if f.login.Step != nil { // a form that is shown again has that of before
+		challenge = f.login.Step.Challenge
+	}
 	if status >= http.StatusBadRequest {
 		note(c, "refused", problem)
 	}
@@ -149,6 +153,7 @@ func (p *Provider) showForm(c *gin.Context, f *flow, status int, form federation
 		p.renderLogin(c, f, status, "password", web.PasswordData{
 			Common: p.common(c, f), Level: f.login.Level, Problem: problem,
 			PersonalNumber: form.Fields[federation.FieldPersonalNumber], OtherSources: f.others,
+			Passkey: web.PasskeyUse(challenge),
 		})
 	case federation.PageLogin:
 		p.renderLogin(c, f, status, "login", web.LoginData{
@@ -156,7 +161,7 @@ func (p *Provider) showForm(c *gin.Context, f *flow, status int, form federation
 			LoginName: form.Fields[federation.FieldLoginName], OtherSources: f.others, Old: p.isPortals(c.Request.Context(), f.login.Source),
 		})
 	case federation.PageCode:
-		data := web.CodeData{Common: p.common(c, f), Problem: problem}
+		data := web.CodeData{Common: p.common(c, f), Problem: problem, Passkey: web.PasskeyUse(challenge)}
 		if f.holder != nil && f.login.SteppingUp {
 			data.Name, data.NotMe = f.holder.Person.Identifier.String(), true
 		} else {

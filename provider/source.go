@@ -120,7 +120,7 @@ func (p *Provider) follow(c *gin.Context, f *flow, w way, step federation.Step) 
 		p.believe(c, f, w, step)
 	case step.Form != nil:
 		before := f.login.Step
-		pending.Page = step.Form.Page
+		pending.Page, pending.Challenge = step.Form.Page, step.Form.Challenge
 		f.login.Step = pending
 		if err := p.save(ctx, f); err != nil {
 			p.fail(c, f, err)

@@ -46,8 +46,12 @@ type Recorder interface {
 	Count(ctx context.Context, name string) error
 }
 
-// Config bounds guessing.
-type Config = federation.GuessLimits
+// Config says what a sign-in wants and allows.
+type Config struct {
+	Guesses federation.GuessLimits
+	// Carriage is what methods carry, as the source is registered: see eid.Source.Carries.
+	Carriage eid.Carriage
+}
 
 // Deps are what a Source works with. All are needed but Rehasher.
 type Deps struct {
