@@ -30,6 +30,8 @@ const (
 	ActionDataDiffers     = "account.data_differs" // what a national source says is not what is kept
 	ActionAccountLocked   = "account.locked"
 	ActionAccountUnlocked = "account.unlocked"
+	ActionLockRequested   = "lock_request.made"    // by a service user
+	ActionLockDecided     = "lock_request.decided" // by an officer
 	ActionLinkCreated     = "link.created"
 	ActionAccountVerified = "account.verified" // a portal's old account, for the national identity it is linked to
 	ActionConflictOpened  = "conflict.opened"
@@ -57,7 +59,7 @@ const (
 func Actions() []string {
 	return []string{
 		ActionGrantIssued, ActionSignInFailed, ActionSignInRefused, ActionSignedIn, ActionSteppedUp, ActionSessionEnded,
-		ActionAccountCreated, ActionLevelChanged, ActionDataDiffers, ActionAccountLocked, ActionAccountUnlocked, ActionLinkCreated,
+		ActionAccountCreated, ActionLevelChanged, ActionDataDiffers, ActionAccountLocked, ActionAccountUnlocked, ActionLockRequested, ActionLockDecided, ActionLinkCreated,
 		ActionAccountVerified, ActionConflictOpened, ActionConflictDecided, ActionConflictOffered, ActionOfferWithdrawn, ActionAccountsExport, ActionAccountsImport, ActionSubjectsImport, ActionSubjectMoved,
 		ActionSubjectsTold,
 		ActionConsentGiven, ActionConsentEnded, ActionSourceDistrust, ActionSourceOff, ActionSourceOn, ActionReviewOpened,
