@@ -63,12 +63,16 @@ const (
 	ActionReviewDecided    = "review.decided"
 	ActionRegistration     = "registration.applied"
 	ActionTokensRevoked    = "tokens.revoked"
-	ActionStateRenewed     = "state.renewed" // every session and token ended
+	ActionLockRequested    = "lock_request.made"    // by a service user
+	ActionLockDecided      = "lock_request.decided" // by an officer
+	ActionStateRenewed     = "state.renewed"        // every session and token ended
 )
 
 // Actions are those above.
 func Actions() []string {
 	return []string{
+		ActionOfficerAdded, ActionOfficerEnded,
+		ActionLockRequested, ActionLockDecided,
 		ActionGrantIssued, ActionSignInFailed, ActionSignInRefused, ActionSignedIn, ActionSteppedUp, ActionSessionEnded,
 		ActionAccountCreated, ActionLevelChanged, ActionDataDiffers, ActionAccountRenewed, ActionApplicationOpened, ActionApplicationChanged, ActionApplicationMatched, ActionApplicationConfirmed, ActionApplicationDecided, ActionApplicationViewed, ActionAccountLocked, ActionAccountUnlocked, ActionLinkCreated,
 		ActionAccountVerified, ActionConflictOpened, ActionConflictDecided, ActionConflictOffered, ActionOfferWithdrawn, ActionAccountsExport, ActionAccountsImport, ActionSubjectsImport, ActionSubjectMoved,

@@ -102,6 +102,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.countHoldsOnAllStmt, err = db.PrepareContext(ctx, countHoldsOnAll); err != nil {
 		return nil, fmt.Errorf("error preparing query CountHoldsOnAll: %w", err)
 	}
+	if q.countLockRequestsStmt, err = db.PrepareContext(ctx, countLockRequests); err != nil {
+		return nil, fmt.Errorf("error preparing query CountLockRequests: %w", err)
+	}
 	if q.countLogoutsStmt, err = db.PrepareContext(ctx, countLogouts); err != nil {
 		return nil, fmt.Errorf("error preparing query CountLogouts: %w", err)
 	}
@@ -339,6 +342,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.insertLockStmt, err = db.PrepareContext(ctx, insertLock); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertLock: %w", err)
 	}
+	if q.insertLockRequestStmt, err = db.PrepareContext(ctx, insertLockRequest); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertLockRequest: %w", err)
+	}
 	if q.insertLogoutStmt, err = db.PrepareContext(ctx, insertLogout); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertLogout: %w", err)
 	}
@@ -429,8 +435,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.lockInForceStmt, err = db.PrepareContext(ctx, lockInForce); err != nil {
 		return nil, fmt.Errorf("error preparing query LockInForce: %w", err)
 	}
+	if q.lockRequestStmt, err = db.PrepareContext(ctx, lockRequest); err != nil {
+		return nil, fmt.Errorf("error preparing query LockRequest: %w", err)
+	}
 	if q.locksInForceStmt, err = db.PrepareContext(ctx, locksInForce); err != nil {
 		return nil, fmt.Errorf("error preparing query LocksInForce: %w", err)
+	}
+	if q.locksOfStmt, err = db.PrepareContext(ctx, locksOf); err != nil {
+		return nil, fmt.Errorf("error preparing query LocksOf: %w", err)
 	}
 	if q.logoutQueuesDueStmt, err = db.PrepareContext(ctx, logoutQueuesDue); err != nil {
 		return nil, fmt.Errorf("error preparing query LogoutQueuesDue: %w", err)
@@ -503,6 +515,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.oldestNoticeStmt, err = db.PrepareContext(ctx, oldestNotice); err != nil {
 		return nil, fmt.Errorf("error preparing query OldestNotice: %w", err)
+	}
+	if q.overdueLockRequestsStmt, err = db.PrepareContext(ctx, overdueLockRequests); err != nil {
+		return nil, fmt.Errorf("error preparing query OverdueLockRequests: %w", err)
 	}
 	if q.partyRegistrationsStmt, err = db.PrepareContext(ctx, partyRegistrations); err != nil {
 		return nil, fmt.Errorf("error preparing query PartyRegistrations: %w", err)
@@ -606,6 +621,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.ruleConflictStmt, err = db.PrepareContext(ctx, ruleConflict); err != nil {
 		return nil, fmt.Errorf("error preparing query RuleConflict: %w", err)
 	}
+	if q.ruleLockRequestStmt, err = db.PrepareContext(ctx, ruleLockRequest); err != nil {
+		return nil, fmt.Errorf("error preparing query RuleLockRequest: %w", err)
+	}
 	if q.secretStmt, err = db.PrepareContext(ctx, secret); err != nil {
 		return nil, fmt.Errorf("error preparing query Secret: %w", err)
 	}
@@ -689,6 +707,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.waitingConflictsStmt, err = db.PrepareContext(ctx, waitingConflicts); err != nil {
 		return nil, fmt.Errorf("error preparing query WaitingConflicts: %w", err)
+	}
+	if q.waitingLockRequestStmt, err = db.PrepareContext(ctx, waitingLockRequest); err != nil {
+		return nil, fmt.Errorf("error preparing query WaitingLockRequest: %w", err)
 	}
 	if q.waitingReviewsStmt, err = db.PrepareContext(ctx, waitingReviews); err != nil {
 		return nil, fmt.Errorf("error preparing query WaitingReviews: %w", err)
@@ -826,6 +847,11 @@ func (q *Queries) Close() error {
 	if q.countHoldsOnAllStmt != nil {
 		if cerr := q.countHoldsOnAllStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countHoldsOnAllStmt: %w", cerr)
+		}
+	}
+	if q.countLockRequestsStmt != nil {
+		if cerr := q.countLockRequestsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countLockRequestsStmt: %w", cerr)
 		}
 	}
 	if q.countLogoutsStmt != nil {
@@ -1223,6 +1249,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing insertLockStmt: %w", cerr)
 		}
 	}
+	if q.insertLockRequestStmt != nil {
+		if cerr := q.insertLockRequestStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertLockRequestStmt: %w", cerr)
+		}
+	}
 	if q.insertLogoutStmt != nil {
 		if cerr := q.insertLogoutStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertLogoutStmt: %w", cerr)
@@ -1373,9 +1404,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing lockInForceStmt: %w", cerr)
 		}
 	}
+	if q.lockRequestStmt != nil {
+		if cerr := q.lockRequestStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing lockRequestStmt: %w", cerr)
+		}
+	}
 	if q.locksInForceStmt != nil {
 		if cerr := q.locksInForceStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing locksInForceStmt: %w", cerr)
+		}
+	}
+	if q.locksOfStmt != nil {
+		if cerr := q.locksOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing locksOfStmt: %w", cerr)
 		}
 	}
 	if q.logoutQueuesDueStmt != nil {
@@ -1496,6 +1537,11 @@ func (q *Queries) Close() error {
 	if q.oldestNoticeStmt != nil {
 		if cerr := q.oldestNoticeStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing oldestNoticeStmt: %w", cerr)
+		}
+	}
+	if q.overdueLockRequestsStmt != nil {
+		if cerr := q.overdueLockRequestsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing overdueLockRequestsStmt: %w", cerr)
 		}
 	}
 	if q.partyRegistrationsStmt != nil {
@@ -1668,6 +1714,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing ruleConflictStmt: %w", cerr)
 		}
 	}
+	if q.ruleLockRequestStmt != nil {
+		if cerr := q.ruleLockRequestStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing ruleLockRequestStmt: %w", cerr)
+		}
+	}
 	if q.secretStmt != nil {
 		if cerr := q.secretStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing secretStmt: %w", cerr)
@@ -1808,6 +1859,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing waitingConflictsStmt: %w", cerr)
 		}
 	}
+	if q.waitingLockRequestStmt != nil {
+		if cerr := q.waitingLockRequestStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing waitingLockRequestStmt: %w", cerr)
+		}
+	}
 	if q.waitingReviewsStmt != nil {
 		if cerr := q.waitingReviewsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing waitingReviewsStmt: %w", cerr)
@@ -1878,6 +1934,7 @@ type Queries struct {
 	countAllLogoutsStmt          *sql.Stmt
 	countConflictsStmt           *sql.Stmt
 	countHoldsOnAllStmt          *sql.Stmt
+	countLockRequestsStmt        *sql.Stmt
 	countLogoutsStmt             *sql.Stmt
 	countMessagesSinceStmt       *sql.Stmt
 	countNoticesOfStmt           *sql.Stmt
@@ -1957,6 +2014,7 @@ type Queries struct {
 	insertKeyFetchStmt           *sql.Stmt
 	insertLinkStmt               *sql.Stmt
 	insertLockStmt               *sql.Stmt
+	insertLockRequestStmt        *sql.Stmt
 	insertLogoutStmt             *sql.Stmt
 	insertLogoutQueueStmt        *sql.Stmt
 	insertNoticeStmt             *sql.Stmt
@@ -1987,7 +2045,9 @@ type Queries struct {
 	linksOfStmt                  *sql.Stmt
 	listImportsStmt              *sql.Stmt
 	lockInForceStmt              *sql.Stmt
+	lockRequestStmt              *sql.Stmt
 	locksInForceStmt             *sql.Stmt
+	locksOfStmt                  *sql.Stmt
 	logoutQueuesDueStmt          *sql.Stmt
 	logoutsDueStmt               *sql.Stmt
 	logoutsLeasedStmt            *sql.Stmt
@@ -2012,6 +2072,7 @@ type Queries struct {
 	oldSubjectsUntakenStmt       *sql.Stmt
 	oldestLogoutStmt             *sql.Stmt
 	oldestNoticeStmt             *sql.Stmt
+	overdueLockRequestsStmt      *sql.Stmt
 	partyRegistrationsStmt       *sql.Stmt
 	portalAccountsOfStmt         *sql.Stmt
 	proveContactStmt             *sql.Stmt
@@ -2046,6 +2107,7 @@ type Queries struct {
 	reviewsStmt                  *sql.Stmt
 	revocationEventsStmt         *sql.Stmt
 	ruleConflictStmt             *sql.Stmt
+	ruleLockRequestStmt          *sql.Stmt
 	secretStmt                   *sql.Stmt
 	sectorStmt                   *sql.Stmt
 	sectorsWithOldSubjectsStmt   *sql.Stmt
@@ -2074,6 +2136,7 @@ type Queries struct {
 	unverifyImportedStmt         *sql.Stmt
 	verifyImportedStmt           *sql.Stmt
 	waitingConflictsStmt         *sql.Stmt
+	waitingLockRequestStmt       *sql.Stmt
 	waitingReviewsStmt           *sql.Stmt
 }
 
@@ -2107,6 +2170,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		countAllLogoutsStmt:          q.countAllLogoutsStmt,
 		countConflictsStmt:           q.countConflictsStmt,
 		countHoldsOnAllStmt:          q.countHoldsOnAllStmt,
+		countLockRequestsStmt:        q.countLockRequestsStmt,
 		countLogoutsStmt:             q.countLogoutsStmt,
 		countMessagesSinceStmt:       q.countMessagesSinceStmt,
 		countNoticesOfStmt:           q.countNoticesOfStmt,
@@ -2186,6 +2250,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		insertKeyFetchStmt:           q.insertKeyFetchStmt,
 		insertLinkStmt:               q.insertLinkStmt,
 		insertLockStmt:               q.insertLockStmt,
+		insertLockRequestStmt:        q.insertLockRequestStmt,
 		insertLogoutStmt:             q.insertLogoutStmt,
 		insertLogoutQueueStmt:        q.insertLogoutQueueStmt,
 		insertNoticeStmt:             q.insertNoticeStmt,
@@ -2216,7 +2281,9 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		linksOfStmt:                  q.linksOfStmt,
 		listImportsStmt:              q.listImportsStmt,
 		lockInForceStmt:              q.lockInForceStmt,
+		lockRequestStmt:              q.lockRequestStmt,
 		locksInForceStmt:             q.locksInForceStmt,
+		locksOfStmt:                  q.locksOfStmt,
 		logoutQueuesDueStmt:          q.logoutQueuesDueStmt,
 		logoutsDueStmt:               q.logoutsDueStmt,
 		logoutsLeasedStmt:            q.logoutsLeasedStmt,
@@ -2241,6 +2308,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		oldSubjectsUntakenStmt:       q.oldSubjectsUntakenStmt,
 		oldestLogoutStmt:             q.oldestLogoutStmt,
 		oldestNoticeStmt:             q.oldestNoticeStmt,
+		overdueLockRequestsStmt:      q.overdueLockRequestsStmt,
 		partyRegistrationsStmt:       q.partyRegistrationsStmt,
 		portalAccountsOfStmt:         q.portalAccountsOfStmt,
 		proveContactStmt:             q.proveContactStmt,
@@ -2275,6 +2343,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		reviewsStmt:                  q.reviewsStmt,
 		revocationEventsStmt:         q.revocationEventsStmt,
 		ruleConflictStmt:             q.ruleConflictStmt,
+		ruleLockRequestStmt:          q.ruleLockRequestStmt,
 		secretStmt:                   q.secretStmt,
 		sectorStmt:                   q.sectorStmt,
 		sectorsWithOldSubjectsStmt:   q.sectorsWithOldSubjectsStmt,
@@ -2303,6 +2372,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		unverifyImportedStmt:         q.unverifyImportedStmt,
 		verifyImportedStmt:           q.verifyImportedStmt,
 		waitingConflictsStmt:         q.waitingConflictsStmt,
+		waitingLockRequestStmt:       q.waitingLockRequestStmt,
 		waitingReviewsStmt:           q.waitingReviewsStmt,
 	}
 }
