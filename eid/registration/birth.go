@@ -42,7 +42,7 @@ func (f Form) birth(now time.Time) (d civil.Date, field Field, why Why) {
 			return civil.Date{}, FieldDay, BirthImpossible
 		}
 	}
-	today := now.In(lawTime())
+	today := now.In(eid.LawTime())
 	switch first, _ := span(d); {
 	case first.After(today):
 		return civil.Date{}, typed[0].field, BirthFuture
@@ -61,10 +61,10 @@ func inCalendar(d civil.Date) bool {
 // span is the first and the last day that a date of birth may be, in legal time.
 func span(d civil.Date) (first, last time.Time) {
 	if d.Full() {
-		day := time.Date(d.Year, d.Month, d.Day, 0, 0, 0, 0, lawTime())
+		day := time.Date(d.Year, d.Month, d.Day, 0, 0, 0, 0, eid.LawTime())
 		return day, day
 	}
-	return time.Date(d.Year, time.January, 1, 0, 0, 0, 0, lawTime()), time.Date(d.Year, time.December, 31, 0, 0, 0, 0, lawTime())
+	return time.Date(d.Year, time.January, 1, 0, 0, 0, 0, eid.LawTime()), time.Date(d.Year, time.December, 31, 0, 0, 0, 0, eid.LawTime())
 }
 
 // access is how somebody born then comes to an account. Whoever may be old enough by the
@@ -73,6 +73,3 @@ func access(d civil.Date, r *eid.RuleSet, now time.Time) eid.Access {
 	first, _ := span(d)
 	return r.Access(eid.Age(first, now))
 }
-
-// lawTime is Asia/Ho_Chi_Minh, without a zone database.
-func lawTime() *time.Location { return time.FixedZone("+07", 7*60*60) }
