@@ -95,6 +95,9 @@ type Account struct {
 	// ManagedBy is the national source that the account was made through and whose
 	// word its level follows; empty where an operator made it.
 	ManagedBy string
+	// ResetAt is when all means of sign-in were last replaced: what was proved, granted or
+	// begun before it does not count any more. Zero: never.
+	ResetAt time.Time
 	// UpdatedAt is when the row last changed.
 	UpdatedAt time.Time
 }
@@ -110,6 +113,9 @@ func (a *Account) Usable() error {
 	}
 	return nil
 }
+
+// Counts reports whether what was proved, or begun, at t still says who the holder is.
+func (a *Account) Counts(t time.Time) bool { return a.ResetAt.IsZero() || t.After(a.ResetAt) }
 
 // barringLock is the lock to tell the holder of: a terminal one before those that
 // can be undone, else the oldest.

@@ -42,6 +42,9 @@ type EventKind string
 const (
 	EventLocked    EventKind = "account.locked"
 	EventLinkEnded EventKind = "link.ended"
+	// EventCredentialsReset: what was proved with the means of sign-in of before counts
+	// no more (Account.ResetAt).
+	EventCredentialsReset EventKind = "credentials.reset"
 )
 
 // Event is a change that must be told. It commits with the change.

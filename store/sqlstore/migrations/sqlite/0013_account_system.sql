@@ -2,6 +2,9 @@
 
 -- How an account came to its level, and what is known of how it signs in.
 
+-- What was proved, granted or begun before it does not count any more.
+ALTER TABLE accounts ADD COLUMN reset_at TIMESTAMP;
+
 -- A credential that ends by itself: a first password that was sent.
 ALTER TABLE credentials ADD COLUMN expires_at TIMESTAMP;
 
