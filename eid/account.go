@@ -95,9 +95,8 @@ type Account struct {
 	// ManagedBy is the national source that the account was made through and whose
 	// word its level follows; empty where an operator made it.
 	ManagedBy string
-	// ResetAt is when all means of sign-in were last replaced: what was proved, granted or
-	// begun before it does not count any more. Zero: never.
-	ResetAt time.Time
+	// SessionsFrom is when credentials were changed: what was proved before does not count.
+	SessionsFrom time.Time
 	// UpdatedAt is when the row last changed.
 	UpdatedAt time.Time
 }
@@ -113,9 +112,6 @@ func (a *Account) Usable() error {
 	}
 	return nil
 }
-
-// Counts reports whether what was proved, or begun, at t still says who the holder is.
-func (a *Account) Counts(t time.Time) bool { return a.ResetAt.IsZero() || t.After(a.ResetAt) }
 
 // barringLock is the lock to tell the holder of: a terminal one before those that
 // can be undone, else the oldest.

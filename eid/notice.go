@@ -42,8 +42,8 @@ type EventKind string
 const (
 	EventLocked    EventKind = "account.locked"
 	EventLinkEnded EventKind = "link.ended"
-	// EventCredentialsReset: what was proved with the means of sign-in of before counts
-	// no more (Account.ResetAt).
+	// EventCredentialsReset: what the holder signs in with was changed, and every session
+	// ended.
 	EventCredentialsReset EventKind = "credentials.reset"
 )
 

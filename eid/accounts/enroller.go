@@ -58,7 +58,7 @@ type EnrolmentRecord struct {
 	// Before is the account that is there, as it stood: it keeps its ID and is renewed,
 	// and whatever opened it opens it no more. Zero: one is made.
 	Before eid.Account
-	// Reset: it may have been in use. What was proved before Record.ResetAt does not
+	// Reset: it may have been in use. What was proved before Record.SessionsFrom does not
 	// count any more, and an eid.EventCredentialsReset commits.
 	Reset              bool
 	FirstPasswordHash  string
@@ -147,7 +147,7 @@ func (e Enrolment) may(held eid.Account) error {
 		// An account that somebody has used, or that rests on more than the app asks for,
 		// is not taken over by who knows a few data of its holder.
 		if held.Status != eid.PendingActivation || len(held.Locks) > 0 || held.Level > e.Level ||
-			held.ManagedBy != "" || held.Linked || !held.ResetAt.IsZero() {
+			held.ManagedBy != "" || held.Linked || !held.SessionsFrom.IsZero() {
 			return eid.ErrExists
 		}
 		return nil
@@ -184,7 +184,7 @@ func (e Enrolment) record(held eid.Account, now time.Time) (EnrolmentRecord, err
 		FirstPasswordHash: e.FirstPasswordHash, FirstPasswordUntil: e.FirstPasswordUntil.UTC().Truncate(time.Microsecond),
 	}
 	if r.Reset {
-		r.ResetAt = now
+		r.SessionsFrom = now
 	}
 	detail := enrolledDetail{SubjectType: e.Person.Type, Level: e.Level, Status: eid.PendingActivation, Replaced: r.Reset, Rules: e.Rules}
 	for _, ev := range e.Evidence {

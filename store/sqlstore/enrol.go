@@ -61,7 +61,7 @@ func (db *DB) renew(ctx context.Context, q *sqlcgen.Queries, r accounts.Enrolmen
 	n, err := q.RenewAccount(ctx, sqlcgen.RenewAccountParams{
 		Name: p.Name, BirthDate: p.BirthDate, Gender: p.Gender, Nationality: p.Nationality, Address: p.Address,
 		Level: int64(r.Level), Status: string(r.Status), Phone: r.Phone.Value, Email: r.Email.Value,
-		ResetAt: nullable(r.ResetAt), UpdatedAt: stamp(at), ID: id,
+		SessionsFrom: nullable(r.SessionsFrom), UpdatedAt: stamp(at), ID: id,
 	})
 	if err := changed(n, err, "renewing account"); err != nil {
 		return err

@@ -2,7 +2,7 @@
 UPDATE accounts SET name = @name, birth_date = @birth_date, gender = @gender, nationality = @nationality, address = @address,
     level = @level, status = @status, own_floor = 0, phone = @phone, phone_verified = FALSE, email = @email, email_verified = FALSE,
     nickname = '', preferred_username = '', profile = '', picture = '', website = '',
-    reset_at = COALESCE(@reset_at, reset_at), updated_at = @updated_at
+    sessions_from = COALESCE(@sessions_from, sessions_from), updated_at = @updated_at
 WHERE id = @id;
 
 -- name: DeleteCredentials :exec

@@ -14,7 +14,7 @@ import (
 const account = `-- name: Account :one
 SELECT a.id, a.subject_type, a.name, a.birth_date, a.gender, a.nationality, a.address, a.level, a.status, a.own_floor,
     a.phone, a.phone_verified, a.email, a.email_verified,
-    a.nickname, a.preferred_username, a.profile, a.picture, a.website, a.managed_by, a.reset_at, a.updated_at,
+    a.nickname, a.preferred_username, a.profile, a.picture, a.website, a.managed_by, a.updated_at, a.sessions_from,
     i.id AS identifier, i.kind, i.country, i.sealed,
     EXISTS (SELECT 1 FROM credentials c WHERE c.account = a.id AND c.factor = 'pwd') AS has_password,
     EXISTS (SELECT 1 FROM credentials c WHERE c.account = a.id AND c.factor = 'otp') AS has_code,
@@ -46,8 +46,8 @@ type AccountRow struct {
 	Picture           string
 	Website           string
 	ManagedBy         string
-	ResetAt           sql.NullTime
 	UpdatedAt         time.Time
+	SessionsFrom      sql.NullTime
 	Identifier        string
 	Kind              string
 	Country           string
@@ -82,8 +82,8 @@ func (q *Queries) Account(ctx context.Context, id string) (AccountRow, error) {
 		&i.Picture,
 		&i.Website,
 		&i.ManagedBy,
-		&i.ResetAt,
 		&i.UpdatedAt,
+		&i.SessionsFrom,
 		&i.Identifier,
 		&i.Kind,
 		&i.Country,

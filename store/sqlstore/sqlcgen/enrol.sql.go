@@ -219,23 +219,23 @@ const renewAccount = `-- name: RenewAccount :execrows
 UPDATE accounts SET name = ?1, birth_date = ?2, gender = ?3, nationality = ?4, address = ?5,
     level = ?6, status = ?7, own_floor = 0, phone = ?8, phone_verified = FALSE, email = ?9, email_verified = FALSE,
     nickname = '', preferred_username = '', profile = '', picture = '', website = '',
-    reset_at = COALESCE(?10, reset_at), updated_at = ?11
+    sessions_from = COALESCE(?10, sessions_from), updated_at = ?11
 WHERE id = ?12
 `
 
 type RenewAccountParams struct {
-	Name        string
-	BirthDate   string
-	Gender      string
-	Nationality string
-	Address     string
-	Level       int64
-	Status      string
-	Phone       string
-	Email       string
-	ResetAt     sql.NullTime
-	UpdatedAt   time.Time
-	ID          string
+	Name         string
+	BirthDate    string
+	Gender       string
+	Nationality  string
+	Address      string
+	Level        int64
+	Status       string
+	Phone        string
+	Email        string
+	SessionsFrom sql.NullTime
+	UpdatedAt    time.Time
+	ID           string
 }
 
 func (q *Queries) RenewAccount(ctx context.Context, arg RenewAccountParams) (int64, error) {
@@ -249,7 +249,7 @@ func (q *Queries) RenewAccount(ctx context.Context, arg RenewAccountParams) (int
 		arg.Status,
 		arg.Phone,
 		arg.Email,
-		arg.ResetAt,
+		arg.SessionsFrom,
 		arg.UpdatedAt,
 		arg.ID,
 	)

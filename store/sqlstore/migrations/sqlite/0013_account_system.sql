@@ -2,11 +2,11 @@
 
 -- How an account came to its level, and what is known of how it signs in.
 
--- What was proved, granted or begun before it does not count any more.
-ALTER TABLE accounts ADD COLUMN reset_at TIMESTAMP;
-
 -- A credential that ends by itself: a first password that was sent.
 ALTER TABLE credentials ADD COLUMN expires_at TIMESTAMP;
+
+-- What an account proved before does not count any more: its credentials were changed.
+ALTER TABLE accounts ADD COLUMN sessions_from TIMESTAMP;
 
 -- Passkeys (WebAuthn Level 3). The sealed text is the credential record, bound to id;
 -- credential_index is a keyed hash of its credential ID.
