@@ -32,26 +32,35 @@ const (
 	ActionAccountLocked   = "account.locked"
 	ActionAccountUnlocked = "account.unlocked"
 	ActionLinkCreated     = "link.created"
-	ActionAccountVerified = "account.verified" // a portal's old account, for the national identity it is linked to
-	ActionConflictOpened  = "conflict.opened"
-	ActionConflictDecided = "conflict.decided"
-	ActionConflictOffered = "conflict.proposed"  // the first of two officers would accept
-	ActionOfferWithdrawn  = "conflict.withdrawn" // by that officer
-	ActionAccountsExport  = "accounts.exported"  // login names of old accounts that were not verified
-	ActionAccountsImport  = "accounts.imported"
-	ActionSubjectsImport  = "subjects.imported"
-	ActionSubjectMoved    = "subject.moved"
-	ActionSubjectsTold    = "subjects.told" // to a party: what tokens call people in place of its old subjects
-	ActionConsentGiven    = "consent.given"
-	ActionConsentEnded    = "consent.withdrawn"
-	ActionSourceDistrust  = "source.distrusted"
-	ActionSourceOff       = "source.switched_off"
-	ActionSourceOn        = "source.switched_on"
-	ActionReviewOpened    = "review.opened"
-	ActionReviewDecided   = "review.decided"
-	ActionRegistration    = "registration.applied"
-	ActionTokensRevoked   = "tokens.revoked"
-	ActionStateRenewed    = "state.renewed" // every session and token ended
+	// What holders sign in with.
+	ActionAccountActivated = "account.activated"
+	ActionCaseOpened       = "case.opened"  // a registration in the app left a doubt
+	ActionCaseShown        = "case.shown"   // to an officer
+	ActionCaseDecided      = "case.decided" // by an officer
+	ActionAccountRecovered = "account.recovered"
+	ActionPasswordChanged  = "password.changed"
+	ActionFactorAdded      = "factor.added"
+	ActionFactorRemoved    = "factor.removed"
+	ActionAccountVerified  = "account.verified" // a portal's old account, for the national identity it is linked to
+	ActionConflictOpened   = "conflict.opened"
+	ActionConflictDecided  = "conflict.decided"
+	ActionConflictOffered  = "conflict.proposed"  // the first of two officers would accept
+	ActionOfferWithdrawn   = "conflict.withdrawn" // by that officer
+	ActionAccountsExport   = "accounts.exported"  // login names of old accounts that were not verified
+	ActionAccountsImport   = "accounts.imported"
+	ActionSubjectsImport   = "subjects.imported"
+	ActionSubjectMoved     = "subject.moved"
+	ActionSubjectsTold     = "subjects.told" // to a party: what tokens call people in place of its old subjects
+	ActionConsentGiven     = "consent.given"
+	ActionConsentEnded     = "consent.withdrawn"
+	ActionSourceDistrust   = "source.distrusted"
+	ActionSourceOff        = "source.switched_off"
+	ActionSourceOn         = "source.switched_on"
+	ActionReviewOpened     = "review.opened"
+	ActionReviewDecided    = "review.decided"
+	ActionRegistration     = "registration.applied"
+	ActionTokensRevoked    = "tokens.revoked"
+	ActionStateRenewed     = "state.renewed" // every session and token ended
 )
 
 // Actions are those above.
@@ -62,6 +71,8 @@ func Actions() []string {
 		ActionAccountVerified, ActionConflictOpened, ActionConflictDecided, ActionConflictOffered, ActionOfferWithdrawn, ActionAccountsExport, ActionAccountsImport, ActionSubjectsImport, ActionSubjectMoved,
 		ActionSubjectsTold,
 		ActionConsentGiven, ActionConsentEnded, ActionSourceDistrust, ActionSourceOff, ActionSourceOn, ActionReviewOpened,
+		ActionCaseOpened, ActionCaseShown, ActionCaseDecided,
+		ActionAccountActivated, ActionAccountRecovered, ActionPasswordChanged, ActionFactorAdded, ActionFactorRemoved,
 		ActionReviewDecided, ActionRegistration, ActionTokensRevoked, ActionStateRenewed,
 		ActionMasterKeyAdded, ActionMasterKeyPromoted, ActionMasterKeyResealed, ActionMasterKeyRemoved,
 	}

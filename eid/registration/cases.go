@@ -98,8 +98,9 @@ type CaseStore interface {
 	// DecideCase keeps a decision on an open case, and again the same one on a case that
 	// is approved and has no account. ErrDecided when there is another, eid.ErrNotFound.
 	DecideCase(ctx context.Context, c Case, entry eid.AuditEntry) error
-	// FinishCase keeps the account that was made for an approved case.
-	FinishCase(ctx context.Context, id string, account eid.AccountID) error
+	// FinishCase keeps what became of a case that is approved and has no account: the
+	// account, or that there is none. ErrDecided where it is not such a case any more.
+	FinishCase(ctx context.Context, c Case, entry eid.AuditEntry) error
 }
 
 // Enroller makes an account that its holder has yet to activate. eid.ErrExists where the
@@ -118,12 +119,14 @@ type Cases struct {
 	store    CaseStore
 	enroller Enroller
 	poster   Poster
+	reach    notify.Channels
 	now      func() time.Time
 }
 
-// NewCases makes the queue. It starts nothing.
-func NewCases(store CaseStore, enroller Enroller, poster Poster, now func() time.Time) *Cases {
-	return &Cases{store, enroller, poster, now}
+// NewCases makes the queue. reach are the channels on which people are told. It starts
+// nothing.
+func NewCases(store CaseStore, enroller Enroller, poster Poster, reach notify.Channels, now func() time.Time) *Cases {
+	return &Cases{store, enroller, poster, reach, now}
 }
 
 // mostOpen is how many cases of one number wait at a time: strangers file some in the
@@ -204,22 +207,34 @@ func (q *Cases) Approve(ctx context.Context, id string, officer eid.AccountID, r
 	}
 	enrolled, err := q.enroller.Enrol(ctx, accounts.Enrolment{
 		Person: person, Level: eid.Level1, Rules: c.Rules, Actor: actorOf(officer), Ref: ref,
-		Phone: eid.Contact{Value: sides.Phone, Verified: sides.Proved == FieldPhone},
-		Email: eid.Contact{Value: sides.Email, Verified: sides.Proved == FieldEmail},
+		Phone: eid.Contact{Value: sides.Phone}, Email: eid.Contact{Value: sides.Email},
 		Evidence: []eid.Evidence{{
 			Kind: eid.EvidenceRegistry, Database: sides.Database, Reference: "registration " + c.ID, Officer: officer, At: stamp(q.now()),
 		}},
 	})
-	if err != nil {
+	switch {
+	case errors.Is(err, eid.ErrExists):
+		c.Status = CaseRejected
+	case err != nil:
+		return "", fmt.Errorf("approving registration: %w", err)
+	default:
+		c.Status, c.Account = CaseApproved, enrolled.Account
+		if err := q.poster.Post(ctx, sides.posts(notify.RegistrationAccepted, c.Ref, q.reach)...); err != nil {
+			return "", fmt.Errorf("approving registration: %w", err)
+		}
+	}
+	entry, wrong := q.entry(c, eid.ActionCaseDecided, actorOf(officer))
+	if wrong != nil {
+		return "", wrong
+	}
+	entry.Ref = ref
+	if err := q.store.FinishCase(ctx, c, entry); err != nil {
 		return "", fmt.Errorf("approving registration: %w", err)
 	}
-	if err := q.poster.Post(ctx, sides.post(notify.Activation, q.now())); err != nil {
+	if c.Account == "" {
 		return "", fmt.Errorf("approving registration: %w", err)
 	}
-	if err := q.store.FinishCase(ctx, id, enrolled.Account); err != nil {
-		return "", fmt.Errorf("approving registration: %w", err)
-	}
-	return enrolled.Account, nil
+	return c.Account, nil
 }
 
 // Reject ends a case without an account, and tells the person that there is none, and
@@ -232,7 +247,7 @@ func (q *Cases) Reject(ctx context.Context, id string, officer eid.AccountID, re
 	if err := q.decide(ctx, c, CaseRejected, officer, reason, ref); err != nil {
 		return fmt.Errorf("rejecting registration: %w", err)
 	}
-	if err := q.poster.Post(ctx, sides.post(notify.RegistrationRefused, q.now())); err != nil {
+	if err := q.poster.Post(ctx, sides.posts(notify.RegistrationRefused, c.Ref, q.reach)...); err != nil {
 		return fmt.Errorf("rejecting registration: %w", err)
 	}
 	return nil

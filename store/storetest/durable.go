@@ -20,6 +20,8 @@ func Durable(t *testing.T, open func(t *testing.T, now func() time.Time) *sqlsto
 	t.Run("accounts", s.accounts)
 	t.Run("one account per identifier", s.oneAccount)
 	t.Run("credentials", s.credentials)
+	t.Run("activation", s.activation)
+	t.Run("changes of credentials", s.credentialChanges)
 	t.Run("locks", s.locks)
 	t.Run("links", s.links)
 	t.Run("secrets", s.secrets)

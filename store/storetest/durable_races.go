@@ -15,6 +15,7 @@ import (
 
 func (s durableSuite) races(t *testing.T) {
 	t.Run("accounts of one identifier", s.raceAccounts)
+	t.Run("activations of one account", s.raceActivations)
 	t.Run("links of one subject", s.raceLinks)
 	t.Run("lifts of one lock", s.raceLifts)
 	t.Run("secrets of one sector", s.raceSecrets)

@@ -18,6 +18,8 @@ SELECT a.id, a.subject_type, a.name, a.birth_date, a.gender, a.nationality, a.ad
     i.id AS identifier, i.kind, i.country, i.sealed,
     EXISTS (SELECT 1 FROM credentials c WHERE c.account = a.id AND c.factor = 'pwd') AS has_password,
     EXISTS (SELECT 1 FROM credentials c WHERE c.account = a.id AND c.factor = 'otp') AS has_code,
+    EXISTS (SELECT 1 FROM credentials c WHERE c.account = a.id AND c.factor = 'first_pwd') AS has_first,
+    EXISTS (SELECT 1 FROM passkeys p WHERE p.account = a.id) AS has_passkey,
     EXISTS (SELECT 1 FROM locks l WHERE l.account = a.id AND l.lifted_at IS NULL) AS locked,
     EXISTS (SELECT 1 FROM links k WHERE k.account = a.id AND k.ended_at IS NULL) AS linked
 FROM accounts a
@@ -54,6 +56,8 @@ type AccountRow struct {
 	Sealed            []byte
 	HasPassword       bool
 	HasCode           bool
+	HasFirst          bool
+	HasPasskey        bool
 	Locked            bool
 	Linked            bool
 }
@@ -90,6 +94,8 @@ func (q *Queries) Account(ctx context.Context, id string) (AccountRow, error) {
 		&i.Sealed,
 		&i.HasPassword,
 		&i.HasCode,
+		&i.HasFirst,
+		&i.HasPasskey,
 		&i.Locked,
 		&i.Linked,
 	)

@@ -33,11 +33,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.accountStatusStmt, err = db.PrepareContext(ctx, accountStatus); err != nil {
 		return nil, fmt.Errorf("error preparing query AccountStatus: %w", err)
 	}
+	if q.activateAccountStmt, err = db.PrepareContext(ctx, activateAccount); err != nil {
+		return nil, fmt.Errorf("error preparing query ActivateAccount: %w", err)
+	}
 	if q.addCountStmt, err = db.PrepareContext(ctx, addCount); err != nil {
 		return nil, fmt.Errorf("error preparing query AddCount: %w", err)
 	}
 	if q.advanceImportStmt, err = db.PrepareContext(ctx, advanceImport); err != nil {
 		return nil, fmt.Errorf("error preparing query AdvanceImport: %w", err)
+	}
+	if q.appCaseStmt, err = db.PrepareContext(ctx, appCase); err != nil {
+		return nil, fmt.Errorf("error preparing query AppCase: %w", err)
 	}
 	if q.auditStmt, err = db.PrepareContext(ctx, audit); err != nil {
 		return nil, fmt.Errorf("error preparing query Audit: %w", err)
@@ -114,6 +120,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.countOldSubjectsStmt, err = db.PrepareContext(ctx, countOldSubjects); err != nil {
 		return nil, fmt.Errorf("error preparing query CountOldSubjects: %w", err)
 	}
+	if q.countPasskeysStmt, err = db.PrepareContext(ctx, countPasskeys); err != nil {
+		return nil, fmt.Errorf("error preparing query CountPasskeys: %w", err)
+	}
 	if q.countThroughStmt, err = db.PrepareContext(ctx, countThrough); err != nil {
 		return nil, fmt.Errorf("error preparing query CountThrough: %w", err)
 	}
@@ -125,6 +134,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.credentialStmt, err = db.PrepareContext(ctx, credential); err != nil {
 		return nil, fmt.Errorf("error preparing query Credential: %w", err)
+	}
+	if q.credentialsStmt, err = db.PrepareContext(ctx, credentials); err != nil {
+		return nil, fmt.Errorf("error preparing query Credentials: %w", err)
+	}
+	if q.decideAppCaseStmt, err = db.PrepareContext(ctx, decideAppCase); err != nil {
+		return nil, fmt.Errorf("error preparing query DecideAppCase: %w", err)
 	}
 	if q.decideReviewStmt, err = db.PrepareContext(ctx, decideReview); err != nil {
 		return nil, fmt.Errorf("error preparing query DecideReview: %w", err)
@@ -141,6 +156,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deleteConsentStmt, err = db.PrepareContext(ctx, deleteConsent); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteConsent: %w", err)
 	}
+	if q.deleteCredentialStmt, err = db.PrepareContext(ctx, deleteCredential); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteCredential: %w", err)
+	}
 	if q.deleteCredentialsStmt, err = db.PrepareContext(ctx, deleteCredentials); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteCredentials: %w", err)
 	}
@@ -155,6 +173,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.deleteNoticeStmt, err = db.PrepareContext(ctx, deleteNotice); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteNotice: %w", err)
+	}
+	if q.deletePasskeyStmt, err = db.PrepareContext(ctx, deletePasskey); err != nil {
+		return nil, fmt.Errorf("error preparing query DeletePasskey: %w", err)
 	}
 	if q.deletePasskeysStmt, err = db.PrepareContext(ctx, deletePasskeys); err != nil {
 		return nil, fmt.Errorf("error preparing query DeletePasskeys: %w", err)
@@ -195,6 +216,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.endMasterKeyProcessStmt, err = db.PrepareContext(ctx, endMasterKeyProcess); err != nil {
 		return nil, fmt.Errorf("error preparing query EndMasterKeyProcess: %w", err)
 	}
+	if q.endSessionsStmt, err = db.PrepareContext(ctx, endSessions); err != nil {
+		return nil, fmt.Errorf("error preparing query EndSessions: %w", err)
+	}
 	if q.endsOfLinkStmt, err = db.PrepareContext(ctx, endsOfLink); err != nil {
 		return nil, fmt.Errorf("error preparing query EndsOfLink: %w", err)
 	}
@@ -206,6 +230,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.findImportStmt, err = db.PrepareContext(ctx, findImport); err != nil {
 		return nil, fmt.Errorf("error preparing query FindImport: %w", err)
+	}
+	if q.finishAppCaseStmt, err = db.PrepareContext(ctx, finishAppCase); err != nil {
+		return nil, fmt.Errorf("error preparing query FinishAppCase: %w", err)
 	}
 	if q.finishImportStmt, err = db.PrepareContext(ctx, finishImport); err != nil {
 		return nil, fmt.Errorf("error preparing query FinishImport: %w", err)
@@ -285,6 +312,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.insertAccountStmt, err = db.PrepareContext(ctx, insertAccount); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertAccount: %w", err)
 	}
+	if q.insertAppCaseStmt, err = db.PrepareContext(ctx, insertAppCase); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertAppCase: %w", err)
+	}
 	if q.insertAuditStmt, err = db.PrepareContext(ctx, insertAudit); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertAudit: %w", err)
 	}
@@ -329,6 +359,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.insertOldSubjectStmt, err = db.PrepareContext(ctx, insertOldSubject); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertOldSubject: %w", err)
+	}
+	if q.insertPasskeyStmt, err = db.PrepareContext(ctx, insertPasskey); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertPasskey: %w", err)
 	}
 	if q.insertReviewStmt, err = db.PrepareContext(ctx, insertReview); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertReview: %w", err)
@@ -477,14 +510,23 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.oldestNoticeStmt, err = db.PrepareContext(ctx, oldestNotice); err != nil {
 		return nil, fmt.Errorf("error preparing query OldestNotice: %w", err)
 	}
+	if q.openAppCasesStmt, err = db.PrepareContext(ctx, openAppCases); err != nil {
+		return nil, fmt.Errorf("error preparing query OpenAppCases: %w", err)
+	}
 	if q.partyRegistrationsStmt, err = db.PrepareContext(ctx, partyRegistrations); err != nil {
 		return nil, fmt.Errorf("error preparing query PartyRegistrations: %w", err)
 	}
 	if q.portalAccountsOfStmt, err = db.PrepareContext(ctx, portalAccountsOf); err != nil {
 		return nil, fmt.Errorf("error preparing query PortalAccountsOf: %w", err)
 	}
+	if q.proveContactStmt, err = db.PrepareContext(ctx, proveContact); err != nil {
+		return nil, fmt.Errorf("error preparing query ProveContact: %w", err)
+	}
 	if q.prunableStmt, err = db.PrepareContext(ctx, prunable); err != nil {
 		return nil, fmt.Errorf("error preparing query Prunable: %w", err)
+	}
+	if q.pruneAppCasesStmt, err = db.PrepareContext(ctx, pruneAppCases); err != nil {
+		return nil, fmt.Errorf("error preparing query PruneAppCases: %w", err)
 	}
 	if q.pruneNoticesStmt, err = db.PrepareContext(ctx, pruneNotices); err != nil {
 		return nil, fmt.Errorf("error preparing query PruneNotices: %w", err)
@@ -503,6 +545,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.putCredentialStmt, err = db.PrepareContext(ctx, putCredential); err != nil {
 		return nil, fmt.Errorf("error preparing query PutCredential: %w", err)
+	}
+	if q.putExpiringCredentialStmt, err = db.PrepareContext(ctx, putExpiringCredential); err != nil {
+		return nil, fmt.Errorf("error preparing query PutExpiringCredential: %w", err)
 	}
 	if q.putFirstPasswordStmt, err = db.PrepareContext(ctx, putFirstPassword); err != nil {
 		return nil, fmt.Errorf("error preparing query PutFirstPassword: %w", err)
@@ -677,6 +722,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing accountStatusStmt: %w", cerr)
 		}
 	}
+	if q.activateAccountStmt != nil {
+		if cerr := q.activateAccountStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing activateAccountStmt: %w", cerr)
+		}
+	}
 	if q.addCountStmt != nil {
 		if cerr := q.addCountStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing addCountStmt: %w", cerr)
@@ -685,6 +735,11 @@ func (q *Queries) Close() error {
 	if q.advanceImportStmt != nil {
 		if cerr := q.advanceImportStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing advanceImportStmt: %w", cerr)
+		}
+	}
+	if q.appCaseStmt != nil {
+		if cerr := q.appCaseStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing appCaseStmt: %w", cerr)
 		}
 	}
 	if q.auditStmt != nil {
@@ -812,6 +867,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing countOldSubjectsStmt: %w", cerr)
 		}
 	}
+	if q.countPasskeysStmt != nil {
+		if cerr := q.countPasskeysStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countPasskeysStmt: %w", cerr)
+		}
+	}
 	if q.countThroughStmt != nil {
 		if cerr := q.countThroughStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countThroughStmt: %w", cerr)
@@ -830,6 +890,16 @@ func (q *Queries) Close() error {
 	if q.credentialStmt != nil {
 		if cerr := q.credentialStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing credentialStmt: %w", cerr)
+		}
+	}
+	if q.credentialsStmt != nil {
+		if cerr := q.credentialsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing credentialsStmt: %w", cerr)
+		}
+	}
+	if q.decideAppCaseStmt != nil {
+		if cerr := q.decideAppCaseStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing decideAppCaseStmt: %w", cerr)
 		}
 	}
 	if q.decideReviewStmt != nil {
@@ -857,6 +927,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deleteConsentStmt: %w", cerr)
 		}
 	}
+	if q.deleteCredentialStmt != nil {
+		if cerr := q.deleteCredentialStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteCredentialStmt: %w", cerr)
+		}
+	}
 	if q.deleteCredentialsStmt != nil {
 		if cerr := q.deleteCredentialsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteCredentialsStmt: %w", cerr)
@@ -880,6 +955,11 @@ func (q *Queries) Close() error {
 	if q.deleteNoticeStmt != nil {
 		if cerr := q.deleteNoticeStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteNoticeStmt: %w", cerr)
+		}
+	}
+	if q.deletePasskeyStmt != nil {
+		if cerr := q.deletePasskeyStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deletePasskeyStmt: %w", cerr)
 		}
 	}
 	if q.deletePasskeysStmt != nil {
@@ -947,6 +1027,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing endMasterKeyProcessStmt: %w", cerr)
 		}
 	}
+	if q.endSessionsStmt != nil {
+		if cerr := q.endSessionsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing endSessionsStmt: %w", cerr)
+		}
+	}
 	if q.endsOfLinkStmt != nil {
 		if cerr := q.endsOfLinkStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing endsOfLinkStmt: %w", cerr)
@@ -965,6 +1050,11 @@ func (q *Queries) Close() error {
 	if q.findImportStmt != nil {
 		if cerr := q.findImportStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing findImportStmt: %w", cerr)
+		}
+	}
+	if q.finishAppCaseStmt != nil {
+		if cerr := q.finishAppCaseStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing finishAppCaseStmt: %w", cerr)
 		}
 	}
 	if q.finishImportStmt != nil {
@@ -1097,6 +1187,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing insertAccountStmt: %w", cerr)
 		}
 	}
+	if q.insertAppCaseStmt != nil {
+		if cerr := q.insertAppCaseStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertAppCaseStmt: %w", cerr)
+		}
+	}
 	if q.insertAuditStmt != nil {
 		if cerr := q.insertAuditStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertAuditStmt: %w", cerr)
@@ -1170,6 +1265,11 @@ func (q *Queries) Close() error {
 	if q.insertOldSubjectStmt != nil {
 		if cerr := q.insertOldSubjectStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertOldSubjectStmt: %w", cerr)
+		}
+	}
+	if q.insertPasskeyStmt != nil {
+		if cerr := q.insertPasskeyStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertPasskeyStmt: %w", cerr)
 		}
 	}
 	if q.insertReviewStmt != nil {
@@ -1417,6 +1517,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing oldestNoticeStmt: %w", cerr)
 		}
 	}
+	if q.openAppCasesStmt != nil {
+		if cerr := q.openAppCasesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing openAppCasesStmt: %w", cerr)
+		}
+	}
 	if q.partyRegistrationsStmt != nil {
 		if cerr := q.partyRegistrationsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing partyRegistrationsStmt: %w", cerr)
@@ -1427,9 +1532,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing portalAccountsOfStmt: %w", cerr)
 		}
 	}
+	if q.proveContactStmt != nil {
+		if cerr := q.proveContactStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing proveContactStmt: %w", cerr)
+		}
+	}
 	if q.prunableStmt != nil {
 		if cerr := q.prunableStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing prunableStmt: %w", cerr)
+		}
+	}
+	if q.pruneAppCasesStmt != nil {
+		if cerr := q.pruneAppCasesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing pruneAppCasesStmt: %w", cerr)
 		}
 	}
 	if q.pruneNoticesStmt != nil {
@@ -1460,6 +1575,11 @@ func (q *Queries) Close() error {
 	if q.putCredentialStmt != nil {
 		if cerr := q.putCredentialStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing putCredentialStmt: %w", cerr)
+		}
+	}
+	if q.putExpiringCredentialStmt != nil {
+		if cerr := q.putExpiringCredentialStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putExpiringCredentialStmt: %w", cerr)
 		}
 	}
 	if q.putFirstPasswordStmt != nil {
@@ -1759,8 +1879,10 @@ type Queries struct {
 	accountStmt                  *sql.Stmt
 	accountByIdentifierStmt      *sql.Stmt
 	accountStatusStmt            *sql.Stmt
+	activateAccountStmt          *sql.Stmt
 	addCountStmt                 *sql.Stmt
 	advanceImportStmt            *sql.Stmt
+	appCaseStmt                  *sql.Stmt
 	auditStmt                    *sql.Stmt
 	auditFromStmt                *sql.Stmt
 	auditHeadStmt                *sql.Stmt
@@ -1786,20 +1908,25 @@ type Queries struct {
 	countNotifiedStmt            *sql.Stmt
 	countOfStmt                  *sql.Stmt
 	countOldSubjectsStmt         *sql.Stmt
+	countPasskeysStmt            *sql.Stmt
 	countThroughStmt             *sql.Stmt
 	countWaitingNoticesStmt      *sql.Stmt
 	countWaitingReviewsStmt      *sql.Stmt
 	credentialStmt               *sql.Stmt
+	credentialsStmt              *sql.Stmt
+	decideAppCaseStmt            *sql.Stmt
 	decideReviewStmt             *sql.Stmt
 	deferLogoutStmt              *sql.Stmt
 	deferNoticeStmt              *sql.Stmt
 	deleteAuditStmt              *sql.Stmt
 	deleteConsentStmt            *sql.Stmt
+	deleteCredentialStmt         *sql.Stmt
 	deleteCredentialsStmt        *sql.Stmt
 	deleteEventStmt              *sql.Stmt
 	deleteGrantedUnderStmt       *sql.Stmt
 	deleteLogoutStmt             *sql.Stmt
 	deleteNoticeStmt             *sql.Stmt
+	deletePasskeyStmt            *sql.Stmt
 	deletePasskeysStmt           *sql.Stmt
 	deleteRevocationEventStmt    *sql.Stmt
 	deleteSubjectStmt            *sql.Stmt
@@ -1813,10 +1940,12 @@ type Queries struct {
 	endLeaseStmt                 *sql.Stmt
 	endLinkStmt                  *sql.Stmt
 	endMasterKeyProcessStmt      *sql.Stmt
+	endSessionsStmt              *sql.Stmt
 	endsOfLinkStmt               *sql.Stmt
 	eventsStmt                   *sql.Stmt
 	evidenceOfStmt               *sql.Stmt
 	findImportStmt               *sql.Stmt
+	finishAppCaseStmt            *sql.Stmt
 	finishImportStmt             *sql.Stmt
 	forgetMasterKeyProcessesStmt *sql.Stmt
 	formerHolderStmt             *sql.Stmt
@@ -1843,6 +1972,7 @@ type Queries struct {
 	importedUnverifiedStmt       *sql.Stmt
 	importsOfStmt                *sql.Stmt
 	insertAccountStmt            *sql.Stmt
+	insertAppCaseStmt            *sql.Stmt
 	insertAuditStmt              *sql.Stmt
 	insertCheckpointStmt         *sql.Stmt
 	insertConflictStmt           *sql.Stmt
@@ -1858,6 +1988,7 @@ type Queries struct {
 	insertLogoutQueueStmt        *sql.Stmt
 	insertNoticeStmt             *sql.Stmt
 	insertOldSubjectStmt         *sql.Stmt
+	insertPasskeyStmt            *sql.Stmt
 	insertReviewStmt             *sql.Stmt
 	insertRevocationEventsStmt   *sql.Stmt
 	insertSecretStmt             *sql.Stmt
@@ -1907,15 +2038,19 @@ type Queries struct {
 	oldSubjectsUntakenStmt       *sql.Stmt
 	oldestLogoutStmt             *sql.Stmt
 	oldestNoticeStmt             *sql.Stmt
+	openAppCasesStmt             *sql.Stmt
 	partyRegistrationsStmt       *sql.Stmt
 	portalAccountsOfStmt         *sql.Stmt
+	proveContactStmt             *sql.Stmt
 	prunableStmt                 *sql.Stmt
+	pruneAppCasesStmt            *sql.Stmt
 	pruneNoticesStmt             *sql.Stmt
 	purposeKeysStmt              *sql.Stmt
 	putAuditHeadStmt             *sql.Stmt
 	putBackNoticeStmt            *sql.Stmt
 	putConsentStmt               *sql.Stmt
 	putCredentialStmt            *sql.Stmt
+	putExpiringCredentialStmt    *sql.Stmt
 	putFirstPasswordStmt         *sql.Stmt
 	putGrantedStmt               *sql.Stmt
 	putGrantedThroughStmt        *sql.Stmt
@@ -1976,8 +2111,10 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		accountStmt:                  q.accountStmt,
 		accountByIdentifierStmt:      q.accountByIdentifierStmt,
 		accountStatusStmt:            q.accountStatusStmt,
+		activateAccountStmt:          q.activateAccountStmt,
 		addCountStmt:                 q.addCountStmt,
 		advanceImportStmt:            q.advanceImportStmt,
+		appCaseStmt:                  q.appCaseStmt,
 		auditStmt:                    q.auditStmt,
 		auditFromStmt:                q.auditFromStmt,
 		auditHeadStmt:                q.auditHeadStmt,
@@ -2003,20 +2140,25 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		countNotifiedStmt:            q.countNotifiedStmt,
 		countOfStmt:                  q.countOfStmt,
 		countOldSubjectsStmt:         q.countOldSubjectsStmt,
+		countPasskeysStmt:            q.countPasskeysStmt,
 		countThroughStmt:             q.countThroughStmt,
 		countWaitingNoticesStmt:      q.countWaitingNoticesStmt,
 		countWaitingReviewsStmt:      q.countWaitingReviewsStmt,
 		credentialStmt:               q.credentialStmt,
+		credentialsStmt:              q.credentialsStmt,
+		decideAppCaseStmt:            q.decideAppCaseStmt,
 		decideReviewStmt:             q.decideReviewStmt,
 		deferLogoutStmt:              q.deferLogoutStmt,
 		deferNoticeStmt:              q.deferNoticeStmt,
 		deleteAuditStmt:              q.deleteAuditStmt,
 		deleteConsentStmt:            q.deleteConsentStmt,
+		deleteCredentialStmt:         q.deleteCredentialStmt,
 		deleteCredentialsStmt:        q.deleteCredentialsStmt,
 		deleteEventStmt:              q.deleteEventStmt,
 		deleteGrantedUnderStmt:       q.deleteGrantedUnderStmt,
 		deleteLogoutStmt:             q.deleteLogoutStmt,
 		deleteNoticeStmt:             q.deleteNoticeStmt,
+		deletePasskeyStmt:            q.deletePasskeyStmt,
 		deletePasskeysStmt:           q.deletePasskeysStmt,
 		deleteRevocationEventStmt:    q.deleteRevocationEventStmt,
 		deleteSubjectStmt:            q.deleteSubjectStmt,
@@ -2030,10 +2172,12 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		endLeaseStmt:                 q.endLeaseStmt,
 		endLinkStmt:                  q.endLinkStmt,
 		endMasterKeyProcessStmt:      q.endMasterKeyProcessStmt,
+		endSessionsStmt:              q.endSessionsStmt,
 		endsOfLinkStmt:               q.endsOfLinkStmt,
 		eventsStmt:                   q.eventsStmt,
 		evidenceOfStmt:               q.evidenceOfStmt,
 		findImportStmt:               q.findImportStmt,
+		finishAppCaseStmt:            q.finishAppCaseStmt,
 		finishImportStmt:             q.finishImportStmt,
 		forgetMasterKeyProcessesStmt: q.forgetMasterKeyProcessesStmt,
 		formerHolderStmt:             q.formerHolderStmt,
@@ -2060,6 +2204,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		importedUnverifiedStmt:       q.importedUnverifiedStmt,
 		importsOfStmt:                q.importsOfStmt,
 		insertAccountStmt:            q.insertAccountStmt,
+		insertAppCaseStmt:            q.insertAppCaseStmt,
 		insertAuditStmt:              q.insertAuditStmt,
 		insertCheckpointStmt:         q.insertCheckpointStmt,
 		insertConflictStmt:           q.insertConflictStmt,
@@ -2075,6 +2220,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		insertLogoutQueueStmt:        q.insertLogoutQueueStmt,
 		insertNoticeStmt:             q.insertNoticeStmt,
 		insertOldSubjectStmt:         q.insertOldSubjectStmt,
+		insertPasskeyStmt:            q.insertPasskeyStmt,
 		insertReviewStmt:             q.insertReviewStmt,
 		insertRevocationEventsStmt:   q.insertRevocationEventsStmt,
 		insertSecretStmt:             q.insertSecretStmt,
@@ -2124,15 +2270,19 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		oldSubjectsUntakenStmt:       q.oldSubjectsUntakenStmt,
 		oldestLogoutStmt:             q.oldestLogoutStmt,
 		oldestNoticeStmt:             q.oldestNoticeStmt,
+		openAppCasesStmt:             q.openAppCasesStmt,
 		partyRegistrationsStmt:       q.partyRegistrationsStmt,
 		portalAccountsOfStmt:         q.portalAccountsOfStmt,
+		proveContactStmt:             q.proveContactStmt,
 		prunableStmt:                 q.prunableStmt,
+		pruneAppCasesStmt:            q.pruneAppCasesStmt,
 		pruneNoticesStmt:             q.pruneNoticesStmt,
 		purposeKeysStmt:              q.purposeKeysStmt,
 		putAuditHeadStmt:             q.putAuditHeadStmt,
 		putBackNoticeStmt:            q.putBackNoticeStmt,
 		putConsentStmt:               q.putConsentStmt,
 		putCredentialStmt:            q.putCredentialStmt,
+		putExpiringCredentialStmt:    q.putExpiringCredentialStmt,
 		putFirstPasswordStmt:         q.putFirstPasswordStmt,
 		putGrantedStmt:               q.putGrantedStmt,
 		putGrantedThroughStmt:        q.putGrantedThroughStmt,
