@@ -135,26 +135,18 @@ const mostOpen = 3
 
 // file puts a registration into the queue. It is no fault where enough of the number
 // wait.
-func (q *Cases) file(ctx context.Context, d Declaration, sent Sent, due time.Time, language, ref string) error {
-	sides := Sides{
-		Said: sideOf(d.Person), Held: sent.Result.Held, Database: sent.Result.Database,
-		Phone: d.Phone, Email: d.Email, Proved: sent.By, Language: language,
-	}
+func (q *Cases) file(ctx context.Context, c Case, number eid.Identifier, sides Sides) error {
 	text, err := json.Marshal(sides)
 	if err != nil {
 		return fmt.Errorf("filing registration: %w", err)
 	}
-	now := stamp(q.now())
-	c := Case{
-		ID: rand.Text(), Ref: ref, SubjectType: d.Person.Type, Doubt: sent.Result.Doubt, Status: CaseProcessing,
-		Rules: sent.Rules, DueAt: stamp(due), CreatedAt: now,
-	}
+	c.ID, c.Status, c.CreatedAt = rand.Text(), CaseProcessing, stamp(q.now())
 	entry, err := q.entry(c, eid.ActionCaseOpened, "system")
 	if err != nil {
 		return fmt.Errorf("filing registration: %w", err)
 	}
-	entry.Ref = ref
-	if _, err := q.store.OpenCase(ctx, CaseRecord{c, d.Person.Identifier, text}, mostOpen, entry); err != nil {
+	entry.Ref = c.Ref
+	if _, err := q.store.OpenCase(ctx, CaseRecord{c, number, text}, mostOpen, entry); err != nil {
 		return fmt.Errorf("filing registration: %w", err)
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 
 	"eidgate/eid"
 	"eidgate/eid/civil"
+	"eidgate/eid/notify"
 )
 
 // Declaration is a form without faults: one text for each thing, however it was typed.
@@ -17,7 +18,7 @@ type Declaration struct {
 }
 
 // Declare reads a form. It returns false where the form has faults.
-func (f Form) Declare(r *eid.RuleSet, reach Reach, now time.Time) (Declaration, bool) {
+func (f Form) Declare(r *eid.RuleSet, reach notify.Channels, now time.Time) (Declaration, bool) {
 	if len(f.Faults(StepCheck, r, reach, now)) > 0 {
 		return Declaration{}, false
 	}

@@ -23,8 +23,8 @@ type Sealer interface {
 
 // Lifetimes of drafts that are not filled in any more.
 const (
-	endedFor = 24 * time.Hour // proved or refused
-	// sendingFor is longer than sending takes at most.
+	endedFor = 24 * time.Hour // the code was right
+	// sendingFor is longer than acting on a draft takes at most.
 	sendingFor = 30 * time.Second
 )
 

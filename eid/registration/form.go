@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"eidgate/eid"
+	"eidgate/eid/notify"
 )
 
 // Form is what somebody typed, as it was typed. It is kept with the draft and given back.
@@ -125,7 +126,7 @@ func Whys() []Why {
 
 // Faults are what is wrong with the fields of a step under the rules at a time; none
 // where it may be left. The check has those of all steps.
-func (f Form) Faults(s Step, r *eid.RuleSet, reach Reach, now time.Time) []Fault {
+func (f Form) Faults(s Step, r *eid.RuleSet, reach notify.Channels, now time.Time) []Fault {
 	var all []Fault
 	found := func(field Field, why Why) {
 		if why != "" {

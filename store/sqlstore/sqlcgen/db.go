@@ -90,6 +90,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.consentsOfStmt, err = db.PrepareContext(ctx, consentsOf); err != nil {
 		return nil, fmt.Errorf("error preparing query ConsentsOf: %w", err)
 	}
+	if q.contactsOfStmt, err = db.PrepareContext(ctx, contactsOf); err != nil {
+		return nil, fmt.Errorf("error preparing query ContactsOf: %w", err)
+	}
 	if q.contestRefStmt, err = db.PrepareContext(ctx, contestRef); err != nil {
 		return nil, fmt.Errorf("error preparing query ContestRef: %w", err)
 	}
@@ -105,11 +108,11 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.countLogoutsStmt, err = db.PrepareContext(ctx, countLogouts); err != nil {
 		return nil, fmt.Errorf("error preparing query CountLogouts: %w", err)
 	}
+	if q.countMessagesSinceStmt, err = db.PrepareContext(ctx, countMessagesSince); err != nil {
+		return nil, fmt.Errorf("error preparing query CountMessagesSince: %w", err)
+	}
 	if q.countNoticesOfStmt, err = db.PrepareContext(ctx, countNoticesOf); err != nil {
 		return nil, fmt.Errorf("error preparing query CountNoticesOf: %w", err)
-	}
-	if q.countNoticesSinceStmt, err = db.PrepareContext(ctx, countNoticesSince); err != nil {
-		return nil, fmt.Errorf("error preparing query CountNoticesSince: %w", err)
 	}
 	if q.countNotifiedStmt, err = db.PrepareContext(ctx, countNotified); err != nil {
 		return nil, fmt.Errorf("error preparing query CountNotified: %w", err)
@@ -123,8 +126,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.countPasskeysStmt, err = db.PrepareContext(ctx, countPasskeys); err != nil {
 		return nil, fmt.Errorf("error preparing query CountPasskeys: %w", err)
 	}
+	if q.countSMSSinceStmt, err = db.PrepareContext(ctx, countSMSSince); err != nil {
+		return nil, fmt.Errorf("error preparing query CountSMSSince: %w", err)
+	}
 	if q.countThroughStmt, err = db.PrepareContext(ctx, countThrough); err != nil {
 		return nil, fmt.Errorf("error preparing query CountThrough: %w", err)
+	}
+	if q.countWaitingInLaneStmt, err = db.PrepareContext(ctx, countWaitingInLane); err != nil {
+		return nil, fmt.Errorf("error preparing query CountWaitingInLane: %w", err)
 	}
 	if q.countWaitingNoticesStmt, err = db.PrepareContext(ctx, countWaitingNotices); err != nil {
 		return nil, fmt.Errorf("error preparing query CountWaitingNotices: %w", err)
@@ -194,9 +203,6 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.dropOldestLogoutsStmt, err = db.PrepareContext(ctx, dropOldestLogouts); err != nil {
 		return nil, fmt.Errorf("error preparing query DropOldestLogouts: %w", err)
-	}
-	if q.emailOfStmt, err = db.PrepareContext(ctx, emailOf); err != nil {
-		return nil, fmt.Errorf("error preparing query EmailOf: %w", err)
 	}
 	if q.endDocumentStmt, err = db.PrepareContext(ctx, endDocument); err != nil {
 		return nil, fmt.Errorf("error preparing query EndDocument: %w", err)
@@ -817,6 +823,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing consentsOfStmt: %w", cerr)
 		}
 	}
+	if q.contactsOfStmt != nil {
+		if cerr := q.contactsOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing contactsOfStmt: %w", cerr)
+		}
+	}
 	if q.contestRefStmt != nil {
 		if cerr := q.contestRefStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing contestRefStmt: %w", cerr)
@@ -842,14 +853,14 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing countLogoutsStmt: %w", cerr)
 		}
 	}
+	if q.countMessagesSinceStmt != nil {
+		if cerr := q.countMessagesSinceStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countMessagesSinceStmt: %w", cerr)
+		}
+	}
 	if q.countNoticesOfStmt != nil {
 		if cerr := q.countNoticesOfStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countNoticesOfStmt: %w", cerr)
-		}
-	}
-	if q.countNoticesSinceStmt != nil {
-		if cerr := q.countNoticesSinceStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing countNoticesSinceStmt: %w", cerr)
 		}
 	}
 	if q.countNotifiedStmt != nil {
@@ -872,9 +883,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing countPasskeysStmt: %w", cerr)
 		}
 	}
+	if q.countSMSSinceStmt != nil {
+		if cerr := q.countSMSSinceStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countSMSSinceStmt: %w", cerr)
+		}
+	}
 	if q.countThroughStmt != nil {
 		if cerr := q.countThroughStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countThroughStmt: %w", cerr)
+		}
+	}
+	if q.countWaitingInLaneStmt != nil {
+		if cerr := q.countWaitingInLaneStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countWaitingInLaneStmt: %w", cerr)
 		}
 	}
 	if q.countWaitingNoticesStmt != nil {
@@ -990,11 +1011,6 @@ func (q *Queries) Close() error {
 	if q.dropOldestLogoutsStmt != nil {
 		if cerr := q.dropOldestLogoutsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing dropOldestLogoutsStmt: %w", cerr)
-		}
-	}
-	if q.emailOfStmt != nil {
-		if cerr := q.emailOfStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing emailOfStmt: %w", cerr)
 		}
 	}
 	if q.endDocumentStmt != nil {
@@ -1898,18 +1914,21 @@ type Queries struct {
 	conflictsBetweenStmt         *sql.Stmt
 	consentStmt                  *sql.Stmt
 	consentsOfStmt               *sql.Stmt
+	contactsOfStmt               *sql.Stmt
 	contestRefStmt               *sql.Stmt
 	countAllLogoutsStmt          *sql.Stmt
 	countConflictsStmt           *sql.Stmt
 	countHoldsOnAllStmt          *sql.Stmt
 	countLogoutsStmt             *sql.Stmt
+	countMessagesSinceStmt       *sql.Stmt
 	countNoticesOfStmt           *sql.Stmt
-	countNoticesSinceStmt        *sql.Stmt
 	countNotifiedStmt            *sql.Stmt
 	countOfStmt                  *sql.Stmt
 	countOldSubjectsStmt         *sql.Stmt
 	countPasskeysStmt            *sql.Stmt
+	countSMSSinceStmt            *sql.Stmt
 	countThroughStmt             *sql.Stmt
+	countWaitingInLaneStmt       *sql.Stmt
 	countWaitingNoticesStmt      *sql.Stmt
 	countWaitingReviewsStmt      *sql.Stmt
 	credentialStmt               *sql.Stmt
@@ -1933,7 +1952,6 @@ type Queries struct {
 	deleteSwitchEventStmt        *sql.Stmt
 	documentsOfStmt              *sql.Stmt
 	dropOldestLogoutsStmt        *sql.Stmt
-	emailOfStmt                  *sql.Stmt
 	endDocumentStmt              *sql.Stmt
 	endExpiredLinkStmt           *sql.Stmt
 	endIdentifierStmt            *sql.Stmt
@@ -2130,18 +2148,21 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		conflictsBetweenStmt:         q.conflictsBetweenStmt,
 		consentStmt:                  q.consentStmt,
 		consentsOfStmt:               q.consentsOfStmt,
+		contactsOfStmt:               q.contactsOfStmt,
 		contestRefStmt:               q.contestRefStmt,
 		countAllLogoutsStmt:          q.countAllLogoutsStmt,
 		countConflictsStmt:           q.countConflictsStmt,
 		countHoldsOnAllStmt:          q.countHoldsOnAllStmt,
 		countLogoutsStmt:             q.countLogoutsStmt,
+		countMessagesSinceStmt:       q.countMessagesSinceStmt,
 		countNoticesOfStmt:           q.countNoticesOfStmt,
-		countNoticesSinceStmt:        q.countNoticesSinceStmt,
 		countNotifiedStmt:            q.countNotifiedStmt,
 		countOfStmt:                  q.countOfStmt,
 		countOldSubjectsStmt:         q.countOldSubjectsStmt,
 		countPasskeysStmt:            q.countPasskeysStmt,
+		countSMSSinceStmt:            q.countSMSSinceStmt,
 		countThroughStmt:             q.countThroughStmt,
+		countWaitingInLaneStmt:       q.countWaitingInLaneStmt,
 		countWaitingNoticesStmt:      q.countWaitingNoticesStmt,
 		countWaitingReviewsStmt:      q.countWaitingReviewsStmt,
 		credentialStmt:               q.credentialStmt,
@@ -2165,7 +2186,6 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		deleteSwitchEventStmt:        q.deleteSwitchEventStmt,
 		documentsOfStmt:              q.documentsOfStmt,
 		dropOldestLogoutsStmt:        q.dropOldestLogoutsStmt,
-		emailOfStmt:                  q.emailOfStmt,
 		endDocumentStmt:              q.endDocumentStmt,
 		endExpiredLinkStmt:           q.endExpiredLinkStmt,
 		endIdentifierStmt:            q.endIdentifierStmt,
