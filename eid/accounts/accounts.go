@@ -53,7 +53,6 @@ type Store interface {
 type Record struct {
 	eid.Account
 	PasswordHash string     // empty: no password
-	First        FirstPassword
 	TOTPSecret   eid.Secret // zero: no second factor
 	CreatedAt    time.Time
 }

@@ -34,8 +34,6 @@ type NewAccount struct {
 	Declared     eid.Declared
 	PasswordHash string     // encoded; empty: no password
 	TOTPSecret   eid.Secret // base32; zero: no second factor
-	// First is the secret that the holder is sent, and chooses a password with.
-	First FirstPassword
 	// ManagedBy is the national source that the account is made through: see
 	// Registrar. Such a source need not say the gender.
 	ManagedBy string
@@ -61,7 +59,6 @@ func (n NewAccount) check(now time.Time) error {
 	f.add(n.Status != eid.PendingActivation && n.Status != eid.Active, "status is neither pending_activation nor active")
 	f.add(n.OwnFloor < eid.LevelNone || n.OwnFloor > n.Level, "own floor is not between 0 and the level")
 	f.add(n.PasswordHash == "" && !n.TOTPSecret.IsZero(), "a TOTP secret needs a password beside it")
-	f.add(n.First.Hash != "" && !n.First.Until.After(now), "first password has ended")
 	f.text("name", n.Person.Name, 1, maxText)
 	f.text("address", n.Person.Address, 0, maxLong)
 	f.text("phone", n.Phone.Value, 0, maxText)
@@ -83,13 +80,10 @@ func (n NewAccount) record(id eid.AccountID, now time.Time) Record {
 			ID: id, Person: n.Person, Level: n.Level, Status: n.Status, OwnFloor: n.OwnFloor,
 			Phone: n.Phone, Email: n.Email, Declared: n.Declared, ManagedBy: n.ManagedBy, UpdatedAt: now,
 		},
-		PasswordHash: n.PasswordHash, First: n.First, TOTPSecret: n.TOTPSecret, CreatedAt: now,
+		PasswordHash: n.PasswordHash, TOTPSecret: n.TOTPSecret, CreatedAt: now,
 	}
 	if n.PasswordHash != "" {
 		r.Factors = append(r.Factors, eid.Password)
-	}
-	if n.First.Hash != "" {
-		r.Factors = append(r.Factors, eid.FirstPassword)
 	}
 	if !n.TOTPSecret.IsZero() {
 		r.Factors = append(r.Factors, eid.OneTimeCode)

@@ -16,23 +16,17 @@ var (
 	// ErrCredentialGone: what the change was decided on is not there any more: a first password was
 	// used or ended, a password was changed meanwhile.
 	ErrCredentialGone = errors.New("credential changed meanwhile")
-	// ErrTooManyPasskeys: the account has MaxPasskeys.
-	ErrTooManyPasskeys = errors.New("too many passkeys")
 	// ErrLastMeans: the holder could not sign in any more.
 	ErrLastMeans = errors.New("last means of sign-in")
 	// ErrFactorMissing: the account has a factor that was not shown.
 	ErrFactorMissing = errors.New("factor not shown")
 )
 
-// MaxPasskeys is how many passkeys an account has at most.
-const MaxPasskeys = 10
-
 // CredentialStore writes what holders sign in with.
 type CredentialStore interface {
 	// ChangeCredentials reads what an account has to sign in with, asks decide and writes
 	// what it gives, in one transaction. An error of decide is returned and nothing is
-	// written. eid.ErrNotFound when there is no such account or, for a passkey that is to
-	// go, no such passkey; eid.ErrExists for a passkey that somebody has.
+	// written. eid.ErrNotFound when there is no such account.
 	ChangeCredentials(ctx context.Context, id eid.AccountID, decide func(CredentialStanding) (CredentialChange, error)) error
 }
 
@@ -56,30 +50,18 @@ func (f FirstPassword) Counts(hash string, now time.Time) bool {
 	return hash != "" && f.Hash == hash && now.Before(f.Until)
 }
 
-// Passkey is one passkey as it is stored. Record is sealed by the store, and found by a
-// keyed index of CredentialID.
-type Passkey struct {
-	ID           string // ours, random
-	CredentialID []byte
-	Record       []byte
-	Name         string // that the holder gave it
-	CreatedAt    time.Time
-}
-
 // CredentialChange is what to write. Zero fields leave what is there.
 type CredentialChange struct {
 	At       time.Time
 	Activate bool // pending_activation becomes active
 	// Proved is a phone or an e-mail address of the account that is verified from now on.
-	Proved        string
-	PasswordHash  string // with it the first password ends
-	TOTPSecret    eid.Secret
-	AddPasskey    Passkey
-	RemoveFactor  eid.Factor
-	RemovePasskey string // an id
-	// EndSessions ends what was proved before; an eid.EventCredentialsReset commits.
-	EndSessions bool
-	Entry       eid.AuditEntry
+	Proved       string
+	PasswordHash string // with it the first password ends
+	TOTPSecret   eid.Secret
+	RemoveFactor eid.Factor
+	// Reset ends what was proved before; an eid.EventCredentialsReset commits.
+	Reset bool
+	Entry eid.AuditEntry
 }
 
 // Credentials changes what holders sign in with. That who asks is the holder is for its
@@ -154,7 +136,7 @@ func (c *Credentials) SetPassword(ctx context.Context, id eid.AccountID, p Passw
 		case p.First && !s.First.Counts(p.Expected, now), !p.First && s.PasswordHash != p.Expected:
 			return CredentialChange{}, ErrCredentialGone
 		}
-		return CredentialChange{PasswordHash: p.PasswordHash, EndSessions: true}, nil
+		return CredentialChange{PasswordHash: p.PasswordHash, Reset: true}, nil
 	})
 }
 
@@ -183,7 +165,7 @@ func (c *Credentials) Recover(ctx context.Context, id eid.AccountID, r Recovery)
 		case len(Unshown(s.Account, r.Shown)) > 0:
 			return CredentialChange{}, ErrFactorMissing
 		}
-		return CredentialChange{PasswordHash: r.PasswordHash, EndSessions: true}, nil
+		return CredentialChange{PasswordHash: r.PasswordHash, Reset: true}, nil
 	})
 }
 
@@ -222,64 +204,28 @@ func (c *Credentials) EnrolTOTP(ctx context.Context, id eid.AccountID, secret ei
 	})
 }
 
-// AddPasskey gives an account a passkey, whose ID is ignored, and returns the new one.
-// eid.ErrExists when somebody has it, ErrTooManyPasskeys when the account has MaxPasskeys.
-func (c *Credentials) AddPasskey(ctx context.Context, id eid.AccountID, p Passkey, act Act) (string, error) {
-	p.ID = newID()
-	detail := factorDetail{Factor: eid.Passkey, Passkey: p.ID}
-	err := c.changeWith(ctx, "adding a passkey", id, act, eid.ActionFactorAdded, detail, func(s CredentialStanding, now time.Time) (CredentialChange, error) {
-		var f faults
-		f.add(len(p.CredentialID) == 0 || len(p.CredentialID) > maxCredentialID, "credential id is missing or too long")
-		f.add(len(p.Record) == 0, "record is missing")
-		f.text("name", p.Name, 1, maxText)
+// RemoveFactor takes the one-time codes from an account. eid.ErrNotFound when it has none,
+// ErrLastMeans when nothing would be left to sign in with.
+func (c *Credentials) RemoveFactor(ctx context.Context, id eid.AccountID, f eid.Factor, act Act) error {
+	detail := factorDetail{Factor: f}
+	return c.changeWith(ctx, "removing a factor", id, act, eid.ActionFactorRemoved, detail, func(s CredentialStanding, _ time.Time) (CredentialChange, error) {
 		switch err := s.Account.Usable(); {
 		case err != nil:
 			return CredentialChange{}, err
-		case s.Passkeys >= MaxPasskeys:
-			return CredentialChange{}, ErrTooManyPasskeys
-		case f.err() != nil:
-			return CredentialChange{}, f.err()
+		case f != eid.OneTimeCode:
+			return CredentialChange{}, fmt.Errorf("%w: factor is none that is removed so", ErrInvalid)
+		case !s.Account.Has(f):
+			return CredentialChange{}, eid.ErrNotFound
+		case s.PasswordHash == "" && s.Passkeys == 0:
+			return CredentialChange{}, ErrLastMeans
 		}
-		p.CreatedAt = now
-		return CredentialChange{AddPasskey: p}, nil
-	})
-	if err != nil {
-		return "", err
-	}
-	return p.ID, nil
-}
-
-// maxCredentialID is the longest credential ID, in bytes (WebAuthn Level 3 §5.8.1).
-const maxCredentialID = 1023
-
-// RemoveFactor takes the one-time codes from an account, or a passkey of its own.
-// ErrLastMeans when nothing would be left to sign in with.
-func (c *Credentials) RemoveFactor(ctx context.Context, id eid.AccountID, f eid.Factor, passkey string, act Act) error {
-	detail := factorDetail{Factor: f, Passkey: passkey}
-	return c.changeWith(ctx, "removing a factor", id, act, eid.ActionFactorRemoved, detail, func(s CredentialStanding, _ time.Time) (CredentialChange, error) {
-		if err := s.Account.Usable(); err != nil {
-			return CredentialChange{}, err
-		}
-		switch {
-		case f == eid.OneTimeCode && passkey == "":
-			if !s.Account.Has(f) {
-				return CredentialChange{}, eid.ErrNotFound
-			}
-			return CredentialChange{RemoveFactor: f}, nil
-		case f == eid.Passkey && passkey != "":
-			if s.PasswordHash == "" && s.Passkeys <= 1 {
-				return CredentialChange{}, ErrLastMeans
-			}
-			return CredentialChange{RemovePasskey: passkey}, nil
-		}
-		return CredentialChange{}, fmt.Errorf("%w: factor is none that can be removed", ErrInvalid)
+		return CredentialChange{RemoveFactor: f}, nil
 	})
 }
 
 // factorDetail is that of an audit row.
 type factorDetail struct {
-	Factor  eid.Factor `json:"factor"`
-	Passkey string     `json:"passkey,omitempty"`
+	Factor eid.Factor `json:"factor"`
 }
 
 func (c *Credentials) change(ctx context.Context, doing string, id eid.AccountID, act Act, action string,

@@ -48,11 +48,6 @@ func (db *DB) insertAccount(ctx context.Context, q *sqlcgen.Queries, r accounts.
 			return err
 		}
 	}
-	if r.First.Hash != "" {
-		if err := db.putFirstPassword(ctx, q, r.ID, r.First, at); err != nil {
-			return err
-		}
-	}
 	if !r.TOTPSecret.IsZero() {
 		return db.putCredential(ctx, q, r.ID, eid.OneTimeCode, r.TOTPSecret.Reveal(), at)
 	}

@@ -3,7 +3,6 @@ package sqlstore
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"eidgate/eid"
 	"eidgate/eid/accounts"
@@ -104,11 +103,11 @@ func (db *DB) changeAccess(ctx context.Context, q *sqlcgen.Queries, id eid.Accou
 			return fmt.Errorf("noting a proved contact: %w", err)
 		}
 	}
-	if !c.EndSessions {
+	if !c.Reset {
 		return nil
 	}
-	if err := q.EndSessions(ctx, nullable(c.At), string(id)); err != nil {
-		return fmt.Errorf("ending sessions: %w", err)
+	if err := q.ResetAccount(ctx, nullable(c.At), string(id)); err != nil {
+		return fmt.Errorf("resetting account: %w", err)
 	}
 	return insertEvent(ctx, q, eid.EventCredentialsReset, id, c.At)
 }
@@ -133,41 +132,6 @@ func (db *DB) changeFactors(ctx context.Context, q *sqlcgen.Queries, id eid.Acco
 		if err := changed(n, err, "removing factor"); err != nil {
 			return err
 		}
-	}
-	if c.RemovePasskey != "" {
-		n, err := q.DeletePasskey(ctx, c.RemovePasskey, string(id))
-		if err := changed(n, err, "removing passkey"); err != nil {
-			return err
-		}
-	}
-	if c.AddPasskey.ID == "" {
-		return nil
-	}
-	return db.insertPasskey(ctx, q, id, c.AddPasskey)
-}
-
-func (db *DB) insertPasskey(ctx context.Context, q *sqlcgen.Queries, id eid.AccountID, p accounts.Passkey) error {
-	sealed, err := db.sealer.Seal(p.Record, passkeyContext(p.ID))
-	if err != nil {
-		return fmt.Errorf("sealing passkey: %w", err)
-	}
-	n, err := q.InsertPasskey(ctx, sqlcgen.InsertPasskeyParams{
-		ID: p.ID, Account: string(id), CredentialIndex: db.index.passkey(p.CredentialID), Sealed: sealed, Name: p.Name, CreatedAt: stamp(p.CreatedAt),
-	})
-	return inserted(n, err, "inserting passkey")
-}
-
-// putFirstPassword writes a first password, in place of one of before.
-func (db *DB) putFirstPassword(ctx context.Context, q *sqlcgen.Queries, id eid.AccountID, first accounts.FirstPassword, at time.Time) error {
-	sealed, err := db.sealer.Seal([]byte(first.Hash), credentialContext(eid.FirstPassword, string(id)))
-	if err != nil {
-		return fmt.Errorf("sealing first password: %w", err)
-	}
-	err = q.PutExpiringCredential(ctx, sqlcgen.PutExpiringCredentialParams{
-		Account: string(id), Factor: string(eid.FirstPassword), Sealed: sealed, ExpiresAt: nullable(first.Until), UpdatedAt: stamp(at),
-	})
-	if err != nil {
-		return fmt.Errorf("writing first password: %w", err)
 	}
 	return nil
 }

@@ -8,7 +8,6 @@ package sqlcgen
 import (
 	"context"
 	"database/sql"
-	"time"
 )
 
 const activateAccount = `-- name: ActivateAccount :execrows
@@ -79,57 +78,6 @@ func (q *Queries) DeleteCredential(ctx context.Context, account string, factor s
 	return result.RowsAffected()
 }
 
-const deletePasskey = `-- name: DeletePasskey :execrows
-DELETE FROM passkeys WHERE id = ?1 AND account = ?2
-`
-
-func (q *Queries) DeletePasskey(ctx context.Context, iD string, account string) (int64, error) {
-	result, err := q.exec(ctx, q.deletePasskeyStmt, deletePasskey, iD, account)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
-}
-
-const endSessions = `-- name: EndSessions :exec
-UPDATE accounts SET sessions_from = ?1 WHERE id = ?2
-`
-
-func (q *Queries) EndSessions(ctx context.Context, sessionsFrom sql.NullTime, iD string) error {
-	_, err := q.exec(ctx, q.endSessionsStmt, endSessions, sessionsFrom, iD)
-	return err
-}
-
-const insertPasskey = `-- name: InsertPasskey :execrows
-INSERT INTO passkeys (id, account, credential_index, sealed, name, created_at)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-ON CONFLICT DO NOTHING
-`
-
-type InsertPasskeyParams struct {
-	ID              string
-	Account         string
-	CredentialIndex []byte
-	Sealed          []byte
-	Name            string
-	CreatedAt       time.Time
-}
-
-func (q *Queries) InsertPasskey(ctx context.Context, arg InsertPasskeyParams) (int64, error) {
-	result, err := q.exec(ctx, q.insertPasskeyStmt, insertPasskey,
-		arg.ID,
-		arg.Account,
-		arg.CredentialIndex,
-		arg.Sealed,
-		arg.Name,
-		arg.CreatedAt,
-	)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
-}
-
 const proveContact = `-- name: ProveContact :exec
 UPDATE accounts SET phone_verified = phone_verified OR phone = ?1, email_verified = email_verified OR email = ?1
 WHERE id = ?2
@@ -140,28 +88,11 @@ func (q *Queries) ProveContact(ctx context.Context, contact string, iD string) e
 	return err
 }
 
-const putExpiringCredential = `-- name: PutExpiringCredential :exec
-INSERT INTO credentials (account, factor, sealed, expires_at, updated_at)
-VALUES (?1, ?2, ?3, ?4, ?5)
-ON CONFLICT (account, factor) DO UPDATE
-SET sealed = excluded.sealed, expires_at = excluded.expires_at, updated_at = excluded.updated_at
+const resetAccount = `-- name: ResetAccount :exec
+UPDATE accounts SET sessions_from = ?1 WHERE id = ?2
 `
 
-type PutExpiringCredentialParams struct {
-	Account   string
-	Factor    string
-	Sealed    []byte
-	ExpiresAt sql.NullTime
-	UpdatedAt time.Time
-}
-
-func (q *Queries) PutExpiringCredential(ctx context.Context, arg PutExpiringCredentialParams) error {
-	_, err := q.exec(ctx, q.putExpiringCredentialStmt, putExpiringCredential,
-		arg.Account,
-		arg.Factor,
-		arg.Sealed,
-		arg.ExpiresAt,
-		arg.UpdatedAt,
-	)
+func (q *Queries) ResetAccount(ctx context.Context, sessionsFrom sql.NullTime, iD string) error {
+	_, err := q.exec(ctx, q.resetAccountStmt, resetAccount, sessionsFrom, iD)
 	return err
 }

@@ -183,9 +183,6 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deleteNoticeStmt, err = db.PrepareContext(ctx, deleteNotice); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteNotice: %w", err)
 	}
-	if q.deletePasskeyStmt, err = db.PrepareContext(ctx, deletePasskey); err != nil {
-		return nil, fmt.Errorf("error preparing query DeletePasskey: %w", err)
-	}
 	if q.deletePasskeysStmt, err = db.PrepareContext(ctx, deletePasskeys); err != nil {
 		return nil, fmt.Errorf("error preparing query DeletePasskeys: %w", err)
 	}
@@ -221,9 +218,6 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.endMasterKeyProcessStmt, err = db.PrepareContext(ctx, endMasterKeyProcess); err != nil {
 		return nil, fmt.Errorf("error preparing query EndMasterKeyProcess: %w", err)
-	}
-	if q.endSessionsStmt, err = db.PrepareContext(ctx, endSessions); err != nil {
-		return nil, fmt.Errorf("error preparing query EndSessions: %w", err)
 	}
 	if q.endsOfLinkStmt, err = db.PrepareContext(ctx, endsOfLink); err != nil {
 		return nil, fmt.Errorf("error preparing query EndsOfLink: %w", err)
@@ -365,9 +359,6 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.insertOldSubjectStmt, err = db.PrepareContext(ctx, insertOldSubject); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertOldSubject: %w", err)
-	}
-	if q.insertPasskeyStmt, err = db.PrepareContext(ctx, insertPasskey); err != nil {
-		return nil, fmt.Errorf("error preparing query InsertPasskey: %w", err)
 	}
 	if q.insertReviewStmt, err = db.PrepareContext(ctx, insertReview); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertReview: %w", err)
@@ -552,9 +543,6 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.putCredentialStmt, err = db.PrepareContext(ctx, putCredential); err != nil {
 		return nil, fmt.Errorf("error preparing query PutCredential: %w", err)
 	}
-	if q.putExpiringCredentialStmt, err = db.PrepareContext(ctx, putExpiringCredential); err != nil {
-		return nil, fmt.Errorf("error preparing query PutExpiringCredential: %w", err)
-	}
 	if q.putFirstPasswordStmt, err = db.PrepareContext(ctx, putFirstPassword); err != nil {
 		return nil, fmt.Errorf("error preparing query PutFirstPassword: %w", err)
 	}
@@ -605,6 +593,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.replaceImportedStmt, err = db.PrepareContext(ctx, replaceImported); err != nil {
 		return nil, fmt.Errorf("error preparing query ReplaceImported: %w", err)
+	}
+	if q.resetAccountStmt, err = db.PrepareContext(ctx, resetAccount); err != nil {
+		return nil, fmt.Errorf("error preparing query ResetAccount: %w", err)
 	}
 	if q.reviewStmt, err = db.PrepareContext(ctx, review); err != nil {
 		return nil, fmt.Errorf("error preparing query Review: %w", err)
@@ -978,11 +969,6 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deleteNoticeStmt: %w", cerr)
 		}
 	}
-	if q.deletePasskeyStmt != nil {
-		if cerr := q.deletePasskeyStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing deletePasskeyStmt: %w", cerr)
-		}
-	}
 	if q.deletePasskeysStmt != nil {
 		if cerr := q.deletePasskeysStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deletePasskeysStmt: %w", cerr)
@@ -1041,11 +1027,6 @@ func (q *Queries) Close() error {
 	if q.endMasterKeyProcessStmt != nil {
 		if cerr := q.endMasterKeyProcessStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing endMasterKeyProcessStmt: %w", cerr)
-		}
-	}
-	if q.endSessionsStmt != nil {
-		if cerr := q.endSessionsStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing endSessionsStmt: %w", cerr)
 		}
 	}
 	if q.endsOfLinkStmt != nil {
@@ -1281,11 +1262,6 @@ func (q *Queries) Close() error {
 	if q.insertOldSubjectStmt != nil {
 		if cerr := q.insertOldSubjectStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertOldSubjectStmt: %w", cerr)
-		}
-	}
-	if q.insertPasskeyStmt != nil {
-		if cerr := q.insertPasskeyStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing insertPasskeyStmt: %w", cerr)
 		}
 	}
 	if q.insertReviewStmt != nil {
@@ -1593,11 +1569,6 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing putCredentialStmt: %w", cerr)
 		}
 	}
-	if q.putExpiringCredentialStmt != nil {
-		if cerr := q.putExpiringCredentialStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing putExpiringCredentialStmt: %w", cerr)
-		}
-	}
 	if q.putFirstPasswordStmt != nil {
 		if cerr := q.putFirstPasswordStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing putFirstPasswordStmt: %w", cerr)
@@ -1681,6 +1652,11 @@ func (q *Queries) Close() error {
 	if q.replaceImportedStmt != nil {
 		if cerr := q.replaceImportedStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing replaceImportedStmt: %w", cerr)
+		}
+	}
+	if q.resetAccountStmt != nil {
+		if cerr := q.resetAccountStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing resetAccountStmt: %w", cerr)
 		}
 	}
 	if q.reviewStmt != nil {
@@ -1945,7 +1921,6 @@ type Queries struct {
 	deleteGrantedUnderStmt       *sql.Stmt
 	deleteLogoutStmt             *sql.Stmt
 	deleteNoticeStmt             *sql.Stmt
-	deletePasskeyStmt            *sql.Stmt
 	deletePasskeysStmt           *sql.Stmt
 	deleteRevocationEventStmt    *sql.Stmt
 	deleteSubjectStmt            *sql.Stmt
@@ -1958,7 +1933,6 @@ type Queries struct {
 	endLeaseStmt                 *sql.Stmt
 	endLinkStmt                  *sql.Stmt
 	endMasterKeyProcessStmt      *sql.Stmt
-	endSessionsStmt              *sql.Stmt
 	endsOfLinkStmt               *sql.Stmt
 	eventsStmt                   *sql.Stmt
 	evidenceOfStmt               *sql.Stmt
@@ -2006,7 +1980,6 @@ type Queries struct {
 	insertLogoutQueueStmt        *sql.Stmt
 	insertNoticeStmt             *sql.Stmt
 	insertOldSubjectStmt         *sql.Stmt
-	insertPasskeyStmt            *sql.Stmt
 	insertReviewStmt             *sql.Stmt
 	insertRevocationEventsStmt   *sql.Stmt
 	insertSecretStmt             *sql.Stmt
@@ -2068,7 +2041,6 @@ type Queries struct {
 	putBackNoticeStmt            *sql.Stmt
 	putConsentStmt               *sql.Stmt
 	putCredentialStmt            *sql.Stmt
-	putExpiringCredentialStmt    *sql.Stmt
 	putFirstPasswordStmt         *sql.Stmt
 	putGrantedStmt               *sql.Stmt
 	putGrantedThroughStmt        *sql.Stmt
@@ -2086,6 +2058,7 @@ type Queries struct {
 	removeSourceStmt             *sql.Stmt
 	renewAccountStmt             *sql.Stmt
 	replaceImportedStmt          *sql.Stmt
+	resetAccountStmt             *sql.Stmt
 	reviewStmt                   *sql.Stmt
 	reviewByCanonicalStmt        *sql.Stmt
 	reviewsStmt                  *sql.Stmt
@@ -2179,7 +2152,6 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		deleteGrantedUnderStmt:       q.deleteGrantedUnderStmt,
 		deleteLogoutStmt:             q.deleteLogoutStmt,
 		deleteNoticeStmt:             q.deleteNoticeStmt,
-		deletePasskeyStmt:            q.deletePasskeyStmt,
 		deletePasskeysStmt:           q.deletePasskeysStmt,
 		deleteRevocationEventStmt:    q.deleteRevocationEventStmt,
 		deleteSubjectStmt:            q.deleteSubjectStmt,
@@ -2192,7 +2164,6 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		endLeaseStmt:                 q.endLeaseStmt,
 		endLinkStmt:                  q.endLinkStmt,
 		endMasterKeyProcessStmt:      q.endMasterKeyProcessStmt,
-		endSessionsStmt:              q.endSessionsStmt,
 		endsOfLinkStmt:               q.endsOfLinkStmt,
 		eventsStmt:                   q.eventsStmt,
 		evidenceOfStmt:               q.evidenceOfStmt,
@@ -2240,7 +2211,6 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		insertLogoutQueueStmt:        q.insertLogoutQueueStmt,
 		insertNoticeStmt:             q.insertNoticeStmt,
 		insertOldSubjectStmt:         q.insertOldSubjectStmt,
-		insertPasskeyStmt:            q.insertPasskeyStmt,
 		insertReviewStmt:             q.insertReviewStmt,
 		insertRevocationEventsStmt:   q.insertRevocationEventsStmt,
 		insertSecretStmt:             q.insertSecretStmt,
@@ -2302,7 +2272,6 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		putBackNoticeStmt:            q.putBackNoticeStmt,
 		putConsentStmt:               q.putConsentStmt,
 		putCredentialStmt:            q.putCredentialStmt,
-		putExpiringCredentialStmt:    q.putExpiringCredentialStmt,
 		putFirstPasswordStmt:         q.putFirstPasswordStmt,
 		putGrantedStmt:               q.putGrantedStmt,
 		putGrantedThroughStmt:        q.putGrantedThroughStmt,
@@ -2320,6 +2289,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		removeSourceStmt:             q.removeSourceStmt,
 		renewAccountStmt:             q.renewAccountStmt,
 		replaceImportedStmt:          q.replaceImportedStmt,
+		resetAccountStmt:             q.resetAccountStmt,
 		reviewStmt:                   q.reviewStmt,
 		reviewByCanonicalStmt:        q.reviewByCanonicalStmt,
 		reviewsStmt:                  q.reviewsStmt,
