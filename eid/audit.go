@@ -34,9 +34,6 @@ const (
 	ActionLinkCreated     = "link.created"
 	// What holders sign in with.
 	ActionAccountActivated = "account.activated"
-	ActionCaseOpened       = "case.opened"  // a registration in the app left a doubt
-	ActionCaseShown        = "case.shown"   // to an officer
-	ActionCaseDecided      = "case.decided" // by an officer
 	ActionAccountRecovered = "account.recovered"
 	ActionPasswordChanged  = "password.changed"
 	ActionFactorAdded      = "factor.added"
@@ -60,6 +57,8 @@ const (
 	ActionReviewDecided    = "review.decided"
 	ActionRegistration     = "registration.applied"
 	ActionTokensRevoked    = "tokens.revoked"
+	ActionOfficerAdded     = "officer.added" // or given another office or other tasks
+	ActionOfficerEnded     = "officer.ended"
 	ActionStateRenewed     = "state.renewed" // every session and token ended
 )
 
@@ -73,10 +72,17 @@ func Actions() []string {
 		ActionConsentGiven, ActionConsentEnded, ActionSourceDistrust, ActionSourceOff, ActionSourceOn, ActionReviewOpened,
 		ActionCaseOpened, ActionCaseShown, ActionCaseDecided,
 		ActionAccountActivated, ActionAccountRecovered, ActionPasswordChanged, ActionFactorAdded, ActionFactorRemoved,
-		ActionReviewDecided, ActionRegistration, ActionTokensRevoked, ActionStateRenewed,
+		ActionReviewDecided, ActionRegistration, ActionTokensRevoked, ActionOfficerAdded, ActionOfficerEnded, ActionStateRenewed,
 		ActionMasterKeyAdded, ActionMasterKeyPromoted, ActionMasterKeyResealed, ActionMasterKeyRemoved,
 	}
 }
+
+// Actions on registrations in the app that left a doubt.
+const (
+	ActionCaseOpened  = "case.opened"
+	ActionCaseShown   = "case.shown"   // to an officer
+	ActionCaseDecided = "case.decided" // by an officer
+)
 
 // Actions on the master key.
 const (

@@ -153,6 +153,7 @@ type gateway struct {
 	state    passingState
 	measured store.State // state, with the operator looking on
 	tokenKey []byte
+	pageKey  []byte // of our own pages: marks of cookies and forms, and their client secrets
 	outbound *federation.Outbound
 	calls    *http.Client // over outbound, measured
 	account  account.Deps
@@ -230,6 +231,9 @@ func (g *gateway) wire(ctx context.Context, cfg *config.Config) error {
 	if g.tokenKey, err = g.db.Secret(ctx, "access-tokens"); err != nil {
 		return err
 	}
+	if g.pageKey, err = g.db.Secret(ctx, "own-pages"); err != nil {
+		return err
+	}
 	g.measured = g.metrics.State(g.state)
 	guessKey, err := g.db.Secret(ctx, "guess-counters")
 	if err != nil {
@@ -275,6 +279,9 @@ func (g *gateway) adopt(ctx context.Context, cfg *config.Config) error {
 	if err := g.db.ApplyRegistrations(ctx, cfg.RelyingParties(), sources, "file", "system"); err != nil {
 		return err
 	}
+	if err := g.registerBuiltin(ctx, cfg); err != nil {
+		return err
+	}
 	if err := planSources(ctx, g.db, g.ring, g.ring.Known(), cfg.Lifetimes.JWKSMaxAge); err != nil {
 		return err
 	}
@@ -311,7 +318,11 @@ func (g *gateway) newFront(cfg *config.Config, old *front) (_ *front, err error)
 	if err != nil {
 		return nil, err
 	}
-	next.handler = next.provider.Handler()
+	mounts, err := g.mounts(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("preparing our own pages: %w", err)
+	}
+	next.handler = next.provider.Handler(mounts...)
 	return next, nil
 }
 

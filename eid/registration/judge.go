@@ -1,8 +1,6 @@
 package registration
 
 import (
-	"time"
-
 	"eidgate/eid"
 	"eidgate/eid/civil"
 )
@@ -12,7 +10,7 @@ type result struct {
 	outcome  outcome
 	doubt    Doubt
 	database eid.Database
-	held     Side
+	held     eid.Person // zero where the registry contradicts itself
 }
 
 // outcome is what is done. The zero value is a refusal.
@@ -26,20 +24,20 @@ const (
 
 // judge says what a comparison leads to. What left a doubt, and only that, is for an
 // officer.
-func judge(said eid.Person, got civil.Comparison, from eid.Database) result {
-	r := result{database: from, held: heldBy(got)}
-	switch got.Verdict {
+func judge(said eid.Person, f civil.Finding) result {
+	r := result{database: f.Database, held: f.Held}
+	switch f.Verdict {
 	case civil.Match:
 		r.outcome = outcomeMatch
-		if r.held.Gender == "" && contradictsGender(said) {
+		if contradictsGender(said) {
 			r.outcome, r.doubt = outcomeReview, DoubtGender
 		}
 	case civil.Review:
 		r.outcome = outcomeReview
 		switch {
-		case r.held == Side{}:
+		case f.Contradicts:
 			r.doubt = DoubtContradiction
-		case len(said.BirthDate) != len(time.DateOnly) || len(r.held.BirthDate) != len(time.DateOnly):
+		case f.YearOnly:
 			r.doubt = DoubtYearOnly
 		default:
 			r.doubt = DoubtAccents
@@ -51,7 +49,8 @@ func judge(said eid.Person, got civil.Comparison, from eid.Database) result {
 }
 
 // contradictsGender reports whether the digits of the number say another gender. They
-// prove nothing, and a registry that says none proves nothing either.
+// prove nothing; but neither does a population registry that says none, and what is
+// declared would become core data of an identity.
 func contradictsGender(said eid.Person) bool {
 	n, err := eid.ParsePersonalNumber(said.Identifier.Reveal())
 	if err != nil || said.Identifier.Kind() != eid.KindPersonalNumber {
@@ -71,20 +70,12 @@ type Side struct {
 	Nationality string `json:"nationality,omitempty"`
 }
 
-// sideOf is what was declared, for an officer.
+// sideOf is a person for an officer; empty where there is none.
 func sideOf(p eid.Person) Side {
 	return Side{
 		Number: p.Identifier.Reveal(), Country: p.Identifier.Country(), Name: p.Name,
 		BirthDate: p.BirthDate, Gender: p.Gender, Nationality: p.Nationality,
 	}
-}
-
-// heldBy is what a registry holds; empty where it contradicts itself.
-func heldBy(c civil.Comparison) Side {
-	if c.Held.Number.IsZero() {
-		return Side{}
-	}
-	return Side{Number: c.Held.Number.Reveal(), Name: c.Held.Name, BirthDate: c.Held.BirthDate.String()}
 }
 
 // person is who gets the account: core data are the registry's, which owns them; what it

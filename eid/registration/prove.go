@@ -85,19 +85,18 @@ func refused(d Draft) Draft {
 
 // compare counts a try and asks the registry. Where no try is left nothing is asked.
 func (s *Service) compare(ctx context.Context, said eid.Person, rules *eid.RuleSet) (result, error) {
-	name, ask, open := s.database(rules, said.Type)
-	if !open {
+	if !s.open(rules, said.Type) {
 		return result{}, ErrClosed
 	}
 	left, err := s.countNumber(ctx, said.Identifier, rules.Times.TriesPerDay)
 	if err != nil || !left {
 		return result{}, err
 	}
-	got, err := ask(ctx, said)
+	got, err := s.d.Registries.Compare(ctx, said)
 	if err != nil {
 		return result{}, errors.Join(fmt.Errorf("comparing a declaration: %w", err), s.uncountNumber(ctx, said.Identifier))
 	}
-	return judge(said, got, name), nil
+	return judge(said, got), nil
 }
 
 // follow does what a comparison leads to. It gives the account where there is one.
@@ -109,9 +108,8 @@ func (s *Service) follow(ctx context.Context, said Declaration, got result, sent
 	default:
 		return "", nil
 	}
-	sides := Sides{Said: sideOf(said.Person), Held: got.held}
 	enrolled, err := s.d.Enroller.Enrol(ctx, accounts.Enrolment{
-		Person: sides.person(said.Person.Type), Level: eid.Level1, Rules: rules.ID, Actor: "holder", Ref: v.Ref,
+		Person: got.held, Level: eid.Level1, Rules: rules.ID, Actor: "holder", Ref: v.Ref,
 		Phone: eid.Contact{Value: said.Phone}, Email: eid.Contact{Value: said.Email},
 		Evidence: []eid.Evidence{{Kind: eid.EvidenceRegistry, Database: got.database, Reference: sent.Ref, At: stamp(s.d.Now())}},
 	})
@@ -130,7 +128,7 @@ func (s *Service) follow(ctx context.Context, said Declaration, got result, sent
 // file leaves a doubt to an officer.
 func (s *Service) file(ctx context.Context, said Declaration, got result, sent Sent, rules *eid.RuleSet, v Visitor) error {
 	sides := Sides{
-		Said: sideOf(said.Person), Held: got.held, Database: got.database,
+		Said: sideOf(said.Person), Held: sideOf(got.held), Database: got.database,
 		Phone: said.Phone, Email: said.Email, Proved: sent.By, Language: v.Language,
 	}
 	due := rules.Due(s.d.Now(), rules.Level(eid.Level1).WorkingDays)

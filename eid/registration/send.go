@@ -72,7 +72,7 @@ func (s *Service) send(ctx context.Context, t Token, v Visitor) error {
 	if draft.Form.Access(&rules, now) != eid.AccessOwn {
 		return ErrTooYoung
 	}
-	if _, _, open := s.database(&rules, said.Person.Type); !open {
+	if !s.open(&rules, said.Person.Type) {
 		return ErrClosed
 	}
 	if err := s.countCrowd(ctx, t, v.From); err != nil {

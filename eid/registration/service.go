@@ -42,10 +42,6 @@ type Rules interface {
 	At(t time.Time) (eid.RuleSet, error)
 }
 
-// Compare asks a database whether somebody is who they say. The error wraps
-// civil.ErrDown where it cannot say.
-type Compare func(ctx context.Context, said eid.Person) (civil.Comparison, error)
-
 // Codes are sent to prove a contact.
 type Codes interface {
 	MakeFor(ctx context.Context, p credential.Purpose, subject, session string, now time.Time) (eid.Secret, error)
@@ -64,21 +60,21 @@ type Holders interface {
 
 // Deps are what the service works with.
 type Deps struct {
-	State     store.State
-	Sealer    Sealer
-	Key       []byte // of counters: 32 bytes, the same on every replica
-	Rules     Rules
-	Databases map[eid.Database]Compare
-	Codes     Codes
-	Enroller  Enroller
-	Activator Activator
-	Holders   Holders
-	Poster    Poster
-	Cases     *Cases
-	Channels  notify.Channels
-	Limits    Limits
-	Log       *slog.Logger
-	Now       func() time.Time
+	State      store.State
+	Sealer     Sealer
+	Key        []byte // of counters: 32 bytes, the same on every replica
+	Rules      Rules
+	Registries civil.Registries // those that are nil open the channel to nobody
+	Codes      Codes
+	Enroller   Enroller
+	Activator  Activator
+	Holders    Holders
+	Poster     Poster
+	Cases      *Cases
+	Channels   notify.Channels
+	Limits     Limits
+	Log        *slog.Logger
+	Now        func() time.Time
 }
 
 // Service takes people from a form to an account that they activated. It is safe for
@@ -127,7 +123,7 @@ func (s *Service) Kinds() ([]eid.SubjectType, error) {
 	}
 	var kinds []eid.SubjectType
 	for _, kind := range []eid.SubjectType{eid.Citizen, eid.Foreigner} {
-		if _, _, open := s.database(&r, kind); open {
+		if s.open(&r, kind) {
 			kinds = append(kinds, kind)
 		}
 	}
@@ -197,18 +193,18 @@ func (s *Service) Declare(f Form) (Declaration, error) {
 	return d, nil
 }
 
-// database is the one that a kind is compared with in this channel.
-func (s *Service) database(r *eid.RuleSet, kind eid.SubjectType) (eid.Database, Compare, bool) {
+// open reports whether somebody of a kind may register in this channel: by the rules, and
+// because the registry is at hand that they name.
+func (s *Service) open(r *eid.RuleSet, kind eid.SubjectType) bool {
 	rule := r.Level(eid.Level1)
-	if !slices.Contains(rule.Channels, eid.ChannelApp) {
-		return "", nil, false
+	names := func(d eid.Database) bool { return slices.Contains(rule.Compared[kind], d) }
+	switch {
+	case !slices.Contains(rule.Channels, eid.ChannelApp):
+		return false
+	case kind == eid.Foreigner:
+		return names(eid.Immigration) && s.d.Registries.Immigration != nil
 	}
-	for _, name := range rule.Compared[kind] {
-		if compare := s.d.Databases[name]; compare != nil {
-			return name, compare, true
-		}
-	}
-	return "", nil, false
+	return kind == eid.Citizen && names(eid.Population) && s.d.Registries.Population != nil
 }
 
 func draftTime(r *eid.RuleSet) time.Duration {

@@ -219,6 +219,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.endMasterKeyProcessStmt, err = db.PrepareContext(ctx, endMasterKeyProcess); err != nil {
 		return nil, fmt.Errorf("error preparing query EndMasterKeyProcess: %w", err)
 	}
+	if q.endOfficerStmt, err = db.PrepareContext(ctx, endOfficer); err != nil {
+		return nil, fmt.Errorf("error preparing query EndOfficer: %w", err)
+	}
 	if q.endsOfLinkStmt, err = db.PrepareContext(ctx, endsOfLink); err != nil {
 		return nil, fmt.Errorf("error preparing query EndsOfLink: %w", err)
 	}
@@ -483,6 +486,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.notifiedImportedStmt, err = db.PrepareContext(ctx, notifiedImported); err != nil {
 		return nil, fmt.Errorf("error preparing query NotifiedImported: %w", err)
 	}
+	if q.officerStmt, err = db.PrepareContext(ctx, officer); err != nil {
+		return nil, fmt.Errorf("error preparing query Officer: %w", err)
+	}
+	if q.officersStmt, err = db.PrepareContext(ctx, officers); err != nil {
+		return nil, fmt.Errorf("error preparing query Officers: %w", err)
+	}
 	if q.oldAccountsToNotifyStmt, err = db.PrepareContext(ctx, oldAccountsToNotify); err != nil {
 		return nil, fmt.Errorf("error preparing query OldAccountsToNotify: %w", err)
 	}
@@ -554,6 +563,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.putMasterKeyProcessStmt, err = db.PrepareContext(ctx, putMasterKeyProcess); err != nil {
 		return nil, fmt.Errorf("error preparing query PutMasterKeyProcess: %w", err)
+	}
+	if q.putOfficerStmt, err = db.PrepareContext(ctx, putOfficer); err != nil {
+		return nil, fmt.Errorf("error preparing query PutOfficer: %w", err)
 	}
 	if q.putPurposeKeyStmt, err = db.PrepareContext(ctx, putPurposeKey); err != nil {
 		return nil, fmt.Errorf("error preparing query PutPurposeKey: %w", err)
@@ -1029,6 +1041,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing endMasterKeyProcessStmt: %w", cerr)
 		}
 	}
+	if q.endOfficerStmt != nil {
+		if cerr := q.endOfficerStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing endOfficerStmt: %w", cerr)
+		}
+	}
 	if q.endsOfLinkStmt != nil {
 		if cerr := q.endsOfLinkStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing endsOfLinkStmt: %w", cerr)
@@ -1469,6 +1486,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing notifiedImportedStmt: %w", cerr)
 		}
 	}
+	if q.officerStmt != nil {
+		if cerr := q.officerStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing officerStmt: %w", cerr)
+		}
+	}
+	if q.officersStmt != nil {
+		if cerr := q.officersStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing officersStmt: %w", cerr)
+		}
+	}
 	if q.oldAccountsToNotifyStmt != nil {
 		if cerr := q.oldAccountsToNotifyStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing oldAccountsToNotifyStmt: %w", cerr)
@@ -1587,6 +1614,11 @@ func (q *Queries) Close() error {
 	if q.putMasterKeyProcessStmt != nil {
 		if cerr := q.putMasterKeyProcessStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing putMasterKeyProcessStmt: %w", cerr)
+		}
+	}
+	if q.putOfficerStmt != nil {
+		if cerr := q.putOfficerStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putOfficerStmt: %w", cerr)
 		}
 	}
 	if q.putPurposeKeyStmt != nil {
@@ -1933,6 +1965,7 @@ type Queries struct {
 	endLeaseStmt                 *sql.Stmt
 	endLinkStmt                  *sql.Stmt
 	endMasterKeyProcessStmt      *sql.Stmt
+	endOfficerStmt               *sql.Stmt
 	endsOfLinkStmt               *sql.Stmt
 	eventsStmt                   *sql.Stmt
 	evidenceOfStmt               *sql.Stmt
@@ -2021,6 +2054,8 @@ type Queries struct {
 	noticeSentStmt               *sql.Stmt
 	noticesDueStmt               *sql.Stmt
 	notifiedImportedStmt         *sql.Stmt
+	officerStmt                  *sql.Stmt
+	officersStmt                 *sql.Stmt
 	oldAccountsToNotifyStmt      *sql.Stmt
 	oldSubjectStmt               *sql.Stmt
 	oldSubjectsBehindStmt        *sql.Stmt
@@ -2045,6 +2080,7 @@ type Queries struct {
 	putGrantedStmt               *sql.Stmt
 	putGrantedThroughStmt        *sql.Stmt
 	putMasterKeyProcessStmt      *sql.Stmt
+	putOfficerStmt               *sql.Stmt
 	putPurposeKeyStmt            *sql.Stmt
 	putRelyingPartyStmt          *sql.Stmt
 	putShippedStmt               *sql.Stmt
@@ -2164,6 +2200,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		endLeaseStmt:                 q.endLeaseStmt,
 		endLinkStmt:                  q.endLinkStmt,
 		endMasterKeyProcessStmt:      q.endMasterKeyProcessStmt,
+		endOfficerStmt:               q.endOfficerStmt,
 		endsOfLinkStmt:               q.endsOfLinkStmt,
 		eventsStmt:                   q.eventsStmt,
 		evidenceOfStmt:               q.evidenceOfStmt,
@@ -2252,6 +2289,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		noticeSentStmt:               q.noticeSentStmt,
 		noticesDueStmt:               q.noticesDueStmt,
 		notifiedImportedStmt:         q.notifiedImportedStmt,
+		officerStmt:                  q.officerStmt,
+		officersStmt:                 q.officersStmt,
 		oldAccountsToNotifyStmt:      q.oldAccountsToNotifyStmt,
 		oldSubjectStmt:               q.oldSubjectStmt,
 		oldSubjectsBehindStmt:        q.oldSubjectsBehindStmt,
@@ -2276,6 +2315,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		putGrantedStmt:               q.putGrantedStmt,
 		putGrantedThroughStmt:        q.putGrantedThroughStmt,
 		putMasterKeyProcessStmt:      q.putMasterKeyProcessStmt,
+		putOfficerStmt:               q.putOfficerStmt,
 		putPurposeKeyStmt:            q.putPurposeKeyStmt,
 		putRelyingPartyStmt:          q.putRelyingPartyStmt,
 		putShippedStmt:               q.putShippedStmt,
