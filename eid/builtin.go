@@ -12,9 +12,3 @@ const (
 
 // BuiltinClients lists their ids.
 func BuiltinClients() []string { return []string{ClientMe, ClientOfficer} }
-
-// Actions of the audit on officers, by operators.
-const (
-	ActionOfficerAdded = "officer.added" // or given another office or other tasks
-	ActionOfficerEnded = "officer.ended"
-)
