@@ -52,6 +52,16 @@ type Document struct {
 	VerifiedBy AccountID // the officer
 }
 
+// Valid reports whether the document still counts at t: through the whole day of
+// ExpiresOn in Viet Nam. One whose last day cannot be read does not.
+func (d Document) Valid(t time.Time) bool {
+	if d.ExpiresOn == "" {
+		return true
+	}
+	last, err := time.ParseInLocation(time.DateOnly, d.ExpiresOn, time.FixedZone("+07", 7*60*60))
+	return err == nil && t.Before(last.AddDate(0, 0, 1))
+}
+
 // Task is what an officer may do at a counter.
 type Task string
 

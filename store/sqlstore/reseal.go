@@ -52,6 +52,7 @@ func sealedColumns() []sealedColumn {
 		{"conflicts", []string{"id"}, of(conflictContext)},
 		{"imported_accounts", []string{"id"}, of(importedContext)},
 		{"notices", []string{"id"}, of(noticeContext)},
+		{"documents", []string{"id"}, of(documentContext)},
 		{"signing_keys", []string{"id"}, nil},
 		{"purpose_keys", []string{"id"}, nil},
 		// An integer never compares greater than the empty text of the first step.

@@ -32,6 +32,7 @@ func reviewContext(id string) string     { return "reviews/" + id }
 func conflictContext(id string) string   { return "conflicts/" + id }
 func importedContext(id string) string   { return "imported_accounts/" + id }
 func noticeContext(id string) string     { return "notices/" + id }
+func documentContext(id string) string   { return "documents/" + id }
 func credentialContext(f eid.Factor, id string) string {
 	return "credentials/" + string(f) + "/" + id
 }

@@ -162,6 +162,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deleteSwitchEventStmt, err = db.PrepareContext(ctx, deleteSwitchEvent); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteSwitchEvent: %w", err)
 	}
+	if q.documentsStmt, err = db.PrepareContext(ctx, documents); err != nil {
+		return nil, fmt.Errorf("error preparing query Documents: %w", err)
+	}
 	if q.dropOldestLogoutsStmt, err = db.PrepareContext(ctx, dropOldestLogouts); err != nil {
 		return nil, fmt.Errorf("error preparing query DropOldestLogouts: %w", err)
 	}
@@ -863,6 +866,11 @@ func (q *Queries) Close() error {
 	if q.deleteSwitchEventStmt != nil {
 		if cerr := q.deleteSwitchEventStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteSwitchEventStmt: %w", cerr)
+		}
+	}
+	if q.documentsStmt != nil {
+		if cerr := q.documentsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing documentsStmt: %w", cerr)
 		}
 	}
 	if q.dropOldestLogoutsStmt != nil {
@@ -1730,6 +1738,7 @@ type Queries struct {
 	deleteRevocationEventStmt    *sql.Stmt
 	deleteSubjectStmt            *sql.Stmt
 	deleteSwitchEventStmt        *sql.Stmt
+	documentsStmt                *sql.Stmt
 	dropOldestLogoutsStmt        *sql.Stmt
 	emailOfStmt                  *sql.Stmt
 	endExpiredLinkStmt           *sql.Stmt
@@ -1938,6 +1947,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		deleteRevocationEventStmt:    q.deleteRevocationEventStmt,
 		deleteSubjectStmt:            q.deleteSubjectStmt,
 		deleteSwitchEventStmt:        q.deleteSwitchEventStmt,
+		documentsStmt:                q.documentsStmt,
 		dropOldestLogoutsStmt:        q.dropOldestLogoutsStmt,
 		emailOfStmt:                  q.emailOfStmt,
 		endExpiredLinkStmt:           q.endExpiredLinkStmt,
