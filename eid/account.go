@@ -95,6 +95,8 @@ type Account struct {
 	// ManagedBy is the national source that the account was made through and whose
 	// word its level follows; empty where an operator made it.
 	ManagedBy string
+	// SessionsFrom is when credentials were changed: what was proved before does not count.
+	SessionsFrom time.Time
 	// UpdatedAt is when the row last changed.
 	UpdatedAt time.Time
 }
@@ -124,46 +126,6 @@ func (a *Account) barringLock() Lock {
 func (a *Account) Has(f Factor) bool {
 	return slices.Contains(a.Factors, f)
 }
-
-// LockReason is why an account is locked (Decision 34/2021, Art. 11; Decree
-// 69/2024, Art. 17).
-type LockReason string
-
-// The five kinds of lock.
-const (
-	LockSelf      LockReason = "self"      // the holder asked
-	LockAuthority LockReason = "authority" // a procedural or competent authority, or a service user, asked
-	LockTerms     LockReason = "terms"     // the terms of service were breached
-	LockNumber    LockReason = "number"    // the number was re-established or cancelled
-	LockDeath     LockReason = "death"
-)
-
-// LockReasons lists all five.
-func LockReasons() []LockReason {
-	return []LockReason{LockSelf, LockAuthority, LockTerms, LockNumber, LockDeath}
-}
-
-// Terminal reports whether only an authority that corrects an error may undo it.
-// A reason that is not known counts as one.
-func (r LockReason) Terminal() bool {
-	return r != LockSelf && r != LockAuthority && r != LockTerms
-}
-
-// Lock is a lock in force or lifted. Requester and Document stay on record and
-// are shown to nobody but operators.
-type Lock struct {
-	ID        string
-	Reason    LockReason
-	Requester string
-	Document  string
-	SetAt     time.Time
-}
-
-// LockedError carries the lock that bars a sign-in. It wraps ErrLocked.
-type LockedError struct{ Lock Lock }
-
-func (e *LockedError) Error() string { return "account locked: " + string(e.Lock.Reason) }
-func (e *LockedError) Unwrap() error { return ErrLocked }
 
 // Link ties what a source calls a person to an account. It is written only
 // after both sides were proved in one sign-in, or by an operator with evidence.

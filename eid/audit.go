@@ -28,6 +28,7 @@ const (
 	ActionAccountCreated  = "account.created"
 	ActionLevelChanged    = "account.level_changed"
 	ActionDataDiffers     = "account.data_differs" // what a national source says is not what is kept
+	ActionAccountRenewed  = "account.renewed"      // by another enrolment; what opened it before ended
 	ActionAccountLocked   = "account.locked"
 	ActionAccountUnlocked = "account.unlocked"
 	ActionLinkCreated     = "link.created"
@@ -57,7 +58,7 @@ const (
 func Actions() []string {
 	return []string{
 		ActionGrantIssued, ActionSignInFailed, ActionSignInRefused, ActionSignedIn, ActionSteppedUp, ActionSessionEnded,
-		ActionAccountCreated, ActionLevelChanged, ActionDataDiffers, ActionAccountLocked, ActionAccountUnlocked, ActionLinkCreated,
+		ActionAccountCreated, ActionLevelChanged, ActionDataDiffers, ActionAccountRenewed, ActionAccountLocked, ActionAccountUnlocked, ActionLinkCreated,
 		ActionAccountVerified, ActionConflictOpened, ActionConflictDecided, ActionConflictOffered, ActionOfferWithdrawn, ActionAccountsExport, ActionAccountsImport, ActionSubjectsImport, ActionSubjectMoved,
 		ActionSubjectsTold,
 		ActionConsentGiven, ActionConsentEnded, ActionSourceDistrust, ActionSourceOff, ActionSourceOn, ActionReviewOpened,

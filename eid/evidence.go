@@ -58,7 +58,7 @@ func (d Document) Valid(t time.Time) bool {
 	if d.ExpiresOn == "" {
 		return true
 	}
-	last, err := time.ParseInLocation(time.DateOnly, d.ExpiresOn, time.FixedZone("+07", 7*60*60))
+	last, err := time.ParseInLocation(time.DateOnly, d.ExpiresOn, LawTime())
 	return err == nil && t.Before(last.AddDate(0, 0, 1))
 }
 

@@ -18,6 +18,19 @@ type RuleSet struct {
 	Times     TimeFrames                  `json:"times"`
 	Locks     []LockRule                  `json:"locks"`
 	Retention Retention                   `json:"retention"`
+	Calendar  Calendar                    `json:"calendar"`
+	// Basis says where the values are from, by their place: "ages", "levels.2.working_days",
+	// "locks.self.undone_by". The nearest one counts.
+	Basis map[string]Basis `json:"basis"`
+}
+
+// Basis is where a value is from.
+type Basis struct {
+	Article string `json:"article,omitempty"` // of the rules, such as Art. 11
+	// Seen: a source says so; else it is assumed, and a rule set of the operator's own may
+	// say otherwise.
+	Seen bool   `json:"seen"`
+	Note string `json:"note,omitempty"`
 }
 
 // InForce reports whether the rules hold at t.
@@ -53,7 +66,7 @@ func (r *RuleSet) Access(age int) Access {
 // Age is how many full years have passed since a birth date on the day of t in Viet
 // Nam; the birthday itself completes a year.
 func Age(born, t time.Time) int {
-	t = t.In(time.FixedZone("+07", 7*60*60))
+	t = t.In(LawTime())
 	years := t.Year() - born.Year()
 	if t.Month() < born.Month() || t.Month() == born.Month() && t.Day() < born.Day() {
 		years--
@@ -140,42 +153,6 @@ type TimeFrames struct {
 	TriesPerDay     int `json:"tries_per_day"`    // declarations for one number
 	ActivationHours int `json:"activation_hours"` // an activation, or a first password, counts
 	PendingDays     int `json:"pending_days"`     // an account that is not activated is kept
-}
-
-// LockParty is who may ask for a lock or its end.
-type LockParty string
-
-// The parties.
-const (
-	ByHolder      LockParty = "holder"
-	ByAuthority   LockParty = "authority"    // a procedural or competent authority
-	ByServiceUser LockParty = "service_user" // an officer decides on it
-	ByOperator    LockParty = "operator"     // of the electronic identity system
-	ByRegistry    LockParty = "registry"     // a change in the population database
-)
-
-// LockRule is who may set and undo a lock, and what has to be on record.
-type LockRule struct {
-	Reason   LockReason  `json:"reason"`
-	SetBy    []LockParty `json:"set_by"`
-	UndoneBy []LockParty `json:"undone_by"` // empty: by nobody but an authority that corrects an error
-	// Document: setting it needs the number of a document; UndoDocument: so does undoing.
-	Document     bool `json:"document,omitempty"`
-	UndoDocument bool `json:"undo_document,omitempty"`
-	// Remedy: what was breached has to be remedied first, which is noted.
-	Remedy bool `json:"remedy,omitempty"`
-	// WorkingDays is within how many a request of a service user is decided.
-	WorkingDays int `json:"working_days,omitempty"`
-}
-
-// Lock gives the rule of a reason; the zero rule lets nobody set it.
-func (r *RuleSet) Lock(reason LockReason) LockRule {
-	for _, rule := range r.Locks {
-		if rule.Reason == reason {
-			return rule
-		}
-	}
-	return LockRule{}
 }
 
 // Retention is how long records are kept, in years.

@@ -88,7 +88,7 @@ func (db *DB) account(ctx context.Context, q *sqlcgen.Queries, id string) (eid.A
 			Nickname: row.Nickname, PreferredUsername: row.PreferredUsername,
 			Profile: row.Profile, Picture: row.Picture, Website: row.Website,
 		},
-		Linked: row.Linked, ManagedBy: row.ManagedBy, UpdatedAt: row.UpdatedAt,
+		Linked: row.Linked, ManagedBy: row.ManagedBy, SessionsFrom: row.SessionsFrom.Time, UpdatedAt: row.UpdatedAt,
 	}
 	if row.HasPassword {
 		a.Factors = append(a.Factors, eid.Password)

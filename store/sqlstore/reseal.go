@@ -51,6 +51,7 @@ func sealedColumns() []sealedColumn {
 		{"reviews", []string{"id"}, of(reviewContext)},
 		{"conflicts", []string{"id"}, of(conflictContext)},
 		{"imported_accounts", []string{"id"}, of(importedContext)},
+		{"applications", []string{"id"}, of(applicationContext)},
 		{"notices", []string{"id"}, of(noticeContext)},
 		{"documents", []string{"id"}, of(documentContext)},
 		{"signing_keys", []string{"id"}, nil},

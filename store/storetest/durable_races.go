@@ -23,6 +23,7 @@ func (s durableSuite) races(t *testing.T) {
 	t.Run("claims of logouts", s.raceClaims)
 	t.Run("dispatches of one event", s.raceDispatches)
 	t.Run("consents given and withdrawn", s.raceConsents)
+	t.Run("enrolments of one number", s.raceEnrolments)
 	t.Run("first sign-ins of one person", s.raceArrivals)
 }
 

@@ -141,6 +141,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deleteConsentStmt, err = db.PrepareContext(ctx, deleteConsent); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteConsent: %w", err)
 	}
+	if q.deleteCredentialsStmt, err = db.PrepareContext(ctx, deleteCredentials); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteCredentials: %w", err)
+	}
 	if q.deleteEventStmt, err = db.PrepareContext(ctx, deleteEvent); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteEvent: %w", err)
 	}
@@ -153,6 +156,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deleteNoticeStmt, err = db.PrepareContext(ctx, deleteNotice); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteNotice: %w", err)
 	}
+	if q.deletePasskeysStmt, err = db.PrepareContext(ctx, deletePasskeys); err != nil {
+		return nil, fmt.Errorf("error preparing query DeletePasskeys: %w", err)
+	}
 	if q.deleteRevocationEventStmt, err = db.PrepareContext(ctx, deleteRevocationEvent); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteRevocationEvent: %w", err)
 	}
@@ -162,14 +168,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deleteSwitchEventStmt, err = db.PrepareContext(ctx, deleteSwitchEvent); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteSwitchEvent: %w", err)
 	}
-	if q.documentsStmt, err = db.PrepareContext(ctx, documents); err != nil {
-		return nil, fmt.Errorf("error preparing query Documents: %w", err)
+	if q.documentsOfStmt, err = db.PrepareContext(ctx, documentsOf); err != nil {
+		return nil, fmt.Errorf("error preparing query DocumentsOf: %w", err)
 	}
 	if q.dropOldestLogoutsStmt, err = db.PrepareContext(ctx, dropOldestLogouts); err != nil {
 		return nil, fmt.Errorf("error preparing query DropOldestLogouts: %w", err)
 	}
 	if q.emailOfStmt, err = db.PrepareContext(ctx, emailOf); err != nil {
 		return nil, fmt.Errorf("error preparing query EmailOf: %w", err)
+	}
+	if q.endDocumentStmt, err = db.PrepareContext(ctx, endDocument); err != nil {
+		return nil, fmt.Errorf("error preparing query EndDocument: %w", err)
 	}
 	if q.endExpiredLinkStmt, err = db.PrepareContext(ctx, endExpiredLink); err != nil {
 		return nil, fmt.Errorf("error preparing query EndExpiredLink: %w", err)
@@ -191,6 +200,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.eventsStmt, err = db.PrepareContext(ctx, events); err != nil {
 		return nil, fmt.Errorf("error preparing query Events: %w", err)
+	}
+	if q.evidenceOfStmt, err = db.PrepareContext(ctx, evidenceOf); err != nil {
+		return nil, fmt.Errorf("error preparing query EvidenceOf: %w", err)
 	}
 	if q.findImportStmt, err = db.PrepareContext(ctx, findImport); err != nil {
 		return nil, fmt.Errorf("error preparing query FindImport: %w", err)
@@ -282,8 +294,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.insertConflictStmt, err = db.PrepareContext(ctx, insertConflict); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertConflict: %w", err)
 	}
+	if q.insertDocumentStmt, err = db.PrepareContext(ctx, insertDocument); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertDocument: %w", err)
+	}
 	if q.insertEventStmt, err = db.PrepareContext(ctx, insertEvent); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertEvent: %w", err)
+	}
+	if q.insertEvidenceStmt, err = db.PrepareContext(ctx, insertEvidence); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertEvidence: %w", err)
 	}
 	if q.insertHoldStmt, err = db.PrepareContext(ctx, insertHold); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertHold: %w", err)
@@ -486,6 +504,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.putCredentialStmt, err = db.PrepareContext(ctx, putCredential); err != nil {
 		return nil, fmt.Errorf("error preparing query PutCredential: %w", err)
 	}
+	if q.putFirstPasswordStmt, err = db.PrepareContext(ctx, putFirstPassword); err != nil {
+		return nil, fmt.Errorf("error preparing query PutFirstPassword: %w", err)
+	}
 	if q.putGrantedStmt, err = db.PrepareContext(ctx, putGranted); err != nil {
 		return nil, fmt.Errorf("error preparing query PutGranted: %w", err)
 	}
@@ -527,6 +548,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.removeSourceStmt, err = db.PrepareContext(ctx, removeSource); err != nil {
 		return nil, fmt.Errorf("error preparing query RemoveSource: %w", err)
+	}
+	if q.renewAccountStmt, err = db.PrepareContext(ctx, renewAccount); err != nil {
+		return nil, fmt.Errorf("error preparing query RenewAccount: %w", err)
 	}
 	if q.replaceImportedStmt, err = db.PrepareContext(ctx, replaceImported); err != nil {
 		return nil, fmt.Errorf("error preparing query ReplaceImported: %w", err)
@@ -833,6 +857,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deleteConsentStmt: %w", cerr)
 		}
 	}
+	if q.deleteCredentialsStmt != nil {
+		if cerr := q.deleteCredentialsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteCredentialsStmt: %w", cerr)
+		}
+	}
 	if q.deleteEventStmt != nil {
 		if cerr := q.deleteEventStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteEventStmt: %w", cerr)
@@ -853,6 +882,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deleteNoticeStmt: %w", cerr)
 		}
 	}
+	if q.deletePasskeysStmt != nil {
+		if cerr := q.deletePasskeysStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deletePasskeysStmt: %w", cerr)
+		}
+	}
 	if q.deleteRevocationEventStmt != nil {
 		if cerr := q.deleteRevocationEventStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteRevocationEventStmt: %w", cerr)
@@ -868,9 +902,9 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deleteSwitchEventStmt: %w", cerr)
 		}
 	}
-	if q.documentsStmt != nil {
-		if cerr := q.documentsStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing documentsStmt: %w", cerr)
+	if q.documentsOfStmt != nil {
+		if cerr := q.documentsOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing documentsOfStmt: %w", cerr)
 		}
 	}
 	if q.dropOldestLogoutsStmt != nil {
@@ -881,6 +915,11 @@ func (q *Queries) Close() error {
 	if q.emailOfStmt != nil {
 		if cerr := q.emailOfStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing emailOfStmt: %w", cerr)
+		}
+	}
+	if q.endDocumentStmt != nil {
+		if cerr := q.endDocumentStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing endDocumentStmt: %w", cerr)
 		}
 	}
 	if q.endExpiredLinkStmt != nil {
@@ -916,6 +955,11 @@ func (q *Queries) Close() error {
 	if q.eventsStmt != nil {
 		if cerr := q.eventsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing eventsStmt: %w", cerr)
+		}
+	}
+	if q.evidenceOfStmt != nil {
+		if cerr := q.evidenceOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing evidenceOfStmt: %w", cerr)
 		}
 	}
 	if q.findImportStmt != nil {
@@ -1068,9 +1112,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing insertConflictStmt: %w", cerr)
 		}
 	}
+	if q.insertDocumentStmt != nil {
+		if cerr := q.insertDocumentStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertDocumentStmt: %w", cerr)
+		}
+	}
 	if q.insertEventStmt != nil {
 		if cerr := q.insertEventStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertEventStmt: %w", cerr)
+		}
+	}
+	if q.insertEvidenceStmt != nil {
+		if cerr := q.insertEvidenceStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertEvidenceStmt: %w", cerr)
 		}
 	}
 	if q.insertHoldStmt != nil {
@@ -1408,6 +1462,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing putCredentialStmt: %w", cerr)
 		}
 	}
+	if q.putFirstPasswordStmt != nil {
+		if cerr := q.putFirstPasswordStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putFirstPasswordStmt: %w", cerr)
+		}
+	}
 	if q.putGrantedStmt != nil {
 		if cerr := q.putGrantedStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing putGrantedStmt: %w", cerr)
@@ -1476,6 +1535,11 @@ func (q *Queries) Close() error {
 	if q.removeSourceStmt != nil {
 		if cerr := q.removeSourceStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing removeSourceStmt: %w", cerr)
+		}
+	}
+	if q.renewAccountStmt != nil {
+		if cerr := q.renewAccountStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing renewAccountStmt: %w", cerr)
 		}
 	}
 	if q.replaceImportedStmt != nil {
@@ -1731,16 +1795,19 @@ type Queries struct {
 	deferNoticeStmt              *sql.Stmt
 	deleteAuditStmt              *sql.Stmt
 	deleteConsentStmt            *sql.Stmt
+	deleteCredentialsStmt        *sql.Stmt
 	deleteEventStmt              *sql.Stmt
 	deleteGrantedUnderStmt       *sql.Stmt
 	deleteLogoutStmt             *sql.Stmt
 	deleteNoticeStmt             *sql.Stmt
+	deletePasskeysStmt           *sql.Stmt
 	deleteRevocationEventStmt    *sql.Stmt
 	deleteSubjectStmt            *sql.Stmt
 	deleteSwitchEventStmt        *sql.Stmt
-	documentsStmt                *sql.Stmt
+	documentsOfStmt              *sql.Stmt
 	dropOldestLogoutsStmt        *sql.Stmt
 	emailOfStmt                  *sql.Stmt
+	endDocumentStmt              *sql.Stmt
 	endExpiredLinkStmt           *sql.Stmt
 	endIdentifierStmt            *sql.Stmt
 	endLeaseStmt                 *sql.Stmt
@@ -1748,6 +1815,7 @@ type Queries struct {
 	endMasterKeyProcessStmt      *sql.Stmt
 	endsOfLinkStmt               *sql.Stmt
 	eventsStmt                   *sql.Stmt
+	evidenceOfStmt               *sql.Stmt
 	findImportStmt               *sql.Stmt
 	finishImportStmt             *sql.Stmt
 	forgetMasterKeyProcessesStmt *sql.Stmt
@@ -1778,7 +1846,9 @@ type Queries struct {
 	insertAuditStmt              *sql.Stmt
 	insertCheckpointStmt         *sql.Stmt
 	insertConflictStmt           *sql.Stmt
+	insertDocumentStmt           *sql.Stmt
 	insertEventStmt              *sql.Stmt
+	insertEvidenceStmt           *sql.Stmt
 	insertHoldStmt               *sql.Stmt
 	insertIdentifierStmt         *sql.Stmt
 	insertKeyFetchStmt           *sql.Stmt
@@ -1846,6 +1916,7 @@ type Queries struct {
 	putBackNoticeStmt            *sql.Stmt
 	putConsentStmt               *sql.Stmt
 	putCredentialStmt            *sql.Stmt
+	putFirstPasswordStmt         *sql.Stmt
 	putGrantedStmt               *sql.Stmt
 	putGrantedThroughStmt        *sql.Stmt
 	putMasterKeyProcessStmt      *sql.Stmt
@@ -1860,6 +1931,7 @@ type Queries struct {
 	remindImportedStmt           *sql.Stmt
 	removeRelyingPartyStmt       *sql.Stmt
 	removeSourceStmt             *sql.Stmt
+	renewAccountStmt             *sql.Stmt
 	replaceImportedStmt          *sql.Stmt
 	reviewStmt                   *sql.Stmt
 	reviewByCanonicalStmt        *sql.Stmt
@@ -1940,16 +2012,19 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		deferNoticeStmt:              q.deferNoticeStmt,
 		deleteAuditStmt:              q.deleteAuditStmt,
 		deleteConsentStmt:            q.deleteConsentStmt,
+		deleteCredentialsStmt:        q.deleteCredentialsStmt,
 		deleteEventStmt:              q.deleteEventStmt,
 		deleteGrantedUnderStmt:       q.deleteGrantedUnderStmt,
 		deleteLogoutStmt:             q.deleteLogoutStmt,
 		deleteNoticeStmt:             q.deleteNoticeStmt,
+		deletePasskeysStmt:           q.deletePasskeysStmt,
 		deleteRevocationEventStmt:    q.deleteRevocationEventStmt,
 		deleteSubjectStmt:            q.deleteSubjectStmt,
 		deleteSwitchEventStmt:        q.deleteSwitchEventStmt,
-		documentsStmt:                q.documentsStmt,
+		documentsOfStmt:              q.documentsOfStmt,
 		dropOldestLogoutsStmt:        q.dropOldestLogoutsStmt,
 		emailOfStmt:                  q.emailOfStmt,
+		endDocumentStmt:              q.endDocumentStmt,
 		endExpiredLinkStmt:           q.endExpiredLinkStmt,
 		endIdentifierStmt:            q.endIdentifierStmt,
 		endLeaseStmt:                 q.endLeaseStmt,
@@ -1957,6 +2032,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		endMasterKeyProcessStmt:      q.endMasterKeyProcessStmt,
 		endsOfLinkStmt:               q.endsOfLinkStmt,
 		eventsStmt:                   q.eventsStmt,
+		evidenceOfStmt:               q.evidenceOfStmt,
 		findImportStmt:               q.findImportStmt,
 		finishImportStmt:             q.finishImportStmt,
 		forgetMasterKeyProcessesStmt: q.forgetMasterKeyProcessesStmt,
@@ -1987,7 +2063,9 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		insertAuditStmt:              q.insertAuditStmt,
 		insertCheckpointStmt:         q.insertCheckpointStmt,
 		insertConflictStmt:           q.insertConflictStmt,
+		insertDocumentStmt:           q.insertDocumentStmt,
 		insertEventStmt:              q.insertEventStmt,
+		insertEvidenceStmt:           q.insertEvidenceStmt,
 		insertHoldStmt:               q.insertHoldStmt,
 		insertIdentifierStmt:         q.insertIdentifierStmt,
 		insertKeyFetchStmt:           q.insertKeyFetchStmt,
@@ -2055,6 +2133,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		putBackNoticeStmt:            q.putBackNoticeStmt,
 		putConsentStmt:               q.putConsentStmt,
 		putCredentialStmt:            q.putCredentialStmt,
+		putFirstPasswordStmt:         q.putFirstPasswordStmt,
 		putGrantedStmt:               q.putGrantedStmt,
 		putGrantedThroughStmt:        q.putGrantedThroughStmt,
 		putMasterKeyProcessStmt:      q.putMasterKeyProcessStmt,
@@ -2069,6 +2148,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		remindImportedStmt:           q.remindImportedStmt,
 		removeRelyingPartyStmt:       q.removeRelyingPartyStmt,
 		removeSourceStmt:             q.removeSourceStmt,
+		renewAccountStmt:             q.renewAccountStmt,
 		replaceImportedStmt:          q.replaceImportedStmt,
 		reviewStmt:                   q.reviewStmt,
 		reviewByCanonicalStmt:        q.reviewByCanonicalStmt,

@@ -5,6 +5,9 @@
 -- A credential that ends by itself: a first password that was sent.
 ALTER TABLE credentials ADD COLUMN expires_at TIMESTAMP;
 
+-- What an account proved before does not count any more: its credentials were changed.
+ALTER TABLE accounts ADD COLUMN sessions_from TIMESTAMP;
+
 -- Passkeys (WebAuthn Level 3). The sealed text is the credential record, bound to id;
 -- credential_index is a keyed hash of its credential ID.
 CREATE TABLE passkeys (
