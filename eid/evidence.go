@@ -40,6 +40,9 @@ func DocumentKinds() []DocumentKind {
 	return []DocumentKind{DrivingLicence, VehicleRegistration, SocialInsurance, HealthInsurance}
 }
 
+// Claim names the scope of a kind, and the one claim that the scope releases.
+func (k DocumentKind) Claim() string { return "eid_" + string(k) }
+
 // Document is a paper whose original an officer compared. An account has one of a kind
 // at most.
 type Document struct {

@@ -102,7 +102,7 @@ func (p *Provider) claims(ctx context.Context, r *grantRecord, rp *eid.RelyingPa
 	agreed := slices.DeleteFunc(wantedDocuments(wanted), func(k eid.DocumentKind) bool { return !slices.Contains(r.Grant.Documents, k) })
 	documents, err := p.documents(ctx, who.Account, agreed)
 	for _, d := range documents {
-		values[documentClaim(d.Kind)] = valueOf(d)
+		values[d.Kind.Claim()] = valueOf(d)
 	}
 	return values, err
 }

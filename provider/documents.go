@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"eidgate/eid"
@@ -19,26 +18,21 @@ type Documents interface {
 	Documents(ctx context.Context, account eid.AccountID) ([]eid.Document, error)
 }
 
-// documentPrefix begins the scope of a kind of document, and the one claim that it
-// releases, which has the same name.
-const documentPrefix = "eid_"
-
-func documentClaim(kind eid.DocumentKind) string { return documentPrefix + string(kind) }
-
-// documentKind is the kind that a scope or claim is of, empty for all others.
+// documentKind is the kind whose scope and claim have a name, empty for all others.
 func documentKind(name string) eid.DocumentKind {
-	kind := eid.DocumentKind(strings.TrimPrefix(name, documentPrefix))
-	if !slices.Contains(eid.DocumentKinds(), kind) || documentClaim(kind) != name {
-		return ""
+	for _, kind := range eid.DocumentKinds() {
+		if kind.Claim() == name {
+			return kind
+		}
 	}
-	return kind
+	return ""
 }
 
 // documentScopes are the scopes of all kinds.
 func documentScopes() []string {
 	var list []string
 	for _, kind := range eid.DocumentKinds() {
-		list = append(list, documentClaim(kind))
+		list = append(list, kind.Claim())
 	}
 	return list
 }
@@ -87,7 +81,7 @@ func (p *Provider) documents(ctx context.Context, a *eid.Account, kinds []eid.Do
 func claimsOfDocuments(list []eid.Document) []string {
 	var names []string
 	for _, d := range list {
-		names = append(names, documentClaim(d.Kind))
+		names = append(names, d.Kind.Claim())
 	}
 	slices.Sort(names)
 	return names
@@ -98,7 +92,7 @@ func claimsOfDocuments(list []eid.Document) []string {
 func documentRows(list []eid.Document, names, ticked []string) []web.ConsentDocument {
 	var rows []web.ConsentDocument
 	for _, d := range list {
-		name := documentClaim(d.Kind)
+		name := d.Kind.Claim()
 		if !slices.Contains(names, name) {
 			continue
 		}
@@ -120,7 +114,7 @@ func maskDocument(number string) string {
 	return "•••"
 }
 
-// without leaves out the scopes of documents that are not shared: what was not granted
+// withoutDocuments leaves out the scopes of documents that are not shared: what was not granted
 // is not called granted (RFC 6749 §3.3).
 func withoutDocuments(scopes []string, shared []eid.DocumentKind) []string {
 	return slices.DeleteFunc(slices.Clone(scopes), func(s string) bool {

@@ -136,7 +136,7 @@ func (p *Provider) historyLine(ctx context.Context, r audit.Row, names map[strin
 	if json.Unmarshal([]byte(r.Detail), &g) == nil {
 		line.Asked, line.Granted, line.Source = g.Requirement.Target, g.ACR.Level, p.nameOf(ctx, g.Source)
 		for _, kind := range g.Documents {
-			if name := documentClaim(kind); documentKind(name) != "" { // of a later version it may be another
+			if name := kind.Claim(); documentKind(name) != "" { // of a later version it may be another
 				line.Documents = append(line.Documents, name)
 			}
 		}

@@ -188,7 +188,7 @@ func (p *Provider) stillGood(ctx context.Context, r *grantRecord) (standing, boo
 	req := request{Client: rp.ID, Scopes: r.Scopes, Claims: r.Claims, rp: rp}
 	share := shared(&req, &account)
 	for _, kind := range r.Grant.Documents {
-		share = append(share, documentClaim(kind))
+		share = append(share, kind.Claim())
 	}
 	consent, err := p.consentFor(ctx, &req, &account, share)
 	if err != nil {
