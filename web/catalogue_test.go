@@ -77,7 +77,7 @@ func used(t *testing.T) (required, optional []string) {
 	for _, why := range []string{WhyLevelTooLow, WhyEnded, WhyNotOpen, WhyOwnFloor, WhyOff, WhyMaintenance, WhyDown} {
 		required = append(required, "why."+why)
 	}
-	for _, claim := range ConsentClaims() {
+	for _, claim := range append(ConsentClaims(), ConsentDocuments()...) {
 		required = append(required, "claim."+claim)
 	}
 	for _, coded := range []string{"female", "male", "VNM"} {

@@ -51,6 +51,9 @@ CREATE TABLE documents (
 );
 CREATE UNIQUE INDEX documents_in_use ON documents (account, kind) WHERE ended_at IS NULL;
 
+-- Claims that a holder was asked for one by one and declined: a JSON list of names.
+ALTER TABLE consents ADD COLUMN declined TEXT NOT NULL DEFAULT '[]';
+
 -- Who may do what at a counter. Operators say so, officers never.
 CREATE TABLE officers (
     account    TEXT PRIMARY KEY REFERENCES accounts (id),
