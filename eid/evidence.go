@@ -43,6 +43,9 @@ func DocumentKinds() []DocumentKind {
 	return []DocumentKind{DrivingLicence, VehicleRegistration, SocialInsurance, HealthInsurance}
 }
 
+// Claim names the scope of a kind, and the one claim that the scope releases.
+func (k DocumentKind) Claim() string { return "eid_" + string(k) }
+
 // Document is a paper whose original an officer compared. An account has one of a kind
 // at most.
 type Document struct {
@@ -53,6 +56,16 @@ type Document struct {
 	ExpiresOn  string // 2006-01-02; empty: it does not end
 	VerifiedAt time.Time
 	VerifiedBy AccountID // the officer
+}
+
+// Valid reports whether the document still counts at t: through the whole day of
+// ExpiresOn in Viet Nam. One whose last day cannot be read does not.
+func (d Document) Valid(t time.Time) bool {
+	if d.ExpiresOn == "" {
+		return true
+	}
+	last, err := time.ParseInLocation(time.DateOnly, d.ExpiresOn, LawTime())
+	return err == nil && t.Before(last.AddDate(0, 0, 1))
 }
 
 // Task is what an officer may do at a counter.

@@ -72,6 +72,8 @@ type Grant struct {
 	AuthTime    time.Time   `json:"auth_time"` // when the proof behind acr was given
 	Source      string      `json:"source"`
 	IssuedAt    time.Time   `json:"issued_at"`
+	// Documents are those that the holder agreed to share with it.
+	Documents []DocumentKind `json:"documents,omitempty"`
 	// Rules and Config are the versions in force at IssuedAt.
 	Rules  string `json:"rules"`
 	Config string `json:"config"`

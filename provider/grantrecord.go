@@ -31,8 +31,11 @@ type grantRecord struct {
 
 // Formats of records: the first bytes of their fields.
 const (
-	grantFormat  = 1
+	grantFormat  = 2
 	accessFormat = 1
+
+	// withDocuments is the first format whose grants have documents.
+	withDocuments = 2
 )
 
 // record is the grant as it is kept.
@@ -95,6 +98,9 @@ func (r *grantRecord) fields(f *fields) {
 		moment(f, &r.Refresh.At)
 		moment(f, &r.Refresh.Until)
 		moment(f, &r.Refresh.Ends)
+	}
+	if f.format >= withDocuments {
+		list(f, &g.Documents, func(k *eid.DocumentKind) { text(f, k) })
 	}
 }
 

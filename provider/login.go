@@ -174,8 +174,10 @@ type flow struct {
 
 	// What the last decision saw, for pages.
 	holder *eid.Account
-	others bool // more than one source may be chosen
-	ended  bool // a switched-off source ended the session
+	// documents are the holder's, of the kinds that the request wants.
+	documents []eid.Document
+	others    bool // more than one source may be chosen
+	ended     bool // a switched-off source ended the session
 }
 
 func loginKey(id string) string { return kindLogin + ":" + hashText(id) }

@@ -91,6 +91,7 @@ func samples() []sample {
 	list = append(list, logoutSamples()...)
 	list = append(list, historySamples(noon)...)
 	list = append(list, linkSamples(common, noon)...)
+	list = append(list, officerSamples(noon)...)
 	return append(list, sample{"error-bare", Page{Name: "error", Data: ErrorData{Kind: ErrorSystem}}})
 }
 
@@ -138,7 +139,15 @@ func consentSamples(common Common) []sample {
 	year := time.Date(2027, 11, 21, 7, 5, 0, 0, time.UTC)
 	asks := ConsentData{Common: common, HolderName: "Nguyễn Thị Mẫu", MaskedNumber: "••• ••• ••• 001",
 		Purpose: Label{Text: "Giải quyết hồ sơ trực tuyến mẫu"}, Claims: claims[:3], Level: eid.Level2, Until: year}
-	informs, all, bad := asks, asks, asks
+	informs, all, bad, papers, ticked := asks, asks, asks, asks, asks
+	for i, name := range ConsentDocuments() {
+		papers.Documents = append(papers.Documents, ConsentDocument{
+			Name: name, Number: "••• 12" + fmt.Sprint(i), Issuer: "Sở Giao thông vận tải tỉnh Mẫu", VerifiedAt: year.AddDate(-2, 0, 0),
+		})
+	}
+	papers.Documents[0].ExpiresOn = year
+	ticked.Claims, ticked.LegalBasis = nil, Label{Text: "Luật Mẫu số 00/2026, Điều 1", English: "Sample Law 00/2026, Article 1"}
+	ticked.Documents = []ConsentDocument{{Name: "eid_driving_licence", Number: "•••", Issuer: hostile, VerifiedAt: year, Ticked: true}}
 	informs.LegalBasis = Label{Text: "Luật Mẫu số 00/2026, Điều 1", English: "Sample Law 00/2026, Article 1"}
 	all.Claims = claims
 	bad.Portal, bad.HolderName, bad.MaskedNumber, bad.Purpose = Label{hostile, hostile}, hostile, "•••", Label{hostile, hostile}
@@ -148,6 +157,8 @@ func consentSamples(common Common) []sample {
 		{"consent", Page{Name: "consent", Data: asks}},
 		{"consent-informs", Page{Name: "consent", Data: informs}},
 		{"consent-all", Page{Name: "consent", Data: all}},
+		{"consent-documents", Page{Name: "consent", Data: papers}},
+		{"consent-documents-ticked", Page{Name: "consent", Data: ticked}},
 		{"consent-bare", Page{Name: "consent", Data: ConsentData{Common: Common{Form: common.Form}}}},
 		{"consent-hostile", Page{Name: "consent", Data: bad}},
 	}
@@ -174,7 +185,7 @@ func historySamples(noon time.Time) []sample {
 	lines := []HistoryLine{
 		{At: noon, Portal: Label{Text: "Cổng dịch vụ công mẫu", English: "Sample public services portal"}, Asked: eid.Level2, Granted: eid.Level2,
 			Source: Label{Text: "Tài khoản định danh mẫu", English: "Sample identity account"}},
-		{At: noon, Portal: Label{Text: "Cổng bảo hiểm mẫu"}, Granted: eid.Level1, Source: Label{Text: "Bưu điện mẫu"}},
+		{At: noon, Portal: Label{Text: "Cổng bảo hiểm mẫu"}, Granted: eid.Level1, Source: Label{Text: "Bưu điện mẫu"}, Documents: ConsentDocuments()},
 		{At: noon, LookedUp: true, Role: "officer", Reason: "Khiếu nại số 12/2026 (mẫu)"},
 	}
 	bad := []HistoryLine{{At: noon, Portal: Label{hostile, hostile}, Source: Label{hostile, hostile}}, {At: noon, LookedUp: true, Role: hostile, Reason: hostile}}

@@ -22,6 +22,7 @@ import (
 	"eidgate/eid/civil"
 	"eidgate/eid/credential"
 	"eidgate/eid/notify"
+	"eidgate/eid/rules"
 	"eidgate/federation"
 	"eidgate/federation/account"
 	"eidgate/keys"
@@ -150,6 +151,7 @@ func keysConfig(cfg *config.Config) keys.Config {
 // long as the process; what follows the configuration stands in a front.
 type gateway struct {
 	*durable
+	rules    *rules.Book
 	state    passingState
 	measured store.State // state, with the operator looking on
 	tokenKey []byte
@@ -206,6 +208,9 @@ func openGateway(ctx context.Context, cfg *config.Config, log *slog.Logger, now 
 	}
 	g := &gateway{durable: d, keeper: newMasterKeeper(d, log), log: log, now: now, connections: cfg.Limits.Connections, metrics: metrics, tracing: tracing}
 	g.evidence = audit.NewSealer(d.db, checkpointSigner{d.ring}, log, now)
+	if g.rules, err = openRules(cfg); err != nil {
+		return nil, errors.Join(err, d.db.Close())
+	}
 	g.retention = audit.NewRetainer(d.db, cfg.Audit.RetentionYears, log, now)
 	if g.shipments, err = openShipments(cfg, g); err != nil {
 		return nil, errors.Join(err, d.db.Close())
@@ -276,6 +281,10 @@ func (g *gateway) adopt(ctx context.Context, cfg *config.Config) error {
 	if err != nil {
 		return err
 	}
+	book, err := openRules(cfg)
+	if err != nil {
+		return err
+	}
 	if err := g.db.ApplyRegistrations(ctx, cfg.RelyingParties(), sources, "file", "system"); err != nil {
 		return err
 	}
@@ -291,6 +300,7 @@ func (g *gateway) adopt(ctx context.Context, cfg *config.Config) error {
 	if old == nil || !slices.Equal(old.cfg.Outbound.Allow, cfg.Outbound.Allow) {
 		g.outbound.Allow(allowed)
 	}
+	g.rules.Replace(book)
 	g.front.Store(next)
 	return nil
 }
@@ -309,7 +319,7 @@ func (g *gateway) newFront(cfg *config.Config, old *front) (_ *front, err error)
 	} else {
 		next.provider, err = provider.New(providerConfig(cfg), provider.Deps{
 			Registry: g.population, Reviews: accounts.NewReviews(g.db, g.now), Registrar: accounts.NewRegistrar(g.db, g.now), Linker: accounts.NewLinker(g.db, g.now), OldAccounts: g.db,
-			Clients: g.db, Accounts: g.db, Grants: g.db, Consents: g.db, History: g.db, State: g.measured, Keys: g.ring, Pages: g.pages, Log: g.log, Now: g.now,
+			Clients: g.db, Accounts: g.db, Grants: g.db, Consents: g.db, History: g.db, Documents: g.db, State: g.measured, Keys: g.ring, Pages: g.pages, Log: g.log, Now: g.now,
 			Sources: next.sources,
 			Outbox:  g.db, Events: g.db, Switches: g.db, Revocations: g.db, KeyFetches: g.db, Outbound: g.calls, Sealer: g.sealer,
 			Ready: g.ready, Meter: g.metrics, TokenKey: g.tokenKey,

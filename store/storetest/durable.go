@@ -83,13 +83,14 @@ type durableSuite struct {
 type desk struct {
 	*sqlstore.DB
 	accounts *accounts.Accounts
+	locking  *accounts.Locks
 	clock    *Clock
 }
 
 func (s durableSuite) desk(t *testing.T) desk {
 	clock := NewClock()
 	db := s.open(t, clock.Now)
-	return desk{DB: db, accounts: accounts.New(db, clock.Now), clock: clock}
+	return desk{DB: db, accounts: accounts.New(db, clock.Now), locking: Locks(t, db, clock.Now), clock: clock}
 }
 
 // Citizen is a synthetic person of Level 2 with both factors.

@@ -42,6 +42,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.advanceImportStmt, err = db.PrepareContext(ctx, advanceImport); err != nil {
 		return nil, fmt.Errorf("error preparing query AdvanceImport: %w", err)
 	}
+	if q.appCaseStmt, err = db.PrepareContext(ctx, appCase); err != nil {
+		return nil, fmt.Errorf("error preparing query AppCase: %w", err)
+	}
 	if q.applicationStmt, err = db.PrepareContext(ctx, application); err != nil {
 		return nil, fmt.Errorf("error preparing query Application: %w", err)
 	}
@@ -117,6 +120,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.countHoldsOnAllStmt, err = db.PrepareContext(ctx, countHoldsOnAll); err != nil {
 		return nil, fmt.Errorf("error preparing query CountHoldsOnAll: %w", err)
 	}
+	if q.countLockRequestsStmt, err = db.PrepareContext(ctx, countLockRequests); err != nil {
+		return nil, fmt.Errorf("error preparing query CountLockRequests: %w", err)
+	}
 	if q.countLogoutsStmt, err = db.PrepareContext(ctx, countLogouts); err != nil {
 		return nil, fmt.Errorf("error preparing query CountLogouts: %w", err)
 	}
@@ -158,6 +164,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.credentialsStmt, err = db.PrepareContext(ctx, credentials); err != nil {
 		return nil, fmt.Errorf("error preparing query Credentials: %w", err)
+	}
+	if q.decideAppCaseStmt, err = db.PrepareContext(ctx, decideAppCase); err != nil {
+		return nil, fmt.Errorf("error preparing query DecideAppCase: %w", err)
 	}
 	if q.decideReviewStmt, err = db.PrepareContext(ctx, decideReview); err != nil {
 		return nil, fmt.Errorf("error preparing query DecideReview: %w", err)
@@ -243,6 +252,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.findImportStmt, err = db.PrepareContext(ctx, findImport); err != nil {
 		return nil, fmt.Errorf("error preparing query FindImport: %w", err)
 	}
+	if q.finishAppCaseStmt, err = db.PrepareContext(ctx, finishAppCase); err != nil {
+		return nil, fmt.Errorf("error preparing query FinishAppCase: %w", err)
+	}
 	if q.finishImportStmt, err = db.PrepareContext(ctx, finishImport); err != nil {
 		return nil, fmt.Errorf("error preparing query FinishImport: %w", err)
 	}
@@ -321,6 +333,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.insertAccountStmt, err = db.PrepareContext(ctx, insertAccount); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertAccount: %w", err)
 	}
+	if q.insertAppCaseStmt, err = db.PrepareContext(ctx, insertAppCase); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertAppCase: %w", err)
+	}
 	if q.insertApplicationStmt, err = db.PrepareContext(ctx, insertApplication); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertApplication: %w", err)
 	}
@@ -356,6 +371,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.insertLockStmt, err = db.PrepareContext(ctx, insertLock); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertLock: %w", err)
+	}
+	if q.insertLockRequestStmt, err = db.PrepareContext(ctx, insertLockRequest); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertLockRequest: %w", err)
 	}
 	if q.insertLogoutStmt, err = db.PrepareContext(ctx, insertLogout); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertLogout: %w", err)
@@ -447,8 +465,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.lockInForceStmt, err = db.PrepareContext(ctx, lockInForce); err != nil {
 		return nil, fmt.Errorf("error preparing query LockInForce: %w", err)
 	}
+	if q.lockRequestStmt, err = db.PrepareContext(ctx, lockRequest); err != nil {
+		return nil, fmt.Errorf("error preparing query LockRequest: %w", err)
+	}
 	if q.locksInForceStmt, err = db.PrepareContext(ctx, locksInForce); err != nil {
 		return nil, fmt.Errorf("error preparing query LocksInForce: %w", err)
+	}
+	if q.locksOfStmt, err = db.PrepareContext(ctx, locksOf); err != nil {
+		return nil, fmt.Errorf("error preparing query LocksOf: %w", err)
 	}
 	if q.logoutQueuesDueStmt, err = db.PrepareContext(ctx, logoutQueuesDue); err != nil {
 		return nil, fmt.Errorf("error preparing query LogoutQueuesDue: %w", err)
@@ -522,8 +546,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.oldestNoticeStmt, err = db.PrepareContext(ctx, oldestNotice); err != nil {
 		return nil, fmt.Errorf("error preparing query OldestNotice: %w", err)
 	}
+	if q.openAppCasesStmt, err = db.PrepareContext(ctx, openAppCases); err != nil {
+		return nil, fmt.Errorf("error preparing query OpenAppCases: %w", err)
+	}
 	if q.openApplicationsStmt, err = db.PrepareContext(ctx, openApplications); err != nil {
 		return nil, fmt.Errorf("error preparing query OpenApplications: %w", err)
+	}
+	if q.overdueLockRequestsStmt, err = db.PrepareContext(ctx, overdueLockRequests); err != nil {
+		return nil, fmt.Errorf("error preparing query OverdueLockRequests: %w", err)
 	}
 	if q.partyRegistrationsStmt, err = db.PrepareContext(ctx, partyRegistrations); err != nil {
 		return nil, fmt.Errorf("error preparing query PartyRegistrations: %w", err)
@@ -536,6 +566,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.prunableStmt, err = db.PrepareContext(ctx, prunable); err != nil {
 		return nil, fmt.Errorf("error preparing query Prunable: %w", err)
+	}
+	if q.pruneAppCasesStmt, err = db.PrepareContext(ctx, pruneAppCases); err != nil {
+		return nil, fmt.Errorf("error preparing query PruneAppCases: %w", err)
 	}
 	if q.pruneNoticesStmt, err = db.PrepareContext(ctx, pruneNotices); err != nil {
 		return nil, fmt.Errorf("error preparing query PruneNotices: %w", err)
@@ -627,6 +660,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.ruleConflictStmt, err = db.PrepareContext(ctx, ruleConflict); err != nil {
 		return nil, fmt.Errorf("error preparing query RuleConflict: %w", err)
 	}
+	if q.ruleLockRequestStmt, err = db.PrepareContext(ctx, ruleLockRequest); err != nil {
+		return nil, fmt.Errorf("error preparing query RuleLockRequest: %w", err)
+	}
 	if q.secretStmt, err = db.PrepareContext(ctx, secret); err != nil {
 		return nil, fmt.Errorf("error preparing query Secret: %w", err)
 	}
@@ -714,6 +750,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.waitingConflictsStmt, err = db.PrepareContext(ctx, waitingConflicts); err != nil {
 		return nil, fmt.Errorf("error preparing query WaitingConflicts: %w", err)
 	}
+	if q.waitingLockRequestStmt, err = db.PrepareContext(ctx, waitingLockRequest); err != nil {
+		return nil, fmt.Errorf("error preparing query WaitingLockRequest: %w", err)
+	}
 	if q.waitingReviewsStmt, err = db.PrepareContext(ctx, waitingReviews); err != nil {
 		return nil, fmt.Errorf("error preparing query WaitingReviews: %w", err)
 	}
@@ -750,6 +789,11 @@ func (q *Queries) Close() error {
 	if q.advanceImportStmt != nil {
 		if cerr := q.advanceImportStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing advanceImportStmt: %w", cerr)
+		}
+	}
+	if q.appCaseStmt != nil {
+		if cerr := q.appCaseStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing appCaseStmt: %w", cerr)
 		}
 	}
 	if q.applicationStmt != nil {
@@ -877,6 +921,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing countHoldsOnAllStmt: %w", cerr)
 		}
 	}
+	if q.countLockRequestsStmt != nil {
+		if cerr := q.countLockRequestsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countLockRequestsStmt: %w", cerr)
+		}
+	}
 	if q.countLogoutsStmt != nil {
 		if cerr := q.countLogoutsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countLogoutsStmt: %w", cerr)
@@ -945,6 +994,11 @@ func (q *Queries) Close() error {
 	if q.credentialsStmt != nil {
 		if cerr := q.credentialsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing credentialsStmt: %w", cerr)
+		}
+	}
+	if q.decideAppCaseStmt != nil {
+		if cerr := q.decideAppCaseStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing decideAppCaseStmt: %w", cerr)
 		}
 	}
 	if q.decideReviewStmt != nil {
@@ -1087,6 +1141,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing findImportStmt: %w", cerr)
 		}
 	}
+	if q.finishAppCaseStmt != nil {
+		if cerr := q.finishAppCaseStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing finishAppCaseStmt: %w", cerr)
+		}
+	}
 	if q.finishImportStmt != nil {
 		if cerr := q.finishImportStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing finishImportStmt: %w", cerr)
@@ -1217,6 +1276,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing insertAccountStmt: %w", cerr)
 		}
 	}
+	if q.insertAppCaseStmt != nil {
+		if cerr := q.insertAppCaseStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertAppCaseStmt: %w", cerr)
+		}
+	}
 	if q.insertApplicationStmt != nil {
 		if cerr := q.insertApplicationStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertApplicationStmt: %w", cerr)
@@ -1275,6 +1339,11 @@ func (q *Queries) Close() error {
 	if q.insertLockStmt != nil {
 		if cerr := q.insertLockStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertLockStmt: %w", cerr)
+		}
+	}
+	if q.insertLockRequestStmt != nil {
+		if cerr := q.insertLockRequestStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertLockRequestStmt: %w", cerr)
 		}
 	}
 	if q.insertLogoutStmt != nil {
@@ -1427,9 +1496,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing lockInForceStmt: %w", cerr)
 		}
 	}
+	if q.lockRequestStmt != nil {
+		if cerr := q.lockRequestStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing lockRequestStmt: %w", cerr)
+		}
+	}
 	if q.locksInForceStmt != nil {
 		if cerr := q.locksInForceStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing locksInForceStmt: %w", cerr)
+		}
+	}
+	if q.locksOfStmt != nil {
+		if cerr := q.locksOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing locksOfStmt: %w", cerr)
 		}
 	}
 	if q.logoutQueuesDueStmt != nil {
@@ -1552,9 +1631,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing oldestNoticeStmt: %w", cerr)
 		}
 	}
+	if q.openAppCasesStmt != nil {
+		if cerr := q.openAppCasesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing openAppCasesStmt: %w", cerr)
+		}
+	}
 	if q.openApplicationsStmt != nil {
 		if cerr := q.openApplicationsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing openApplicationsStmt: %w", cerr)
+		}
+	}
+	if q.overdueLockRequestsStmt != nil {
+		if cerr := q.overdueLockRequestsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing overdueLockRequestsStmt: %w", cerr)
 		}
 	}
 	if q.partyRegistrationsStmt != nil {
@@ -1575,6 +1664,11 @@ func (q *Queries) Close() error {
 	if q.prunableStmt != nil {
 		if cerr := q.prunableStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing prunableStmt: %w", cerr)
+		}
+	}
+	if q.pruneAppCasesStmt != nil {
+		if cerr := q.pruneAppCasesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing pruneAppCasesStmt: %w", cerr)
 		}
 	}
 	if q.pruneNoticesStmt != nil {
@@ -1727,6 +1821,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing ruleConflictStmt: %w", cerr)
 		}
 	}
+	if q.ruleLockRequestStmt != nil {
+		if cerr := q.ruleLockRequestStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing ruleLockRequestStmt: %w", cerr)
+		}
+	}
 	if q.secretStmt != nil {
 		if cerr := q.secretStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing secretStmt: %w", cerr)
@@ -1872,6 +1971,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing waitingConflictsStmt: %w", cerr)
 		}
 	}
+	if q.waitingLockRequestStmt != nil {
+		if cerr := q.waitingLockRequestStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing waitingLockRequestStmt: %w", cerr)
+		}
+	}
 	if q.waitingReviewsStmt != nil {
 		if cerr := q.waitingReviewsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing waitingReviewsStmt: %w", cerr)
@@ -1922,6 +2026,7 @@ type Queries struct {
 	activateAccountStmt          *sql.Stmt
 	addCountStmt                 *sql.Stmt
 	advanceImportStmt            *sql.Stmt
+	appCaseStmt                  *sql.Stmt
 	applicationStmt              *sql.Stmt
 	applicationByRefStmt         *sql.Stmt
 	applicationRevisionStmt      *sql.Stmt
@@ -1947,6 +2052,7 @@ type Queries struct {
 	countApplicationsByStmt      *sql.Stmt
 	countConflictsStmt           *sql.Stmt
 	countHoldsOnAllStmt          *sql.Stmt
+	countLockRequestsStmt        *sql.Stmt
 	countLogoutsStmt             *sql.Stmt
 	countMessagesSinceStmt       *sql.Stmt
 	countNoticesOfStmt           *sql.Stmt
@@ -1961,6 +2067,7 @@ type Queries struct {
 	countWaitingReviewsStmt      *sql.Stmt
 	credentialStmt               *sql.Stmt
 	credentialsStmt              *sql.Stmt
+	decideAppCaseStmt            *sql.Stmt
 	decideReviewStmt             *sql.Stmt
 	deferLogoutStmt              *sql.Stmt
 	deferNoticeStmt              *sql.Stmt
@@ -1989,6 +2096,7 @@ type Queries struct {
 	eventsStmt                   *sql.Stmt
 	evidenceOfStmt               *sql.Stmt
 	findImportStmt               *sql.Stmt
+	finishAppCaseStmt            *sql.Stmt
 	finishImportStmt             *sql.Stmt
 	forgetMasterKeyProcessesStmt *sql.Stmt
 	formerHolderStmt             *sql.Stmt
@@ -2015,6 +2123,7 @@ type Queries struct {
 	importedUnverifiedStmt       *sql.Stmt
 	importsOfStmt                *sql.Stmt
 	insertAccountStmt            *sql.Stmt
+	insertAppCaseStmt            *sql.Stmt
 	insertApplicationStmt        *sql.Stmt
 	insertAuditStmt              *sql.Stmt
 	insertCheckpointStmt         *sql.Stmt
@@ -2027,6 +2136,7 @@ type Queries struct {
 	insertKeyFetchStmt           *sql.Stmt
 	insertLinkStmt               *sql.Stmt
 	insertLockStmt               *sql.Stmt
+	insertLockRequestStmt        *sql.Stmt
 	insertLogoutStmt             *sql.Stmt
 	insertLogoutQueueStmt        *sql.Stmt
 	insertNoticeStmt             *sql.Stmt
@@ -2057,7 +2167,9 @@ type Queries struct {
 	linksOfStmt                  *sql.Stmt
 	listImportsStmt              *sql.Stmt
 	lockInForceStmt              *sql.Stmt
+	lockRequestStmt              *sql.Stmt
 	locksInForceStmt             *sql.Stmt
+	locksOfStmt                  *sql.Stmt
 	logoutQueuesDueStmt          *sql.Stmt
 	logoutsDueStmt               *sql.Stmt
 	logoutsLeasedStmt            *sql.Stmt
@@ -2082,11 +2194,14 @@ type Queries struct {
 	oldSubjectsUntakenStmt       *sql.Stmt
 	oldestLogoutStmt             *sql.Stmt
 	oldestNoticeStmt             *sql.Stmt
+	openAppCasesStmt             *sql.Stmt
 	openApplicationsStmt         *sql.Stmt
+	overdueLockRequestsStmt      *sql.Stmt
 	partyRegistrationsStmt       *sql.Stmt
 	portalAccountsOfStmt         *sql.Stmt
 	proveContactStmt             *sql.Stmt
 	prunableStmt                 *sql.Stmt
+	pruneAppCasesStmt            *sql.Stmt
 	pruneNoticesStmt             *sql.Stmt
 	purposeKeysStmt              *sql.Stmt
 	putAuditHeadStmt             *sql.Stmt
@@ -2117,6 +2232,7 @@ type Queries struct {
 	reviewsStmt                  *sql.Stmt
 	revocationEventsStmt         *sql.Stmt
 	ruleConflictStmt             *sql.Stmt
+	ruleLockRequestStmt          *sql.Stmt
 	secretStmt                   *sql.Stmt
 	sectorStmt                   *sql.Stmt
 	sectorsWithOldSubjectsStmt   *sql.Stmt
@@ -2146,6 +2262,7 @@ type Queries struct {
 	updateApplicationStmt        *sql.Stmt
 	verifyImportedStmt           *sql.Stmt
 	waitingConflictsStmt         *sql.Stmt
+	waitingLockRequestStmt       *sql.Stmt
 	waitingReviewsStmt           *sql.Stmt
 }
 
@@ -2159,6 +2276,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		activateAccountStmt:          q.activateAccountStmt,
 		addCountStmt:                 q.addCountStmt,
 		advanceImportStmt:            q.advanceImportStmt,
+		appCaseStmt:                  q.appCaseStmt,
 		applicationStmt:              q.applicationStmt,
 		applicationByRefStmt:         q.applicationByRefStmt,
 		applicationRevisionStmt:      q.applicationRevisionStmt,
@@ -2184,6 +2302,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		countApplicationsByStmt:      q.countApplicationsByStmt,
 		countConflictsStmt:           q.countConflictsStmt,
 		countHoldsOnAllStmt:          q.countHoldsOnAllStmt,
+		countLockRequestsStmt:        q.countLockRequestsStmt,
 		countLogoutsStmt:             q.countLogoutsStmt,
 		countMessagesSinceStmt:       q.countMessagesSinceStmt,
 		countNoticesOfStmt:           q.countNoticesOfStmt,
@@ -2198,6 +2317,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		countWaitingReviewsStmt:      q.countWaitingReviewsStmt,
 		credentialStmt:               q.credentialStmt,
 		credentialsStmt:              q.credentialsStmt,
+		decideAppCaseStmt:            q.decideAppCaseStmt,
 		decideReviewStmt:             q.decideReviewStmt,
 		deferLogoutStmt:              q.deferLogoutStmt,
 		deferNoticeStmt:              q.deferNoticeStmt,
@@ -2226,6 +2346,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		eventsStmt:                   q.eventsStmt,
 		evidenceOfStmt:               q.evidenceOfStmt,
 		findImportStmt:               q.findImportStmt,
+		finishAppCaseStmt:            q.finishAppCaseStmt,
 		finishImportStmt:             q.finishImportStmt,
 		forgetMasterKeyProcessesStmt: q.forgetMasterKeyProcessesStmt,
 		formerHolderStmt:             q.formerHolderStmt,
@@ -2252,6 +2373,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		importedUnverifiedStmt:       q.importedUnverifiedStmt,
 		importsOfStmt:                q.importsOfStmt,
 		insertAccountStmt:            q.insertAccountStmt,
+		insertAppCaseStmt:            q.insertAppCaseStmt,
 		insertApplicationStmt:        q.insertApplicationStmt,
 		insertAuditStmt:              q.insertAuditStmt,
 		insertCheckpointStmt:         q.insertCheckpointStmt,
@@ -2264,6 +2386,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		insertKeyFetchStmt:           q.insertKeyFetchStmt,
 		insertLinkStmt:               q.insertLinkStmt,
 		insertLockStmt:               q.insertLockStmt,
+		insertLockRequestStmt:        q.insertLockRequestStmt,
 		insertLogoutStmt:             q.insertLogoutStmt,
 		insertLogoutQueueStmt:        q.insertLogoutQueueStmt,
 		insertNoticeStmt:             q.insertNoticeStmt,
@@ -2294,7 +2417,9 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		linksOfStmt:                  q.linksOfStmt,
 		listImportsStmt:              q.listImportsStmt,
 		lockInForceStmt:              q.lockInForceStmt,
+		lockRequestStmt:              q.lockRequestStmt,
 		locksInForceStmt:             q.locksInForceStmt,
+		locksOfStmt:                  q.locksOfStmt,
 		logoutQueuesDueStmt:          q.logoutQueuesDueStmt,
 		logoutsDueStmt:               q.logoutsDueStmt,
 		logoutsLeasedStmt:            q.logoutsLeasedStmt,
@@ -2319,11 +2444,14 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		oldSubjectsUntakenStmt:       q.oldSubjectsUntakenStmt,
 		oldestLogoutStmt:             q.oldestLogoutStmt,
 		oldestNoticeStmt:             q.oldestNoticeStmt,
+		openAppCasesStmt:             q.openAppCasesStmt,
 		openApplicationsStmt:         q.openApplicationsStmt,
+		overdueLockRequestsStmt:      q.overdueLockRequestsStmt,
 		partyRegistrationsStmt:       q.partyRegistrationsStmt,
 		portalAccountsOfStmt:         q.portalAccountsOfStmt,
 		proveContactStmt:             q.proveContactStmt,
 		prunableStmt:                 q.prunableStmt,
+		pruneAppCasesStmt:            q.pruneAppCasesStmt,
 		pruneNoticesStmt:             q.pruneNoticesStmt,
 		purposeKeysStmt:              q.purposeKeysStmt,
 		putAuditHeadStmt:             q.putAuditHeadStmt,
@@ -2354,6 +2482,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		reviewsStmt:                  q.reviewsStmt,
 		revocationEventsStmt:         q.revocationEventsStmt,
 		ruleConflictStmt:             q.ruleConflictStmt,
+		ruleLockRequestStmt:          q.ruleLockRequestStmt,
 		secretStmt:                   q.secretStmt,
 		sectorStmt:                   q.sectorStmt,
 		sectorsWithOldSubjectsStmt:   q.sectorsWithOldSubjectsStmt,
@@ -2383,6 +2512,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		updateApplicationStmt:        q.updateApplicationStmt,
 		verifyImportedStmt:           q.verifyImportedStmt,
 		waitingConflictsStmt:         q.waitingConflictsStmt,
+		waitingLockRequestStmt:       q.waitingLockRequestStmt,
 		waitingReviewsStmt:           q.waitingReviewsStmt,
 	}
 }
