@@ -36,6 +36,8 @@ type SMSC struct {
 	Answer func(Message) data.CommandStatusType
 	// Speak has the raw connection to itself, in place of everything else.
 	Speak func(net.Conn)
+	// Wrap puts something around each connection, such as TLS; may be nil.
+	Wrap func(net.Conn) net.Conn
 
 	mu      sync.Mutex
 	got     []Message
@@ -63,7 +65,7 @@ func (s *SMSC) Serve(ctx context.Context, l net.Listener) error {
 	stop := context.AfterFunc(ctx, func() { _ = l.Close() })
 	defer stop()
 	for {
-		conn, err := l.Accept()
+		raw, err := l.Accept()
 		if err != nil {
 			if ctx.Err() != nil {
 				return nil
@@ -71,9 +73,13 @@ func (s *SMSC) Serve(ctx context.Context, l net.Listener) error {
 			return err
 		}
 		group.Go(func() {
-			end := context.AfterFunc(ctx, func() { _ = conn.Close() })
+			end := context.AfterFunc(ctx, func() { _ = raw.Close() })
 			defer end()
-			defer func() { _ = conn.Close() }()
+			defer func() { _ = raw.Close() }()
+			conn := raw
+			if s.Wrap != nil {
+				conn = s.Wrap(conn)
+			}
 			if s.Speak != nil {
 				s.Speak(conn)
 				return
