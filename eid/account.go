@@ -95,6 +95,8 @@ type Account struct {
 	// ManagedBy is the national source that the account was made through and whose
 	// word its level follows; empty where an operator made it.
 	ManagedBy string
+	// SessionsFrom is when credentials were changed: what was proved before does not count.
+	SessionsFrom time.Time
 	// UpdatedAt is when the row last changed.
 	UpdatedAt time.Time
 }
@@ -109,6 +111,12 @@ func (a *Account) Usable() error {
 		return ErrNotActivated
 	}
 	return nil
+}
+
+// Counts reports whether what was proved, granted or begun at t still says who the
+// holder is.
+func (a *Account) Counts(t time.Time) bool {
+	return a.SessionsFrom.IsZero() || t.After(a.SessionsFrom)
 }
 
 // barringLock is the lock to tell the holder of: a terminal one before those that

@@ -42,6 +42,9 @@ type EventKind string
 const (
 	EventLocked    EventKind = "account.locked"
 	EventLinkEnded EventKind = "link.ended"
+	// EventCredentialsReset: what the holder signs in with was changed, and every session
+	// ended.
+	EventCredentialsReset EventKind = "credentials.reset"
 )
 
 // Event is a change that must be told. It commits with the change.

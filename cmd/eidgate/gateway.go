@@ -89,7 +89,7 @@ func openDurable(ctx context.Context, cfg *config.Config, log *slog.Logger, now 
 // openUnexamined is openDurable for an emergency, which a key that does not open must
 // not keep from happening.
 func openUnexamined(ctx context.Context, cfg *config.Config, log *slog.Logger, now func() time.Time, m durableMeter) (*durable, error) {
-	where := sqlstore.Config{Path: databasePath(cfg), Meter: m, Notices: cfg.Notify.On()}
+	where := sqlstore.Config{Path: databasePath(cfg), Meter: m, Notices: notify.Channels{Email: cfg.Notify.On()}}
 	if _, err := os.Stat(where.Path); err != nil {
 		return nil, fmt.Errorf("there is no gateway's data at %s: %w", cfg.Data, err)
 	}
@@ -155,6 +155,7 @@ type gateway struct {
 	state    passingState
 	measured store.State // state, with the operator looking on
 	tokenKey []byte
+	pageKey  []byte // of our own pages: marks of cookies and forms, and their client secrets
 	outbound *federation.Outbound
 	calls    *http.Client // over outbound, measured
 	account  account.Deps
@@ -235,6 +236,9 @@ func (g *gateway) wire(ctx context.Context, cfg *config.Config) error {
 	if g.tokenKey, err = g.db.Secret(ctx, "access-tokens"); err != nil {
 		return err
 	}
+	if g.pageKey, err = g.db.Secret(ctx, "own-pages"); err != nil {
+		return err
+	}
 	g.measured = g.metrics.State(g.state)
 	guessKey, err := g.db.Secret(ctx, "guess-counters")
 	if err != nil {
@@ -284,6 +288,9 @@ func (g *gateway) adopt(ctx context.Context, cfg *config.Config) error {
 	if err := g.db.ApplyRegistrations(ctx, cfg.RelyingParties(), sources, "file", "system"); err != nil {
 		return err
 	}
+	if err := g.registerBuiltin(ctx, cfg); err != nil {
+		return err
+	}
 	if err := planSources(ctx, g.db, g.ring, g.ring.Known(), cfg.Lifetimes.JWKSMaxAge); err != nil {
 		return err
 	}
@@ -321,7 +328,11 @@ func (g *gateway) newFront(cfg *config.Config, old *front) (_ *front, err error)
 	if err != nil {
 		return nil, err
 	}
-	next.handler = next.provider.Handler()
+	mounts, err := g.mounts(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("preparing our own pages: %w", err)
+	}
+	next.handler = next.provider.Handler(mounts...)
 	return next, nil
 }
 

@@ -200,7 +200,7 @@ func (r *Registrar) Follow(ctx context.Context, id eid.AccountID, source string,
 type levelDetail struct {
 	Old      eid.Level `json:"old"`
 	New      eid.Level `json:"new"`
-	Source   string    `json:"source"`
+	Source   string    `json:"source,omitempty"`
 	OwnFloor eid.Level `json:"own_floor,omitempty"` // where it was lowered too
 }
 

@@ -88,13 +88,19 @@ func (db *DB) account(ctx context.Context, q *sqlcgen.Queries, id string) (eid.A
 			Nickname: row.Nickname, PreferredUsername: row.PreferredUsername,
 			Profile: row.Profile, Picture: row.Picture, Website: row.Website,
 		},
-		Linked: row.Linked, ManagedBy: row.ManagedBy, UpdatedAt: row.UpdatedAt,
+		Linked: row.Linked, ManagedBy: row.ManagedBy, SessionsFrom: row.SessionsFrom.Time, UpdatedAt: row.UpdatedAt,
 	}
 	if row.HasPassword {
 		a.Factors = append(a.Factors, eid.Password)
 	}
 	if row.HasCode {
 		a.Factors = append(a.Factors, eid.OneTimeCode)
+	}
+	if row.HasFirst {
+		a.Factors = append(a.Factors, eid.FirstPassword)
+	}
+	if row.HasPasskey {
+		a.Factors = append(a.Factors, eid.Passkey)
 	}
 	if row.Locked { // seldom; one that was lifted since is none
 		a.Locks, err = locks(ctx, q, id)

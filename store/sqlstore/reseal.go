@@ -51,6 +51,8 @@ func sealedColumns() []sealedColumn {
 		{"reviews", []string{"id"}, of(reviewContext)},
 		{"conflicts", []string{"id"}, of(conflictContext)},
 		{"imported_accounts", []string{"id"}, of(importedContext)},
+		{"applications", []string{"id"}, of(applicationContext)},
+		{"documents", []string{"id"}, of(documentContext)},
 		{"notices", []string{"id"}, of(noticeContext)},
 		{"signing_keys", []string{"id"}, nil},
 		{"purpose_keys", []string{"id"}, nil},

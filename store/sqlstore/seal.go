@@ -24,14 +24,16 @@ type Sealer interface {
 
 // Contexts of sealed columns. The last part is the row, and no part before it
 // comes from outside, so that no two places share a context.
-func identifierContext(id string) string { return "identifiers/" + id }
-func sourceContext(id string) string     { return "sources/" + id }
-func sectorContext(sector string) string { return "sectors/" + sector }
-func secretContext(name string) string   { return "secrets/" + name }
-func reviewContext(id string) string     { return "reviews/" + id }
-func conflictContext(id string) string   { return "conflicts/" + id }
-func importedContext(id string) string   { return "imported_accounts/" + id }
-func noticeContext(id string) string     { return "notices/" + id }
+func identifierContext(id string) string  { return "identifiers/" + id }
+func sourceContext(id string) string      { return "sources/" + id }
+func sectorContext(sector string) string  { return "sectors/" + sector }
+func secretContext(name string) string    { return "secrets/" + name }
+func reviewContext(id string) string      { return "reviews/" + id }
+func conflictContext(id string) string    { return "conflicts/" + id }
+func importedContext(id string) string    { return "imported_accounts/" + id }
+func applicationContext(id string) string { return "applications/" + id }
+func documentContext(id string) string    { return "documents/" + id }
+func noticeContext(id string) string      { return "notices/" + id }
 func credentialContext(f eid.Factor, id string) string {
 	return "credentials/" + string(f) + "/" + id
 }

@@ -14,6 +14,7 @@ import (
 
 func (s durableSuite) races(t *testing.T) {
 	t.Run("accounts of one identifier", s.raceAccounts)
+	t.Run("activations of one account", s.raceActivations)
 	t.Run("links of one subject", s.raceLinks)
 	t.Run("lifts of one lock", s.raceLifts)
 	t.Run("secrets of one sector", s.raceSecrets)
@@ -22,6 +23,7 @@ func (s durableSuite) races(t *testing.T) {
 	t.Run("claims of logouts", s.raceClaims)
 	t.Run("dispatches of one event", s.raceDispatches)
 	t.Run("consents given and withdrawn", s.raceConsents)
+	t.Run("enrolments of one number", s.raceEnrolments)
 	t.Run("first sign-ins of one person", s.raceArrivals)
 }
 

@@ -14,10 +14,12 @@ import (
 const account = `-- name: Account :one
 SELECT a.id, a.subject_type, a.name, a.birth_date, a.gender, a.nationality, a.address, a.level, a.status, a.own_floor,
     a.phone, a.phone_verified, a.email, a.email_verified,
-    a.nickname, a.preferred_username, a.profile, a.picture, a.website, a.managed_by, a.updated_at,
+    a.nickname, a.preferred_username, a.profile, a.picture, a.website, a.managed_by, a.updated_at, a.sessions_from,
     i.id AS identifier, i.kind, i.country, i.sealed,
     EXISTS (SELECT 1 FROM credentials c WHERE c.account = a.id AND c.factor = 'pwd') AS has_password,
     EXISTS (SELECT 1 FROM credentials c WHERE c.account = a.id AND c.factor = 'otp') AS has_code,
+    EXISTS (SELECT 1 FROM credentials c WHERE c.account = a.id AND c.factor = 'first_pwd') AS has_first,
+    EXISTS (SELECT 1 FROM passkeys p WHERE p.account = a.id) AS has_passkey,
     EXISTS (SELECT 1 FROM locks l WHERE l.account = a.id AND l.lifted_at IS NULL) AS locked,
     EXISTS (SELECT 1 FROM links k WHERE k.account = a.id AND k.ended_at IS NULL) AS linked
 FROM accounts a
@@ -47,12 +49,15 @@ type AccountRow struct {
 	Website           string
 	ManagedBy         string
 	UpdatedAt         time.Time
+	SessionsFrom      sql.NullTime
 	Identifier        string
 	Kind              string
 	Country           string
 	Sealed            []byte
 	HasPassword       bool
 	HasCode           bool
+	HasFirst          bool
+	HasPasskey        bool
 	Locked            bool
 	Linked            bool
 }
@@ -82,12 +87,15 @@ func (q *Queries) Account(ctx context.Context, id string) (AccountRow, error) {
 		&i.Website,
 		&i.ManagedBy,
 		&i.UpdatedAt,
+		&i.SessionsFrom,
 		&i.Identifier,
 		&i.Kind,
 		&i.Country,
 		&i.Sealed,
 		&i.HasPassword,
 		&i.HasCode,
+		&i.HasFirst,
+		&i.HasPasskey,
 		&i.Locked,
 		&i.Linked,
 	)

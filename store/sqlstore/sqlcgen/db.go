@@ -33,6 +33,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.accountStatusStmt, err = db.PrepareContext(ctx, accountStatus); err != nil {
 		return nil, fmt.Errorf("error preparing query AccountStatus: %w", err)
 	}
+	if q.activateAccountStmt, err = db.PrepareContext(ctx, activateAccount); err != nil {
+		return nil, fmt.Errorf("error preparing query ActivateAccount: %w", err)
+	}
 	if q.addCountStmt, err = db.PrepareContext(ctx, addCount); err != nil {
 		return nil, fmt.Errorf("error preparing query AddCount: %w", err)
 	}
@@ -84,6 +87,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.consentsOfStmt, err = db.PrepareContext(ctx, consentsOf); err != nil {
 		return nil, fmt.Errorf("error preparing query ConsentsOf: %w", err)
 	}
+	if q.contactsOfStmt, err = db.PrepareContext(ctx, contactsOf); err != nil {
+		return nil, fmt.Errorf("error preparing query ContactsOf: %w", err)
+	}
 	if q.contestRefStmt, err = db.PrepareContext(ctx, contestRef); err != nil {
 		return nil, fmt.Errorf("error preparing query ContestRef: %w", err)
 	}
@@ -102,11 +108,11 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.countLogoutsStmt, err = db.PrepareContext(ctx, countLogouts); err != nil {
 		return nil, fmt.Errorf("error preparing query CountLogouts: %w", err)
 	}
+	if q.countMessagesSinceStmt, err = db.PrepareContext(ctx, countMessagesSince); err != nil {
+		return nil, fmt.Errorf("error preparing query CountMessagesSince: %w", err)
+	}
 	if q.countNoticesOfStmt, err = db.PrepareContext(ctx, countNoticesOf); err != nil {
 		return nil, fmt.Errorf("error preparing query CountNoticesOf: %w", err)
-	}
-	if q.countNoticesSinceStmt, err = db.PrepareContext(ctx, countNoticesSince); err != nil {
-		return nil, fmt.Errorf("error preparing query CountNoticesSince: %w", err)
 	}
 	if q.countNotifiedStmt, err = db.PrepareContext(ctx, countNotified); err != nil {
 		return nil, fmt.Errorf("error preparing query CountNotified: %w", err)
@@ -117,8 +123,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.countOldSubjectsStmt, err = db.PrepareContext(ctx, countOldSubjects); err != nil {
 		return nil, fmt.Errorf("error preparing query CountOldSubjects: %w", err)
 	}
+	if q.countPasskeysStmt, err = db.PrepareContext(ctx, countPasskeys); err != nil {
+		return nil, fmt.Errorf("error preparing query CountPasskeys: %w", err)
+	}
+	if q.countSMSSinceStmt, err = db.PrepareContext(ctx, countSMSSince); err != nil {
+		return nil, fmt.Errorf("error preparing query CountSMSSince: %w", err)
+	}
 	if q.countThroughStmt, err = db.PrepareContext(ctx, countThrough); err != nil {
 		return nil, fmt.Errorf("error preparing query CountThrough: %w", err)
+	}
+	if q.countWaitingInLaneStmt, err = db.PrepareContext(ctx, countWaitingInLane); err != nil {
+		return nil, fmt.Errorf("error preparing query CountWaitingInLane: %w", err)
 	}
 	if q.countWaitingNoticesStmt, err = db.PrepareContext(ctx, countWaitingNotices); err != nil {
 		return nil, fmt.Errorf("error preparing query CountWaitingNotices: %w", err)
@@ -128,6 +143,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.credentialStmt, err = db.PrepareContext(ctx, credential); err != nil {
 		return nil, fmt.Errorf("error preparing query Credential: %w", err)
+	}
+	if q.credentialsStmt, err = db.PrepareContext(ctx, credentials); err != nil {
+		return nil, fmt.Errorf("error preparing query Credentials: %w", err)
 	}
 	if q.decideReviewStmt, err = db.PrepareContext(ctx, decideReview); err != nil {
 		return nil, fmt.Errorf("error preparing query DecideReview: %w", err)
@@ -144,6 +162,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deleteConsentStmt, err = db.PrepareContext(ctx, deleteConsent); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteConsent: %w", err)
 	}
+	if q.deleteCredentialStmt, err = db.PrepareContext(ctx, deleteCredential); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteCredential: %w", err)
+	}
+	if q.deleteCredentialsStmt, err = db.PrepareContext(ctx, deleteCredentials); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteCredentials: %w", err)
+	}
 	if q.deleteEventStmt, err = db.PrepareContext(ctx, deleteEvent); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteEvent: %w", err)
 	}
@@ -156,6 +180,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deleteNoticeStmt, err = db.PrepareContext(ctx, deleteNotice); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteNotice: %w", err)
 	}
+	if q.deletePasskeysStmt, err = db.PrepareContext(ctx, deletePasskeys); err != nil {
+		return nil, fmt.Errorf("error preparing query DeletePasskeys: %w", err)
+	}
 	if q.deleteRevocationEventStmt, err = db.PrepareContext(ctx, deleteRevocationEvent); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteRevocationEvent: %w", err)
 	}
@@ -165,11 +192,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deleteSwitchEventStmt, err = db.PrepareContext(ctx, deleteSwitchEvent); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteSwitchEvent: %w", err)
 	}
+	if q.documentsOfStmt, err = db.PrepareContext(ctx, documentsOf); err != nil {
+		return nil, fmt.Errorf("error preparing query DocumentsOf: %w", err)
+	}
 	if q.dropOldestLogoutsStmt, err = db.PrepareContext(ctx, dropOldestLogouts); err != nil {
 		return nil, fmt.Errorf("error preparing query DropOldestLogouts: %w", err)
 	}
-	if q.emailOfStmt, err = db.PrepareContext(ctx, emailOf); err != nil {
-		return nil, fmt.Errorf("error preparing query EmailOf: %w", err)
+	if q.endDocumentStmt, err = db.PrepareContext(ctx, endDocument); err != nil {
+		return nil, fmt.Errorf("error preparing query EndDocument: %w", err)
 	}
 	if q.endExpiredLinkStmt, err = db.PrepareContext(ctx, endExpiredLink); err != nil {
 		return nil, fmt.Errorf("error preparing query EndExpiredLink: %w", err)
@@ -186,11 +216,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.endMasterKeyProcessStmt, err = db.PrepareContext(ctx, endMasterKeyProcess); err != nil {
 		return nil, fmt.Errorf("error preparing query EndMasterKeyProcess: %w", err)
 	}
+	if q.endOfficerStmt, err = db.PrepareContext(ctx, endOfficer); err != nil {
+		return nil, fmt.Errorf("error preparing query EndOfficer: %w", err)
+	}
 	if q.endsOfLinkStmt, err = db.PrepareContext(ctx, endsOfLink); err != nil {
 		return nil, fmt.Errorf("error preparing query EndsOfLink: %w", err)
 	}
 	if q.eventsStmt, err = db.PrepareContext(ctx, events); err != nil {
 		return nil, fmt.Errorf("error preparing query Events: %w", err)
+	}
+	if q.evidenceOfStmt, err = db.PrepareContext(ctx, evidenceOf); err != nil {
+		return nil, fmt.Errorf("error preparing query EvidenceOf: %w", err)
 	}
 	if q.findImportStmt, err = db.PrepareContext(ctx, findImport); err != nil {
 		return nil, fmt.Errorf("error preparing query FindImport: %w", err)
@@ -282,8 +318,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.insertConflictStmt, err = db.PrepareContext(ctx, insertConflict); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertConflict: %w", err)
 	}
+	if q.insertDocumentStmt, err = db.PrepareContext(ctx, insertDocument); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertDocument: %w", err)
+	}
 	if q.insertEventStmt, err = db.PrepareContext(ctx, insertEvent); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertEvent: %w", err)
+	}
+	if q.insertEvidenceStmt, err = db.PrepareContext(ctx, insertEvidence); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertEvidence: %w", err)
 	}
 	if q.insertHoldStmt, err = db.PrepareContext(ctx, insertHold); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertHold: %w", err)
@@ -444,6 +486,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.notifiedImportedStmt, err = db.PrepareContext(ctx, notifiedImported); err != nil {
 		return nil, fmt.Errorf("error preparing query NotifiedImported: %w", err)
 	}
+	if q.officerStmt, err = db.PrepareContext(ctx, officer); err != nil {
+		return nil, fmt.Errorf("error preparing query Officer: %w", err)
+	}
+	if q.officersStmt, err = db.PrepareContext(ctx, officers); err != nil {
+		return nil, fmt.Errorf("error preparing query Officers: %w", err)
+	}
 	if q.oldAccountsToNotifyStmt, err = db.PrepareContext(ctx, oldAccountsToNotify); err != nil {
 		return nil, fmt.Errorf("error preparing query OldAccountsToNotify: %w", err)
 	}
@@ -477,6 +525,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.portalAccountsOfStmt, err = db.PrepareContext(ctx, portalAccountsOf); err != nil {
 		return nil, fmt.Errorf("error preparing query PortalAccountsOf: %w", err)
 	}
+	if q.proveContactStmt, err = db.PrepareContext(ctx, proveContact); err != nil {
+		return nil, fmt.Errorf("error preparing query ProveContact: %w", err)
+	}
 	if q.prunableStmt, err = db.PrepareContext(ctx, prunable); err != nil {
 		return nil, fmt.Errorf("error preparing query Prunable: %w", err)
 	}
@@ -498,6 +549,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.putCredentialStmt, err = db.PrepareContext(ctx, putCredential); err != nil {
 		return nil, fmt.Errorf("error preparing query PutCredential: %w", err)
 	}
+	if q.putFirstPasswordStmt, err = db.PrepareContext(ctx, putFirstPassword); err != nil {
+		return nil, fmt.Errorf("error preparing query PutFirstPassword: %w", err)
+	}
 	if q.putGrantedStmt, err = db.PrepareContext(ctx, putGranted); err != nil {
 		return nil, fmt.Errorf("error preparing query PutGranted: %w", err)
 	}
@@ -506,6 +560,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.putMasterKeyProcessStmt, err = db.PrepareContext(ctx, putMasterKeyProcess); err != nil {
 		return nil, fmt.Errorf("error preparing query PutMasterKeyProcess: %w", err)
+	}
+	if q.putOfficerStmt, err = db.PrepareContext(ctx, putOfficer); err != nil {
+		return nil, fmt.Errorf("error preparing query PutOfficer: %w", err)
 	}
 	if q.putPurposeKeyStmt, err = db.PrepareContext(ctx, putPurposeKey); err != nil {
 		return nil, fmt.Errorf("error preparing query PutPurposeKey: %w", err)
@@ -540,8 +597,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.removeSourceStmt, err = db.PrepareContext(ctx, removeSource); err != nil {
 		return nil, fmt.Errorf("error preparing query RemoveSource: %w", err)
 	}
+	if q.renewAccountStmt, err = db.PrepareContext(ctx, renewAccount); err != nil {
+		return nil, fmt.Errorf("error preparing query RenewAccount: %w", err)
+	}
 	if q.replaceImportedStmt, err = db.PrepareContext(ctx, replaceImported); err != nil {
 		return nil, fmt.Errorf("error preparing query ReplaceImported: %w", err)
+	}
+	if q.resetAccountStmt, err = db.PrepareContext(ctx, resetAccount); err != nil {
+		return nil, fmt.Errorf("error preparing query ResetAccount: %w", err)
 	}
 	if q.reviewStmt, err = db.PrepareContext(ctx, review); err != nil {
 		return nil, fmt.Errorf("error preparing query Review: %w", err)
@@ -671,6 +734,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing accountStatusStmt: %w", cerr)
 		}
 	}
+	if q.activateAccountStmt != nil {
+		if cerr := q.activateAccountStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing activateAccountStmt: %w", cerr)
+		}
+	}
 	if q.addCountStmt != nil {
 		if cerr := q.addCountStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing addCountStmt: %w", cerr)
@@ -756,6 +824,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing consentsOfStmt: %w", cerr)
 		}
 	}
+	if q.contactsOfStmt != nil {
+		if cerr := q.contactsOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing contactsOfStmt: %w", cerr)
+		}
+	}
 	if q.contestRefStmt != nil {
 		if cerr := q.contestRefStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing contestRefStmt: %w", cerr)
@@ -786,14 +859,14 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing countLogoutsStmt: %w", cerr)
 		}
 	}
+	if q.countMessagesSinceStmt != nil {
+		if cerr := q.countMessagesSinceStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countMessagesSinceStmt: %w", cerr)
+		}
+	}
 	if q.countNoticesOfStmt != nil {
 		if cerr := q.countNoticesOfStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countNoticesOfStmt: %w", cerr)
-		}
-	}
-	if q.countNoticesSinceStmt != nil {
-		if cerr := q.countNoticesSinceStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing countNoticesSinceStmt: %w", cerr)
 		}
 	}
 	if q.countNotifiedStmt != nil {
@@ -811,9 +884,24 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing countOldSubjectsStmt: %w", cerr)
 		}
 	}
+	if q.countPasskeysStmt != nil {
+		if cerr := q.countPasskeysStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countPasskeysStmt: %w", cerr)
+		}
+	}
+	if q.countSMSSinceStmt != nil {
+		if cerr := q.countSMSSinceStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countSMSSinceStmt: %w", cerr)
+		}
+	}
 	if q.countThroughStmt != nil {
 		if cerr := q.countThroughStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countThroughStmt: %w", cerr)
+		}
+	}
+	if q.countWaitingInLaneStmt != nil {
+		if cerr := q.countWaitingInLaneStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countWaitingInLaneStmt: %w", cerr)
 		}
 	}
 	if q.countWaitingNoticesStmt != nil {
@@ -829,6 +917,11 @@ func (q *Queries) Close() error {
 	if q.credentialStmt != nil {
 		if cerr := q.credentialStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing credentialStmt: %w", cerr)
+		}
+	}
+	if q.credentialsStmt != nil {
+		if cerr := q.credentialsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing credentialsStmt: %w", cerr)
 		}
 	}
 	if q.decideReviewStmt != nil {
@@ -856,6 +949,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deleteConsentStmt: %w", cerr)
 		}
 	}
+	if q.deleteCredentialStmt != nil {
+		if cerr := q.deleteCredentialStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteCredentialStmt: %w", cerr)
+		}
+	}
+	if q.deleteCredentialsStmt != nil {
+		if cerr := q.deleteCredentialsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteCredentialsStmt: %w", cerr)
+		}
+	}
 	if q.deleteEventStmt != nil {
 		if cerr := q.deleteEventStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteEventStmt: %w", cerr)
@@ -876,6 +979,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deleteNoticeStmt: %w", cerr)
 		}
 	}
+	if q.deletePasskeysStmt != nil {
+		if cerr := q.deletePasskeysStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deletePasskeysStmt: %w", cerr)
+		}
+	}
 	if q.deleteRevocationEventStmt != nil {
 		if cerr := q.deleteRevocationEventStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteRevocationEventStmt: %w", cerr)
@@ -891,14 +999,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deleteSwitchEventStmt: %w", cerr)
 		}
 	}
+	if q.documentsOfStmt != nil {
+		if cerr := q.documentsOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing documentsOfStmt: %w", cerr)
+		}
+	}
 	if q.dropOldestLogoutsStmt != nil {
 		if cerr := q.dropOldestLogoutsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing dropOldestLogoutsStmt: %w", cerr)
 		}
 	}
-	if q.emailOfStmt != nil {
-		if cerr := q.emailOfStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing emailOfStmt: %w", cerr)
+	if q.endDocumentStmt != nil {
+		if cerr := q.endDocumentStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing endDocumentStmt: %w", cerr)
 		}
 	}
 	if q.endExpiredLinkStmt != nil {
@@ -926,6 +1039,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing endMasterKeyProcessStmt: %w", cerr)
 		}
 	}
+	if q.endOfficerStmt != nil {
+		if cerr := q.endOfficerStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing endOfficerStmt: %w", cerr)
+		}
+	}
 	if q.endsOfLinkStmt != nil {
 		if cerr := q.endsOfLinkStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing endsOfLinkStmt: %w", cerr)
@@ -934,6 +1052,11 @@ func (q *Queries) Close() error {
 	if q.eventsStmt != nil {
 		if cerr := q.eventsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing eventsStmt: %w", cerr)
+		}
+	}
+	if q.evidenceOfStmt != nil {
+		if cerr := q.evidenceOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing evidenceOfStmt: %w", cerr)
 		}
 	}
 	if q.findImportStmt != nil {
@@ -1086,9 +1209,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing insertConflictStmt: %w", cerr)
 		}
 	}
+	if q.insertDocumentStmt != nil {
+		if cerr := q.insertDocumentStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertDocumentStmt: %w", cerr)
+		}
+	}
 	if q.insertEventStmt != nil {
 		if cerr := q.insertEventStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertEventStmt: %w", cerr)
+		}
+	}
+	if q.insertEvidenceStmt != nil {
+		if cerr := q.insertEvidenceStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertEvidenceStmt: %w", cerr)
 		}
 	}
 	if q.insertHoldStmt != nil {
@@ -1356,6 +1489,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing notifiedImportedStmt: %w", cerr)
 		}
 	}
+	if q.officerStmt != nil {
+		if cerr := q.officerStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing officerStmt: %w", cerr)
+		}
+	}
+	if q.officersStmt != nil {
+		if cerr := q.officersStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing officersStmt: %w", cerr)
+		}
+	}
 	if q.oldAccountsToNotifyStmt != nil {
 		if cerr := q.oldAccountsToNotifyStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing oldAccountsToNotifyStmt: %w", cerr)
@@ -1411,6 +1554,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing portalAccountsOfStmt: %w", cerr)
 		}
 	}
+	if q.proveContactStmt != nil {
+		if cerr := q.proveContactStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing proveContactStmt: %w", cerr)
+		}
+	}
 	if q.prunableStmt != nil {
 		if cerr := q.prunableStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing prunableStmt: %w", cerr)
@@ -1446,6 +1594,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing putCredentialStmt: %w", cerr)
 		}
 	}
+	if q.putFirstPasswordStmt != nil {
+		if cerr := q.putFirstPasswordStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putFirstPasswordStmt: %w", cerr)
+		}
+	}
 	if q.putGrantedStmt != nil {
 		if cerr := q.putGrantedStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing putGrantedStmt: %w", cerr)
@@ -1459,6 +1612,11 @@ func (q *Queries) Close() error {
 	if q.putMasterKeyProcessStmt != nil {
 		if cerr := q.putMasterKeyProcessStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing putMasterKeyProcessStmt: %w", cerr)
+		}
+	}
+	if q.putOfficerStmt != nil {
+		if cerr := q.putOfficerStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putOfficerStmt: %w", cerr)
 		}
 	}
 	if q.putPurposeKeyStmt != nil {
@@ -1516,9 +1674,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing removeSourceStmt: %w", cerr)
 		}
 	}
+	if q.renewAccountStmt != nil {
+		if cerr := q.renewAccountStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing renewAccountStmt: %w", cerr)
+		}
+	}
 	if q.replaceImportedStmt != nil {
 		if cerr := q.replaceImportedStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing replaceImportedStmt: %w", cerr)
+		}
+	}
+	if q.resetAccountStmt != nil {
+		if cerr := q.resetAccountStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing resetAccountStmt: %w", cerr)
 		}
 	}
 	if q.reviewStmt != nil {
@@ -1743,6 +1911,7 @@ type Queries struct {
 	accountStmt                  *sql.Stmt
 	accountByIdentifierStmt      *sql.Stmt
 	accountStatusStmt            *sql.Stmt
+	activateAccountStmt          *sql.Stmt
 	addCountStmt                 *sql.Stmt
 	advanceImportStmt            *sql.Stmt
 	auditStmt                    *sql.Stmt
@@ -1760,42 +1929,53 @@ type Queries struct {
 	conflictsBetweenStmt         *sql.Stmt
 	consentStmt                  *sql.Stmt
 	consentsOfStmt               *sql.Stmt
+	contactsOfStmt               *sql.Stmt
 	contestRefStmt               *sql.Stmt
 	countAllLogoutsStmt          *sql.Stmt
 	countConflictsStmt           *sql.Stmt
 	countHoldsOnAllStmt          *sql.Stmt
 	countLockRequestsStmt        *sql.Stmt
 	countLogoutsStmt             *sql.Stmt
+	countMessagesSinceStmt       *sql.Stmt
 	countNoticesOfStmt           *sql.Stmt
-	countNoticesSinceStmt        *sql.Stmt
 	countNotifiedStmt            *sql.Stmt
 	countOfStmt                  *sql.Stmt
 	countOldSubjectsStmt         *sql.Stmt
+	countPasskeysStmt            *sql.Stmt
+	countSMSSinceStmt            *sql.Stmt
 	countThroughStmt             *sql.Stmt
+	countWaitingInLaneStmt       *sql.Stmt
 	countWaitingNoticesStmt      *sql.Stmt
 	countWaitingReviewsStmt      *sql.Stmt
 	credentialStmt               *sql.Stmt
+	credentialsStmt              *sql.Stmt
 	decideReviewStmt             *sql.Stmt
 	deferLogoutStmt              *sql.Stmt
 	deferNoticeStmt              *sql.Stmt
 	deleteAuditStmt              *sql.Stmt
 	deleteConsentStmt            *sql.Stmt
+	deleteCredentialStmt         *sql.Stmt
+	deleteCredentialsStmt        *sql.Stmt
 	deleteEventStmt              *sql.Stmt
 	deleteGrantedUnderStmt       *sql.Stmt
 	deleteLogoutStmt             *sql.Stmt
 	deleteNoticeStmt             *sql.Stmt
+	deletePasskeysStmt           *sql.Stmt
 	deleteRevocationEventStmt    *sql.Stmt
 	deleteSubjectStmt            *sql.Stmt
 	deleteSwitchEventStmt        *sql.Stmt
+	documentsOfStmt              *sql.Stmt
 	dropOldestLogoutsStmt        *sql.Stmt
-	emailOfStmt                  *sql.Stmt
+	endDocumentStmt              *sql.Stmt
 	endExpiredLinkStmt           *sql.Stmt
 	endIdentifierStmt            *sql.Stmt
 	endLeaseStmt                 *sql.Stmt
 	endLinkStmt                  *sql.Stmt
 	endMasterKeyProcessStmt      *sql.Stmt
+	endOfficerStmt               *sql.Stmt
 	endsOfLinkStmt               *sql.Stmt
 	eventsStmt                   *sql.Stmt
+	evidenceOfStmt               *sql.Stmt
 	findImportStmt               *sql.Stmt
 	finishImportStmt             *sql.Stmt
 	forgetMasterKeyProcessesStmt *sql.Stmt
@@ -1826,7 +2006,9 @@ type Queries struct {
 	insertAuditStmt              *sql.Stmt
 	insertCheckpointStmt         *sql.Stmt
 	insertConflictStmt           *sql.Stmt
+	insertDocumentStmt           *sql.Stmt
 	insertEventStmt              *sql.Stmt
+	insertEvidenceStmt           *sql.Stmt
 	insertHoldStmt               *sql.Stmt
 	insertIdentifierStmt         *sql.Stmt
 	insertKeyFetchStmt           *sql.Stmt
@@ -1880,6 +2062,8 @@ type Queries struct {
 	noticeSentStmt               *sql.Stmt
 	noticesDueStmt               *sql.Stmt
 	notifiedImportedStmt         *sql.Stmt
+	officerStmt                  *sql.Stmt
+	officersStmt                 *sql.Stmt
 	oldAccountsToNotifyStmt      *sql.Stmt
 	oldSubjectStmt               *sql.Stmt
 	oldSubjectsBehindStmt        *sql.Stmt
@@ -1891,6 +2075,7 @@ type Queries struct {
 	overdueLockRequestsStmt      *sql.Stmt
 	partyRegistrationsStmt       *sql.Stmt
 	portalAccountsOfStmt         *sql.Stmt
+	proveContactStmt             *sql.Stmt
 	prunableStmt                 *sql.Stmt
 	pruneNoticesStmt             *sql.Stmt
 	purposeKeysStmt              *sql.Stmt
@@ -1898,9 +2083,11 @@ type Queries struct {
 	putBackNoticeStmt            *sql.Stmt
 	putConsentStmt               *sql.Stmt
 	putCredentialStmt            *sql.Stmt
+	putFirstPasswordStmt         *sql.Stmt
 	putGrantedStmt               *sql.Stmt
 	putGrantedThroughStmt        *sql.Stmt
 	putMasterKeyProcessStmt      *sql.Stmt
+	putOfficerStmt               *sql.Stmt
 	putPurposeKeyStmt            *sql.Stmt
 	putRelyingPartyStmt          *sql.Stmt
 	putShippedStmt               *sql.Stmt
@@ -1912,7 +2099,9 @@ type Queries struct {
 	remindImportedStmt           *sql.Stmt
 	removeRelyingPartyStmt       *sql.Stmt
 	removeSourceStmt             *sql.Stmt
+	renewAccountStmt             *sql.Stmt
 	replaceImportedStmt          *sql.Stmt
+	resetAccountStmt             *sql.Stmt
 	reviewStmt                   *sql.Stmt
 	reviewByCanonicalStmt        *sql.Stmt
 	reviewsStmt                  *sql.Stmt
@@ -1958,6 +2147,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		accountStmt:                  q.accountStmt,
 		accountByIdentifierStmt:      q.accountByIdentifierStmt,
 		accountStatusStmt:            q.accountStatusStmt,
+		activateAccountStmt:          q.activateAccountStmt,
 		addCountStmt:                 q.addCountStmt,
 		advanceImportStmt:            q.advanceImportStmt,
 		auditStmt:                    q.auditStmt,
@@ -1975,42 +2165,53 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		conflictsBetweenStmt:         q.conflictsBetweenStmt,
 		consentStmt:                  q.consentStmt,
 		consentsOfStmt:               q.consentsOfStmt,
+		contactsOfStmt:               q.contactsOfStmt,
 		contestRefStmt:               q.contestRefStmt,
 		countAllLogoutsStmt:          q.countAllLogoutsStmt,
 		countConflictsStmt:           q.countConflictsStmt,
 		countHoldsOnAllStmt:          q.countHoldsOnAllStmt,
 		countLockRequestsStmt:        q.countLockRequestsStmt,
 		countLogoutsStmt:             q.countLogoutsStmt,
+		countMessagesSinceStmt:       q.countMessagesSinceStmt,
 		countNoticesOfStmt:           q.countNoticesOfStmt,
-		countNoticesSinceStmt:        q.countNoticesSinceStmt,
 		countNotifiedStmt:            q.countNotifiedStmt,
 		countOfStmt:                  q.countOfStmt,
 		countOldSubjectsStmt:         q.countOldSubjectsStmt,
+		countPasskeysStmt:            q.countPasskeysStmt,
+		countSMSSinceStmt:            q.countSMSSinceStmt,
 		countThroughStmt:             q.countThroughStmt,
+		countWaitingInLaneStmt:       q.countWaitingInLaneStmt,
 		countWaitingNoticesStmt:      q.countWaitingNoticesStmt,
 		countWaitingReviewsStmt:      q.countWaitingReviewsStmt,
 		credentialStmt:               q.credentialStmt,
+		credentialsStmt:              q.credentialsStmt,
 		decideReviewStmt:             q.decideReviewStmt,
 		deferLogoutStmt:              q.deferLogoutStmt,
 		deferNoticeStmt:              q.deferNoticeStmt,
 		deleteAuditStmt:              q.deleteAuditStmt,
 		deleteConsentStmt:            q.deleteConsentStmt,
+		deleteCredentialStmt:         q.deleteCredentialStmt,
+		deleteCredentialsStmt:        q.deleteCredentialsStmt,
 		deleteEventStmt:              q.deleteEventStmt,
 		deleteGrantedUnderStmt:       q.deleteGrantedUnderStmt,
 		deleteLogoutStmt:             q.deleteLogoutStmt,
 		deleteNoticeStmt:             q.deleteNoticeStmt,
+		deletePasskeysStmt:           q.deletePasskeysStmt,
 		deleteRevocationEventStmt:    q.deleteRevocationEventStmt,
 		deleteSubjectStmt:            q.deleteSubjectStmt,
 		deleteSwitchEventStmt:        q.deleteSwitchEventStmt,
+		documentsOfStmt:              q.documentsOfStmt,
 		dropOldestLogoutsStmt:        q.dropOldestLogoutsStmt,
-		emailOfStmt:                  q.emailOfStmt,
+		endDocumentStmt:              q.endDocumentStmt,
 		endExpiredLinkStmt:           q.endExpiredLinkStmt,
 		endIdentifierStmt:            q.endIdentifierStmt,
 		endLeaseStmt:                 q.endLeaseStmt,
 		endLinkStmt:                  q.endLinkStmt,
 		endMasterKeyProcessStmt:      q.endMasterKeyProcessStmt,
+		endOfficerStmt:               q.endOfficerStmt,
 		endsOfLinkStmt:               q.endsOfLinkStmt,
 		eventsStmt:                   q.eventsStmt,
+		evidenceOfStmt:               q.evidenceOfStmt,
 		findImportStmt:               q.findImportStmt,
 		finishImportStmt:             q.finishImportStmt,
 		forgetMasterKeyProcessesStmt: q.forgetMasterKeyProcessesStmt,
@@ -2041,7 +2242,9 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		insertAuditStmt:              q.insertAuditStmt,
 		insertCheckpointStmt:         q.insertCheckpointStmt,
 		insertConflictStmt:           q.insertConflictStmt,
+		insertDocumentStmt:           q.insertDocumentStmt,
 		insertEventStmt:              q.insertEventStmt,
+		insertEvidenceStmt:           q.insertEvidenceStmt,
 		insertHoldStmt:               q.insertHoldStmt,
 		insertIdentifierStmt:         q.insertIdentifierStmt,
 		insertKeyFetchStmt:           q.insertKeyFetchStmt,
@@ -2095,6 +2298,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		noticeSentStmt:               q.noticeSentStmt,
 		noticesDueStmt:               q.noticesDueStmt,
 		notifiedImportedStmt:         q.notifiedImportedStmt,
+		officerStmt:                  q.officerStmt,
+		officersStmt:                 q.officersStmt,
 		oldAccountsToNotifyStmt:      q.oldAccountsToNotifyStmt,
 		oldSubjectStmt:               q.oldSubjectStmt,
 		oldSubjectsBehindStmt:        q.oldSubjectsBehindStmt,
@@ -2106,6 +2311,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		overdueLockRequestsStmt:      q.overdueLockRequestsStmt,
 		partyRegistrationsStmt:       q.partyRegistrationsStmt,
 		portalAccountsOfStmt:         q.portalAccountsOfStmt,
+		proveContactStmt:             q.proveContactStmt,
 		prunableStmt:                 q.prunableStmt,
 		pruneNoticesStmt:             q.pruneNoticesStmt,
 		purposeKeysStmt:              q.purposeKeysStmt,
@@ -2113,9 +2319,11 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		putBackNoticeStmt:            q.putBackNoticeStmt,
 		putConsentStmt:               q.putConsentStmt,
 		putCredentialStmt:            q.putCredentialStmt,
+		putFirstPasswordStmt:         q.putFirstPasswordStmt,
 		putGrantedStmt:               q.putGrantedStmt,
 		putGrantedThroughStmt:        q.putGrantedThroughStmt,
 		putMasterKeyProcessStmt:      q.putMasterKeyProcessStmt,
+		putOfficerStmt:               q.putOfficerStmt,
 		putPurposeKeyStmt:            q.putPurposeKeyStmt,
 		putRelyingPartyStmt:          q.putRelyingPartyStmt,
 		putShippedStmt:               q.putShippedStmt,
@@ -2127,7 +2335,9 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		remindImportedStmt:           q.remindImportedStmt,
 		removeRelyingPartyStmt:       q.removeRelyingPartyStmt,
 		removeSourceStmt:             q.removeSourceStmt,
+		renewAccountStmt:             q.renewAccountStmt,
 		replaceImportedStmt:          q.replaceImportedStmt,
+		resetAccountStmt:             q.resetAccountStmt,
 		reviewStmt:                   q.reviewStmt,
 		reviewByCanonicalStmt:        q.reviewByCanonicalStmt,
 		reviewsStmt:                  q.reviewsStmt,

@@ -46,6 +46,18 @@ type Event struct {
 	At      time.Time
 }
 
+type Evidence struct {
+	ID        string
+	Account   string
+	Kind      string
+	Method    string
+	Database  string
+	Reference string
+	Officer   string
+	Rules     string
+	At        time.Time
+}
+
 type Import struct {
 	ID         string
 	Source     string

@@ -5,6 +5,9 @@
 -- A credential that ends by itself: a first password that was sent.
 ALTER TABLE credentials ADD COLUMN expires_at TIMESTAMP;
 
+-- What an account proved before does not count any more: its credentials were changed.
+ALTER TABLE accounts ADD COLUMN sessions_from TIMESTAMP;
+
 -- Passkeys (WebAuthn Level 3). The sealed text is the credential record, bound to id;
 -- credential_index is a keyed hash of its credential ID.
 CREATE TABLE passkeys (
@@ -137,8 +140,11 @@ CREATE UNIQUE INDEX lock_requests_once ON lock_requests (client, requester, acco
 CREATE INDEX lock_requests_waiting ON lock_requests (due_at, id) WHERE status = 'waiting';
 CREATE INDEX lock_requests_of_client ON lock_requests (client, status);
 
--- A notice goes by mail or SMS; sealed holds the address and what the message names,
--- such as a code.
+-- A notice goes by mail or SMS; sealed holds the address, and with it a code and the
+-- language of the holder. urgent: somebody waits for it. abroad: to a number of another
+-- country.
 ALTER TABLE notices ADD COLUMN channel TEXT NOT NULL DEFAULT 'email';
-ALTER TABLE notices ADD COLUMN urgent BOOLEAN NOT NULL DEFAULT FALSE; -- somebody waits for it
-CREATE INDEX notices_urgent ON notices (due_at) WHERE urgent AND sent_at IS NULL AND given_up_at IS NULL;
+ALTER TABLE notices ADD COLUMN urgent BOOLEAN NOT NULL DEFAULT FALSE;
+ALTER TABLE notices ADD COLUMN abroad BOOLEAN NOT NULL DEFAULT FALSE;
+CREATE INDEX notices_of_lane ON notices (channel, urgent, bulk, due_at) WHERE sent_at IS NULL AND given_up_at IS NULL;
+CREATE INDEX notices_by_channel ON notices (channel, created_at, kind, abroad);
