@@ -86,6 +86,7 @@ func Actions() []string {
 		ActionConsentGiven, ActionConsentEnded, ActionSourceDistrust, ActionSourceOff, ActionSourceOn, ActionReviewOpened,
 		ActionAccountActivated, ActionAccountRecovered, ActionPasswordChanged, ActionFactorAdded, ActionFactorRemoved,
 		ActionReviewDecided, ActionRegistration, ActionTokensRevoked, ActionStateRenewed,
+		ActionLockRequested, ActionLockDecided,
 		ActionMasterKeyAdded, ActionMasterKeyPromoted, ActionMasterKeyResealed, ActionMasterKeyRemoved,
 	}
 }
@@ -96,4 +97,10 @@ const (
 	ActionMasterKeyPromoted = "master_key.promoted"
 	ActionMasterKeyResealed = "master_key.resealed"
 	ActionMasterKeyRemoved  = "master_key.removed"
+)
+
+// Actions on what service users ask for.
+const (
+	ActionLockRequested = "lock_request.made"
+	ActionLockDecided   = "lock_request.decided" // by an officer
 )

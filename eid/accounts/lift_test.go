@@ -144,7 +144,7 @@ func TestNoUnlockOutsideTheRules(t *testing.T) {
 		d := newLockDesk(t, func() time.Time { now = now.Add(time.Minute); return now })
 		acts := rapid.Custom(drawAct)
 		ctx := t.Context()
-		for range rapid.IntRange(1, 40).Draw(rt, "steps") {
+		for range rapid.IntRange(20, 120).Draw(rt, "steps") {
 			before := slices.Clone(d.account.Locks)
 			act := acts.Draw(rt, "act")
 			request := ""

@@ -9,6 +9,7 @@ import (
 
 	"eidgate/eid"
 	"eidgate/eid/accounts"
+	"eidgate/eid/notify"
 	"eidgate/store/sqlstore/sqlcgen"
 )
 
@@ -125,12 +126,12 @@ func (db *DB) RuleLockRequest(ctx context.Context, id string, decide func(accoun
 			return err
 		}
 		if ruling.Set != nil {
-			if err := addLock(ctx, q, s.Account, *ruling.Set); err != nil {
+			if err := db.addLock(ctx, q, s.Account, *ruling.Set); err != nil {
 				return err
 			}
 		}
 		if ruling.Lift != nil {
-			if err := liftLock(ctx, q, s.Account, s.Undo, *ruling.Lift); err != nil {
+			if err := db.liftLock(ctx, q, s.Account, s.Undo, *ruling.Lift); err != nil {
 				return err
 			}
 		}
@@ -141,6 +142,11 @@ func (db *DB) RuleLockRequest(ctx context.Context, id string, decide func(accoun
 		})
 		if err := changed(n, err, "deciding on a request"); err != nil {
 			return err
+		}
+		if ruling.Set == nil && ruling.Lift == nil { // those tell for themselves
+			if err := db.tellAccount(ctx, q, notify.LockDecided, s.Account, r.Ref); err != nil {
+				return err
+			}
 		}
 		for _, e := range ruling.Entries {
 			if err := insertAudit(ctx, q, e); err != nil {

@@ -6,6 +6,7 @@ import (
 
 	"eidgate/eid"
 	"eidgate/eid/accounts"
+	"eidgate/eid/notify"
 	"eidgate/store/sqlstore/sqlcgen"
 )
 
@@ -22,12 +23,12 @@ func (db *DB) AddLock(ctx context.Context, id eid.AccountID, decide func(eid.Acc
 		if err != nil {
 			return err
 		}
-		return addLock(ctx, q, id, set)
+		return db.addLock(ctx, q, id, set)
 	})
 }
 
-// addLock puts a lock in force within a transaction.
-func addLock(ctx context.Context, q *sqlcgen.Queries, id eid.AccountID, set accounts.LockSetting) error {
+// addLock puts a lock in force within a transaction. Its holder is told.
+func (db *DB) addLock(ctx context.Context, q *sqlcgen.Queries, id eid.AccountID, set accounts.LockSetting) error {
 	l := set.Lock
 	if err := touch(ctx, q, id, l.SetAt); err != nil {
 		return err
@@ -40,6 +41,9 @@ func addLock(ctx context.Context, q *sqlcgen.Queries, id eid.AccountID, set acco
 		return fmt.Errorf("inserting lock: %w", err)
 	}
 	if err := insertEvent(ctx, q, eid.EventLocked, id, l.SetAt); err != nil {
+		return err
+	}
+	if err := db.tellAccount(ctx, q, notify.Locked, id, set.Entry.Ref); err != nil {
 		return err
 	}
 	return insertAudit(ctx, q, set.Entry)
@@ -56,12 +60,12 @@ func (db *DB) LiftLock(ctx context.Context, id eid.AccountID, lockID string, dec
 		if err != nil {
 			return err
 		}
-		return liftLock(ctx, q, id, lockID, lift)
+		return db.liftLock(ctx, q, id, lockID, lift)
 	})
 }
 
-// liftLock ends a lock within a transaction.
-func liftLock(ctx context.Context, q *sqlcgen.Queries, id eid.AccountID, lockID string, lift accounts.Lift) error {
+// liftLock ends a lock within a transaction. Its holder is told.
+func (db *DB) liftLock(ctx context.Context, q *sqlcgen.Queries, id eid.AccountID, lockID string, lift accounts.Lift) error {
 	n, err := q.LiftLock(ctx, sqlcgen.LiftLockParams{
 		LiftedAt: nullable(lift.At), LiftDocument: lift.Document, LiftedBy: string(lift.By), LiftRequester: lift.Requester, Remedy: lift.Remedy,
 		ID: lockID,
@@ -70,6 +74,9 @@ func liftLock(ctx context.Context, q *sqlcgen.Queries, id eid.AccountID, lockID 
 		return err
 	}
 	if err := touch(ctx, q, id, lift.At); err != nil {
+		return err
+	}
+	if err := db.tellAccount(ctx, q, notify.Unlocked, id, lift.Entry.Ref); err != nil {
 		return err
 	}
 	return insertAudit(ctx, q, lift.Entry)

@@ -23,6 +23,8 @@ func Durable(t *testing.T, open func(t *testing.T, now func() time.Time) *sqlsto
 	t.Run("activation", s.activation)
 	t.Run("changes of credentials", s.credentialChanges)
 	t.Run("locks", s.locks)
+	t.Run("requests for locks", s.lockRequests)
+	t.Run("pages of requests for locks", s.lockRequestPages)
 	t.Run("links", s.links)
 	t.Run("secrets", s.secrets)
 	t.Run("grants", s.grants)

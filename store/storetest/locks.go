@@ -19,6 +19,16 @@ func Locks(t testing.TB, s accounts.LockStore, now func() time.Time) *accounts.L
 	return accounts.NewLocks(s, book, now)
 }
 
+// Requests is the queue of what service users ask for, by the same rules.
+func Requests(t testing.TB, s accounts.LockRequestStore, now func() time.Time) *accounts.LockRequests {
+	t.Helper()
+	book, err := rules.Open("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return accounts.NewLockRequests(s, book, now)
+}
+
 // Self is a holder who locks or unlocks the account of their own.
 func Self() accounts.LockAct {
 	return accounts.LockAct{By: eid.ByHolder, Proof: "pwd", Actor: "holder"}
