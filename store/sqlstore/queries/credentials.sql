@@ -12,7 +12,7 @@ UPDATE accounts SET phone_verified = phone_verified OR phone = @contact, email_v
 WHERE id = @id;
 
 -- name: ResetAccount :exec
-UPDATE accounts SET reset_at = @reset_at WHERE id = @id;
+UPDATE accounts SET sessions_from = @sessions_from WHERE id = @id;
 
 -- name: CountPasskeys :one
 SELECT COUNT(*) FROM passkeys WHERE account = @account;

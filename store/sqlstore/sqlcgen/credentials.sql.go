@@ -89,10 +89,10 @@ func (q *Queries) ProveContact(ctx context.Context, contact string, iD string) e
 }
 
 const resetAccount = `-- name: ResetAccount :exec
-UPDATE accounts SET reset_at = ?1 WHERE id = ?2
+UPDATE accounts SET sessions_from = ?1 WHERE id = ?2
 `
 
-func (q *Queries) ResetAccount(ctx context.Context, resetAt sql.NullTime, iD string) error {
-	_, err := q.exec(ctx, q.resetAccountStmt, resetAccount, resetAt, iD)
+func (q *Queries) ResetAccount(ctx context.Context, sessionsFrom sql.NullTime, iD string) error {
+	_, err := q.exec(ctx, q.resetAccountStmt, resetAccount, sessionsFrom, iD)
 	return err
 }

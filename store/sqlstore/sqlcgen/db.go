@@ -168,6 +168,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deleteNoticeStmt, err = db.PrepareContext(ctx, deleteNotice); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteNotice: %w", err)
 	}
+	if q.deletePasskeyStmt, err = db.PrepareContext(ctx, deletePasskey); err != nil {
+		return nil, fmt.Errorf("error preparing query DeletePasskey: %w", err)
+	}
 	if q.deletePasskeysStmt, err = db.PrepareContext(ctx, deletePasskeys); err != nil {
 		return nil, fmt.Errorf("error preparing query DeletePasskeys: %w", err)
 	}
@@ -342,6 +345,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.insertOldSubjectStmt, err = db.PrepareContext(ctx, insertOldSubject); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertOldSubject: %w", err)
 	}
+	if q.insertPasskeyStmt, err = db.PrepareContext(ctx, insertPasskey); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertPasskey: %w", err)
+	}
 	if q.insertReviewStmt, err = db.PrepareContext(ctx, insertReview); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertReview: %w", err)
 	}
@@ -491,6 +497,15 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.partyRegistrationsStmt, err = db.PrepareContext(ctx, partyRegistrations); err != nil {
 		return nil, fmt.Errorf("error preparing query PartyRegistrations: %w", err)
+	}
+	if q.passkeyStmt, err = db.PrepareContext(ctx, passkey); err != nil {
+		return nil, fmt.Errorf("error preparing query Passkey: %w", err)
+	}
+	if q.passkeyByCredentialStmt, err = db.PrepareContext(ctx, passkeyByCredential); err != nil {
+		return nil, fmt.Errorf("error preparing query PasskeyByCredential: %w", err)
+	}
+	if q.passkeysOfStmt, err = db.PrepareContext(ctx, passkeysOf); err != nil {
+		return nil, fmt.Errorf("error preparing query PasskeysOf: %w", err)
 	}
 	if q.portalAccountsOfStmt, err = db.PrepareContext(ctx, portalAccountsOf); err != nil {
 		return nil, fmt.Errorf("error preparing query PortalAccountsOf: %w", err)
@@ -665,6 +680,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.unverifyImportedStmt, err = db.PrepareContext(ctx, unverifyImported); err != nil {
 		return nil, fmt.Errorf("error preparing query UnverifyImported: %w", err)
+	}
+	if q.usePasskeyStmt, err = db.PrepareContext(ctx, usePasskey); err != nil {
+		return nil, fmt.Errorf("error preparing query UsePasskey: %w", err)
 	}
 	if q.verifyImportedStmt, err = db.PrepareContext(ctx, verifyImported); err != nil {
 		return nil, fmt.Errorf("error preparing query VerifyImported: %w", err)
@@ -918,6 +936,11 @@ func (q *Queries) Close() error {
 	if q.deleteNoticeStmt != nil {
 		if cerr := q.deleteNoticeStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteNoticeStmt: %w", cerr)
+		}
+	}
+	if q.deletePasskeyStmt != nil {
+		if cerr := q.deletePasskeyStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deletePasskeyStmt: %w", cerr)
 		}
 	}
 	if q.deletePasskeysStmt != nil {
@@ -1210,6 +1233,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing insertOldSubjectStmt: %w", cerr)
 		}
 	}
+	if q.insertPasskeyStmt != nil {
+		if cerr := q.insertPasskeyStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertPasskeyStmt: %w", cerr)
+		}
+	}
 	if q.insertReviewStmt != nil {
 		if cerr := q.insertReviewStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertReviewStmt: %w", cerr)
@@ -1458,6 +1486,21 @@ func (q *Queries) Close() error {
 	if q.partyRegistrationsStmt != nil {
 		if cerr := q.partyRegistrationsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing partyRegistrationsStmt: %w", cerr)
+		}
+	}
+	if q.passkeyStmt != nil {
+		if cerr := q.passkeyStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing passkeyStmt: %w", cerr)
+		}
+	}
+	if q.passkeyByCredentialStmt != nil {
+		if cerr := q.passkeyByCredentialStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing passkeyByCredentialStmt: %w", cerr)
+		}
+	}
+	if q.passkeysOfStmt != nil {
+		if cerr := q.passkeysOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing passkeysOfStmt: %w", cerr)
 		}
 	}
 	if q.portalAccountsOfStmt != nil {
@@ -1750,6 +1793,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing unverifyImportedStmt: %w", cerr)
 		}
 	}
+	if q.usePasskeyStmt != nil {
+		if cerr := q.usePasskeyStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing usePasskeyStmt: %w", cerr)
+		}
+	}
 	if q.verifyImportedStmt != nil {
 		if cerr := q.verifyImportedStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing verifyImportedStmt: %w", cerr)
@@ -1852,6 +1900,7 @@ type Queries struct {
 	deleteGrantedUnderStmt       *sql.Stmt
 	deleteLogoutStmt             *sql.Stmt
 	deleteNoticeStmt             *sql.Stmt
+	deletePasskeyStmt            *sql.Stmt
 	deletePasskeysStmt           *sql.Stmt
 	deleteRevocationEventStmt    *sql.Stmt
 	deleteSubjectStmt            *sql.Stmt
@@ -1910,6 +1959,7 @@ type Queries struct {
 	insertLogoutQueueStmt        *sql.Stmt
 	insertNoticeStmt             *sql.Stmt
 	insertOldSubjectStmt         *sql.Stmt
+	insertPasskeyStmt            *sql.Stmt
 	insertReviewStmt             *sql.Stmt
 	insertRevocationEventsStmt   *sql.Stmt
 	insertSecretStmt             *sql.Stmt
@@ -1960,6 +2010,9 @@ type Queries struct {
 	oldestLogoutStmt             *sql.Stmt
 	oldestNoticeStmt             *sql.Stmt
 	partyRegistrationsStmt       *sql.Stmt
+	passkeyStmt                  *sql.Stmt
+	passkeyByCredentialStmt      *sql.Stmt
+	passkeysOfStmt               *sql.Stmt
 	portalAccountsOfStmt         *sql.Stmt
 	proveContactStmt             *sql.Stmt
 	prunableStmt                 *sql.Stmt
@@ -2018,6 +2071,7 @@ type Queries struct {
 	unreachableImportedStmt      *sql.Stmt
 	unshippedStmt                *sql.Stmt
 	unverifyImportedStmt         *sql.Stmt
+	usePasskeyStmt               *sql.Stmt
 	verifyImportedStmt           *sql.Stmt
 	waitingConflictsStmt         *sql.Stmt
 	waitingReviewsStmt           *sql.Stmt
@@ -2075,6 +2129,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		deleteGrantedUnderStmt:       q.deleteGrantedUnderStmt,
 		deleteLogoutStmt:             q.deleteLogoutStmt,
 		deleteNoticeStmt:             q.deleteNoticeStmt,
+		deletePasskeyStmt:            q.deletePasskeyStmt,
 		deletePasskeysStmt:           q.deletePasskeysStmt,
 		deleteRevocationEventStmt:    q.deleteRevocationEventStmt,
 		deleteSubjectStmt:            q.deleteSubjectStmt,
@@ -2133,6 +2188,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		insertLogoutQueueStmt:        q.insertLogoutQueueStmt,
 		insertNoticeStmt:             q.insertNoticeStmt,
 		insertOldSubjectStmt:         q.insertOldSubjectStmt,
+		insertPasskeyStmt:            q.insertPasskeyStmt,
 		insertReviewStmt:             q.insertReviewStmt,
 		insertRevocationEventsStmt:   q.insertRevocationEventsStmt,
 		insertSecretStmt:             q.insertSecretStmt,
@@ -2183,6 +2239,9 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		oldestLogoutStmt:             q.oldestLogoutStmt,
 		oldestNoticeStmt:             q.oldestNoticeStmt,
 		partyRegistrationsStmt:       q.partyRegistrationsStmt,
+		passkeyStmt:                  q.passkeyStmt,
+		passkeyByCredentialStmt:      q.passkeyByCredentialStmt,
+		passkeysOfStmt:               q.passkeysOfStmt,
 		portalAccountsOfStmt:         q.portalAccountsOfStmt,
 		proveContactStmt:             q.proveContactStmt,
 		prunableStmt:                 q.prunableStmt,
@@ -2241,6 +2300,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		unreachableImportedStmt:      q.unreachableImportedStmt,
 		unshippedStmt:                q.unshippedStmt,
 		unverifyImportedStmt:         q.unverifyImportedStmt,
+		usePasskeyStmt:               q.usePasskeyStmt,
 		verifyImportedStmt:           q.verifyImportedStmt,
 		waitingConflictsStmt:         q.waitingConflictsStmt,
 		waitingReviewsStmt:           q.waitingReviewsStmt,
