@@ -113,6 +113,11 @@ func (a *Account) Usable() error {
 	return nil
 }
 
+// Ended reports whether what was proved at a time does not count any more.
+func (a *Account) Ended(at time.Time) bool {
+	return !a.SessionsFrom.IsZero() && !at.After(a.SessionsFrom)
+}
+
 // barringLock is the lock to tell the holder of: a terminal one before those that
 // can be undone, else the oldest.
 func (a *Account) barringLock() Lock {

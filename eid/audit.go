@@ -58,6 +58,8 @@ const (
 	ActionRegistration     = "registration.applied"
 	ActionTokensRevoked    = "tokens.revoked"
 	ActionStateRenewed     = "state.renewed" // every session and token ended
+	ActionOfficerAdded     = "officer.added" // or given another office or other tasks
+	ActionOfficerEnded     = "officer.ended"
 )
 
 // Actions are those above.

@@ -88,7 +88,7 @@ func openDurable(ctx context.Context, cfg *config.Config, log *slog.Logger, now 
 // openUnexamined is openDurable for an emergency, which a key that does not open must
 // not keep from happening.
 func openUnexamined(ctx context.Context, cfg *config.Config, log *slog.Logger, now func() time.Time, m durableMeter) (*durable, error) {
-	where := sqlstore.Config{Path: databasePath(cfg), Meter: m, Notices: cfg.Notify.On()}
+	where := sqlstore.Config{Path: databasePath(cfg), Meter: m, Notices: notify.Channels{Email: cfg.Notify.On()}}
 	if _, err := os.Stat(where.Path); err != nil {
 		return nil, fmt.Errorf("there is no gateway's data at %s: %w", cfg.Data, err)
 	}
@@ -153,11 +153,13 @@ type gateway struct {
 	state    passingState
 	measured store.State // state, with the operator looking on
 	tokenKey []byte
+	pageKey  []byte // of our own pages: marks of cookies and forms, and their client secrets
 	outbound *federation.Outbound
 	calls    *http.Client // over outbound, measured
 	account  account.Deps
 	// passwords are account.Passwords, for the hashes of portals too.
 	passwords telemetry.Evaluator
+	passkeys  *credential.Passkeys // nil where browsers have none for the issuer
 	// population is nil where the configuration names no such registry.
 	population civil.Registry
 	pages      *web.Pages
@@ -230,6 +232,9 @@ func (g *gateway) wire(ctx context.Context, cfg *config.Config) error {
 	if g.tokenKey, err = g.db.Secret(ctx, "access-tokens"); err != nil {
 		return err
 	}
+	if g.pageKey, err = g.db.Secret(ctx, "own-pages"); err != nil {
+		return err
+	}
 	g.measured = g.metrics.State(g.state)
 	guessKey, err := g.db.Secret(ctx, "guess-counters")
 	if err != nil {
@@ -241,6 +246,9 @@ func (g *gateway) wire(ctx context.Context, cfg *config.Config) error {
 	}
 	if g.pages, err = web.New(); err != nil {
 		return fmt.Errorf("reading pages: %w", err)
+	}
+	if g.passkeys, err = openPasskeys(ctx, cfg, g.durable); err != nil {
+		return err
 	}
 	g.outbound = federation.NewOutbound(federation.Destinations{}) // adopt says which
 	if g.population, err = populationRegistry(cfg); err != nil {
@@ -273,6 +281,9 @@ func (g *gateway) adopt(ctx context.Context, cfg *config.Config) error {
 		return err
 	}
 	if err := g.db.ApplyRegistrations(ctx, cfg.RelyingParties(), sources, "file", "system"); err != nil {
+		return err
+	}
+	if err := g.registerBuiltin(ctx, cfg); err != nil {
 		return err
 	}
 	if err := planSources(ctx, g.db, g.ring, g.ring.Known(), cfg.Lifetimes.JWKSMaxAge); err != nil {
@@ -311,7 +322,11 @@ func (g *gateway) newFront(cfg *config.Config, old *front) (_ *front, err error)
 	if err != nil {
 		return nil, err
 	}
-	next.handler = next.provider.Handler()
+	mounts, err := g.mounts(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("preparing our own pages: %w", err)
+	}
+	next.handler = next.provider.Handler(mounts...)
 	return next, nil
 }
 

@@ -154,7 +154,7 @@ func again(typed string) string {
 }
 
 // assertion states what was proved, and marks the browser where a password was
-// part of it. What the methods carry is decided in one place, credential.Carries.
+// part of it. What the methods carry is decided in one place, eid.Carriage.
 func (s *Source) assertion(m memory, req federation.Request, factors ...eid.Factor) federation.Step {
 	methods := make([]string, len(factors))
 	for i, f := range factors {
@@ -162,7 +162,7 @@ func (s *Source) assertion(m memory, req federation.Request, factors ...eid.Fact
 	}
 	step := federation.Step{Assertion: &federation.Assertion{
 		Account: m.Account,
-		Level:   credential.Carries(methods),
+		Level:   s.carriage.Carries(methods),
 		Methods: methods,
 		At:      req.Now,
 	}}

@@ -106,8 +106,8 @@ func (db *DB) changeAccess(ctx context.Context, q *sqlcgen.Queries, id eid.Accou
 	if !c.Reset {
 		return nil
 	}
-	if err := q.ResetAccount(ctx, nullable(c.At), string(id)); err != nil {
-		return fmt.Errorf("resetting account: %w", err)
+	if err := q.EndSessions(ctx, nullable(c.At), string(id)); err != nil {
+		return fmt.Errorf("ending sessions: %w", err)
 	}
 	return insertEvent(ctx, q, eid.EventCredentialsReset, id, c.At)
 }

@@ -87,6 +87,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.consentsOfStmt, err = db.PrepareContext(ctx, consentsOf); err != nil {
 		return nil, fmt.Errorf("error preparing query ConsentsOf: %w", err)
 	}
+	if q.contactsOfStmt, err = db.PrepareContext(ctx, contactsOf); err != nil {
+		return nil, fmt.Errorf("error preparing query ContactsOf: %w", err)
+	}
 	if q.contestRefStmt, err = db.PrepareContext(ctx, contestRef); err != nil {
 		return nil, fmt.Errorf("error preparing query ContestRef: %w", err)
 	}
@@ -102,11 +105,11 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.countLogoutsStmt, err = db.PrepareContext(ctx, countLogouts); err != nil {
 		return nil, fmt.Errorf("error preparing query CountLogouts: %w", err)
 	}
+	if q.countMessagesSinceStmt, err = db.PrepareContext(ctx, countMessagesSince); err != nil {
+		return nil, fmt.Errorf("error preparing query CountMessagesSince: %w", err)
+	}
 	if q.countNoticesOfStmt, err = db.PrepareContext(ctx, countNoticesOf); err != nil {
 		return nil, fmt.Errorf("error preparing query CountNoticesOf: %w", err)
-	}
-	if q.countNoticesSinceStmt, err = db.PrepareContext(ctx, countNoticesSince); err != nil {
-		return nil, fmt.Errorf("error preparing query CountNoticesSince: %w", err)
 	}
 	if q.countNotifiedStmt, err = db.PrepareContext(ctx, countNotified); err != nil {
 		return nil, fmt.Errorf("error preparing query CountNotified: %w", err)
@@ -120,8 +123,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.countPasskeysStmt, err = db.PrepareContext(ctx, countPasskeys); err != nil {
 		return nil, fmt.Errorf("error preparing query CountPasskeys: %w", err)
 	}
+	if q.countSMSSinceStmt, err = db.PrepareContext(ctx, countSMSSince); err != nil {
+		return nil, fmt.Errorf("error preparing query CountSMSSince: %w", err)
+	}
 	if q.countThroughStmt, err = db.PrepareContext(ctx, countThrough); err != nil {
 		return nil, fmt.Errorf("error preparing query CountThrough: %w", err)
+	}
+	if q.countWaitingInLaneStmt, err = db.PrepareContext(ctx, countWaitingInLane); err != nil {
+		return nil, fmt.Errorf("error preparing query CountWaitingInLane: %w", err)
 	}
 	if q.countWaitingNoticesStmt, err = db.PrepareContext(ctx, countWaitingNotices); err != nil {
 		return nil, fmt.Errorf("error preparing query CountWaitingNotices: %w", err)
@@ -189,9 +198,6 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.dropOldestLogoutsStmt, err = db.PrepareContext(ctx, dropOldestLogouts); err != nil {
 		return nil, fmt.Errorf("error preparing query DropOldestLogouts: %w", err)
 	}
-	if q.emailOfStmt, err = db.PrepareContext(ctx, emailOf); err != nil {
-		return nil, fmt.Errorf("error preparing query EmailOf: %w", err)
-	}
 	if q.endDocumentStmt, err = db.PrepareContext(ctx, endDocument); err != nil {
 		return nil, fmt.Errorf("error preparing query EndDocument: %w", err)
 	}
@@ -209,6 +215,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.endMasterKeyProcessStmt, err = db.PrepareContext(ctx, endMasterKeyProcess); err != nil {
 		return nil, fmt.Errorf("error preparing query EndMasterKeyProcess: %w", err)
+	}
+	if q.endOfficerStmt, err = db.PrepareContext(ctx, endOfficer); err != nil {
+		return nil, fmt.Errorf("error preparing query EndOfficer: %w", err)
+	}
+	if q.endSessionsStmt, err = db.PrepareContext(ctx, endSessions); err != nil {
+		return nil, fmt.Errorf("error preparing query EndSessions: %w", err)
 	}
 	if q.endsOfLinkStmt, err = db.PrepareContext(ctx, endsOfLink); err != nil {
 		return nil, fmt.Errorf("error preparing query EndsOfLink: %w", err)
@@ -471,6 +483,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.notifiedImportedStmt, err = db.PrepareContext(ctx, notifiedImported); err != nil {
 		return nil, fmt.Errorf("error preparing query NotifiedImported: %w", err)
 	}
+	if q.officerStmt, err = db.PrepareContext(ctx, officer); err != nil {
+		return nil, fmt.Errorf("error preparing query Officer: %w", err)
+	}
+	if q.officersStmt, err = db.PrepareContext(ctx, officers); err != nil {
+		return nil, fmt.Errorf("error preparing query Officers: %w", err)
+	}
 	if q.oldAccountsToNotifyStmt, err = db.PrepareContext(ctx, oldAccountsToNotify); err != nil {
 		return nil, fmt.Errorf("error preparing query OldAccountsToNotify: %w", err)
 	}
@@ -546,6 +564,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.putMasterKeyProcessStmt, err = db.PrepareContext(ctx, putMasterKeyProcess); err != nil {
 		return nil, fmt.Errorf("error preparing query PutMasterKeyProcess: %w", err)
 	}
+	if q.putOfficerStmt, err = db.PrepareContext(ctx, putOfficer); err != nil {
+		return nil, fmt.Errorf("error preparing query PutOfficer: %w", err)
+	}
 	if q.putPurposeKeyStmt, err = db.PrepareContext(ctx, putPurposeKey); err != nil {
 		return nil, fmt.Errorf("error preparing query PutPurposeKey: %w", err)
 	}
@@ -584,9 +605,6 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.replaceImportedStmt, err = db.PrepareContext(ctx, replaceImported); err != nil {
 		return nil, fmt.Errorf("error preparing query ReplaceImported: %w", err)
-	}
-	if q.resetAccountStmt, err = db.PrepareContext(ctx, resetAccount); err != nil {
-		return nil, fmt.Errorf("error preparing query ResetAccount: %w", err)
 	}
 	if q.reviewStmt, err = db.PrepareContext(ctx, review); err != nil {
 		return nil, fmt.Errorf("error preparing query Review: %w", err)
@@ -803,6 +821,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing consentsOfStmt: %w", cerr)
 		}
 	}
+	if q.contactsOfStmt != nil {
+		if cerr := q.contactsOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing contactsOfStmt: %w", cerr)
+		}
+	}
 	if q.contestRefStmt != nil {
 		if cerr := q.contestRefStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing contestRefStmt: %w", cerr)
@@ -828,14 +851,14 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing countLogoutsStmt: %w", cerr)
 		}
 	}
+	if q.countMessagesSinceStmt != nil {
+		if cerr := q.countMessagesSinceStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countMessagesSinceStmt: %w", cerr)
+		}
+	}
 	if q.countNoticesOfStmt != nil {
 		if cerr := q.countNoticesOfStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countNoticesOfStmt: %w", cerr)
-		}
-	}
-	if q.countNoticesSinceStmt != nil {
-		if cerr := q.countNoticesSinceStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing countNoticesSinceStmt: %w", cerr)
 		}
 	}
 	if q.countNotifiedStmt != nil {
@@ -858,9 +881,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing countPasskeysStmt: %w", cerr)
 		}
 	}
+	if q.countSMSSinceStmt != nil {
+		if cerr := q.countSMSSinceStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countSMSSinceStmt: %w", cerr)
+		}
+	}
 	if q.countThroughStmt != nil {
 		if cerr := q.countThroughStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countThroughStmt: %w", cerr)
+		}
+	}
+	if q.countWaitingInLaneStmt != nil {
+		if cerr := q.countWaitingInLaneStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countWaitingInLaneStmt: %w", cerr)
 		}
 	}
 	if q.countWaitingNoticesStmt != nil {
@@ -973,11 +1006,6 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing dropOldestLogoutsStmt: %w", cerr)
 		}
 	}
-	if q.emailOfStmt != nil {
-		if cerr := q.emailOfStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing emailOfStmt: %w", cerr)
-		}
-	}
 	if q.endDocumentStmt != nil {
 		if cerr := q.endDocumentStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing endDocumentStmt: %w", cerr)
@@ -1006,6 +1034,16 @@ func (q *Queries) Close() error {
 	if q.endMasterKeyProcessStmt != nil {
 		if cerr := q.endMasterKeyProcessStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing endMasterKeyProcessStmt: %w", cerr)
+		}
+	}
+	if q.endOfficerStmt != nil {
+		if cerr := q.endOfficerStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing endOfficerStmt: %w", cerr)
+		}
+	}
+	if q.endSessionsStmt != nil {
+		if cerr := q.endSessionsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing endSessionsStmt: %w", cerr)
 		}
 	}
 	if q.endsOfLinkStmt != nil {
@@ -1443,6 +1481,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing notifiedImportedStmt: %w", cerr)
 		}
 	}
+	if q.officerStmt != nil {
+		if cerr := q.officerStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing officerStmt: %w", cerr)
+		}
+	}
+	if q.officersStmt != nil {
+		if cerr := q.officersStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing officersStmt: %w", cerr)
+		}
+	}
 	if q.oldAccountsToNotifyStmt != nil {
 		if cerr := q.oldAccountsToNotifyStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing oldAccountsToNotifyStmt: %w", cerr)
@@ -1568,6 +1616,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing putMasterKeyProcessStmt: %w", cerr)
 		}
 	}
+	if q.putOfficerStmt != nil {
+		if cerr := q.putOfficerStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putOfficerStmt: %w", cerr)
+		}
+	}
 	if q.putPurposeKeyStmt != nil {
 		if cerr := q.putPurposeKeyStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing putPurposeKeyStmt: %w", cerr)
@@ -1631,11 +1684,6 @@ func (q *Queries) Close() error {
 	if q.replaceImportedStmt != nil {
 		if cerr := q.replaceImportedStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing replaceImportedStmt: %w", cerr)
-		}
-	}
-	if q.resetAccountStmt != nil {
-		if cerr := q.resetAccountStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing resetAccountStmt: %w", cerr)
 		}
 	}
 	if q.reviewStmt != nil {
@@ -1873,18 +1921,21 @@ type Queries struct {
 	conflictsBetweenStmt         *sql.Stmt
 	consentStmt                  *sql.Stmt
 	consentsOfStmt               *sql.Stmt
+	contactsOfStmt               *sql.Stmt
 	contestRefStmt               *sql.Stmt
 	countAllLogoutsStmt          *sql.Stmt
 	countConflictsStmt           *sql.Stmt
 	countHoldsOnAllStmt          *sql.Stmt
 	countLogoutsStmt             *sql.Stmt
+	countMessagesSinceStmt       *sql.Stmt
 	countNoticesOfStmt           *sql.Stmt
-	countNoticesSinceStmt        *sql.Stmt
 	countNotifiedStmt            *sql.Stmt
 	countOfStmt                  *sql.Stmt
 	countOldSubjectsStmt         *sql.Stmt
 	countPasskeysStmt            *sql.Stmt
+	countSMSSinceStmt            *sql.Stmt
 	countThroughStmt             *sql.Stmt
+	countWaitingInLaneStmt       *sql.Stmt
 	countWaitingNoticesStmt      *sql.Stmt
 	countWaitingReviewsStmt      *sql.Stmt
 	credentialStmt               *sql.Stmt
@@ -1907,13 +1958,14 @@ type Queries struct {
 	deleteSwitchEventStmt        *sql.Stmt
 	documentsOfStmt              *sql.Stmt
 	dropOldestLogoutsStmt        *sql.Stmt
-	emailOfStmt                  *sql.Stmt
 	endDocumentStmt              *sql.Stmt
 	endExpiredLinkStmt           *sql.Stmt
 	endIdentifierStmt            *sql.Stmt
 	endLeaseStmt                 *sql.Stmt
 	endLinkStmt                  *sql.Stmt
 	endMasterKeyProcessStmt      *sql.Stmt
+	endOfficerStmt               *sql.Stmt
+	endSessionsStmt              *sql.Stmt
 	endsOfLinkStmt               *sql.Stmt
 	eventsStmt                   *sql.Stmt
 	evidenceOfStmt               *sql.Stmt
@@ -2001,6 +2053,8 @@ type Queries struct {
 	noticeSentStmt               *sql.Stmt
 	noticesDueStmt               *sql.Stmt
 	notifiedImportedStmt         *sql.Stmt
+	officerStmt                  *sql.Stmt
+	officersStmt                 *sql.Stmt
 	oldAccountsToNotifyStmt      *sql.Stmt
 	oldSubjectStmt               *sql.Stmt
 	oldSubjectsBehindStmt        *sql.Stmt
@@ -2026,6 +2080,7 @@ type Queries struct {
 	putGrantedStmt               *sql.Stmt
 	putGrantedThroughStmt        *sql.Stmt
 	putMasterKeyProcessStmt      *sql.Stmt
+	putOfficerStmt               *sql.Stmt
 	putPurposeKeyStmt            *sql.Stmt
 	putRelyingPartyStmt          *sql.Stmt
 	putShippedStmt               *sql.Stmt
@@ -2039,7 +2094,6 @@ type Queries struct {
 	removeSourceStmt             *sql.Stmt
 	renewAccountStmt             *sql.Stmt
 	replaceImportedStmt          *sql.Stmt
-	resetAccountStmt             *sql.Stmt
 	reviewStmt                   *sql.Stmt
 	reviewByCanonicalStmt        *sql.Stmt
 	reviewsStmt                  *sql.Stmt
@@ -2102,18 +2156,21 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		conflictsBetweenStmt:         q.conflictsBetweenStmt,
 		consentStmt:                  q.consentStmt,
 		consentsOfStmt:               q.consentsOfStmt,
+		contactsOfStmt:               q.contactsOfStmt,
 		contestRefStmt:               q.contestRefStmt,
 		countAllLogoutsStmt:          q.countAllLogoutsStmt,
 		countConflictsStmt:           q.countConflictsStmt,
 		countHoldsOnAllStmt:          q.countHoldsOnAllStmt,
 		countLogoutsStmt:             q.countLogoutsStmt,
+		countMessagesSinceStmt:       q.countMessagesSinceStmt,
 		countNoticesOfStmt:           q.countNoticesOfStmt,
-		countNoticesSinceStmt:        q.countNoticesSinceStmt,
 		countNotifiedStmt:            q.countNotifiedStmt,
 		countOfStmt:                  q.countOfStmt,
 		countOldSubjectsStmt:         q.countOldSubjectsStmt,
 		countPasskeysStmt:            q.countPasskeysStmt,
+		countSMSSinceStmt:            q.countSMSSinceStmt,
 		countThroughStmt:             q.countThroughStmt,
+		countWaitingInLaneStmt:       q.countWaitingInLaneStmt,
 		countWaitingNoticesStmt:      q.countWaitingNoticesStmt,
 		countWaitingReviewsStmt:      q.countWaitingReviewsStmt,
 		credentialStmt:               q.credentialStmt,
@@ -2136,13 +2193,14 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		deleteSwitchEventStmt:        q.deleteSwitchEventStmt,
 		documentsOfStmt:              q.documentsOfStmt,
 		dropOldestLogoutsStmt:        q.dropOldestLogoutsStmt,
-		emailOfStmt:                  q.emailOfStmt,
 		endDocumentStmt:              q.endDocumentStmt,
 		endExpiredLinkStmt:           q.endExpiredLinkStmt,
 		endIdentifierStmt:            q.endIdentifierStmt,
 		endLeaseStmt:                 q.endLeaseStmt,
 		endLinkStmt:                  q.endLinkStmt,
 		endMasterKeyProcessStmt:      q.endMasterKeyProcessStmt,
+		endOfficerStmt:               q.endOfficerStmt,
+		endSessionsStmt:              q.endSessionsStmt,
 		endsOfLinkStmt:               q.endsOfLinkStmt,
 		eventsStmt:                   q.eventsStmt,
 		evidenceOfStmt:               q.evidenceOfStmt,
@@ -2230,6 +2288,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		noticeSentStmt:               q.noticeSentStmt,
 		noticesDueStmt:               q.noticesDueStmt,
 		notifiedImportedStmt:         q.notifiedImportedStmt,
+		officerStmt:                  q.officerStmt,
+		officersStmt:                 q.officersStmt,
 		oldAccountsToNotifyStmt:      q.oldAccountsToNotifyStmt,
 		oldSubjectStmt:               q.oldSubjectStmt,
 		oldSubjectsBehindStmt:        q.oldSubjectsBehindStmt,
@@ -2255,6 +2315,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		putGrantedStmt:               q.putGrantedStmt,
 		putGrantedThroughStmt:        q.putGrantedThroughStmt,
 		putMasterKeyProcessStmt:      q.putMasterKeyProcessStmt,
+		putOfficerStmt:               q.putOfficerStmt,
 		putPurposeKeyStmt:            q.putPurposeKeyStmt,
 		putRelyingPartyStmt:          q.putRelyingPartyStmt,
 		putShippedStmt:               q.putShippedStmt,
@@ -2268,7 +2329,6 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		removeSourceStmt:             q.removeSourceStmt,
 		renewAccountStmt:             q.renewAccountStmt,
 		replaceImportedStmt:          q.replaceImportedStmt,
-		resetAccountStmt:             q.resetAccountStmt,
 		reviewStmt:                   q.reviewStmt,
 		reviewByCanonicalStmt:        q.reviewByCanonicalStmt,
 		reviewsStmt:                  q.reviewsStmt,

@@ -131,8 +131,11 @@ CREATE INDEX lock_requests_of_client ON lock_requests (client, created_at);
 -- Who lifted a lock, beside the document.
 ALTER TABLE locks ADD COLUMN office TEXT NOT NULL DEFAULT '';
 
--- A notice goes by mail or SMS; sealed holds the address and what the message names,
--- such as a code.
+-- A notice goes by mail or SMS; sealed holds the address, and with it a code and the
+-- language of the holder. urgent: somebody waits for it. abroad: to a number of another
+-- country.
 ALTER TABLE notices ADD COLUMN channel TEXT NOT NULL DEFAULT 'email';
-ALTER TABLE notices ADD COLUMN urgent BOOLEAN NOT NULL DEFAULT FALSE; -- somebody waits for it
-CREATE INDEX notices_urgent ON notices (due_at) WHERE urgent AND sent_at IS NULL AND given_up_at IS NULL;
+ALTER TABLE notices ADD COLUMN urgent BOOLEAN NOT NULL DEFAULT FALSE;
+ALTER TABLE notices ADD COLUMN abroad BOOLEAN NOT NULL DEFAULT FALSE;
+CREATE INDEX notices_of_lane ON notices (channel, urgent, bulk, due_at) WHERE sent_at IS NULL AND given_up_at IS NULL;
+CREATE INDEX notices_by_channel ON notices (channel, created_at, kind, abroad);
