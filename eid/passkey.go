@@ -2,9 +2,6 @@ package eid
 
 import "time"
 
-// MaxPasskeys is how many passkeys an account has at most.
-const MaxPasskeys = 10
-
 // Methods of a sign-in with a passkey, as amr says them (RFC 8176 §2). Which of the
 // first two, the authenticator itself says: attestation is not asked for.
 const (

@@ -161,6 +161,7 @@ type gateway struct {
 	account  account.Deps
 	// passwords are account.Passwords, for the hashes of portals too.
 	passwords telemetry.Evaluator
+	passkeys  *credential.Passkeys // nil where browsers have none for the issuer
 	// population is nil where the configuration names no such registry.
 	population civil.Registry
 	pages      *web.Pages
@@ -250,6 +251,9 @@ func (g *gateway) wire(ctx context.Context, cfg *config.Config) error {
 	}
 	if g.pages, err = web.New(); err != nil {
 		return fmt.Errorf("reading pages: %w", err)
+	}
+	if g.passkeys, err = openPasskeys(ctx, cfg, g.durable); err != nil {
+		return err
 	}
 	g.outbound = federation.NewOutbound(federation.Destinations{}) // adopt says which
 	if g.population, err = populationRegistry(cfg); err != nil {

@@ -8,15 +8,14 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/descope/virtualwebauthn"
-
 	"eidgate/eid"
 	"eidgate/eid/credential"
+	"eidgate/eid/credential/passkeytest"
 )
 
 const passkeyIssuer = "https://dinh-danh.example.test:8443"
 
-var passkeyRP = virtualwebauthn.RelyingParty{ID: "dinh-danh.example.test", Name: "Mẫu", Origin: passkeyIssuer}
+var site = passkeytest.At(passkeyIssuer)
 
 func newPasskeys(t *testing.T, issuer string) *credential.Passkeys {
 	t.Helper()
@@ -27,44 +26,24 @@ func newPasskeys(t *testing.T, issuer string) *credential.Passkeys {
 	return p
 }
 
-// device is a synthetic authenticator with one passkey.
-type device struct {
-	virtualwebauthn.Authenticator
-	key virtualwebauthn.Credential
-}
-
 // enrol makes a passkey for an account on a device of its own.
-func enrol(t *testing.T, p *credential.Passkeys, account eid.AccountID, o virtualwebauthn.AuthenticatorOptions) (*device, eid.PasskeyRecord) {
+func enrol(t *testing.T, p *credential.Passkeys, account eid.AccountID, traits passkeytest.Traits) (*passkeytest.Device, eid.PasskeyRecord) {
 	t.Helper()
-	d := &device{virtualwebauthn.NewAuthenticatorWithOptions(o), virtualwebauthn.NewCredential(virtualwebauthn.KeyTypeEC2)}
-	record, err := d.make(t, p, account, passkeyRP)
+	d := passkeytest.New(traits)
+	record, err := d.Enrol(p, site, account)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return d, record
 }
 
-func (d *device) make(t *testing.T, p *credential.Passkeys, account eid.AccountID, rp virtualwebauthn.RelyingParty) (eid.PasskeyRecord, error) {
+func get(t *testing.T, d *passkeytest.Device, at passkeytest.Site, challenge string) string {
 	t.Helper()
-	options, e, err := p.Enrol(account, "••• 001", nil)
+	answer, err := d.Get(at, challenge)
 	if err != nil {
 		t.Fatal(err)
 	}
-	parsed, err := virtualwebauthn.ParseAttestationOptions(string(options))
-	if err != nil {
-		t.Fatal(err)
-	}
-	d.Options.UserHandle = []byte(parsed.UserID)
-	return p.Enrolled(e, virtualwebauthn.CreateAttestationResponse(rp, d.Authenticator, d.key, *parsed))
-}
-
-func (d *device) sign(t *testing.T, rp virtualwebauthn.RelyingParty, challenge string) string {
-	t.Helper()
-	raw, err := base64.RawURLEncoding.DecodeString(challenge)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return virtualwebauthn.CreateAssertionResponse(rp, d.Authenticator, d.key, virtualwebauthn.AssertionOptions{Challenge: raw})
+	return answer
 }
 
 func verify(p *credential.Passkeys, answer string, record eid.PasskeyRecord, challenge string) (credential.Use, error) {
@@ -78,17 +57,17 @@ func verify(p *credential.Passkeys, answer string, record eid.PasskeyRecord, cha
 func TestPasskeySignsIn(t *testing.T) {
 	p := newPasskeys(t, passkeyIssuer)
 	for name, tt := range map[string]struct {
-		options virtualwebauthn.AuthenticatorOptions
+		traits  passkeytest.Traits
 		methods string
 	}{
-		"kept in one device": {virtualwebauthn.AuthenticatorOptions{}, "hwk user"},
-		"copied":             {virtualwebauthn.AuthenticatorOptions{BackupEligible: true, BackupState: true}, "swk user"},
+		"kept in one device": {passkeytest.Traits{}, "hwk user"},
+		"copied":             {passkeytest.Traits{Synced: true, BackedUp: true}, "swk user"},
 	} {
-		d, record := enrol(t, p, "an", tt.options)
-		d.key.Counter = 5
+		d, record := enrol(t, p, "an", tt.traits)
+		d.Count = 5
 		challenge := p.Challenge()
-		use, err := verify(p, d.sign(t, passkeyRP, challenge), record, challenge)
-		if want := (credential.Use{SignCount: 5, BackedUp: tt.options.BackupState}); err != nil || use != want {
+		use, err := verify(p, get(t, d, site, challenge), record, challenge)
+		if want := (credential.Use{SignCount: 5, BackedUp: tt.traits.BackedUp}); err != nil || use != want {
 			t.Errorf("%s: Verify() = %+v, %v, want %+v", name, use, err, want)
 		}
 		if got := strings.Join(record.Methods(), " "); got != tt.methods {
@@ -100,17 +79,16 @@ func TestPasskeySignsIn(t *testing.T) {
 // TestPasskeyAttacks lets nothing in but the passkey itself, here and now.
 func TestPasskeyAttacks(t *testing.T) {
 	p := newPasskeys(t, passkeyIssuer)
-	d, record := enrol(t, p, "an", virtualwebauthn.AuthenticatorOptions{})
-	other, ofOther := enrol(t, p, "binh", virtualwebauthn.AuthenticatorOptions{})
+	d, record := enrol(t, p, "an", passkeytest.Traits{})
+	other, ofOther := enrol(t, p, "binh", passkeytest.Traits{})
 	challenge := p.Challenge()
-	rp := func(id, origin string) virtualwebauthn.RelyingParty {
-		return virtualwebauthn.RelyingParty{ID: id, Origin: origin}
+	at := func(id, origin string) string { return get(t, d, passkeytest.Site{ID: id, Origin: origin}, challenge) }
+	behaving := func(traits passkeytest.Traits) string {
+		d.Behave(traits)
+		defer d.Behave(passkeytest.Traits{})
+		return get(t, d, site, challenge)
 	}
-	with := func(o virtualwebauthn.AuthenticatorOptions) *device {
-		o.UserHandle = d.Options.UserHandle
-		return &device{virtualwebauthn.NewAuthenticatorWithOptions(o), d.key}
-	}
-	right := d.sign(t, passkeyRP, challenge)
+	right := get(t, d, site, challenge)
 	bent := func(field, value string) string {
 		var doc map[string]any
 		if err := json.Unmarshal([]byte(right), &doc); err != nil {
@@ -124,19 +102,19 @@ func TestPasskeyAttacks(t *testing.T) {
 		answer string
 		record eid.PasskeyRecord
 	}{
-		"another site":               {d.sign(t, rp("evil.example.test", "https://evil.example.test"), challenge), record},
-		"another origin":             {d.sign(t, rp(passkeyRP.ID, "https://evil.example.test"), challenge), record},
-		"another port":               {d.sign(t, rp(passkeyRP.ID, "https://dinh-danh.example.test"), challenge), record},
-		"plain http":                 {d.sign(t, rp(passkeyRP.ID, "http://dinh-danh.example.test:8443"), challenge), record},
-		"a host below ours":          {d.sign(t, rp(passkeyRP.ID, "https://a.dinh-danh.example.test:8443"), challenge), record},
-		"another RP ID":              {d.sign(t, rp("example.test", passkeyIssuer), challenge), record},
-		"another challenge":          {d.sign(t, passkeyRP, p.Challenge()), record},
-		"person not verified":        {with(virtualwebauthn.AuthenticatorOptions{UserNotVerified: true}).sign(t, passkeyRP, challenge), record},
-		"person not there":           {with(virtualwebauthn.AuthenticatorOptions{UserNotPresent: true}).sign(t, passkeyRP, challenge), record},
-		"copied all at once":         {with(virtualwebauthn.AuthenticatorOptions{BackupEligible: true}).sign(t, passkeyRP, challenge), record},
-		"another person's passkey":   {other.sign(t, passkeyRP, challenge), record},
+		"another site":               {at("evil.example.test", "https://evil.example.test"), record},
+		"another origin":             {at(site.ID, "https://evil.example.test"), record},
+		"another port":               {at(site.ID, "https://dinh-danh.example.test"), record},
+		"plain http":                 {at(site.ID, "http://dinh-danh.example.test:8443"), record},
+		"a host below ours":          {at(site.ID, "https://a.dinh-danh.example.test:8443"), record},
+		"another RP ID":              {at("example.test", passkeyIssuer), record},
+		"another challenge":          {get(t, d, site, p.Challenge()), record},
+		"person not verified":        {behaving(passkeytest.Traits{Unverified: true}), record},
+		"person not there":           {behaving(passkeytest.Traits{Absent: true}), record},
+		"copied all at once":         {behaving(passkeytest.Traits{Synced: true}), record},
+		"another person's passkey":   {get(t, other, site, challenge), record},
 		"another person's record":    {right, ofOther},
-		"another user handle":        {bent("userHandle", base64.RawURLEncoding.EncodeToString(other.Options.UserHandle)), record},
+		"another user handle":        {bent("userHandle", base64.RawURLEncoding.EncodeToString(other.Handle)), record},
 		"no user handle":             {bent("userHandle", ""), record},
 		"another signature":          {bent("signature", "MEUCIQCdwBCYm5PjT_Q-wwOuhgvEGR0m2iHrvzIYT4VCJp8a6wIgCJp8a6wIgCJp8a6wIgCJp8a6wIgCJp8a6wIgCJo"), record},
 		"no signature":               {bent("signature", ""), record},
@@ -161,26 +139,24 @@ func TestPasskeyAttacks(t *testing.T) {
 		t.Errorf("the right answer: Verify() = %v, want nil", err)
 	}
 	// Without a challenge nothing is believed.
-	if _, err := verify(p, d.sign(t, passkeyRP, ""), record, ""); !errors.Is(err, credential.ErrPasskey) {
+	if _, err := verify(p, get(t, d, site, ""), record, ""); !errors.Is(err, credential.ErrPasskey) {
 		t.Errorf("without a challenge: Verify() = %v, want %v", err, credential.ErrPasskey)
 	}
 }
 
 func TestPasskeyEnrolmentAttacks(t *testing.T) {
 	p := newPasskeys(t, passkeyIssuer)
-	fresh := func(o virtualwebauthn.AuthenticatorOptions) *device {
-		return &device{virtualwebauthn.NewAuthenticatorWithOptions(o), virtualwebauthn.NewCredential(virtualwebauthn.KeyTypeEC2)}
-	}
 	for name, tt := range map[string]struct {
-		device *device
-		rp     virtualwebauthn.RelyingParty
+		traits passkeytest.Traits
+		at     passkeytest.Site
 	}{
-		"another origin":              {fresh(virtualwebauthn.AuthenticatorOptions{}), virtualwebauthn.RelyingParty{ID: passkeyRP.ID, Origin: "https://evil.example.test"}},
-		"another RP ID":               {fresh(virtualwebauthn.AuthenticatorOptions{}), virtualwebauthn.RelyingParty{ID: "example.test", Origin: passkeyIssuer}},
-		"person not verified":         {fresh(virtualwebauthn.AuthenticatorOptions{UserNotVerified: true}), passkeyRP},
-		"backed up, and not eligible": {fresh(virtualwebauthn.AuthenticatorOptions{BackupState: true}), passkeyRP},
+		"another origin":              {passkeytest.Traits{}, passkeytest.Site{ID: site.ID, Origin: "https://evil.example.test"}},
+		"another RP ID":               {passkeytest.Traits{}, passkeytest.Site{ID: "example.test", Origin: passkeyIssuer}},
+		"person not verified":         {passkeytest.Traits{Unverified: true}, site},
+		"person not there":            {passkeytest.Traits{Absent: true}, site},
+		"backed up, and not eligible": {passkeytest.Traits{BackedUp: true}, site},
 	} {
-		if record, err := tt.device.make(t, p, "an", tt.rp); !errors.Is(err, credential.ErrPasskey) {
+		if record, err := passkeytest.New(tt.traits).Enrol(p, tt.at, "an"); !errors.Is(err, credential.ErrPasskey) {
 			t.Errorf("%s: Enrolled() = %+v, %v, want %v", name, record, err, credential.ErrPasskey)
 		}
 	}
@@ -190,16 +166,14 @@ func TestPasskeyEnrolmentAttacks(t *testing.T) {
 		}
 	}
 	// An answer to another enrolment is none to this one.
-	d := fresh(virtualwebauthn.AuthenticatorOptions{})
 	options, _, err := p.Enrol("an", "••• 001", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	parsed, err := virtualwebauthn.ParseAttestationOptions(string(options))
+	answer, err := passkeytest.New(passkeytest.Traits{}).Create(site, string(options))
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer := virtualwebauthn.CreateAttestationResponse(passkeyRP, d.Authenticator, d.key, *parsed)
 	if _, err := p.Enrolled(credential.Enrolment{Account: "an", Challenge: p.Challenge()}, answer); !errors.Is(err, credential.ErrPasskey) {
 		t.Errorf("another challenge: Enrolled() = %v, want %v", err, credential.ErrPasskey)
 	}
@@ -209,7 +183,7 @@ func TestPasskeyEnrolmentAttacks(t *testing.T) {
 // names nobody.
 func TestPasskeyOptions(t *testing.T) {
 	p := newPasskeys(t, passkeyIssuer)
-	_, have := enrol(t, p, "an", virtualwebauthn.AuthenticatorOptions{})
+	_, have := enrol(t, p, "an", passkeytest.Traits{})
 	options, _, err := p.Enrol("an", "••• 001", []eid.PasskeyRecord{have})
 	if err != nil {
 		t.Fatal(err)
@@ -225,7 +199,7 @@ func TestPasskeyOptions(t *testing.T) {
 	if err := json.Unmarshal(options, &got); err != nil {
 		t.Fatal(err)
 	}
-	if got.RP.ID != passkeyRP.ID || got.AuthenticatorSelection.ResidentKey != "required" ||
+	if got.RP.ID != site.ID || got.AuthenticatorSelection.ResidentKey != "required" ||
 		got.AuthenticatorSelection.UserVerification != "required" || len(got.ExcludeCredentials) != 1 ||
 		got.ExcludeCredentials[0].ID != base64.RawURLEncoding.EncodeToString(have.CredentialID) || len(got.PubKeyCredParams) != 4 {
 		t.Errorf("options = %s", options)

@@ -22,8 +22,7 @@ type PasskeyStore interface {
 	// An error of next is returned and nothing is written; eid.ErrNotFound when it was
 	// removed meanwhile.
 	UsePasskey(ctx context.Context, id string, at time.Time, next func(eid.PasskeyRecord) (eid.PasskeyRecord, error)) error
-	// HasPasskey reports whether an account has one.
-	HasPasskey(ctx context.Context, id eid.AccountID) (bool, error)
+	Account(ctx context.Context, id eid.AccountID) (eid.Account, error)
 }
 
 // PasskeyDeps are what Passkeys works with; all are needed.
@@ -75,10 +74,11 @@ type offered struct {
 func (s *Passkeys) Begin(ctx context.Context, req federation.Request) (federation.Step, error) {
 	var o offered
 	if req.Account != "" {
-		var err error
-		if o.OnCode, err = s.d.Store.HasPasskey(ctx, req.Account); err != nil {
-			return federation.Step{}, fmt.Errorf("looking for passkeys: %w", err)
+		held, err := s.d.Store.Account(ctx, req.Account)
+		if err != nil {
+			return federation.Step{}, fmt.Errorf("reading the account of the session: %w", err)
 		}
+		o.OnCode = held.Has(eid.Passkey)
 	}
 	step, err := s.next.Begin(ctx, req)
 	if err != nil {

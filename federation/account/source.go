@@ -68,15 +68,16 @@ type Deps struct {
 
 // Source is the account system as a source of identity.
 type Source struct {
-	d      Deps
-	limits *federation.Guesses
+	d        Deps
+	limits   *federation.Guesses
+	carriage eid.Carriage
 }
 
 var _ federation.Source = (*Source)(nil)
 
 // New checks the configuration and makes the source.
 func New(cfg Config, d Deps) (*Source, error) {
-	guesses, guessErr := federation.NewGuesses(cfg, d.State, d.Key)
+	guesses, guessErr := federation.NewGuesses(cfg.Guesses, d.State, d.Key)
 	errs := []error{guessErr}
 	if d.Accounts == nil || d.Passwords == nil || d.Audit == nil {
 		errs = append(errs, errors.New("accounts, passwords and audit are all needed"))
@@ -84,7 +85,7 @@ func New(cfg Config, d Deps) (*Source, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, fmt.Errorf("account system: %w", err)
 	}
-	return &Source{d: d, limits: guesses}, nil
+	return &Source{d: d, limits: guesses, carriage: cfg.Carriage}, nil
 }
 
 // memory is what one step leaves to the next. It lies in the login record, on

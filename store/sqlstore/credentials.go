@@ -133,5 +133,5 @@ func (db *DB) changeFactors(ctx context.Context, q *sqlcgen.Queries, id eid.Acco
 			return err
 		}
 	}
-	return nil
+	return db.changePasskeys(ctx, q, id, c)
 }

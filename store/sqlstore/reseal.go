@@ -55,6 +55,7 @@ func sealedColumns() []sealedColumn {
 		{"notices", []string{"id"}, of(noticeContext)},
 		{"registrations", []string{"id"}, of(appCaseContext)},
 		{"documents", []string{"id"}, of(documentContext)},
+		{"passkeys", []string{"id"}, of(passkeyContext)},
 		{"signing_keys", []string{"id"}, nil},
 		{"purpose_keys", []string{"id"}, nil},
 		// An integer never compares greater than the empty text of the first step.
