@@ -78,7 +78,6 @@ func Actions() []string {
 	return []string{
 		ActionCaseOpened, ActionCaseShown, ActionCaseDecided,
 		ActionOfficerAdded, ActionOfficerEnded,
-		ActionLockRequested, ActionLockDecided,
 		ActionGrantIssued, ActionSignInFailed, ActionSignInRefused, ActionSignedIn, ActionSteppedUp, ActionSessionEnded,
 		ActionAccountCreated, ActionLevelChanged, ActionDataDiffers, ActionAccountRenewed, ActionApplicationOpened, ActionApplicationChanged, ActionApplicationMatched, ActionApplicationConfirmed, ActionApplicationDecided, ActionApplicationViewed, ActionAccountLocked, ActionAccountUnlocked, ActionLinkCreated,
 		ActionAccountVerified, ActionConflictOpened, ActionConflictDecided, ActionConflictOffered, ActionOfferWithdrawn, ActionAccountsExport, ActionAccountsImport, ActionSubjectsImport, ActionSubjectMoved,
@@ -97,10 +96,4 @@ const (
 	ActionMasterKeyPromoted = "master_key.promoted"
 	ActionMasterKeyResealed = "master_key.resealed"
 	ActionMasterKeyRemoved  = "master_key.removed"
-)
-
-// Actions on what service users ask for.
-const (
-	ActionLockRequested = "lock_request.made"
-	ActionLockDecided   = "lock_request.decided" // by an officer
 )
