@@ -56,7 +56,7 @@ var arrows = map[string][]string{
 	"store/redisstore":           {"store", "eid"},
 	"store/storetest":            {"store", "store/sqlstore", "eid", "eid/accounts", "eid/rules", "eid/audit", "eid/civil", "keys"},
 	"federation":                 {"eid", "eid/credential", "store"},
-	"federation/account":         {"federation", "eid", "eid/credential", "store"},
+	"federation/account":         {"federation", "eid", "eid/credential", "store", "eid/accounts", "eid/notify"},
 	"federation/openid":          {"federation", "eid"},
 	"federation/vneid":           {"federation", "eid"},
 	"federation/cas":             {"federation", "eid"},

@@ -34,7 +34,7 @@ const (
 	grantFormat  = 2
 	accessFormat = 1
 
-	// withDocuments is the first format whose grants have documents.
+	// withDocuments is the first format whose grants have documents, and ProvedAt.
 	withDocuments = 2
 )
 
@@ -52,7 +52,7 @@ func readGrant(raw []byte) (r grantRecord, err error) {
 }
 
 // fields lists all fields. A new one goes to the end, under the next format, and is
-// read of that format only.
+// read from that format on.
 func (r *grantRecord) fields(f *fields) {
 	g := &r.Grant
 	text(f, &g.ID)
@@ -101,6 +101,7 @@ func (r *grantRecord) fields(f *fields) {
 	}
 	if f.format >= withDocuments {
 		list(f, &g.Documents, func(k *eid.DocumentKind) { text(f, k) })
+		moment(f, &g.ProvedAt)
 	}
 }
 
