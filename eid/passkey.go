@@ -16,6 +16,9 @@ type PasskeyRecord struct {
 	ID      string // ours, random
 	Account AccountID
 	Name    string // what the holder calls it
+	// Level is what the holder proved when the passkey was made: it carries no more, for
+	// who was proved less by then may not be who the account belongs to later.
+	Level Level
 
 	CredentialID []byte
 	PublicKey    []byte // COSE_Key (RFC 9052 §7)

@@ -34,6 +34,8 @@ func (c *Credentials) AddPasskey(ctx context.Context, p eid.PasskeyRecord, act A
 			return CredentialChange{}, err
 		case f.err() != nil:
 			return CredentialChange{}, f.err()
+		case !p.Level.Valid() || p.Level > s.Account.Level:
+			return CredentialChange{}, fmt.Errorf("%w: level proved", ErrInvalid)
 		case s.Passkeys >= MaxPasskeys:
 			return CredentialChange{}, ErrTooManyPasskeys
 		}

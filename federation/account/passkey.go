@@ -174,7 +174,7 @@ func (s *Passkeys) finishPasskey(ctx context.Context, req federation.Request, o 
 	}
 	methods := record.Methods()
 	return federation.Step{Assertion: &federation.Assertion{
-		Account: record.Account, Level: s.d.Carries(methods), Methods: methods, At: req.Now, Anew: true,
+		Account: record.Account, Level: min(s.d.Carries(methods), record.Level), Methods: methods, At: req.Now, Anew: true,
 	}}, nil
 }
 

@@ -85,7 +85,7 @@ func newKeyed(t *testing.T) *keyed {
 		if err != nil {
 			t.Fatal(err)
 		}
-		record.ID = "passkey of " + string(id)
+		record.ID, record.Level = "passkey of "+string(id), eid.Level2
 		k.store.list, k.devices[id] = append(k.store.list, record), d
 		a := b.accounts.byNumber[number]
 		a.Factors = append(a.Factors[:len(a.Factors):len(a.Factors)], eid.Passkey)
@@ -158,6 +158,20 @@ func TestPasskeySignIn(t *testing.T) {
 	req.Memory = step.Memory
 	if step = k.submit(t, req, code(codeAt(t, k.now))); step.Assertion == nil || step.Assertion.Level != eid.Level2 {
 		t.Errorf("after the code: %+v, want level 2", step)
+	}
+}
+
+// A passkey carries what was proved when it was made, whatever the account has by now.
+func TestPasskeyCarriesWhatWasProved(t *testing.T) {
+	for _, proved := range []eid.Level{eid.LevelNone, eid.Level1, eid.Level2} {
+		k := newKeyed(t)
+		for i := range k.store.list {
+			k.store.list[i].Level = proved
+		}
+		req, challenge := k.begin(t, "")
+		if step := k.submit(t, req, k.answer(t, "an", challenge)); step.Assertion == nil || step.Assertion.Level != proved {
+			t.Errorf("made at %v: %+v, want that level", proved, step.Assertion)
+		}
 	}
 }
 

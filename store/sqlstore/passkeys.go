@@ -85,16 +85,17 @@ func (db *DB) changePasskeys(ctx context.Context, q *sqlcgen.Queries, id eid.Acc
 
 // passkeyRecord is the sealed part of a passkey.
 type passkeyRecord struct {
-	CredentialID   []byte   `json:"id"`
-	PublicKey      []byte   `json:"key"`
-	SignCount      uint32   `json:"count"`
-	BackupEligible bool     `json:"backup_eligible,omitempty"`
-	BackedUp       bool     `json:"backed_up,omitempty"`
-	Transports     []string `json:"transports,omitempty"`
+	CredentialID   []byte    `json:"id"`
+	PublicKey      []byte    `json:"key"`
+	Level          eid.Level `json:"level"`
+	SignCount      uint32    `json:"count"`
+	BackupEligible bool      `json:"backup_eligible,omitempty"`
+	BackedUp       bool      `json:"backed_up,omitempty"`
+	Transports     []string  `json:"transports,omitempty"`
 }
 
 func (db *DB) sealPasskey(p eid.PasskeyRecord) ([]byte, error) {
-	text, err := json.Marshal(passkeyRecord{p.CredentialID, p.PublicKey, p.SignCount, p.BackupEligible, p.BackedUp, p.Transports})
+	text, err := json.Marshal(passkeyRecord{p.CredentialID, p.PublicKey, p.Level, p.SignCount, p.BackupEligible, p.BackedUp, p.Transports})
 	if err != nil {
 		return nil, fmt.Errorf("writing passkey: %w", err)
 	}
@@ -116,7 +117,7 @@ func (db *DB) passkeyOf(row sqlcgen.PasskeysOfRow) (eid.PasskeyRecord, error) {
 	}
 	return eid.PasskeyRecord{
 		ID: row.ID, Account: eid.AccountID(row.Account), Name: row.Name,
-		CredentialID: r.CredentialID, PublicKey: r.PublicKey, SignCount: r.SignCount,
+		Level: r.Level, CredentialID: r.CredentialID, PublicKey: r.PublicKey, SignCount: r.SignCount,
 		BackupEligible: r.BackupEligible, BackedUp: r.BackedUp, Transports: r.Transports,
 		CreatedAt: row.CreatedAt, UsedAt: row.UsedAt.Time,
 	}, nil

@@ -13,7 +13,7 @@ import (
 
 func record(account eid.AccountID, name string) eid.PasskeyRecord {
 	return eid.PasskeyRecord{
-		Account: account, Name: name, CredentialID: []byte("credential " + name), PublicKey: []byte("key " + name), SignCount: 1, BackupEligible: true,
+		Account: account, Name: name, Level: eid.Level1, CredentialID: []byte("credential " + name), PublicKey: []byte("key " + name), SignCount: 1, BackupEligible: true,
 		Transports: []string{"internal"},
 	}
 }
@@ -32,6 +32,8 @@ func (s durableSuite) passkeys(t *testing.T) {
 		"no name":       func(p *eid.PasskeyRecord) { p.Name = "" },
 		"a long name":   func(p *eid.PasskeyRecord) { p.Name = string(make([]rune, 41)) },
 		"a broken name": func(p *eid.PasskeyRecord) { p.Name = "a\nb" },
+		"no level":      func(p *eid.PasskeyRecord) { p.Level = eid.LevelNone },
+		"a level above": func(p *eid.PasskeyRecord) { p.Level = eid.Level2 + 1 },
 		"no key":        func(p *eid.PasskeyRecord) { p.PublicKey = nil },
 		"no credential": func(p *eid.PasskeyRecord) { p.CredentialID = nil },
 	} {
