@@ -93,7 +93,7 @@ func used(t *testing.T) (required, optional []string) {
 	required = append(required, registerMessages()...)
 	required = append(required, "shell.language", "format.clock", "format.date", "format.when")
 	return append(required, ProblemCredentials, ProblemLogin, ProblemLoginMissing, ProblemNumberMissing, ProblemPassword, ProblemBusy, ProblemCode,
-		ProblemCodeMissing, ProblemSourceFailed), optional
+		ProblemCodeMissing, ProblemPasskey, ProblemSourceFailed), optional
 }
 
 func TestCataloguesAreComplete(t *testing.T) {

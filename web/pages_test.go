@@ -125,7 +125,17 @@ func TestEveryPageIsSound(t *testing.T) {
 			if w.Code != want {
 				t.Fatalf("status = %d, want %d", w.Code, want)
 			}
-			body := w.Body.String()
+			body, policy := w.Body.String(), w.Header().Get("Content-Security-Policy")
+			// Its own script, as the policy has it, and no other.
+			if script := s.page.Data.(content).Script(); script != "" {
+				if tag := "<script>" + string(script) + "</script>"; strings.Count(body, tag) != 1 || !strings.Contains(policy, "; script-src "+scriptHash(script)+";") {
+					t.Errorf("page does not have its script once, under policy %q", policy)
+				} else {
+					body = strings.Replace(body, tag, "", 1)
+				}
+			} else if strings.Contains(policy, "script-src") {
+				t.Errorf("policy %q lets a script run, want none", policy)
+			}
 			if !strings.HasPrefix(body, "<!doctype html>") {
 				t.Errorf("page begins with %.20q", body)
 			}

@@ -128,7 +128,7 @@ func (s *SMTP) message(m Message, to string) (*mail.Msg, error) {
 	msg.SetMessageIDWithValue(m.ID + "@" + s.domain)
 	// Nobody's out-of-office notice is wanted (RFC 3834 §5).
 	msg.SetGenHeader("Auto-Submitted", "auto-generated")
-	msg.SetBodyString(mail.TypeTextPlain, m.Body)
+	msg.SetBodyString(mail.TypeTextPlain, m.Body.Reveal())
 	return msg, nil
 }
 
