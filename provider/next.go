@@ -253,7 +253,7 @@ func (v *view) strongest() (federation.Proof, eid.Terms, bool) {
 
 // termsOf states each term of rule 4 for one proof, as of now.
 func (v *view) termsOf(p federation.Proof) eid.Terms {
-	if v.account.Ended(p.Believed()) {
+	if !v.account.Counts(p.Believed()) {
 		return eid.Terms{} // what the holder signs in with was changed since
 	}
 	t := eid.Terms{
@@ -342,7 +342,7 @@ func (v *view) consider(src *eid.Source) federation.Choice {
 func (v *view) over() bool {
 	ended := func(p federation.Proof) bool {
 		src := v.source(p.Source)
-		return src != nil && federation.Ended(src, p) || v.account != nil && v.account.Ended(p.Believed())
+		return src != nil && federation.Ended(src, p) || v.account != nil && !v.account.Counts(p.Believed())
 	}
 	return len(v.session.Proofs) > 0 && !slices.ContainsFunc(v.session.Proofs, func(p federation.Proof) bool { return !ended(p) })
 }

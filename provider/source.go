@@ -79,7 +79,7 @@ func (p *Provider) sourceRequest(c *gin.Context, f *flow, src eid.Source, state 
 	// and those alone, a short while ago: the proof that follows states both.
 	given := func(proof federation.Proof) bool {
 		return proof.Source == src.ID && slices.Equal(proof.Methods, []string{string(eid.Password)}) &&
-			p.deps.Now().Sub(proof.At) <= p.cfg.Lifetimes.Level2Proof && f.holder != nil && !f.holder.Ended(proof.Believed())
+			p.deps.Now().Sub(proof.At) <= p.cfg.Lifetimes.Level2Proof && f.holder != nil && f.holder.Counts(proof.Believed())
 	}
 	if f.login.SteppingUp && slices.ContainsFunc(f.browser.session.Proofs, given) {
 		req.Account = f.browser.session.Account

@@ -184,7 +184,7 @@ func (s *Source) Finish(ctx context.Context, req federation.Request, reply feder
 		return federation.Step{}, fmt.Errorf("reading the account: %w", err)
 	}
 	switch {
-	case !m.PasswordAt.IsZero() && acct.Ended(m.PasswordAt):
+	case !m.PasswordAt.IsZero() && !acct.Counts(m.PasswordAt):
 		return passwordForm("", ""), nil // the password that was right is none any more
 	case len(m.First) > 0:
 		return s.finishFirst(ctx, req, m, &acct, reply.Values)
