@@ -108,7 +108,7 @@ var _ federation.Source = (*Source)(nil)
 
 // New checks the configuration and makes the source.
 func New(cfg Config, d Deps) (*Source, error) {
-	guesses, guessErr := federation.NewGuesses(cfg.Guesses, d.State, d.Key)
+	guesses, guessErr := federation.NewGuesses(cfg, d.State, d.Key)
 	errs := []error{guessErr}
 	if d.Accounts == nil || d.Passwords == nil || d.Audit == nil {
 		errs = append(errs, errors.New("accounts, passwords and audit are all needed"))
