@@ -22,12 +22,19 @@ type Hasher interface {
 	Hash(ctx context.Context, password eid.Secret) (string, error)
 }
 
+// Policy says which passwords may be chosen. own are the words that others know of the
+// person.
+type Policy interface {
+	Judge(ctx context.Context, password eid.Secret, own []string) (credential.Weakness, error)
+}
+
 // registering are the pages of a registration in the app. They decode, call and show:
 // package registration decides.
 type registering struct {
 	shell     *shell.Shell
 	service   *registration.Service
 	passwords Hasher
+	policy    Policy
 	now       func() time.Time
 }
 
@@ -220,8 +227,17 @@ func (p *registering) activate(t *turn) {
 		return
 	}
 	password := eid.NewSecret(t.form.Get(web.FieldNewPassword))
-	if why := weakness(password, said); why != "" {
-		wrong(why)
+	if password.IsZero() {
+		wrong("password_missing")
+		return
+	}
+	own := credential.OwnWords(&eid.Account{Person: said.Person, Phone: eid.Contact{Value: said.Phone}, Email: eid.Contact{Value: said.Email}})
+	weak, err := p.policy.Judge(t.r.Context(), password, own)
+	if err != nil {
+		web.VisitOf(t.r).Note("err", err) // a list of leaks that is away keeps nobody from a password
+	}
+	if weak != "" {
+		wrong("password_" + string(weak))
 		return
 	}
 	hash, err := p.passwords.Hash(t.r.Context(), password)
