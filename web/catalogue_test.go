@@ -91,6 +91,7 @@ func used(t *testing.T) (required, optional []string) {
 		parts(prefix)
 	}
 	required = append(required, registerMessages()...)
+	required = append(required, waysMessages()...)
 	required = append(required, "shell.language", "format.clock", "format.date", "format.when")
 	return append(required, ProblemCredentials, ProblemLogin, ProblemLoginMissing, ProblemNumberMissing, ProblemPassword, ProblemBusy, ProblemCode,
 		ProblemCodeMissing, ProblemPasskey, ProblemSourceFailed), optional
