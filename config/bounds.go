@@ -43,6 +43,8 @@ func words(pattern string) []string {
 		return []string{unverifiedRefuse, unverifiedLevel1}
 	case "clients[].old_subjects":
 		return []string{string(eid.KeepSubjects), string(eid.MapSubjects)}
+	case "account_system.methods.passkey_aal":
+		return []string{"02", "03"}
 	case "notify.smtp.tls":
 		return []string{smtpStartTLS, smtpImplicit, smtpPlain}
 	case "sources[].vneid.dialect":
@@ -159,6 +161,11 @@ func (c *Config) counts() []countBound {
 		{"limits.new_logins", l.NewLogins, 100, 10_000_000},
 		{"notify.per_minute", c.Notify.PerMinute, 1, 10_000},
 		{"limits.connections", l.Connections, 64, 1_000_000},
+		{"account_system.methods.totp", c.AccountSystem.Methods.TOTP, 0, 2},
+		{"account_system.methods.sms", c.AccountSystem.Methods.SMS, 0, 2},
+		{"account_system.methods.email", c.AccountSystem.Methods.Email, 0, 2},
+		{"account_system.methods.passkey", c.AccountSystem.Methods.Passkey, 0, 2},
+		{"account_system.passwords.least", c.AccountSystem.Passwords.Least, 8, 64},
 	}
 }
 

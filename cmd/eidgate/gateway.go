@@ -243,6 +243,9 @@ func (g *gateway) wire(ctx context.Context, cfg *config.Config) error {
 	g.account = account.Deps{
 		Accounts: g.db, Passwords: g.passwords, State: g.measured, Audit: g.db, Rehasher: g.db, Key: guessKey,
 	}
+	if err := g.wireCredentials(ctx); err != nil {
+		return err
+	}
 	if g.pages, err = web.New(); err != nil {
 		return fmt.Errorf("reading pages: %w", err)
 	}
