@@ -45,17 +45,11 @@ func (c *Config) carriage(s *Source) *eid.Carriage {
 		return nil
 	}
 	m := c.AccountSystem.Methods
-	channels := c.Notify.channels()
 	carriage := eid.Carriage{
 		TOTP: eid.Level(m.TOTP), SMS: eid.Level(m.SMS), Email: eid.Level(m.Email), Passkey: eid.Level(m.Passkey), PasskeyAAL: m.PasskeyAAL,
-	}.Unsent(channels.sms, channels.email)
+	}.Unsent(c.Notify.SMS.On(), c.Notify.Mail())
 	return &carriage
 }
-
-// sending says on which channels messages go.
-type sending struct{ sms, email bool }
-
-func (n *Notify) channels() sending { return sending{email: n.On()} }
 
 func (c *Config) checkAccountSystem(f *faults) {
 	checkChoice(f, "account_system.methods.passkey_aal", c.AccountSystem.Methods.PasskeyAAL, true)

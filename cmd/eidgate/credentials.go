@@ -7,7 +7,6 @@ import (
 	"eidgate/config"
 	"eidgate/eid/accounts"
 	"eidgate/eid/credential"
-	"eidgate/eid/notify"
 	"eidgate/federation"
 	"eidgate/federation/account"
 )
@@ -33,7 +32,7 @@ func (g *gateway) buildAccount(cfg *config.Config, deps account.Deps) (federatio
 	if err != nil {
 		return nil, err
 	}
-	deps.Policy, deps.Channels = policy, channelsOf(cfg)
+	deps.Policy, deps.Channels = policy, channels(cfg)
 	return account.New(guessLimits(cfg.Limits), deps)
 }
 
@@ -50,6 +49,3 @@ func passwordPolicy(cfg *config.Config) (*credential.Policy, error) {
 	}
 	return credential.NewPolicy(p.Least, leaks)
 }
-
-// channelsOf says on which channels messages are sent under a configuration.
-func channelsOf(cfg *config.Config) notify.Channels { return notify.Channels{Email: cfg.Notify.On()} }
