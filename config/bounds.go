@@ -26,7 +26,7 @@ func words(pattern string) []string {
 	case "keys.plans[].algorithm":
 		return words("keys.algorithms[]")
 	case "clients[].scopes[]":
-		return []string{"openid", "profile", "email", "phone", "address", "eid"}
+		return append([]string{"openid", "profile", "email", "phone", "address", "eid"}, documentScopes()...)
 	case "clients[].acr_values":
 		return []string{"binding", "voluntary"}
 	case "clients[].pkce":

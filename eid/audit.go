@@ -63,12 +63,21 @@ const (
 	ActionReviewDecided    = "review.decided"
 	ActionRegistration     = "registration.applied"
 	ActionTokensRevoked    = "tokens.revoked"
+	ActionLockRequested    = "lock_request.made"    // by a service user
+	ActionLockDecided      = "lock_request.decided" // by an officer
+	ActionOfficerAdded     = "officer.added"        // or given another office or other tasks
+	ActionOfficerEnded     = "officer.ended"
+	ActionCaseOpened       = "case.opened"
+	ActionCaseShown        = "case.shown"    // to an officer
+	ActionCaseDecided      = "case.decided"  // by an officer
 	ActionStateRenewed     = "state.renewed" // every session and token ended
 )
 
 // Actions are those above.
 func Actions() []string {
 	return []string{
+		ActionCaseOpened, ActionCaseShown, ActionCaseDecided,
+		ActionOfficerAdded, ActionOfficerEnded,
 		ActionGrantIssued, ActionSignInFailed, ActionSignInRefused, ActionSignedIn, ActionSteppedUp, ActionSessionEnded,
 		ActionAccountCreated, ActionLevelChanged, ActionDataDiffers, ActionAccountRenewed, ActionApplicationOpened, ActionApplicationChanged, ActionApplicationMatched, ActionApplicationConfirmed, ActionApplicationDecided, ActionApplicationViewed, ActionAccountLocked, ActionAccountUnlocked, ActionLinkCreated,
 		ActionAccountVerified, ActionConflictOpened, ActionConflictDecided, ActionConflictOffered, ActionOfferWithdrawn, ActionAccountsExport, ActionAccountsImport, ActionSubjectsImport, ActionSubjectMoved,
@@ -76,6 +85,7 @@ func Actions() []string {
 		ActionConsentGiven, ActionConsentEnded, ActionSourceDistrust, ActionSourceOff, ActionSourceOn, ActionReviewOpened,
 		ActionAccountActivated, ActionAccountRecovered, ActionPasswordChanged, ActionFactorAdded, ActionFactorRemoved,
 		ActionReviewDecided, ActionRegistration, ActionTokensRevoked, ActionStateRenewed,
+		ActionLockRequested, ActionLockDecided,
 		ActionMasterKeyAdded, ActionMasterKeyPromoted, ActionMasterKeyResealed, ActionMasterKeyRemoved,
 	}
 }

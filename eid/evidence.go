@@ -1,6 +1,9 @@
 package eid
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // EvidenceKind is what a level rests on.
 type EvidenceKind string
@@ -40,6 +43,9 @@ func DocumentKinds() []DocumentKind {
 	return []DocumentKind{DrivingLicence, VehicleRegistration, SocialInsurance, HealthInsurance}
 }
 
+// Claim names the scope of a kind, and the one claim that the scope releases.
+func (k DocumentKind) Claim() string { return "eid_" + string(k) }
+
 // Document is a paper whose original an officer compared. An account has one of a kind
 // at most.
 type Document struct {
@@ -50,6 +56,16 @@ type Document struct {
 	ExpiresOn  string // 2006-01-02; empty: it does not end
 	VerifiedAt time.Time
 	VerifiedBy AccountID // the officer
+}
+
+// Valid reports whether the document still counts at t: through the whole day of
+// ExpiresOn in Viet Nam. One whose last day cannot be read does not.
+func (d Document) Valid(t time.Time) bool {
+	if d.ExpiresOn == "" {
+		return true
+	}
+	last, err := time.ParseInLocation(time.DateOnly, d.ExpiresOn, LawTime())
+	return err == nil && t.Before(last.AddDate(0, 0, 1))
 }
 
 // Task is what an officer may do at a counter.
@@ -63,6 +79,9 @@ const (
 	TaskLocks   Task = "locks"   // set, lift and decide on locks
 )
 
+// Tasks lists them all.
+func Tasks() []Task { return []Task{TaskIntake, TaskApprove, TaskReview, TaskLocks} }
+
 // Officer is somebody who may act for others. Operators name them; nobody names
 // themselves.
 type Officer struct {
@@ -70,3 +89,6 @@ type Officer struct {
 	Office  string
 	Tasks   []Task
 }
+
+// May reports whether the officer has a task.
+func (o Officer) May(t Task) bool { return slices.Contains(o.Tasks, t) }

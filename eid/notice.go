@@ -11,16 +11,27 @@ type ConsentGiven struct {
 	Account AccountID
 	Client  string
 	Claims  []string // names of claims, sorted
-	GivenAt time.Time
-	Until   time.Time
+	// Declined are claims that were asked for one by one and not agreed to, sorted.
+	Declined []string
+	GivenAt  time.Time
+	Until    time.Time
 }
 
 // Covers reports whether the consent is in force at t and has all these claims.
 func (c ConsentGiven) Covers(claims []string, t time.Time) bool {
-	if t.Before(c.GivenAt.Add(-maxSkew)) || !t.Before(c.Until) {
-		return false
-	}
-	return !slices.ContainsFunc(claims, func(claim string) bool { return !slices.Contains(c.Claims, claim) })
+	return c.inForce(t) && !slices.ContainsFunc(claims, func(claim string) bool { return !slices.Contains(c.Claims, claim) })
+}
+
+// Answers reports whether the consent is in force at t and says yes or no to each of
+// these claims.
+func (c ConsentGiven) Answers(claims []string, t time.Time) bool {
+	return c.inForce(t) && !slices.ContainsFunc(claims, func(claim string) bool {
+		return !slices.Contains(c.Claims, claim) && !slices.Contains(c.Declined, claim)
+	})
+}
+
+func (c ConsentGiven) inForce(t time.Time) bool {
+	return !t.Before(c.GivenAt.Add(-maxSkew)) && t.Before(c.Until)
 }
 
 // LogoutNotice tells one party that a session ended, or with an empty SID that

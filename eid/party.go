@@ -73,6 +73,8 @@ type RelyingParty struct {
 	// of the common one that come from KeyFetchFrom.
 	AwaitKeyFetch bool           `json:"await_key_fetch,omitempty"`
 	KeyFetchFrom  []netip.Prefix `json:"key_fetch_from,omitempty"`
+	// Builtin marks the gateway's own pages, which are a client of it too and no portal.
+	Builtin bool `json:"builtin,omitempty"`
 	// OldSubjects is what is done with the subjects that the party knew people by before.
 	OldSubjects OldSubjects `json:"old_subjects,omitempty"`
 }
@@ -166,6 +168,9 @@ type Source struct {
 	// GrantsAtMost are dated ceilings. A level above the latest one in force is
 	// lowered to it; before the first nothing is granted.
 	GrantsAtMost []Ceiling `json:"grants_at_most"`
+	// Carriage is what methods carry at the built-in account system; nil is the standard
+	// one where no codes are sent. See Carries.
+	Carriage *Carriage `json:"carriage,omitempty"`
 	// Settings belong to the source's own package.
 	Settings json.RawMessage `json:"settings,omitempty"`
 }

@@ -8,7 +8,6 @@ import (
 	"unicode"
 
 	"eidgate/eid"
-	"eidgate/eid/credential"
 	"eidgate/federation"
 )
 
@@ -22,9 +21,17 @@ const (
 	scopeEID     = "eid"
 )
 
-var scopesSupported = []string{scopeOpenID, scopeProfile, scopeEmail, scopePhone, scopeAddress, scopeEID}
+var scopesSupported = append([]string{scopeOpenID, scopeProfile, scopeEmail, scopePhone, scopeAddress, scopeEID}, documentScopes()...)
 
-// claimsOf lists the claims that each scope releases.
+// claimsIn lists the claims that a scope releases.
+func claimsIn(scope string) []string {
+	if documentKind(scope) != "" {
+		return []string{scope}
+	}
+	return claimsOf[scope]
+}
+
+// claimsOf lists the claims of the account that each scope releases.
 var claimsOf = map[string][]string{
 	scopeProfile: {
 		"name", "family_name", "middle_name", "given_name", "nickname", "preferred_username", "profile", "picture", "website",
@@ -45,7 +52,7 @@ var claimsByName = []string{claimAAL}
 
 // isClaim reports whether a claim of that name is known.
 func isClaim(name string) bool {
-	if slices.Contains(claimsByName, name) {
+	if slices.Contains(claimsByName, name) || documentKind(name) != "" {
 		return true
 	}
 	for _, claims := range claimsOf {
@@ -62,10 +69,10 @@ func isClaim(name string) bool {
 func released(rp *eid.RelyingParty, scopes, byName []string) []string {
 	list := make([]string, 0, 32) // more than all scopes have together
 	for _, scope := range scopes {
-		list = append(list, claimsOf[scope]...)
+		list = append(list, claimsIn(scope)...)
 	}
 	for _, scope := range rp.Scopes {
-		for _, claim := range claimsOf[scope] {
+		for _, claim := range claimsIn(scope) {
 			if slices.Contains(byName, claim) && !slices.Contains(list, claim) {
 				list = append(list, claim)
 			}
@@ -79,14 +86,24 @@ func released(rp *eid.RelyingParty, scopes, byName []string) []string {
 	return list
 }
 
-// claims are the values of what a grant releases.
-func (r *grantRecord) claims(rp *eid.RelyingParty, a *eid.Account, scopes, byName []string) map[string]any {
+// claims are the values of what a grant releases. Documents are those that the holder
+// agreed to share with it, while its terms still give Level2: nobody else was seen by
+// the officer who compared them.
+func (p *Provider) claims(ctx context.Context, r *grantRecord, rp *eid.RelyingParty, who standing, scopes, byName []string) (map[string]any, error) {
 	wanted := released(rp, scopes, byName)
-	values := claimValues(a, &r.Grant, wanted)
+	values := claimValues(who.Account, &r.Grant, wanted)
 	if r.AAL != "" && slices.Contains(wanted, claimAAL) {
 		values[claimAAL] = r.AAL
 	}
-	return values
+	if who.achieved < eid.Level2 || len(r.Grant.Documents) == 0 {
+		return values, nil
+	}
+	agreed := slices.DeleteFunc(wantedDocuments(wanted), func(k eid.DocumentKind) bool { return !slices.Contains(r.Grant.Documents, k) })
+	documents, err := p.documents(ctx, who.Account, agreed)
+	for _, d := range documents {
+		values[d.Kind.Claim()] = valueOf(d)
+	}
+	return values, err
 }
 
 // strength is the authentication strength of a proof, where somebody asked and
@@ -101,10 +118,11 @@ func (p *Provider) strength(ctx context.Context, req *request, proof federation.
 		return "", fmt.Errorf("reading sources: %w", err)
 	}
 	v := view{sources: sources}
-	if src := v.source(proof.Source); src == nil || src.Kind != federation.KindAccount {
+	src := v.source(proof.Source)
+	if src == nil || src.Kind != federation.KindAccount {
 		return "", nil
 	}
-	return credential.AAL(proof.Methods), nil
+	return src.Carries().AAL(proof.Methods), nil
 }
 
 // claimValues gives the known values of claims. What is not known is left out

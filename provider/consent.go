@@ -26,42 +26,59 @@ func shared(req *request, a *eid.Account) []string {
 	list := slices.DeleteFunc(released(&req.rp, req.Scopes, byName), func(name string) bool {
 		return slices.Contains(neutral, name) || !isKnown(claimValue(a, &eid.Grant{}, name))
 	})
-	slices.Sort(list)
-	return slices.Compact(list)
+	return sorted(list)
 }
 
-// sharing finds what a request would share, and the consent that stands.
-func (p *Provider) sharing(ctx context.Context, req *request, a *eid.Account) ([]string, eid.ConsentGiven, error) {
-	share := shared(req, a)
+// share finds what the request of a flow would share, and the consent that stands.
+func (p *Provider) share(ctx context.Context, f *flow, v *view) (err error) {
+	req := &f.login.Request
+	wanted := released(&req.rp, req.Scopes, slices.Concat(req.Claims.Userinfo, req.Claims.IDToken))
+	if f.documents, err = p.documents(ctx, v.account, wantedDocuments(wanted)); err != nil {
+		return err
+	}
+	v.share, v.documents = shared(req, v.account), claimsOfDocuments(f.documents)
+	v.consent, err = p.consentFor(ctx, req, v.account, slices.Concat(v.share, v.documents))
+	return err
+}
+
+// consentFor is the consent that stands, where a request would share something.
+func (p *Provider) consentFor(ctx context.Context, req *request, a *eid.Account, share []string) (eid.ConsentGiven, error) {
 	if len(share) == 0 {
-		return nil, eid.ConsentGiven{}, nil
+		return eid.ConsentGiven{}, nil
 	}
 	consent, err := p.deps.Consents.Consent(ctx, a.ID, req.Client)
 	if err != nil && !errors.Is(err, eid.ErrNotFound) {
-		return nil, eid.ConsentGiven{}, fmt.Errorf("reading consent: %w", err)
+		return eid.ConsentGiven{}, fmt.Errorf("reading consent: %w", err)
 	}
-	return share, consent, nil
+	return consent, nil
 }
 
-// giveConsent records the holder's answer, with what was agreed to before.
-func (p *Provider) giveConsent(ctx context.Context, f *flow, ref string) error {
+// giveConsent records the holder's answer to what the page listed, with what was
+// answered before. Of documents only those count as agreed to that were ticked.
+func (p *Provider) giveConsent(ctx context.Context, f *flow, d decision, ticked []string, ref string) error {
 	req, now := &f.login.Request, p.deps.Now()
-	share, before, err := p.sharing(ctx, req, f.holder)
+	if len(d.share) == 0 {
+		return nil
+	}
+	before, err := p.consentFor(ctx, req, f.holder, d.share)
 	if err != nil {
 		return err
 	}
-	if len(share) == 0 {
-		return nil
+	given := eid.ConsentGiven{Account: f.holder.ID, Client: req.Client, GivenAt: now, Until: now.Add(p.cfg.Lifetimes.Consent)}
+	for _, claim := range d.share {
+		if slices.Contains(d.documents, claim) && !slices.Contains(ticked, claim) {
+			given.Declined = append(given.Declined, claim)
+		} else {
+			given.Claims = append(given.Claims, claim)
+		}
 	}
-	until := now.Add(p.cfg.Lifetimes.Consent)
-	if notListed := func(claim string) bool { return !slices.Contains(share, claim) }; before.Covers(nil, now) &&
-		slices.ContainsFunc(before.Claims, notListed) {
-		// What the page did not list stays agreed to, and no longer than it was.
-		share, until = slices.Concat(share, before.Claims), before.Until
-		slices.Sort(share)
-		share = slices.Compact(share)
+	listed := func(claim string) bool { return slices.Contains(d.share, claim) }
+	claims, declined := slices.DeleteFunc(slices.Clone(before.Claims), listed), slices.DeleteFunc(slices.Clone(before.Declined), listed)
+	if before.Covers(nil, now) && len(claims)+len(declined) > 0 {
+		// What the page did not list stays as it was answered, and no longer than it was.
+		given.Claims, given.Declined = sorted(slices.Concat(given.Claims, claims)), sorted(slices.Concat(given.Declined, declined))
+		given.Until = before.Until
 	}
-	given := eid.ConsentGiven{Account: f.holder.ID, Client: req.Client, Claims: share, GivenAt: now, Until: until}
 	entry := eid.AuditEntry{At: now, Actor: "holder", Action: eid.ActionConsentGiven, Account: f.holder.ID, Client: req.Client, Ref: ref}
 	if err := p.deps.Consents.GiveConsent(ctx, given, entry); err != nil {
 		return fmt.Errorf("recording consent: %w", err)
@@ -69,26 +86,33 @@ func (p *Provider) giveConsent(ctx context.Context, f *flow, ref string) error {
 	return nil
 }
 
-// showConsent asks, or informs where the party has a legal basis of its own.
-func (p *Provider) showConsent(c *gin.Context, f *flow, d decision) {
+func sorted(claims []string) []string {
+	slices.Sort(claims)
+	return slices.Compact(claims)
+}
+
+// showConsent asks, or informs where the party has a legal basis of its own: that is
+// for what it knows of people, and never for their documents. ticked are the documents
+// that were ticked on a form that is shown again.
+func (p *Provider) showConsent(c *gin.Context, f *flow, d decision, ticked ...string) {
 	req := &f.login.Request
-	share := shared(req, f.holder)
-	if !slices.Equal(f.login.Shown, share) {
-		f.login.Shown = share
+	if !slices.Equal(f.login.Shown, d.share) {
+		f.login.Shown = d.share
 		if err := p.save(c.Request.Context(), f); err != nil {
 			p.fail(c, f, err)
 			return
 		}
 	}
-	values := claimValues(f.holder, &eid.Grant{}, share)
+	values := claimValues(f.holder, &eid.Grant{}, d.share)
 	name, number := holderOn(f.holder)
 	data := web.ConsentData{
 		Common: p.common(c, f), HolderName: name, MaskedNumber: number,
 		Purpose: purposeLabel(&req.rp), LegalBasis: basisLabel(&req.rp), Level: d.have,
-		Until: p.deps.Now().Add(p.cfg.Lifetimes.Consent),
+		Until:     p.deps.Now().Add(p.cfg.Lifetimes.Consent),
+		Documents: documentRows(f.documents, d.documents, ticked),
 	}
 	source := p.nameOfAccountSystem(c.Request.Context())
-	for _, row := range consentRows(share) {
+	for _, row := range consentRows(d.share) {
 		data.Claims = append(data.Claims, web.ConsentClaim{Name: row.name, Value: row.show(f.holder, values), Source: source})
 	}
 	p.renderLogin(c, f, http.StatusOK, "consent", data)

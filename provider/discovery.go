@@ -81,7 +81,7 @@ func (m metadata) withTokens(issuer string) metadata {
 func (p *Provider) metadata() metadata {
 	claims := []string{"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "at_hash", "sid"}
 	for _, scope := range scopesSupported {
-		claims = append(claims, claimsOf[scope]...)
+		claims = append(claims, claimsIn(scope)...)
 	}
 	claims = append(claims, claimsByName...)
 	m := metadata{

@@ -197,11 +197,11 @@ func (p *Provider) decide(ctx context.Context, f *flow) (decision, error) {
 		}
 	}
 	if v.account != nil {
-		if v.share, v.consent, err = p.sharing(ctx, &f.login.Request, v.account); err != nil {
+		if err = p.share(ctx, f, &v); err != nil {
 			return decision{}, err
 		}
 	}
-	f.ended = v.switchedOff()
+	f.ended = v.over()
 	d := next(v)
 	f.others = usable(d.choices) > 1 || d.stage == stageRefuse && usable(d.choices) > 0
 	if d.stage == stageLink {
@@ -285,8 +285,8 @@ func (p *Provider) act(c *gin.Context, f *flow, form url.Values) {
 		l.OtherPerson, l.Source, l.Step = false, "", nil
 	case action == web.ActionStepUp && d.stage == stageStepUp:
 		l.SteppingUp, l.Level, l.Source, l.Step = true, d.level, "", nil
-	case action == web.ActionShare && d.stage == stageConsent && slices.Equal(l.Shown, shared(&l.Request, f.holder)):
-		if err := p.giveConsent(ctx, f, ref(c)); err != nil {
+	case action == web.ActionShare && d.stage == stageConsent && slices.Equal(l.Shown, d.share):
+		if err := p.giveConsent(ctx, f, d, form[web.FieldDocument], ref(c)); err != nil {
 			p.fail(c, f, err)
 			return
 		}
@@ -344,6 +344,10 @@ func sentFrom(page string, form url.Values) bool {
 		return form.Has(web.FieldLoginName)
 	case federation.PageCode:
 		return form.Has(web.FieldCode)
+	case federation.PagePassport:
+		return form.Has(federation.FieldPassport)
+	case federation.PageNewPassword:
+		return form.Has(federation.FieldNewPassword)
 	}
 	return false
 }

@@ -94,6 +94,22 @@ func TestRecordsKeepEveryField(t *testing.T) {
 	}
 }
 
+// A grant of the format before has no documents, and everything else.
+func TestGrantsOfTheFormatBefore(t *testing.T) {
+	var n int64
+	var grant grantRecord
+	filled(t, reflect.ValueOf(&grant).Elem(), &n)
+	raw := writeFields(withDocuments-1, grant.fields)
+	grant.Grant.Documents = nil
+	got, err := readGrant(raw)
+	if diff := cmp.Diff(got, grant, cmpopts.IgnoreUnexported(requestedClaims{})); err != nil || diff != "" {
+		t.Errorf("grant read of %q: %v (-got +want):\n%s", raw, err, diff)
+	}
+	if _, err := readGrant(wrapped(append(unwrapped(t, raw), 0))); err == nil {
+		t.Error("a grant of the format before that was lengthened is read")
+	}
+}
+
 // The version before reads every record as an empty one: nothing is valid under it, and
 // nothing fails. It is what a version that is taken back finds, and a replica that is
 // not upgraded yet.

@@ -31,8 +31,11 @@ type grantRecord struct {
 
 // Formats of records: the first bytes of their fields.
 const (
-	grantFormat  = 1
+	grantFormat  = 2
 	accessFormat = 1
+
+	// withDocuments is the first format whose grants have documents, and ProvedAt.
+	withDocuments = 2
 )
 
 // record is the grant as it is kept.
@@ -49,7 +52,7 @@ func readGrant(raw []byte) (r grantRecord, err error) {
 }
 
 // fields lists all fields. A new one goes to the end, under the next format, and is
-// read of that format only.
+// read from that format on.
 func (r *grantRecord) fields(f *fields) {
 	g := &r.Grant
 	text(f, &g.ID)
@@ -95,6 +98,10 @@ func (r *grantRecord) fields(f *fields) {
 		moment(f, &r.Refresh.At)
 		moment(f, &r.Refresh.Until)
 		moment(f, &r.Refresh.Ends)
+	}
+	if f.format >= withDocuments {
+		list(f, &g.Documents, func(k *eid.DocumentKind) { text(f, k) })
+		moment(f, &g.ProvedAt)
 	}
 }
 

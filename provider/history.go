@@ -135,6 +135,11 @@ func (p *Provider) historyLine(ctx context.Context, r audit.Row, names map[strin
 	var g eid.Grant
 	if json.Unmarshal([]byte(r.Detail), &g) == nil {
 		line.Asked, line.Granted, line.Source = g.Requirement.Target, g.ACR.Level, p.nameOf(ctx, g.Source)
+		for _, kind := range g.Documents {
+			if name := kind.Claim(); documentKind(name) != "" { // of a later version it may be another
+				line.Documents = append(line.Documents, name)
+			}
+		}
 	}
 	name, ok := names[r.Client]
 	if !ok {

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
@@ -29,7 +30,7 @@ type idTokenClaims struct {
 
 // idToken mints the ID token of a grant, with the keys of its answer. acr, amr and
 // auth_time are the grant's.
-func (p *Provider) idToken(snapshot *keys.Snapshot, rp *eid.RelyingParty, r *grantRecord, account *eid.Account, accessToken string, now time.Time) (string, error) {
+func (p *Provider) idToken(ctx context.Context, snapshot *keys.Snapshot, rp *eid.RelyingParty, r *grantRecord, who standing, accessToken string, now time.Time) (string, error) {
 	claims := idTokenClaims{
 		Issuer: p.cfg.Issuer, Subject: r.Subject, Audience: rp.ID,
 		ExpiresAt: now.Add(p.cfg.Lifetimes.IDToken).Unix(), IssuedAt: now.Unix(), AuthTime: r.Grant.AuthTime.Unix(),
@@ -40,7 +41,11 @@ func (p *Provider) idToken(snapshot *keys.Snapshot, rp *eid.RelyingParty, r *gra
 		return "", fmt.Errorf("writing id token: %w", err)
 	}
 	if len(r.Claims.IDToken) > 0 {
-		if payload, err = withClaims(payload, r.claims(rp, account, nil, r.Claims.IDToken)); err != nil {
+		more, err := p.claims(ctx, r, rp, who, nil, r.Claims.IDToken)
+		if err != nil {
+			return "", err
+		}
+		if payload, err = withClaims(payload, more); err != nil {
 			return "", err
 		}
 	}
@@ -72,5 +77,9 @@ func halfHash(token string) string {
 
 // proofOf is the proof that a grant was made from, as far as its terms need it.
 func proofOf(g eid.Grant, link string) federation.Proof {
-	return federation.Proof{Source: g.Source, Account: g.Account, Link: link, Level: g.Terms.Method, Methods: g.AMR, At: g.AuthTime, Given: g.IssuedAt}
+	given := g.ProvedAt
+	if given.IsZero() {
+		given = g.IssuedAt
+	}
+	return federation.Proof{Source: g.Source, Account: g.Account, Link: link, Level: g.Terms.Method, Methods: g.AMR, At: g.AuthTime, Given: given}
 }

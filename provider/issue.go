@@ -55,10 +55,11 @@ func (p *Provider) grant(ctx context.Context, f *flow, d decision, ref string) (
 	if !ok {
 		return handle{}, errors.New("decided to issue below the floor")
 	}
+	documents := wantedDocuments(d.documents)
 	g := eid.Grant{
 		ID: randomText(16), Account: f.browser.session.Account, Client: req.Client,
-		Requirement: req.Need, Terms: d.terms, ACR: acr, AMR: d.proof.Methods, AuthTime: d.proof.At,
-		Source: d.proof.Source, IssuedAt: now, Rules: rulesVersion, Config: p.cfg.Version,
+		Requirement: req.Need, Terms: d.terms, ACR: acr, AMR: d.proof.Methods, AuthTime: d.proof.At, ProvedAt: d.proof.Believed(),
+		Source: d.proof.Source, IssuedAt: now, Rules: rulesVersion, Config: p.cfg.Version, Documents: documents,
 	}
 	entry := eid.AuditEntry{At: now, Actor: "holder", Action: eid.ActionGrantIssued, Account: g.Account, Client: req.Client, Ref: ref}
 	sub, err := p.recordGrant(ctx, &req.rp, g, entry)
@@ -72,7 +73,7 @@ func (p *Provider) grant(ctx context.Context, f *flow, d decision, ref string) (
 	code := newHandle()
 	granted := grantRecord{
 		Grant: g, Link: d.proof.Link, Subject: sub, SID: f.browser.session.sid(req.Client), RedirectURI: req.RedirectURI, Challenge: req.Challenge,
-		Nonce: req.Nonce, Scopes: req.Scopes, Claims: req.Claims, Resources: req.Resources, AAL: aal,
+		Nonce: req.Nonce, Scopes: withoutDocuments(req.Scopes, documents), Claims: req.Claims, Resources: req.Resources, AAL: aal,
 	}
 	if req.rp.Refresh {
 		if err := p.beginRefreshing(&granted, code, now); err != nil {
@@ -137,60 +138,77 @@ func (p *Provider) enlist(ctx context.Context, f *flow, g sessionGrant, keepCode
 	return errGone
 }
 
+// standing is whom a grant speaks of, and the level that its terms give now.
+type standing struct {
+	*eid.Account
+
+	achieved eid.Level
+}
+
 // stillGood checks every term of a grant again, as of now (rule 8): the account's
 // lock and level, the source and its window, the link, the consent, and that tokens
 // still call the holder so.
-func (p *Provider) stillGood(ctx context.Context, r *grantRecord) (*eid.Account, bool, error) {
+func (p *Provider) stillGood(ctx context.Context, r *grantRecord) (standing, bool, error) {
 	account, err := p.deps.Accounts.Account(ctx, r.Grant.Account)
 	if errors.Is(err, eid.ErrNotFound) {
-		return nil, false, nil
+		return standing{}, false, nil
 	}
 	if err != nil {
-		return nil, false, fmt.Errorf("reading account: %w", err)
+		return standing{}, false, fmt.Errorf("reading account: %w", err)
 	}
 	if account.Usable() != nil {
-		return nil, false, nil
+		return standing{}, false, nil
 	}
 	rp, err := p.deps.Clients.RelyingParty(ctx, r.Grant.Client)
 	if errors.Is(err, eid.ErrNotFound) {
-		return nil, false, nil
+		return standing{}, false, nil
 	}
 	if err != nil {
-		return nil, false, fmt.Errorf("finding client: %w", err)
+		return standing{}, false, fmt.Errorf("finding client: %w", err)
 	}
 	sources, err := p.deps.Sources.Policies(ctx)
 	if err != nil {
-		return nil, false, fmt.Errorf("reading sources: %w", err)
+		return standing{}, false, fmt.Errorf("reading sources: %w", err)
 	}
 	var links []eid.Link
 	if r.Link != "" {
 		if links, err = p.deps.Accounts.LinksOf(ctx, account.ID); err != nil {
-			return nil, false, fmt.Errorf("reading links: %w", err)
+			return standing{}, false, fmt.Errorf("reading links: %w", err)
 		}
 	}
 	v := view{account: &account, links: links, sources: sources, now: p.deps.Now(), level2Proof: p.cfg.Lifetimes.Level2Proof}
 	v.login.Request.registered(rp, p.cfg.Vocabulary)
-	if !v.holds(r.Grant, r.Link) {
-		return &account, false, nil
+	who := standing{&account, v.achievedNow(r.Grant, r.Link)}
+	if !v.holds(r.Grant, who.achieved) {
+		return who, false, nil
 	}
 	if called, err := p.calls(ctx, &rp, account.ID, r.Subject); err != nil || !called {
-		return &account, false, err
+		return who, false, err
 	}
 	req := request{Client: rp.ID, Scopes: r.Scopes, Claims: r.Claims, rp: rp}
-	share, consent, err := p.sharing(ctx, &req, &account)
-	if err != nil {
-		return nil, false, err
+	share := shared(&req, &account)
+	for _, kind := range r.Grant.Documents {
+		share = append(share, kind.Claim())
 	}
-	return &account, len(share) == 0 || consent.Covers(share, v.now), nil
+	consent, err := p.consentFor(ctx, &req, &account, share)
+	if err != nil {
+		return standing{}, false, err
+	}
+	return who, len(share) == 0 || consent.Covers(share, v.now), nil
 }
 
-// holds re-computes the terms of a grant, and compares with the minimum that the
-// party has registered now. Age is not among the terms: it counts for new grants
-// only.
-func (v *view) holds(g eid.Grant, link string) bool {
+// achievedNow computes the terms of a grant again. Age is not among them: it counts for
+// new grants only.
+func (v *view) achievedNow(g eid.Grant, link string) eid.Level {
 	t := v.termsOf(proofOf(g, link))
 	t.Freshness = g.Terms.Freshness
-	return t.Achieved() >= g.ACR.Level && g.ACR.Level >= v.login.Request.rp.Levels.Minimum
+	return t.Achieved()
+}
+
+// holds compares what the terms of a grant give now with what it says, and that with
+// the minimum that the party has registered now.
+func (v *view) holds(g eid.Grant, achieved eid.Level) bool {
+	return achieved >= g.ACR.Level && g.ACR.Level >= v.login.Request.rp.Levels.Minimum
 }
 
 // seconds is a lifetime in the unit of the protocol.

@@ -82,6 +82,10 @@ func (p *Provider) switchLogin(c *gin.Context, f *flow, form url.Values, tag str
 		p.fail(c, f, err)
 		return
 	}
+	if d.stage == stageConsent && len(d.documents) > 0 {
+		p.showConsent(c, f, d, form[web.FieldDocument]...)
+		return
+	}
 	if d.stage != stageSource || f.login.Step == nil || f.login.Step.Page == "" {
 		p.toSearch(c, f, form.Get(web.FieldQuery))
 		return

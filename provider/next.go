@@ -61,8 +61,10 @@ type view struct {
 	sources []eid.Source // all registered
 	resting []string     // ids of those that failed and are left alone for the moment
 	share   []string     // claims that the grant would release, as far as known
-	consent eid.ConsentGiven
-	now     time.Time
+	// documents are the claims of documents that were asked for and could be shared.
+	documents []string
+	consent   eid.ConsentGiven
+	now       time.Time
 	// level2Proof is how long a proof carries Level2 for new grants.
 	level2Proof time.Duration
 }
@@ -80,6 +82,9 @@ type decision struct {
 	proof   federation.Proof    // stageIssue: the proof behind the grant
 	terms   eid.Terms           // stageIssue
 	stops   time.Time           // stageStops: the first day that the account is refused
+	// share is all that stageConsent asks for. documents are among it those with an
+	// answer each; at stageIssue, those agreed to.
+	share, documents []string
 }
 
 // next names the stage of a login. It is pure: the same view gives the same
@@ -131,19 +136,32 @@ func next(v view) decision {
 	if src := v.source(proof.Source); l.Stops != nil && v.account.Unverified() && src != nil && src.Portal != nil {
 		return decision{stage: stageStops, silent: codeInteractionRequired, stops: src.Portal.VerifyBy}
 	}
-	if !v.consented() {
-		return decision{stage: stageConsent, silent: codeConsentRequired, have: achieved}
+	var documents []string
+	if achieved == eid.Level2 { // they were compared with the person there
+		documents = v.documents
 	}
-	return decision{stage: stageIssue, proof: proof, terms: terms}
+	if !v.consented(documents) {
+		return decision{
+			stage: stageConsent, silent: codeConsentRequired, have: achieved,
+			share: sorted(slices.Concat(v.share, documents)), documents: documents,
+		}
+	}
+	return decision{stage: stageIssue, proof: proof, terms: terms, documents: v.agreed(documents)}
 }
 
-// consented reports whether the holder's consent covers what would be shared. A
-// grant that shares nothing needs none, unless the party asks for the question.
-func (v *view) consented() bool {
+// consented reports whether the holder's consent covers what would be shared, and has
+// an answer for each document. A grant that shares nothing needs none, unless the party
+// asks for the question.
+func (v *view) consented(documents []string) bool {
 	if v.login.Request.prompts(promptConsent) && !v.login.Consented {
 		return false
 	}
-	return len(v.share) == 0 || v.consent.Covers(v.share, v.now)
+	return (len(v.share) == 0 || v.consent.Covers(v.share, v.now)) && (len(documents) == 0 || v.consent.Answers(documents, v.now))
+}
+
+// agreed are the documents that the holder's answer lets the party have.
+func (v *view) agreed(documents []string) []string {
+	return slices.DeleteFunc(slices.Clone(documents), func(name string) bool { return !v.consent.Covers([]string{name}, v.now) })
 }
 
 func refused(r reason) decision {
@@ -235,6 +253,9 @@ func (v *view) strongest() (federation.Proof, eid.Terms, bool) {
 
 // termsOf states each term of rule 4 for one proof, as of now.
 func (v *view) termsOf(p federation.Proof) eid.Terms {
+	if !v.account.Counts(p.Believed()) {
+		return eid.Terms{} // what the holder signs in with was changed since
+	}
 	t := eid.Terms{
 		Account:   v.account.Level,
 		Method:    p.Level,
@@ -316,12 +337,12 @@ func (v *view) consider(src *eid.Source) federation.Choice {
 	return federation.Consider(src, &v.login.Request.rp, federation.Wanted{}, v.now)
 }
 
-// switchedOff reports whether the switch of a source ended every proof that the
-// session has: then it is a session no more.
-func (v *view) switchedOff() bool {
+// over reports whether every proof that the session has was ended, by the switch of its
+// source or because the holder's credentials were changed: then it is a session no more.
+func (v *view) over() bool {
 	ended := func(p federation.Proof) bool {
 		src := v.source(p.Source)
-		return src != nil && federation.Ended(src, p)
+		return src != nil && federation.Ended(src, p) || v.account != nil && !v.account.Counts(p.Believed())
 	}
 	return len(v.session.Proofs) > 0 && !slices.ContainsFunc(v.session.Proofs, func(p federation.Proof) bool { return !ended(p) })
 }

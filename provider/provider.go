@@ -119,6 +119,8 @@ type Deps struct {
 	Grants   Grants
 	Consents Consents
 	History  History
+	// Documents are holders' papers, which parties ask for one by one.
+	Documents Documents
 	// Registry is the population registry, nil where there is none: then nobody
 	// comes in through a source that is compared with it.
 	Registry civil.Registry
@@ -195,7 +197,7 @@ func New(cfg Config, d Deps) (*Provider, error) {
 	if cfg.Vocabulary.Level1 == "" || cfg.Vocabulary.Level2 == "" || cfg.Vocabulary.Level1 == cfg.Vocabulary.Level2 {
 		return nil, errors.New("acr: two different values are needed")
 	}
-	if d.Clients == nil || d.Accounts == nil || d.Sources == nil || d.Grants == nil || d.Consents == nil || d.History == nil || d.State == nil ||
+	if d.Clients == nil || d.Accounts == nil || d.Sources == nil || d.Grants == nil || d.Consents == nil || d.History == nil || d.Documents == nil || d.State == nil ||
 		d.Outbox == nil || d.Registrar == nil || d.Linker == nil || d.OldAccounts == nil || d.Events == nil || d.Switches == nil || d.Revocations == nil || d.KeyFetches == nil || d.Outbound == nil || d.Keys == nil || d.Sealer == nil || d.Pages == nil || d.Log == nil || d.Now == nil || d.Ready == nil {
 		return nil, errors.New("every dependency of the provider is needed")
 	}
@@ -257,7 +259,7 @@ func (p *Provider) Handler(mounts ...Mount) http.Handler {
 	}
 	r.HandleMethodNotAllowed = true
 	r.RedirectTrailingSlash = false
-	r.Use(p.observe, p.bound, p.admit)
+	r.Use(p.observe, p.bound, func(c *gin.Context) { p.admit(c, mounts) })
 
 	get := func(path string, h gin.HandlerFunc) { r.GET(path, h); r.HEAD(path, h) }
 	get("/", p.home)

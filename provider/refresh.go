@@ -169,7 +169,7 @@ func (p *Provider) refreshOnce(ctx context.Context, call *tokenCall, t refreshTo
 		return nil, false, end(whyRefreshAgain)
 	}
 
-	account, good, err := p.stillGood(ctx, &g)
+	who, good, err := p.stillGood(ctx, &g)
 	if err != nil {
 		return nil, false, err
 	}
@@ -196,7 +196,7 @@ func (p *Provider) refreshOnce(ctx context.Context, call *tokenCall, t refreshTo
 	}
 	refreshed := g
 	refreshed.Nonce = "" // it belongs to the sign-in (OpenID Connect Core §12.2)
-	idToken, err := p.idToken(snapshot, rp, &refreshed, account, access.text, now)
+	idToken, err := p.idToken(ctx, snapshot, rp, &refreshed, who, access.text, now)
 	if err != nil {
 		return nil, false, err
 	}

@@ -207,7 +207,7 @@ func (p *Provider) redeem(ctx context.Context, call *tokenCall, r exchange) (*oi
 	if g.Grant.Client != rp.ID || g.RedirectURI != r.redirectURI || !verifierFits(g.Challenge, r.verifier) {
 		return end(whyCodeMisfit, errBadCode)
 	}
-	account, good, err := p.stillGood(ctx, &g)
+	who, good, err := p.stillGood(ctx, &g)
 	if err != nil {
 		return nil, err
 	}
@@ -234,7 +234,7 @@ func (p *Provider) redeem(ctx context.Context, call *tokenCall, r exchange) (*oi
 		}
 		answer.RefreshToken = token.String()
 	}
-	if answer.IDToken, err = p.idToken(snapshot, rp, &g, account, access.text, now); err != nil {
+	if answer.IDToken, err = p.idToken(ctx, snapshot, rp, &g, who, access.text, now); err != nil {
 		return nil, err
 	}
 	answer.AccessToken, answer.ExpiresIn = access.text, uint64(seconds(access.lifetime))

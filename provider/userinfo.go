@@ -32,9 +32,9 @@ func (p *Provider) userinfo(c *gin.Context) {
 		return
 	}
 	t, err := p.findToken(c.Request.Context(), *token)
-	var account *eid.Account
+	var who standing
 	if err == nil {
-		account, err = p.usableHere(c.Request.Context(), t)
+		who, err = p.usableHere(c.Request.Context(), t)
 	}
 	if errors.Is(err, errBadToken) {
 		c.Header("WWW-Authenticate", `Bearer realm="eidgate", error="invalid_token"`)
@@ -52,7 +52,11 @@ func (p *Provider) userinfo(c *gin.Context) {
 		return
 	}
 	allowOrigin(c, &rp)
-	claims := t.record.claims(&rp, account, stillRegistered(&rp, t.scopes), t.record.Claims.Userinfo)
+	claims, err := p.claims(c.Request.Context(), &t.record, &rp, who, stillRegistered(&rp, t.scopes), t.record.Claims.Userinfo)
+	if err != nil {
+		p.backChannelFailure(c, err)
+		return
+	}
 	claims["sub"] = t.record.Subject
 	if rp.UserinfoAlg == "" {
 		c.JSON(http.StatusOK, claims)
@@ -64,15 +68,15 @@ func (p *Provider) userinfo(c *gin.Context) {
 
 // usableHere gives the holder behind an access token that may be used at userinfo:
 // not one that was made for other audiences.
-func (p *Provider) usableHere(ctx context.Context, t *foundToken) (*eid.Account, error) {
+func (p *Provider) usableHere(ctx context.Context, t *foundToken) (standing, error) {
 	if t.kind == kindFamily || t.kind == kindJWT && !slices.Contains(t.audience, p.cfg.Issuer) {
-		return nil, errBadToken
+		return standing{}, errBadToken
 	}
-	account, good, err := p.stillGood(ctx, &t.record)
+	who, good, err := p.stillGood(ctx, &t.record)
 	if err == nil && !good {
 		err = errBadToken
 	}
-	return account, err
+	return who, err
 }
 
 // stillRegistered leaves out scopes that the party has no longer.

@@ -37,6 +37,7 @@ import (
 	"eidgate/store"
 	"eidgate/store/sqlstore"
 	"eidgate/store/statestore"
+	"eidgate/store/storetest"
 )
 
 // Synthetic people of these tests.
@@ -57,6 +58,7 @@ type world struct {
 	db       *sqlstore.DB
 	state    *statestore.Store
 	accounts *accounts.Accounts
+	locks    *accounts.Locks
 
 	passwords *credential.Passwords
 	people    map[string]eid.AccountID
@@ -211,7 +213,7 @@ func newWorldWith(t testing.TB, change func(cfg *provider.Config, d *provider.De
 				RefreshIdle: 8 * time.Hour, RefreshAbsolute: 30 * 24 * time.Hour, RefreshLevel2: 24 * time.Hour, JWTAccess: 5 * time.Minute,
 			},
 		}, provider.Deps{
-			Clients: w.db, Accounts: w.db, Grants: w.db, Consents: w.db, History: w.db, Sources: registry, State: w.state, Sealer: sealer, Outbox: w.outbox, Events: w.db, Switches: w.db, Revocations: w.db, KeyFetches: w.db, Outbound: outbound, Keys: countedKeys{ring, &w.snapshots}, Pages: seed.pages,
+			Clients: w.db, Accounts: w.db, Grants: w.db, Consents: w.db, History: w.db, Documents: w.db, Sources: registry, State: w.state, Sealer: sealer, Outbox: w.outbox, Events: w.db, Switches: w.db, Revocations: w.db, KeyFetches: w.db, Outbound: outbound, Keys: countedKeys{ring, &w.snapshots}, Pages: seed.pages,
 			Log: log, Now: w.clock, Ready: func(context.Context) error { return nil }, Meter: w.meter, TokenKey: make([]byte, 32),
 			Registrar: accounts.NewRegistrar(w.db, w.clock), Linker: accounts.NewLinker(w.db, w.clock), OldAccounts: w.db,
 		}
@@ -223,7 +225,7 @@ func newWorldWith(t testing.TB, change func(cfg *provider.Config, d *provider.De
 	w.provider = w.build()
 	handler = w.provider.Handler()
 
-	w.accounts = accounts.New(w.db, w.clock)
+	w.accounts, w.locks = accounts.New(w.db, w.clock), storetest.Locks(t, w.db, w.clock)
 	w.register()
 	return w
 }

@@ -87,7 +87,7 @@ func use(t testing.TB, m *Metrics) Probes {
 		_, _ = m.State(s).Apply(ctx, "slot", store.Take("key"))
 	}
 	for _, err := range []error{nil, store.ErrUnavailable, context.Canceled, eid.ErrLocked} {
-		m.Notice(notify.LinkMade, notify.GivenUp)
+		m.Notice(notify.Email, notify.LinkMade, notify.GivenUp)
 		_, done := m.Transaction(ctx, "write")
 		done(err)
 	}

@@ -77,7 +77,7 @@ func used(t *testing.T) (required, optional []string) {
 	for _, why := range []string{WhyLevelTooLow, WhyEnded, WhyNotOpen, WhyOwnFloor, WhyOff, WhyMaintenance, WhyDown} {
 		required = append(required, "why."+why)
 	}
-	for _, claim := range ConsentClaims() {
+	for _, claim := range append(ConsentClaims(), ConsentDocuments()...) {
 		required = append(required, "claim."+claim)
 	}
 	for _, coded := range []string{"female", "male", "VNM"} {
@@ -86,9 +86,15 @@ func used(t *testing.T) (required, optional []string) {
 	for _, role := range HistoryRoles() {
 		required = append(required, "history.role."+role)
 	}
+	required = append(required, officerMessages()...)
+	for _, prefix := range []string{"register.ended", "register.young", "register.done"} {
+		parts(prefix)
+	}
+	required = append(required, registerMessages()...)
+	required = append(required, waysMessages()...)
 	required = append(required, "shell.language", "format.clock", "format.date", "format.when")
 	return append(required, ProblemCredentials, ProblemLogin, ProblemLoginMissing, ProblemNumberMissing, ProblemPassword, ProblemBusy, ProblemCode,
-		ProblemCodeMissing, ProblemSourceFailed), optional
+		ProblemCodeMissing, ProblemPasskey, ProblemSourceFailed), optional
 }
 
 func TestCataloguesAreComplete(t *testing.T) {

@@ -16,8 +16,9 @@ type ConsentData struct {
 	Purpose      Label          // what the data is for, in the portal's words
 	LegalBasis   Label          // the law that lets the portal have it; empty asks for consent
 	Claims       []ConsentClaim // in the order shown; no other is sent
-	Level        eid.Level      // granted, and sent with the claims
-	Until        time.Time      // how long the answer is remembered; zero: this once
+	Documents    []ConsentDocument
+	Level        eid.Level // granted, and sent with the claims
+	Until        time.Time // how long the answer is remembered; zero: this once
 }
 
 // Asks reports whether the holder may decline (Decree 13/2023, Arts. 11 and 17).

@@ -24,6 +24,8 @@ type HistoryLine struct {
 	Asked   eid.Level // none where the portal asked for no level
 	Granted eid.Level
 	Source  Label // may be empty
+	// Documents are the papers that were shared, by their claims: see ConsentDocuments.
+	Documents []string
 	// LookedUp: somebody in a role looked up the history, for a reason.
 	LookedUp bool
 	Role     string

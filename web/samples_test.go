@@ -54,6 +54,8 @@ func samples() []sample {
 		{"password-number", Page{Name: "password", Data: PasswordData{Common: common, Level: eid.Level1, Problem: ProblemNumberMissing}}},
 		{"password-password", Page{Name: "password", Data: PasswordData{Common: common, Level: eid.Level1, Problem: ProblemPassword}}},
 		{"password-hostile", Page{Name: "password", Data: PasswordData{Common: common, Level: eid.Level1, PersonalNumber: hostile, Problem: ProblemCredentials}}},
+		{"password-passkey", Page{Name: "password", Data: PasswordData{Common: common, Level: eid.Level2, OtherSources: true, Passkey: PasskeyUse("c2FtcGxl")}}},
+		{"password-passkey-failed", Page{Name: "password", Status: http.StatusUnprocessableEntity, Data: PasswordData{Common: common, Level: eid.Level2, PersonalNumber: "000.000.000 001", Problem: ProblemPasskey, Passkey: PasskeyUse("c2FtcGxl")}}},
 		{"login", Page{Name: "login", Data: LoginData{Common: common, Level: eid.Level1, Source: Label{Text: "Thư viện mẫu", English: "Sample library"}, OtherSources: true}}},
 		{"login-old", Page{Name: "login", Data: LoginData{Common: common, Level: eid.Level1, Source: Label{Text: "Tài khoản cũ của Cổng mẫu", English: "Old account of the sample portal"}, Old: true}}},
 		{"login-wrong", Page{Name: "login", Status: http.StatusUnprocessableEntity, Data: LoginData{Common: common, Level: eid.Level2, Source: Label{Text: "Thư viện mẫu"}, LoginName: "nguoi.thu.voi.ten.dang.nhap.rat.dai@thu-vien.example.test", Problem: ProblemLogin}}},
@@ -63,6 +65,7 @@ func samples() []sample {
 		{"login-hostile", Page{Name: "login", Data: LoginData{Common: common, Level: eid.Level1, Source: Label{hostile, hostile}, LoginName: hostile, Problem: ProblemLogin}}},
 		{"code", Page{Name: "code", Data: CodeData{Common: common, Name: "••• ••• ••• 001", NotMe: true}}},
 		{"code-first", Page{Name: "code", Data: CodeData{Common: common, Level: eid.Level2}}},
+		{"code-passkey", Page{Name: "code", Data: CodeData{Common: common, Name: "••• ••• ••• 001", NotMe: true, Passkey: PasskeyUse("c2FtcGxl")}}},
 		{"code-wrong", Page{Name: "code", Data: CodeData{Common: common, Name: "••• ••• ••• 001", Problem: ProblemCode}}},
 		{"code-empty", Page{Name: "code", Data: CodeData{Common: common, Problem: ProblemCodeMissing}}},
 		{"stepup", Page{Name: "stepup", Data: StepUpData{Common: common, Needed: eid.Level2, Have: eid.Level1, HolderName: "Nguyễn Thị Mẫu", MaskedNumber: "••• ••• ••• 001"}}},
@@ -88,6 +91,9 @@ func samples() []sample {
 	list = append(list, logoutSamples()...)
 	list = append(list, historySamples(noon)...)
 	list = append(list, linkSamples(common, noon)...)
+	list = append(list, waysSamples(common, noon)...)
+	list = append(list, officerSamples(noon)...)
+	list = append(list, registerSamples(noon)...)
 	return append(list, sample{"error-bare", Page{Name: "error", Data: ErrorData{Kind: ErrorSystem}}})
 }
 
@@ -135,7 +141,15 @@ func consentSamples(common Common) []sample {
 	year := time.Date(2027, 11, 21, 7, 5, 0, 0, time.UTC)
 	asks := ConsentData{Common: common, HolderName: "Nguyễn Thị Mẫu", MaskedNumber: "••• ••• ••• 001",
 		Purpose: Label{Text: "Giải quyết hồ sơ trực tuyến mẫu"}, Claims: claims[:3], Level: eid.Level2, Until: year}
-	informs, all, bad := asks, asks, asks
+	informs, all, bad, papers, ticked := asks, asks, asks, asks, asks
+	for i, name := range ConsentDocuments() {
+		papers.Documents = append(papers.Documents, ConsentDocument{
+			Name: name, Number: "••• 12" + fmt.Sprint(i), Issuer: "Sở Giao thông vận tải tỉnh Mẫu", VerifiedAt: year.AddDate(-2, 0, 0),
+		})
+	}
+	papers.Documents[0].ExpiresOn = year
+	ticked.Claims, ticked.LegalBasis = nil, Label{Text: "Luật Mẫu số 00/2026, Điều 1", English: "Sample Law 00/2026, Article 1"}
+	ticked.Documents = []ConsentDocument{{Name: "eid_driving_licence", Number: "•••", Issuer: hostile, VerifiedAt: year, Ticked: true}}
 	informs.LegalBasis = Label{Text: "Luật Mẫu số 00/2026, Điều 1", English: "Sample Law 00/2026, Article 1"}
 	all.Claims = claims
 	bad.Portal, bad.HolderName, bad.MaskedNumber, bad.Purpose = Label{hostile, hostile}, hostile, "•••", Label{hostile, hostile}
@@ -145,6 +159,8 @@ func consentSamples(common Common) []sample {
 		{"consent", Page{Name: "consent", Data: asks}},
 		{"consent-informs", Page{Name: "consent", Data: informs}},
 		{"consent-all", Page{Name: "consent", Data: all}},
+		{"consent-documents", Page{Name: "consent", Data: papers}},
+		{"consent-documents-ticked", Page{Name: "consent", Data: ticked}},
 		{"consent-bare", Page{Name: "consent", Data: ConsentData{Common: Common{Form: common.Form}}}},
 		{"consent-hostile", Page{Name: "consent", Data: bad}},
 	}
@@ -171,7 +187,7 @@ func historySamples(noon time.Time) []sample {
 	lines := []HistoryLine{
 		{At: noon, Portal: Label{Text: "Cổng dịch vụ công mẫu", English: "Sample public services portal"}, Asked: eid.Level2, Granted: eid.Level2,
 			Source: Label{Text: "Tài khoản định danh mẫu", English: "Sample identity account"}},
-		{At: noon, Portal: Label{Text: "Cổng bảo hiểm mẫu"}, Granted: eid.Level1, Source: Label{Text: "Bưu điện mẫu"}},
+		{At: noon, Portal: Label{Text: "Cổng bảo hiểm mẫu"}, Granted: eid.Level1, Source: Label{Text: "Bưu điện mẫu"}, Documents: ConsentDocuments()},
 		{At: noon, LookedUp: true, Role: "officer", Reason: "Khiếu nại số 12/2026 (mẫu)"},
 	}
 	bad := []HistoryLine{{At: noon, Portal: Label{hostile, hostile}, Source: Label{hostile, hostile}}, {At: noon, LookedUp: true, Role: hostile, Reason: hostile}}

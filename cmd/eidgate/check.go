@@ -47,7 +47,7 @@ func newCheck() *cobra.Command {
 		for _, rp := range cfg.RelyingParties() {
 			fmt.Fprintf(c.OutOrStdout(), "  client %-20s level %s  %-14s sources %v\n", rp.ID, rp.Levels.Minimum, rp.Category, rp.Sources)
 		}
-		for _, note := range cfg.KeyFetchNotes() {
+		for _, note := range append(cfg.KeyFetchNotes(), cfg.DocumentNotes()...) {
 			fmt.Fprintf(c.OutOrStdout(), "  %s\n", note)
 		}
 		fmt.Fprintf(c.OutOrStdout(), "  notices to holders: %s\n", cmp.Or(cfg.Notify.SMTP.Address, "on pages only; notify.smtp names no mail server"))

@@ -59,7 +59,7 @@ const extraClients = `
     tier: other
     auth_method: none
     redirect_uris: [https://localhost.emobix.co.uk:8443/test/a/eidgate/callback]
-    scopes: [openid, profile, email, phone, address, eid]
+    scopes: [openid, profile, email, phone, address, eid, eid_driving_licence, eid_vehicle_registration, eid_social_insurance, eid_health_insurance]
     sector: conformance
     min_level: 1
     sources: [national]

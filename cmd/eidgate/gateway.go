@@ -22,6 +22,7 @@ import (
 	"eidgate/eid/civil"
 	"eidgate/eid/credential"
 	"eidgate/eid/notify"
+	"eidgate/eid/rules"
 	"eidgate/federation"
 	"eidgate/federation/account"
 	"eidgate/keys"
@@ -150,14 +151,17 @@ func keysConfig(cfg *config.Config) keys.Config {
 // long as the process; what follows the configuration stands in a front.
 type gateway struct {
 	*durable
+	rules    *rules.Book
 	state    passingState
 	measured store.State // state, with the operator looking on
 	tokenKey []byte
+	pageKey  []byte // of our own pages: marks of cookies and forms, and their client secrets
 	outbound *federation.Outbound
 	calls    *http.Client // over outbound, measured
 	account  account.Deps
 	// passwords are account.Passwords, for the hashes of portals too.
 	passwords telemetry.Evaluator
+	passkeys  *credential.Passkeys // nil where browsers have none for the issuer
 	// population is nil where the configuration names no such registry.
 	population civil.Registry
 	pages      *web.Pages
@@ -205,6 +209,9 @@ func openGateway(ctx context.Context, cfg *config.Config, log *slog.Logger, now 
 	}
 	g := &gateway{durable: d, keeper: newMasterKeeper(d, log), log: log, now: now, connections: cfg.Limits.Connections, metrics: metrics, tracing: tracing}
 	g.evidence = audit.NewSealer(d.db, checkpointSigner{d.ring}, log, now)
+	if g.rules, err = openRules(cfg); err != nil {
+		return nil, errors.Join(err, d.db.Close())
+	}
 	g.retention = audit.NewRetainer(d.db, cfg.Audit.RetentionYears, log, now)
 	if g.shipments, err = openShipments(cfg, g); err != nil {
 		return nil, errors.Join(err, d.db.Close())
@@ -230,6 +237,9 @@ func (g *gateway) wire(ctx context.Context, cfg *config.Config) error {
 	if g.tokenKey, err = g.db.Secret(ctx, "access-tokens"); err != nil {
 		return err
 	}
+	if g.pageKey, err = g.db.Secret(ctx, "own-pages"); err != nil {
+		return err
+	}
 	g.measured = g.metrics.State(g.state)
 	guessKey, err := g.db.Secret(ctx, "guess-counters")
 	if err != nil {
@@ -241,6 +251,9 @@ func (g *gateway) wire(ctx context.Context, cfg *config.Config) error {
 	}
 	if g.pages, err = web.New(); err != nil {
 		return fmt.Errorf("reading pages: %w", err)
+	}
+	if g.passkeys, err = openPasskeys(ctx, cfg, g.durable); err != nil {
+		return err
 	}
 	g.outbound = federation.NewOutbound(federation.Destinations{}) // adopt says which
 	if g.population, err = populationRegistry(cfg); err != nil {
@@ -272,7 +285,14 @@ func (g *gateway) adopt(ctx context.Context, cfg *config.Config) error {
 	if err != nil {
 		return err
 	}
+	book, err := openRules(cfg)
+	if err != nil {
+		return err
+	}
 	if err := g.db.ApplyRegistrations(ctx, cfg.RelyingParties(), sources, "file", "system"); err != nil {
+		return err
+	}
+	if err := g.registerBuiltin(ctx, cfg); err != nil {
 		return err
 	}
 	if err := planSources(ctx, g.db, g.ring, g.ring.Known(), cfg.Lifetimes.JWKSMaxAge); err != nil {
@@ -284,6 +304,7 @@ func (g *gateway) adopt(ctx context.Context, cfg *config.Config) error {
 	if old == nil || !slices.Equal(old.cfg.Outbound.Allow, cfg.Outbound.Allow) {
 		g.outbound.Allow(allowed)
 	}
+	g.rules.Replace(book)
 	g.front.Store(next)
 	return nil
 }
@@ -302,7 +323,7 @@ func (g *gateway) newFront(cfg *config.Config, old *front) (_ *front, err error)
 	} else {
 		next.provider, err = provider.New(providerConfig(cfg), provider.Deps{
 			Registry: g.population, Reviews: accounts.NewReviews(g.db, g.now), Registrar: accounts.NewRegistrar(g.db, g.now), Linker: accounts.NewLinker(g.db, g.now), OldAccounts: g.db,
-			Clients: g.db, Accounts: g.db, Grants: g.db, Consents: g.db, History: g.db, State: g.measured, Keys: g.ring, Pages: g.pages, Log: g.log, Now: g.now,
+			Clients: g.db, Accounts: g.db, Grants: g.db, Consents: g.db, History: g.db, Documents: g.db, State: g.measured, Keys: g.ring, Pages: g.pages, Log: g.log, Now: g.now,
 			Sources: next.sources,
 			Outbox:  g.db, Events: g.db, Switches: g.db, Revocations: g.db, KeyFetches: g.db, Outbound: g.calls, Sealer: g.sealer,
 			Ready: g.ready, Meter: g.metrics, TokenKey: g.tokenKey,
@@ -311,7 +332,11 @@ func (g *gateway) newFront(cfg *config.Config, old *front) (_ *front, err error)
 	if err != nil {
 		return nil, err
 	}
-	next.handler = next.provider.Handler()
+	mounts, err := g.mounts(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("preparing our own pages: %w", err)
+	}
+	next.handler = next.provider.Handler(mounts...)
 	return next, nil
 }
 

@@ -30,7 +30,7 @@ func openNotices(cfg *config.Config, g *gateway) (*notify.Runner, error) {
 		return nil, err
 	}
 	return notify.NewRunner(cfg.Notify.PerMinute, notify.Deps{
-		Outbox: g.db, Ledger: g.db, Registry: g.db, Leases: g.db, Sender: sender, Texts: texts, Meter: g.metrics, Log: g.log, Now: g.now,
+		Outbox: g.db, Ledger: g.db, Registry: g.db, Leases: g.db, Senders: map[notify.Channel]notify.Sender{notify.Email: sender}, Texts: texts, Meter: g.metrics, Log: g.log, Now: g.now,
 	})
 }
 

@@ -19,7 +19,11 @@ import (
 func (g *gateway) buildSource(src eid.Source, cfg *config.Config) (federation.Source, error) {
 	switch src.Kind {
 	case federation.KindAccount:
-		return account.New(guessLimits(cfg.Limits), g.account)
+		own, err := account.New(account.Config{Guesses: guessLimits(cfg.Limits), Carriage: src.Carries()}, g.account)
+		if err != nil {
+			return nil, err
+		}
+		return g.withPasskeys(own, src, cfg)
 	case federation.KindOpenID:
 		settings, err := openid.ParseSettings(src.Settings)
 		if err != nil {

@@ -59,6 +59,9 @@ type CredentialChange struct {
 	PasswordHash string // with it the first password ends
 	TOTPSecret   eid.Secret
 	RemoveFactor eid.Factor
+	AddPasskey   eid.PasskeyRecord
+	// RemovePasskey is an id; eid.ErrNotFound when the account has none such.
+	RemovePasskey string
 	// Reset ends what was proved before; an eid.EventCredentialsReset commits.
 	Reset bool
 	Entry eid.AuditEntry

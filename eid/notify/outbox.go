@@ -62,7 +62,7 @@ type Leases interface {
 // Meter accounts for notices.
 type Meter interface {
 	// Notice counts one attempt by its outcome.
-	Notice(kind Kind, outcome Outcome)
+	Notice(ch Channel, kind Kind, outcome Outcome)
 }
 
 // Outcome is how an attempt ended.

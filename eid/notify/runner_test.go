@@ -50,7 +50,7 @@ func newOffice() *office {
 func (o *office) add(ids ...string) {
 	for _, id := range ids {
 		o.waiting = append(o.waiting, notify.Notice{
-			ID: id, Kind: notify.LinkMade, Source: "old-portal", To: eid.NewSecret(id + "@example.vn"), CreatedAt: o.at, Until: o.at.Add(notify.TriedFor),
+			ID: id, Kind: notify.LinkMade, Channel: notify.Email, Source: "old-portal", To: eid.NewSecret(id + "@example.vn"), CreatedAt: o.at, Until: o.at.Add(notify.TriedFor),
 		})
 	}
 }
@@ -67,7 +67,7 @@ func (o *office) pass(d time.Duration) {
 	o.at = o.at.Add(d)
 }
 
-func (o *office) ClaimNotices(_ context.Context, _ notify.Lane, lease time.Duration, limit int) ([]notify.Notice, error) {
+func (o *office) ClaimNotices(_ context.Context, of notify.Lane, lease time.Duration, limit int) ([]notify.Notice, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.away != nil {
@@ -75,7 +75,7 @@ func (o *office) ClaimNotices(_ context.Context, _ notify.Lane, lease time.Durat
 	}
 	var list []notify.Notice
 	for i, n := range o.waiting {
-		if len(list) < limit && !o.due[n.ID].After(o.at) {
+		if len(list) < limit && n.Channel == of.Channel && n.Kind.Urgent() == of.Urgent && !o.due[n.ID].After(o.at) {
 			list = append(list, n)
 			o.waiting[i].Attempts++
 			o.due[n.ID] = o.at.Add(lease)
@@ -126,7 +126,7 @@ func (o *office) PruneNotices(context.Context) (int, error)      { return 0, nil
 func (o *office) Sources(context.Context) ([]eid.Source, error)  { return []eid.Source{o.source}, nil }
 func (o *office) StopsWaiting(context.Context) (int, error)      { return o.queued, nil }
 func (o *office) EndLease(context.Context, string, string) error { o.holder = ""; return nil }
-func (o *office) Notice(_ notify.Kind, outcome notify.Outcome) {
+func (o *office) Notice(_ notify.Channel, _ notify.Kind, outcome notify.Outcome) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.counted[outcome]++
@@ -158,7 +158,7 @@ func (o *office) runner(t *testing.T, perMinute int, sender notify.Sender) *noti
 		t.Fatal(err)
 	}
 	r, err := notify.NewRunner(perMinute, notify.Deps{
-		Outbox: o, Ledger: o, Registry: o, Leases: o, Sender: sender, Texts: texts, Meter: o, Log: slog.New(slog.NewTextHandler(&o.log, nil)), Now: o.now,
+		Outbox: o, Ledger: o, Registry: o, Leases: o, Senders: map[notify.Channel]notify.Sender{notify.Email: sender}, Texts: texts, Meter: o, Log: slog.New(slog.NewTextHandler(&o.log, nil)), Now: o.now,
 	})
 	if err != nil {
 		t.Fatalf("NewRunner(): %v", err)
@@ -345,7 +345,7 @@ func TestOneProcessOfTwoDelivers(t *testing.T) {
 // TestTheDaysOfNotices goes through a year.
 func TestTheDaysOfNotices(t *testing.T) {
 	o := newOffice()
-	r := o.runner(t, 600, nil)
+	r := o.runner(t, 600, &phones{})
 	end := o.source.Portal.VerifyBy
 	for _, tt := range []struct {
 		name string
@@ -385,7 +385,7 @@ func TestTheDaysOfNotices(t *testing.T) {
 func TestDeadlinesYield(t *testing.T) {
 	o := newOffice()
 	o.pages, o.at = 20, o.source.Portal.VerifyBy.AddDate(0, 0, -7)
-	r := o.runner(t, 60, nil)
+	r := o.runner(t, 60, &phones{})
 	o.queued = 120
 	if err := o.turns(t, r, 5); err != nil || len(o.stops) != 0 {
 		t.Errorf("%d pages, %v; want none while 120 wait", len(o.stops), err)

@@ -3,6 +3,7 @@ package notify
 import (
 	"context"
 	"errors"
+	"time"
 
 	"eidgate/eid"
 )
@@ -11,25 +12,28 @@ import (
 var (
 	// ErrDown: the server cannot be used, or does not take us for who we are. It is no
 	// fault of the message, and others would fail as well.
-	ErrDown = errors.New("mail server cannot be used")
+	ErrDown = errors.New("server of messages cannot be used")
+	// ErrBusy: the server takes no more for now.
+	ErrBusy = errors.New("server of messages takes no more for now")
 	// ErrRefused: the message will never get through.
 	ErrRefused = errors.New("message was refused for good")
 )
 
-// Message is what a holder reads. It logs as nothing.
+// Message is what a holder reads.
 type Message struct {
 	ID      string // the same at each try, so that a receiver may know a second copy
 	To      eid.Secret
-	Subject string
-	Body    string // plain text, lines ended by \n
+	Subject string     // of a mail
+	Body    eid.Secret // plain text, lines ended by \n
+	// Lasts is for how long the message is of use; zero: for always.
+	Lasts time.Duration
 }
-
-// String tells nothing of the message.
-func (Message) String() string { return "[message]" }
 
 // Sender brings messages to holders. Its errors hold no address and no text of a server,
 // which may repeat one.
 type Sender interface {
 	// Send returns nil once somebody else answers for the message.
 	Send(ctx context.Context, m Message) error
+	// Close ends what is kept open between messages.
+	Close()
 }

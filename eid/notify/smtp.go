@@ -109,6 +109,9 @@ func (s *SMTP) Ping(ctx context.Context) error {
 	return s.session(ctx, func(*smtp.Client) error { return nil })
 }
 
+// Close fills Sender. Nothing is kept open.
+func (*SMTP) Close() {}
+
 // message writes the mail. What stands in its header cannot begin a line: the subject is
 // encoded (RFC 2047), addresses were parsed.
 func (s *SMTP) message(m Message, to string) (*mail.Msg, error) {
@@ -128,7 +131,7 @@ func (s *SMTP) message(m Message, to string) (*mail.Msg, error) {
 	msg.SetMessageIDWithValue(m.ID + "@" + s.domain)
 	// Nobody's out-of-office notice is wanted (RFC 3834 §5).
 	msg.SetGenHeader("Auto-Submitted", "auto-generated")
-	msg.SetBodyString(mail.TypeTextPlain, m.Body)
+	msg.SetBodyString(mail.TypeTextPlain, m.Body.Reveal())
 	return msg, nil
 }
 

@@ -206,7 +206,7 @@ func (s *server) sender(t *testing.T, set func(*notify.SMTPConfig)) *notify.SMTP
 }
 
 func message(to string) notify.Message {
-	return notify.Message{ID: "N1", To: eid.NewSecret(to), Subject: "Tài khoản cũ của bạn sẽ dừng", Body: "Dòng một.\n.\nDòng ba.\n"}
+	return notify.Message{ID: "N1", To: eid.NewSecret(to), Subject: "Tài khoản cũ của Quý vị sẽ dừng", Body: eid.NewSecret("Dòng một.\n.\nDòng ba.\n")}
 }
 
 // TestMailArrives reads the mail as its receiver does.
@@ -236,7 +236,7 @@ func TestMailArrives(t *testing.T) {
 				t.Fatalf("ReadMessage(): %v", err)
 			}
 			subject, err := new(mime.WordDecoder).DecodeHeader(m.Header.Get("Subject"))
-			if err != nil || subject != "Tài khoản cũ của bạn sẽ dừng" {
+			if err != nil || subject != "Tài khoản cũ của Quý vị sẽ dừng" {
 				t.Errorf("subject = %q, %v", subject, err)
 			}
 			for key, want := range map[string]string{

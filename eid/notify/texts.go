@@ -10,6 +10,8 @@ import (
 	"text/template"
 	"time"
 	"unicode/utf16"
+
+	"eidgate/eid"
 )
 
 //go:embed messages/*.tmpl
@@ -58,9 +60,9 @@ func (t *Texts) Message(n Notice, at Place) (Message, error) {
 	if slices.Contains(tags, n.Language) {
 		tags = []string{n.Language}
 	}
-	var err error
 	if n.Channel == SMS {
-		m.Body, err = t.short(tags[0], n)
+		text, err := t.short(tags[0], n)
+		m.Body = eid.NewSecret(text)
 		return m, err
 	}
 	var bodies []string
@@ -76,7 +78,7 @@ func (t *Texts) Message(n Notice, at Place) (Message, error) {
 		}
 		bodies = append(bodies, body+"\n")
 	}
-	m.Body = strings.Join(bodies, "\n----\n\n")
+	m.Body = eid.NewSecret(strings.Join(bodies, "\n----\n\n"))
 	return m, nil
 }
 

@@ -49,19 +49,19 @@ func TestEveryNoticeIsPlain(t *testing.T) {
 		if m.Subject == "" || len([]rune(m.Subject)) > 70 || strings.Contains(m.Subject, "\n") {
 			t.Errorf("%s: subject %q, want one line of 70 characters at most", kind, m.Subject)
 		}
-		if n := strings.Count(m.Body, "\n----\n"); n != 1 {
+		if n := strings.Count(m.Body.Reveal(), "\n----\n"); n != 1 {
 			t.Errorf("%s: %d separators, want the two languages", kind, n)
 		}
-		if strings.Contains(m.Body, "<no value>") || strings.Contains(m.Body, "{{") || strings.Contains(m.Body, "nguoi.dung") {
-			t.Errorf("%s: %q", kind, m.Body)
+		if strings.Contains(m.Body.Reveal(), "<no value>") || strings.Contains(m.Body.Reveal(), "{{") || strings.Contains(m.Body.Reveal(), "nguoi.dung") {
+			t.Errorf("%s: %q", kind, m.Body.Reveal())
 		}
-		for _, sentence := range regexp.MustCompile(`[.:]\s|\n`).Split(m.Body, -1) {
+		for _, sentence := range regexp.MustCompile(`[.:]\s|\n`).Split(m.Body.Reveal(), -1) {
 			if n := len(strings.Fields(sentence)); n > 20 {
 				t.Errorf("%s: a sentence of %d words: %q", kind, n, sentence)
 			}
 		}
 		// Whoever reads the mail signs in nowhere by a click: home addresses, and pages that ask who comes.
-		for _, address := range regexp.MustCompile(`https?://[^\s,]+`).FindAllString(m.Body, -1) {
+		for _, address := range regexp.MustCompile(`https?://[^\s,]+`).FindAllString(m.Body.Reveal(), -1) {
 			switch strings.TrimRight(address, ".") {
 			case "https://dangnhap.example.vn", "https://cong.example.vn", "https://dangnhap.example.vn/links", "https://dangnhap.example.vn/activate",
 				"https://dangnhap.example.vn/recover", "https://dangnhap.example.vn/me":
@@ -77,7 +77,7 @@ func TestEveryNoticeIsPlain(t *testing.T) {
 func TestASideReadsOfItselfAlone(t *testing.T) {
 	for _, kind := range notify.Kinds() {
 		m := written(t, notify.Notice{Kind: kind}, place())
-		if named := strings.Contains(m.Body, "Giả Định") || strings.Contains(m.Body, "Invented"); named != kind.ToOldAccount() {
+		if named := strings.Contains(m.Body.Reveal(), "Giả Định") || strings.Contains(m.Body.Reveal(), "Invented"); named != kind.ToOldAccount() {
 			t.Errorf("%s names the portal: %v, want %v", kind, named, kind.ToOldAccount())
 		}
 	}
@@ -86,8 +86,8 @@ func TestASideReadsOfItselfAlone(t *testing.T) {
 func TestTheDayIsOneOfVietNam(t *testing.T) {
 	at := place()
 	m := written(t, notify.Notice{Kind: notify.OldStops}, at)
-	if !strings.Contains(m.Subject, "từ ngày 01/07/2027") || !strings.Contains(m.Body, "From 01/07/2027 on") {
-		t.Errorf("midnight reads %q and %q", m.Subject, m.Body)
+	if !strings.Contains(m.Subject, "từ ngày 01/07/2027") || !strings.Contains(m.Body.Reveal(), "From 01/07/2027 on") {
+		t.Errorf("midnight reads %q and %q", m.Subject, m.Body.Reveal())
 	}
 	at.Stops = at.Stops.Add(90 * time.Minute)
 	if m := written(t, notify.Notice{Kind: notify.OldStops}, at); !strings.Contains(m.Subject, "từ 01:30 ngày 01/07/2027") {
@@ -98,8 +98,8 @@ func TestTheDayIsOneOfVietNam(t *testing.T) {
 func TestANameBreaksNoLine(t *testing.T) {
 	at := place()
 	at.Portal = "Cổng\r\nBcc: a@example.vn"
-	if m := written(t, notify.Notice{Kind: notify.OldLinked}, at); strings.Contains(m.Body, "\nBcc") {
-		t.Errorf("the body is %q", m.Body)
+	if m := written(t, notify.Notice{Kind: notify.OldLinked}, at); strings.Contains(m.Body.Reveal(), "\nBcc") {
+		t.Errorf("the body is %q", m.Body.Reveal())
 	}
 }
 
@@ -107,7 +107,7 @@ func TestANameBreaksNoLine(t *testing.T) {
 func TestALanguageThatIsKnownIsTheOnlyOne(t *testing.T) {
 	for language, want := range map[string]string{"vi": "Mã xác nhận của Quý vị", "en": "Your confirmation code", "": "Mã xác nhận của Quý vị", "km": "Mã xác nhận của Quý vị"} {
 		m := written(t, notice(notify.Code, notify.Email, language), place())
-		both := strings.Contains(m.Body, "Your confirmation code\n") // the second subject
+		both := strings.Contains(m.Body.Reveal(), "Your confirmation code\n") // the second subject
 		if known := language == "vi" || language == "en"; m.Subject != want || both == known {
 			t.Errorf("%q: subject %q, both languages: %v", language, m.Subject, both)
 		}
@@ -124,7 +124,7 @@ func TestNoBannedWords(t *testing.T) {
 				continue // these go by mail alone
 			}
 			m := written(t, n, notify.Place{})
-			if word := banned.FindString(m.Subject + "\n" + m.Body); word != "" {
+			if word := banned.FindString(m.Subject + "\n" + m.Body.Reveal()); word != "" {
 				t.Errorf("%s by %s says %q", kind, n.Channel, word)
 			}
 		}
@@ -152,19 +152,19 @@ func TestAnSMSIsOneMessage(t *testing.T) {
 				if err != nil {
 					t.Fatalf("Message(%s): %v", kind, err)
 				}
-				if n := len(utf16.Encode([]rune(m.Body))); n > 70 || n < 10 || !norm.NFC.IsNormalString(m.Body) || m.Subject != "" {
-					t.Errorf("%s at %s: %d characters: %q", kind, host, n, m.Body)
+				if n := len(utf16.Encode([]rune(m.Body.Reveal()))); n > 70 || n < 10 || !norm.NFC.IsNormalString(m.Body.Reveal()) || m.Subject != "" {
+					t.Errorf("%s at %s: %d characters: %q", kind, host, n, m.Body.Reveal())
 				}
-				lines := strings.Split(m.Body, "\n")
-				if kind.Urgent() && !strings.HasPrefix(m.Body, n.Code.Reveal()) {
-					t.Errorf("%s: the code is not first: %q", kind, m.Body)
+				lines := strings.Split(m.Body.Reveal(), "\n")
+				if kind.Urgent() && !strings.HasPrefix(m.Body.Reveal(), n.Code.Reveal()) {
+					t.Errorf("%s: the code is not first: %q", kind, m.Body.Reveal())
 				}
 				coded := kind == notify.Code || kind == notify.Activation
 				if want := coded && len(host) < 40; want != (lines[len(lines)-1] == "@"+host+" #493817") || len(lines) > 2 {
-					t.Errorf("%s at %s: %q; bound to the host: want %v", kind, host, m.Body, want)
+					t.Errorf("%s at %s: %q; bound to the host: want %v", kind, host, m.Body.Reveal(), want)
 				}
-				if long := host == "eid.vn" || host == "dangnhap.example.vn"; coded && long && !strings.Contains(m.Body, "Đừng đưa") && !strings.Contains(m.Body, "Give it to nobody") {
-					t.Errorf("%s at %s does not warn: %q", kind, host, m.Body)
+				if long := host == "eid.vn" || host == "dangnhap.example.vn"; coded && long && !strings.Contains(m.Body.Reveal(), "Đừng đưa") && !strings.Contains(m.Body.Reveal(), "Give it to nobody") {
+					t.Errorf("%s at %s does not warn: %q", kind, host, m.Body.Reveal())
 				}
 			}
 		}
@@ -175,7 +175,7 @@ func TestAnSMSIsOneMessage(t *testing.T) {
 func TestNothingIsATemplate(t *testing.T) {
 	n := notice(notify.Locked, notify.Email, "vi")
 	n.Ref = `{{.Gateway}}{{template "foot" .}}` + "\r\nBcc: a@example.vn"
-	if m := written(t, n, place()); !strings.Contains(m.Body, `{{.Gateway}}{{template "foot" .}}`) || strings.Contains(m.Body, "\nBcc") {
-		t.Errorf("the body is %q", m.Body)
+	if m := written(t, n, place()); !strings.Contains(m.Body.Reveal(), `{{.Gateway}}{{template "foot" .}}`) || strings.Contains(m.Body.Reveal(), "\nBcc") {
+		t.Errorf("the body is %q", m.Body.Reveal())
 	}
 }

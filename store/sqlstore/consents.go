@@ -34,6 +34,7 @@ func (db *DB) Consent(ctx context.Context, account eid.AccountID, client string)
 // Art. 11). eid.ErrNotFound when there is no such account.
 func (db *DB) GiveConsent(ctx context.Context, c eid.ConsentGiven, entry eid.AuditEntry) error {
 	c.Claims = slices.Compact(slices.Sorted(slices.Values(c.Claims)))
+	c.Declined = slices.Compact(slices.Sorted(slices.Values(c.Declined)))
 	c.GivenAt, c.Until = stamp(c.GivenAt), stamp(c.Until)
 	err := db.write(ctx, func(q *sqlcgen.Queries) error {
 		if c.Client == "" || !c.Until.After(c.GivenAt) {
@@ -46,8 +47,13 @@ func (db *DB) GiveConsent(ctx context.Context, c eid.ConsentGiven, entry eid.Aud
 		if err != nil {
 			return fmt.Errorf("writing claims: %w", err)
 		}
+		declined, err := json.Marshal(append([]string{}, c.Declined...))
+		if err != nil {
+			return fmt.Errorf("writing declined claims: %w", err)
+		}
 		err = q.PutConsent(ctx, sqlcgen.PutConsentParams{
 			Account: string(c.Account), Client: c.Client, Claims: string(claims), GivenAt: c.GivenAt, Until: c.Until,
+			Declined: string(declined),
 		})
 		if err != nil {
 			return fmt.Errorf("writing: %w", err)
@@ -113,16 +119,23 @@ func consentOf(row sqlcgen.Consent) (eid.ConsentGiven, error) {
 	if err := json.Unmarshal([]byte(row.Claims), &c.Claims); err != nil {
 		return eid.ConsentGiven{}, fmt.Errorf("reading claims: %w", err)
 	}
+	if err := json.Unmarshal([]byte(row.Declined), &c.Declined); err != nil {
+		return eid.ConsentGiven{}, fmt.Errorf("reading declined claims: %w", err)
+	}
+	if len(c.Declined) == 0 {
+		c.Declined = nil
+	}
 	return c, nil
 }
 
 type consentDetail struct {
-	Claims []string  `json:"claims"` // their names
-	Until  time.Time `json:"until"`
+	Claims   []string  `json:"claims"` // their names
+	Declined []string  `json:"declined,omitempty"`
+	Until    time.Time `json:"until"`
 }
 
 func auditConsent(ctx context.Context, q *sqlcgen.Queries, c eid.ConsentGiven, entry eid.AuditEntry) error {
-	detail, err := json.Marshal(consentDetail{Claims: c.Claims, Until: c.Until})
+	detail, err := json.Marshal(consentDetail{Claims: c.Claims, Declined: c.Declined, Until: c.Until})
 	if err != nil {
 		return fmt.Errorf("writing audit detail: %w", err)
 	}

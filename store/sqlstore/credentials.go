@@ -107,7 +107,7 @@ func (db *DB) changeAccess(ctx context.Context, q *sqlcgen.Queries, id eid.Accou
 		return nil
 	}
 	if err := q.ResetAccount(ctx, nullable(c.At), string(id)); err != nil {
-		return fmt.Errorf("resetting account: %w", err)
+		return fmt.Errorf("ending sessions: %w", err)
 	}
 	return insertEvent(ctx, q, eid.EventCredentialsReset, id, c.At)
 }
@@ -133,5 +133,5 @@ func (db *DB) changeFactors(ctx context.Context, q *sqlcgen.Queries, id eid.Acco
 			return err
 		}
 	}
-	return nil
+	return db.changePasskeys(ctx, q, id, c)
 }

@@ -19,6 +19,7 @@ import (
 	"eidgate/eid/accounts"
 	"eidgate/keys"
 	"eidgate/store/sqlstore"
+	"eidgate/store/storetest"
 )
 
 // TestUpgradeKeepsRows takes a database of the first schema, with rows in every
@@ -138,7 +139,7 @@ func fill(t *testing.T, db *sqlstore.DB) (id eid.AccountID, lock, link string) {
 	if err := db.Count(ctx, "signin.failed"); err != nil {
 		t.Fatalf("Count(): %v", err)
 	}
-	l, err := writer.Lock(ctx, id, eid.LockSelf, "", "", "holder")
+	l, err := storetest.Locks(t, db, time.Now).Set(ctx, id, eid.LockSelf, storetest.Self())
 	if err != nil {
 		t.Fatalf("Lock(): %v", err)
 	}

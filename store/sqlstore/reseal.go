@@ -52,8 +52,10 @@ func sealedColumns() []sealedColumn {
 		{"conflicts", []string{"id"}, of(conflictContext)},
 		{"imported_accounts", []string{"id"}, of(importedContext)},
 		{"applications", []string{"id"}, of(applicationContext)},
-		{"documents", []string{"id"}, of(documentContext)},
 		{"notices", []string{"id"}, of(noticeContext)},
+		{"registrations", []string{"id"}, of(appCaseContext)},
+		{"documents", []string{"id"}, of(documentContext)},
+		{"passkeys", []string{"id"}, of(passkeyContext)},
 		{"signing_keys", []string{"id"}, nil},
 		{"purpose_keys", []string{"id"}, nil},
 		// An integer never compares greater than the empty text of the first step.

@@ -33,7 +33,9 @@ func conflictContext(id string) string    { return "conflicts/" + id }
 func importedContext(id string) string    { return "imported_accounts/" + id }
 func applicationContext(id string) string { return "applications/" + id }
 func documentContext(id string) string    { return "documents/" + id }
+func appCaseContext(id string) string     { return "registrations/" + id }
 func noticeContext(id string) string      { return "notices/" + id }
+func passkeyContext(id string) string     { return "passkeys/" + id }
 func credentialContext(f eid.Factor, id string) string {
 	return "credentials/" + string(f) + "/" + id
 }
@@ -61,6 +63,8 @@ func (k blindIndex) oldPassword(hash string) []byte { return k.sum("old-password
 func (k blindIndex) address(address string) []byte {
 	return k.sum("address", strings.ToLower(address))
 }
+
+func (k blindIndex) passkey(credential []byte) []byte { return k.sum("passkey", string(credential)) }
 
 func (k blindIndex) review(canonical string) []byte { return k.sum("review", canonical) }
 

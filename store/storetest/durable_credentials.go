@@ -75,7 +75,7 @@ func (s durableSuite) activation(t *testing.T) {
 	late := d.pending(t, numberB)
 	d.clock.Advance(24 * time.Hour)
 	wantErr(t, "Activate() too late", c.Activate(t.Context(), late, first), accounts.ErrCredentialGone)
-	_, err = d.accounts.Lock(t.Context(), late, eid.LockDeath, "registry", "", "system")
+	_, err = d.locking.Set(t.Context(), late, eid.LockDeath, Authority("extract 7"))
 	wantErr(t, "Lock()", err, nil)
 	first.FirstPasswordHash = ""
 	wantErr(t, "Activate() a locked one", c.Activate(t.Context(), late, first), eid.ErrLocked)

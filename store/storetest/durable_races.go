@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"eidgate/eid"
-	"eidgate/eid/accounts"
 	"eidgate/keys"
 )
 
@@ -18,6 +17,9 @@ func (s durableSuite) races(t *testing.T) {
 	t.Run("activations of one account", s.raceActivations)
 	t.Run("links of one subject", s.raceLinks)
 	t.Run("lifts of one lock", s.raceLifts)
+	t.Run("sets of one lock", s.raceLocks)
+	t.Run("wishes for one lock", s.raceLockWishes)
+	t.Run("decisions on one request", s.raceLockDecisions)
 	t.Run("secrets of one sector", s.raceSecrets)
 	t.Run("subjects of one account", s.raceSubjects)
 	t.Run("key updates", s.raceKeys)
@@ -68,10 +70,10 @@ func (s durableSuite) raceLinks(t *testing.T) {
 func (s durableSuite) raceLifts(t *testing.T) {
 	d := s.desk(t)
 	id := d.person(t, numberA)
-	lock, err := d.accounts.Lock(t.Context(), id, eid.LockSelf, "", "", "holder")
+	lock, err := d.locking.Set(t.Context(), id, eid.LockSelf, Self())
 	must(t, err)
 	oneWins(t, eid.ErrNotFound, func(int) error {
-		return d.accounts.Unlock(t.Context(), id, lock.ID, accounts.Correction{}, "holder")
+		return d.locking.Lift(t.Context(), id, lock.ID, Self())
 	})
 }
 
@@ -161,7 +163,7 @@ func (s durableSuite) raceClaims(t *testing.T) {
 
 func (s durableSuite) raceDispatches(t *testing.T) {
 	d := s.desk(t)
-	_, err := d.accounts.Lock(t.Context(), d.person(t, numberA), eid.LockSelf, "", "", "holder")
+	_, err := d.locking.Set(t.Context(), d.person(t, numberA), eid.LockSelf, Self())
 	must(t, err)
 	events, err := d.PendingEvents(t.Context(), 1)
 	must(t, err)

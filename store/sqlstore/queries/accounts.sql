@@ -47,20 +47,5 @@ SELECT account FROM identifiers WHERE blind_index = @blind_index AND ended_at IS
 -- name: Credential :one
 SELECT sealed FROM credentials WHERE account = @account AND factor = @factor;
 
--- name: InsertLock :exec
-INSERT INTO locks (id, account, reason, requester, document, set_at)
-VALUES (@id, @account, @reason, @requester, @document, @set_at);
-
--- name: LocksInForce :many
-SELECT id, reason, requester, document, set_at
-FROM locks WHERE account = @account AND lifted_at IS NULL ORDER BY set_at, id;
-
--- name: LockInForce :one
-SELECT id, reason, requester, document, set_at
-FROM locks WHERE id = @id AND account = @account AND lifted_at IS NULL;
-
--- name: LiftLock :execrows
-UPDATE locks SET lifted_at = @lifted_at, lift_document = @lift_document WHERE id = @id AND lifted_at IS NULL;
-
 -- name: AccountStatus :one
 SELECT status FROM accounts WHERE id = @id;

@@ -11,7 +11,7 @@ import (
 )
 
 const consent = `-- name: Consent :one
-SELECT account, client, claims, given_at, until FROM consents WHERE account = ?1 AND client = ?2
+SELECT account, client, claims, given_at, until, declined FROM consents WHERE account = ?1 AND client = ?2
 `
 
 func (q *Queries) Consent(ctx context.Context, account string, client string) (Consent, error) {
@@ -23,12 +23,13 @@ func (q *Queries) Consent(ctx context.Context, account string, client string) (C
 		&i.Claims,
 		&i.GivenAt,
 		&i.Until,
+		&i.Declined,
 	)
 	return i, err
 }
 
 const consentsOf = `-- name: ConsentsOf :many
-SELECT account, client, claims, given_at, until FROM consents WHERE account = ?1 ORDER BY client
+SELECT account, client, claims, given_at, until, declined FROM consents WHERE account = ?1 ORDER BY client
 `
 
 func (q *Queries) ConsentsOf(ctx context.Context, account string) ([]Consent, error) {
@@ -46,6 +47,7 @@ func (q *Queries) ConsentsOf(ctx context.Context, account string) ([]Consent, er
 			&i.Claims,
 			&i.GivenAt,
 			&i.Until,
+			&i.Declined,
 		); err != nil {
 			return nil, err
 		}
@@ -73,18 +75,19 @@ func (q *Queries) DeleteConsent(ctx context.Context, account string, client stri
 }
 
 const putConsent = `-- name: PutConsent :exec
-INSERT INTO consents (account, client, claims, given_at, until)
-VALUES (?1, ?2, ?3, ?4, ?5)
+INSERT INTO consents (account, client, claims, given_at, until, declined)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6)
 ON CONFLICT (account, client) DO UPDATE SET claims = excluded.claims, given_at = excluded.given_at,
-    until = excluded.until
+    until = excluded.until, declined = excluded.declined
 `
 
 type PutConsentParams struct {
-	Account string
-	Client  string
-	Claims  string
-	GivenAt time.Time
-	Until   time.Time
+	Account  string
+	Client   string
+	Claims   string
+	GivenAt  time.Time
+	Until    time.Time
+	Declined string
 }
 
 func (q *Queries) PutConsent(ctx context.Context, arg PutConsentParams) error {
@@ -94,6 +97,7 @@ func (q *Queries) PutConsent(ctx context.Context, arg PutConsentParams) error {
 		arg.Claims,
 		arg.GivenAt,
 		arg.Until,
+		arg.Declined,
 	)
 	return err
 }

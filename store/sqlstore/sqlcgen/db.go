@@ -42,6 +42,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.advanceImportStmt, err = db.PrepareContext(ctx, advanceImport); err != nil {
 		return nil, fmt.Errorf("error preparing query AdvanceImport: %w", err)
 	}
+	if q.appCaseStmt, err = db.PrepareContext(ctx, appCase); err != nil {
+		return nil, fmt.Errorf("error preparing query AppCase: %w", err)
+	}
 	if q.applicationStmt, err = db.PrepareContext(ctx, application); err != nil {
 		return nil, fmt.Errorf("error preparing query Application: %w", err)
 	}
@@ -117,6 +120,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.countHoldsOnAllStmt, err = db.PrepareContext(ctx, countHoldsOnAll); err != nil {
 		return nil, fmt.Errorf("error preparing query CountHoldsOnAll: %w", err)
 	}
+	if q.countLockRequestsStmt, err = db.PrepareContext(ctx, countLockRequests); err != nil {
+		return nil, fmt.Errorf("error preparing query CountLockRequests: %w", err)
+	}
 	if q.countLogoutsStmt, err = db.PrepareContext(ctx, countLogouts); err != nil {
 		return nil, fmt.Errorf("error preparing query CountLogouts: %w", err)
 	}
@@ -159,6 +165,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.credentialsStmt, err = db.PrepareContext(ctx, credentials); err != nil {
 		return nil, fmt.Errorf("error preparing query Credentials: %w", err)
 	}
+	if q.decideAppCaseStmt, err = db.PrepareContext(ctx, decideAppCase); err != nil {
+		return nil, fmt.Errorf("error preparing query DecideAppCase: %w", err)
+	}
 	if q.decideReviewStmt, err = db.PrepareContext(ctx, decideReview); err != nil {
 		return nil, fmt.Errorf("error preparing query DecideReview: %w", err)
 	}
@@ -191,6 +200,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.deleteNoticeStmt, err = db.PrepareContext(ctx, deleteNotice); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteNotice: %w", err)
+	}
+	if q.deletePasskeyStmt, err = db.PrepareContext(ctx, deletePasskey); err != nil {
+		return nil, fmt.Errorf("error preparing query DeletePasskey: %w", err)
 	}
 	if q.deletePasskeysStmt, err = db.PrepareContext(ctx, deletePasskeys); err != nil {
 		return nil, fmt.Errorf("error preparing query DeletePasskeys: %w", err)
@@ -228,6 +240,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.endMasterKeyProcessStmt, err = db.PrepareContext(ctx, endMasterKeyProcess); err != nil {
 		return nil, fmt.Errorf("error preparing query EndMasterKeyProcess: %w", err)
 	}
+	if q.endOfficerStmt, err = db.PrepareContext(ctx, endOfficer); err != nil {
+		return nil, fmt.Errorf("error preparing query EndOfficer: %w", err)
+	}
 	if q.endsOfLinkStmt, err = db.PrepareContext(ctx, endsOfLink); err != nil {
 		return nil, fmt.Errorf("error preparing query EndsOfLink: %w", err)
 	}
@@ -239,6 +254,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.findImportStmt, err = db.PrepareContext(ctx, findImport); err != nil {
 		return nil, fmt.Errorf("error preparing query FindImport: %w", err)
+	}
+	if q.finishAppCaseStmt, err = db.PrepareContext(ctx, finishAppCase); err != nil {
+		return nil, fmt.Errorf("error preparing query FinishAppCase: %w", err)
 	}
 	if q.finishImportStmt, err = db.PrepareContext(ctx, finishImport); err != nil {
 		return nil, fmt.Errorf("error preparing query FinishImport: %w", err)
@@ -318,6 +336,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.insertAccountStmt, err = db.PrepareContext(ctx, insertAccount); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertAccount: %w", err)
 	}
+	if q.insertAppCaseStmt, err = db.PrepareContext(ctx, insertAppCase); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertAppCase: %w", err)
+	}
 	if q.insertApplicationStmt, err = db.PrepareContext(ctx, insertApplication); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertApplication: %w", err)
 	}
@@ -354,6 +375,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.insertLockStmt, err = db.PrepareContext(ctx, insertLock); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertLock: %w", err)
 	}
+	if q.insertLockRequestStmt, err = db.PrepareContext(ctx, insertLockRequest); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertLockRequest: %w", err)
+	}
 	if q.insertLogoutStmt, err = db.PrepareContext(ctx, insertLogout); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertLogout: %w", err)
 	}
@@ -365,6 +389,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.insertOldSubjectStmt, err = db.PrepareContext(ctx, insertOldSubject); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertOldSubject: %w", err)
+	}
+	if q.insertPasskeyStmt, err = db.PrepareContext(ctx, insertPasskey); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertPasskey: %w", err)
 	}
 	if q.insertReviewStmt, err = db.PrepareContext(ctx, insertReview); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertReview: %w", err)
@@ -444,8 +471,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.lockInForceStmt, err = db.PrepareContext(ctx, lockInForce); err != nil {
 		return nil, fmt.Errorf("error preparing query LockInForce: %w", err)
 	}
+	if q.lockRequestStmt, err = db.PrepareContext(ctx, lockRequest); err != nil {
+		return nil, fmt.Errorf("error preparing query LockRequest: %w", err)
+	}
 	if q.locksInForceStmt, err = db.PrepareContext(ctx, locksInForce); err != nil {
 		return nil, fmt.Errorf("error preparing query LocksInForce: %w", err)
+	}
+	if q.locksOfStmt, err = db.PrepareContext(ctx, locksOf); err != nil {
+		return nil, fmt.Errorf("error preparing query LocksOf: %w", err)
 	}
 	if q.logoutQueuesDueStmt, err = db.PrepareContext(ctx, logoutQueuesDue); err != nil {
 		return nil, fmt.Errorf("error preparing query LogoutQueuesDue: %w", err)
@@ -489,6 +522,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.notifiedImportedStmt, err = db.PrepareContext(ctx, notifiedImported); err != nil {
 		return nil, fmt.Errorf("error preparing query NotifiedImported: %w", err)
 	}
+	if q.officerStmt, err = db.PrepareContext(ctx, officer); err != nil {
+		return nil, fmt.Errorf("error preparing query Officer: %w", err)
+	}
+	if q.officersStmt, err = db.PrepareContext(ctx, officers); err != nil {
+		return nil, fmt.Errorf("error preparing query Officers: %w", err)
+	}
 	if q.oldAccountsToNotifyStmt, err = db.PrepareContext(ctx, oldAccountsToNotify); err != nil {
 		return nil, fmt.Errorf("error preparing query OldAccountsToNotify: %w", err)
 	}
@@ -513,11 +552,26 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.oldestNoticeStmt, err = db.PrepareContext(ctx, oldestNotice); err != nil {
 		return nil, fmt.Errorf("error preparing query OldestNotice: %w", err)
 	}
+	if q.openAppCasesStmt, err = db.PrepareContext(ctx, openAppCases); err != nil {
+		return nil, fmt.Errorf("error preparing query OpenAppCases: %w", err)
+	}
 	if q.openApplicationsStmt, err = db.PrepareContext(ctx, openApplications); err != nil {
 		return nil, fmt.Errorf("error preparing query OpenApplications: %w", err)
 	}
+	if q.overdueLockRequestsStmt, err = db.PrepareContext(ctx, overdueLockRequests); err != nil {
+		return nil, fmt.Errorf("error preparing query OverdueLockRequests: %w", err)
+	}
 	if q.partyRegistrationsStmt, err = db.PrepareContext(ctx, partyRegistrations); err != nil {
 		return nil, fmt.Errorf("error preparing query PartyRegistrations: %w", err)
+	}
+	if q.passkeyStmt, err = db.PrepareContext(ctx, passkey); err != nil {
+		return nil, fmt.Errorf("error preparing query Passkey: %w", err)
+	}
+	if q.passkeyByCredentialStmt, err = db.PrepareContext(ctx, passkeyByCredential); err != nil {
+		return nil, fmt.Errorf("error preparing query PasskeyByCredential: %w", err)
+	}
+	if q.passkeysOfStmt, err = db.PrepareContext(ctx, passkeysOf); err != nil {
+		return nil, fmt.Errorf("error preparing query PasskeysOf: %w", err)
 	}
 	if q.portalAccountsOfStmt, err = db.PrepareContext(ctx, portalAccountsOf); err != nil {
 		return nil, fmt.Errorf("error preparing query PortalAccountsOf: %w", err)
@@ -527,6 +581,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.prunableStmt, err = db.PrepareContext(ctx, prunable); err != nil {
 		return nil, fmt.Errorf("error preparing query Prunable: %w", err)
+	}
+	if q.pruneAppCasesStmt, err = db.PrepareContext(ctx, pruneAppCases); err != nil {
+		return nil, fmt.Errorf("error preparing query PruneAppCases: %w", err)
 	}
 	if q.pruneNoticesStmt, err = db.PrepareContext(ctx, pruneNotices); err != nil {
 		return nil, fmt.Errorf("error preparing query PruneNotices: %w", err)
@@ -557,6 +614,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.putMasterKeyProcessStmt, err = db.PrepareContext(ctx, putMasterKeyProcess); err != nil {
 		return nil, fmt.Errorf("error preparing query PutMasterKeyProcess: %w", err)
+	}
+	if q.putOfficerStmt, err = db.PrepareContext(ctx, putOfficer); err != nil {
+		return nil, fmt.Errorf("error preparing query PutOfficer: %w", err)
 	}
 	if q.putPurposeKeyStmt, err = db.PrepareContext(ctx, putPurposeKey); err != nil {
 		return nil, fmt.Errorf("error preparing query PutPurposeKey: %w", err)
@@ -614,6 +674,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.ruleConflictStmt, err = db.PrepareContext(ctx, ruleConflict); err != nil {
 		return nil, fmt.Errorf("error preparing query RuleConflict: %w", err)
+	}
+	if q.ruleLockRequestStmt, err = db.PrepareContext(ctx, ruleLockRequest); err != nil {
+		return nil, fmt.Errorf("error preparing query RuleLockRequest: %w", err)
 	}
 	if q.secretStmt, err = db.PrepareContext(ctx, secret); err != nil {
 		return nil, fmt.Errorf("error preparing query Secret: %w", err)
@@ -696,11 +759,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.updateApplicationStmt, err = db.PrepareContext(ctx, updateApplication); err != nil {
 		return nil, fmt.Errorf("error preparing query UpdateApplication: %w", err)
 	}
+	if q.usePasskeyStmt, err = db.PrepareContext(ctx, usePasskey); err != nil {
+		return nil, fmt.Errorf("error preparing query UsePasskey: %w", err)
+	}
 	if q.verifyImportedStmt, err = db.PrepareContext(ctx, verifyImported); err != nil {
 		return nil, fmt.Errorf("error preparing query VerifyImported: %w", err)
 	}
 	if q.waitingConflictsStmt, err = db.PrepareContext(ctx, waitingConflicts); err != nil {
 		return nil, fmt.Errorf("error preparing query WaitingConflicts: %w", err)
+	}
+	if q.waitingLockRequestStmt, err = db.PrepareContext(ctx, waitingLockRequest); err != nil {
+		return nil, fmt.Errorf("error preparing query WaitingLockRequest: %w", err)
 	}
 	if q.waitingReviewsStmt, err = db.PrepareContext(ctx, waitingReviews); err != nil {
 		return nil, fmt.Errorf("error preparing query WaitingReviews: %w", err)
@@ -738,6 +807,11 @@ func (q *Queries) Close() error {
 	if q.advanceImportStmt != nil {
 		if cerr := q.advanceImportStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing advanceImportStmt: %w", cerr)
+		}
+	}
+	if q.appCaseStmt != nil {
+		if cerr := q.appCaseStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing appCaseStmt: %w", cerr)
 		}
 	}
 	if q.applicationStmt != nil {
@@ -865,6 +939,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing countHoldsOnAllStmt: %w", cerr)
 		}
 	}
+	if q.countLockRequestsStmt != nil {
+		if cerr := q.countLockRequestsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countLockRequestsStmt: %w", cerr)
+		}
+	}
 	if q.countLogoutsStmt != nil {
 		if cerr := q.countLogoutsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countLogoutsStmt: %w", cerr)
@@ -935,6 +1014,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing credentialsStmt: %w", cerr)
 		}
 	}
+	if q.decideAppCaseStmt != nil {
+		if cerr := q.decideAppCaseStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing decideAppCaseStmt: %w", cerr)
+		}
+	}
 	if q.decideReviewStmt != nil {
 		if cerr := q.decideReviewStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing decideReviewStmt: %w", cerr)
@@ -988,6 +1072,11 @@ func (q *Queries) Close() error {
 	if q.deleteNoticeStmt != nil {
 		if cerr := q.deleteNoticeStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteNoticeStmt: %w", cerr)
+		}
+	}
+	if q.deletePasskeyStmt != nil {
+		if cerr := q.deletePasskeyStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deletePasskeyStmt: %w", cerr)
 		}
 	}
 	if q.deletePasskeysStmt != nil {
@@ -1050,6 +1139,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing endMasterKeyProcessStmt: %w", cerr)
 		}
 	}
+	if q.endOfficerStmt != nil {
+		if cerr := q.endOfficerStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing endOfficerStmt: %w", cerr)
+		}
+	}
 	if q.endsOfLinkStmt != nil {
 		if cerr := q.endsOfLinkStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing endsOfLinkStmt: %w", cerr)
@@ -1068,6 +1162,11 @@ func (q *Queries) Close() error {
 	if q.findImportStmt != nil {
 		if cerr := q.findImportStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing findImportStmt: %w", cerr)
+		}
+	}
+	if q.finishAppCaseStmt != nil {
+		if cerr := q.finishAppCaseStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing finishAppCaseStmt: %w", cerr)
 		}
 	}
 	if q.finishImportStmt != nil {
@@ -1200,6 +1299,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing insertAccountStmt: %w", cerr)
 		}
 	}
+	if q.insertAppCaseStmt != nil {
+		if cerr := q.insertAppCaseStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertAppCaseStmt: %w", cerr)
+		}
+	}
 	if q.insertApplicationStmt != nil {
 		if cerr := q.insertApplicationStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertApplicationStmt: %w", cerr)
@@ -1260,6 +1364,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing insertLockStmt: %w", cerr)
 		}
 	}
+	if q.insertLockRequestStmt != nil {
+		if cerr := q.insertLockRequestStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertLockRequestStmt: %w", cerr)
+		}
+	}
 	if q.insertLogoutStmt != nil {
 		if cerr := q.insertLogoutStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertLogoutStmt: %w", cerr)
@@ -1278,6 +1387,11 @@ func (q *Queries) Close() error {
 	if q.insertOldSubjectStmt != nil {
 		if cerr := q.insertOldSubjectStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertOldSubjectStmt: %w", cerr)
+		}
+	}
+	if q.insertPasskeyStmt != nil {
+		if cerr := q.insertPasskeyStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertPasskeyStmt: %w", cerr)
 		}
 	}
 	if q.insertReviewStmt != nil {
@@ -1410,9 +1524,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing lockInForceStmt: %w", cerr)
 		}
 	}
+	if q.lockRequestStmt != nil {
+		if cerr := q.lockRequestStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing lockRequestStmt: %w", cerr)
+		}
+	}
 	if q.locksInForceStmt != nil {
 		if cerr := q.locksInForceStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing locksInForceStmt: %w", cerr)
+		}
+	}
+	if q.locksOfStmt != nil {
+		if cerr := q.locksOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing locksOfStmt: %w", cerr)
 		}
 	}
 	if q.logoutQueuesDueStmt != nil {
@@ -1485,6 +1609,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing notifiedImportedStmt: %w", cerr)
 		}
 	}
+	if q.officerStmt != nil {
+		if cerr := q.officerStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing officerStmt: %w", cerr)
+		}
+	}
+	if q.officersStmt != nil {
+		if cerr := q.officersStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing officersStmt: %w", cerr)
+		}
+	}
 	if q.oldAccountsToNotifyStmt != nil {
 		if cerr := q.oldAccountsToNotifyStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing oldAccountsToNotifyStmt: %w", cerr)
@@ -1525,14 +1659,39 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing oldestNoticeStmt: %w", cerr)
 		}
 	}
+	if q.openAppCasesStmt != nil {
+		if cerr := q.openAppCasesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing openAppCasesStmt: %w", cerr)
+		}
+	}
 	if q.openApplicationsStmt != nil {
 		if cerr := q.openApplicationsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing openApplicationsStmt: %w", cerr)
 		}
 	}
+	if q.overdueLockRequestsStmt != nil {
+		if cerr := q.overdueLockRequestsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing overdueLockRequestsStmt: %w", cerr)
+		}
+	}
 	if q.partyRegistrationsStmt != nil {
 		if cerr := q.partyRegistrationsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing partyRegistrationsStmt: %w", cerr)
+		}
+	}
+	if q.passkeyStmt != nil {
+		if cerr := q.passkeyStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing passkeyStmt: %w", cerr)
+		}
+	}
+	if q.passkeyByCredentialStmt != nil {
+		if cerr := q.passkeyByCredentialStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing passkeyByCredentialStmt: %w", cerr)
+		}
+	}
+	if q.passkeysOfStmt != nil {
+		if cerr := q.passkeysOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing passkeysOfStmt: %w", cerr)
 		}
 	}
 	if q.portalAccountsOfStmt != nil {
@@ -1548,6 +1707,11 @@ func (q *Queries) Close() error {
 	if q.prunableStmt != nil {
 		if cerr := q.prunableStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing prunableStmt: %w", cerr)
+		}
+	}
+	if q.pruneAppCasesStmt != nil {
+		if cerr := q.pruneAppCasesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing pruneAppCasesStmt: %w", cerr)
 		}
 	}
 	if q.pruneNoticesStmt != nil {
@@ -1598,6 +1762,11 @@ func (q *Queries) Close() error {
 	if q.putMasterKeyProcessStmt != nil {
 		if cerr := q.putMasterKeyProcessStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing putMasterKeyProcessStmt: %w", cerr)
+		}
+	}
+	if q.putOfficerStmt != nil {
+		if cerr := q.putOfficerStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putOfficerStmt: %w", cerr)
 		}
 	}
 	if q.putPurposeKeyStmt != nil {
@@ -1693,6 +1862,11 @@ func (q *Queries) Close() error {
 	if q.ruleConflictStmt != nil {
 		if cerr := q.ruleConflictStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing ruleConflictStmt: %w", cerr)
+		}
+	}
+	if q.ruleLockRequestStmt != nil {
+		if cerr := q.ruleLockRequestStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing ruleLockRequestStmt: %w", cerr)
 		}
 	}
 	if q.secretStmt != nil {
@@ -1830,6 +2004,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing updateApplicationStmt: %w", cerr)
 		}
 	}
+	if q.usePasskeyStmt != nil {
+		if cerr := q.usePasskeyStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing usePasskeyStmt: %w", cerr)
+		}
+	}
 	if q.verifyImportedStmt != nil {
 		if cerr := q.verifyImportedStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing verifyImportedStmt: %w", cerr)
@@ -1838,6 +2017,11 @@ func (q *Queries) Close() error {
 	if q.waitingConflictsStmt != nil {
 		if cerr := q.waitingConflictsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing waitingConflictsStmt: %w", cerr)
+		}
+	}
+	if q.waitingLockRequestStmt != nil {
+		if cerr := q.waitingLockRequestStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing waitingLockRequestStmt: %w", cerr)
 		}
 	}
 	if q.waitingReviewsStmt != nil {
@@ -1890,6 +2074,7 @@ type Queries struct {
 	activateAccountStmt          *sql.Stmt
 	addCountStmt                 *sql.Stmt
 	advanceImportStmt            *sql.Stmt
+	appCaseStmt                  *sql.Stmt
 	applicationStmt              *sql.Stmt
 	applicationByRefStmt         *sql.Stmt
 	applicationRevisionStmt      *sql.Stmt
@@ -1915,6 +2100,7 @@ type Queries struct {
 	countApplicationsByStmt      *sql.Stmt
 	countConflictsStmt           *sql.Stmt
 	countHoldsOnAllStmt          *sql.Stmt
+	countLockRequestsStmt        *sql.Stmt
 	countLogoutsStmt             *sql.Stmt
 	countMessagesSinceStmt       *sql.Stmt
 	countNoticesOfStmt           *sql.Stmt
@@ -1929,6 +2115,7 @@ type Queries struct {
 	countWaitingReviewsStmt      *sql.Stmt
 	credentialStmt               *sql.Stmt
 	credentialsStmt              *sql.Stmt
+	decideAppCaseStmt            *sql.Stmt
 	decideReviewStmt             *sql.Stmt
 	deferLogoutStmt              *sql.Stmt
 	deferNoticeStmt              *sql.Stmt
@@ -1940,6 +2127,7 @@ type Queries struct {
 	deleteGrantedUnderStmt       *sql.Stmt
 	deleteLogoutStmt             *sql.Stmt
 	deleteNoticeStmt             *sql.Stmt
+	deletePasskeyStmt            *sql.Stmt
 	deletePasskeysStmt           *sql.Stmt
 	deleteRevocationEventStmt    *sql.Stmt
 	deleteSubjectStmt            *sql.Stmt
@@ -1952,10 +2140,12 @@ type Queries struct {
 	endLeaseStmt                 *sql.Stmt
 	endLinkStmt                  *sql.Stmt
 	endMasterKeyProcessStmt      *sql.Stmt
+	endOfficerStmt               *sql.Stmt
 	endsOfLinkStmt               *sql.Stmt
 	eventsStmt                   *sql.Stmt
 	evidenceOfStmt               *sql.Stmt
 	findImportStmt               *sql.Stmt
+	finishAppCaseStmt            *sql.Stmt
 	finishImportStmt             *sql.Stmt
 	forgetMasterKeyProcessesStmt *sql.Stmt
 	formerHolderStmt             *sql.Stmt
@@ -1982,6 +2172,7 @@ type Queries struct {
 	importedUnverifiedStmt       *sql.Stmt
 	importsOfStmt                *sql.Stmt
 	insertAccountStmt            *sql.Stmt
+	insertAppCaseStmt            *sql.Stmt
 	insertApplicationStmt        *sql.Stmt
 	insertAuditStmt              *sql.Stmt
 	insertCheckpointStmt         *sql.Stmt
@@ -1994,10 +2185,12 @@ type Queries struct {
 	insertKeyFetchStmt           *sql.Stmt
 	insertLinkStmt               *sql.Stmt
 	insertLockStmt               *sql.Stmt
+	insertLockRequestStmt        *sql.Stmt
 	insertLogoutStmt             *sql.Stmt
 	insertLogoutQueueStmt        *sql.Stmt
 	insertNoticeStmt             *sql.Stmt
 	insertOldSubjectStmt         *sql.Stmt
+	insertPasskeyStmt            *sql.Stmt
 	insertReviewStmt             *sql.Stmt
 	insertRevocationEventsStmt   *sql.Stmt
 	insertSecretStmt             *sql.Stmt
@@ -2024,7 +2217,9 @@ type Queries struct {
 	linksOfStmt                  *sql.Stmt
 	listImportsStmt              *sql.Stmt
 	lockInForceStmt              *sql.Stmt
+	lockRequestStmt              *sql.Stmt
 	locksInForceStmt             *sql.Stmt
+	locksOfStmt                  *sql.Stmt
 	logoutQueuesDueStmt          *sql.Stmt
 	logoutsDueStmt               *sql.Stmt
 	logoutsLeasedStmt            *sql.Stmt
@@ -2039,6 +2234,8 @@ type Queries struct {
 	noticeSentStmt               *sql.Stmt
 	noticesDueStmt               *sql.Stmt
 	notifiedImportedStmt         *sql.Stmt
+	officerStmt                  *sql.Stmt
+	officersStmt                 *sql.Stmt
 	oldAccountsToNotifyStmt      *sql.Stmt
 	oldSubjectStmt               *sql.Stmt
 	oldSubjectsBehindStmt        *sql.Stmt
@@ -2047,11 +2244,17 @@ type Queries struct {
 	oldSubjectsUntakenStmt       *sql.Stmt
 	oldestLogoutStmt             *sql.Stmt
 	oldestNoticeStmt             *sql.Stmt
+	openAppCasesStmt             *sql.Stmt
 	openApplicationsStmt         *sql.Stmt
+	overdueLockRequestsStmt      *sql.Stmt
 	partyRegistrationsStmt       *sql.Stmt
+	passkeyStmt                  *sql.Stmt
+	passkeyByCredentialStmt      *sql.Stmt
+	passkeysOfStmt               *sql.Stmt
 	portalAccountsOfStmt         *sql.Stmt
 	proveContactStmt             *sql.Stmt
 	prunableStmt                 *sql.Stmt
+	pruneAppCasesStmt            *sql.Stmt
 	pruneNoticesStmt             *sql.Stmt
 	purposeKeysStmt              *sql.Stmt
 	putAuditHeadStmt             *sql.Stmt
@@ -2062,6 +2265,7 @@ type Queries struct {
 	putGrantedStmt               *sql.Stmt
 	putGrantedThroughStmt        *sql.Stmt
 	putMasterKeyProcessStmt      *sql.Stmt
+	putOfficerStmt               *sql.Stmt
 	putPurposeKeyStmt            *sql.Stmt
 	putRelyingPartyStmt          *sql.Stmt
 	putShippedStmt               *sql.Stmt
@@ -2081,6 +2285,7 @@ type Queries struct {
 	reviewsStmt                  *sql.Stmt
 	revocationEventsStmt         *sql.Stmt
 	ruleConflictStmt             *sql.Stmt
+	ruleLockRequestStmt          *sql.Stmt
 	secretStmt                   *sql.Stmt
 	sectorStmt                   *sql.Stmt
 	sectorsWithOldSubjectsStmt   *sql.Stmt
@@ -2108,8 +2313,10 @@ type Queries struct {
 	unshippedStmt                *sql.Stmt
 	unverifyImportedStmt         *sql.Stmt
 	updateApplicationStmt        *sql.Stmt
+	usePasskeyStmt               *sql.Stmt
 	verifyImportedStmt           *sql.Stmt
 	waitingConflictsStmt         *sql.Stmt
+	waitingLockRequestStmt       *sql.Stmt
 	waitingReviewsStmt           *sql.Stmt
 }
 
@@ -2123,6 +2330,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		activateAccountStmt:          q.activateAccountStmt,
 		addCountStmt:                 q.addCountStmt,
 		advanceImportStmt:            q.advanceImportStmt,
+		appCaseStmt:                  q.appCaseStmt,
 		applicationStmt:              q.applicationStmt,
 		applicationByRefStmt:         q.applicationByRefStmt,
 		applicationRevisionStmt:      q.applicationRevisionStmt,
@@ -2148,6 +2356,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		countApplicationsByStmt:      q.countApplicationsByStmt,
 		countConflictsStmt:           q.countConflictsStmt,
 		countHoldsOnAllStmt:          q.countHoldsOnAllStmt,
+		countLockRequestsStmt:        q.countLockRequestsStmt,
 		countLogoutsStmt:             q.countLogoutsStmt,
 		countMessagesSinceStmt:       q.countMessagesSinceStmt,
 		countNoticesOfStmt:           q.countNoticesOfStmt,
@@ -2162,6 +2371,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		countWaitingReviewsStmt:      q.countWaitingReviewsStmt,
 		credentialStmt:               q.credentialStmt,
 		credentialsStmt:              q.credentialsStmt,
+		decideAppCaseStmt:            q.decideAppCaseStmt,
 		decideReviewStmt:             q.decideReviewStmt,
 		deferLogoutStmt:              q.deferLogoutStmt,
 		deferNoticeStmt:              q.deferNoticeStmt,
@@ -2173,6 +2383,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		deleteGrantedUnderStmt:       q.deleteGrantedUnderStmt,
 		deleteLogoutStmt:             q.deleteLogoutStmt,
 		deleteNoticeStmt:             q.deleteNoticeStmt,
+		deletePasskeyStmt:            q.deletePasskeyStmt,
 		deletePasskeysStmt:           q.deletePasskeysStmt,
 		deleteRevocationEventStmt:    q.deleteRevocationEventStmt,
 		deleteSubjectStmt:            q.deleteSubjectStmt,
@@ -2185,10 +2396,12 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		endLeaseStmt:                 q.endLeaseStmt,
 		endLinkStmt:                  q.endLinkStmt,
 		endMasterKeyProcessStmt:      q.endMasterKeyProcessStmt,
+		endOfficerStmt:               q.endOfficerStmt,
 		endsOfLinkStmt:               q.endsOfLinkStmt,
 		eventsStmt:                   q.eventsStmt,
 		evidenceOfStmt:               q.evidenceOfStmt,
 		findImportStmt:               q.findImportStmt,
+		finishAppCaseStmt:            q.finishAppCaseStmt,
 		finishImportStmt:             q.finishImportStmt,
 		forgetMasterKeyProcessesStmt: q.forgetMasterKeyProcessesStmt,
 		formerHolderStmt:             q.formerHolderStmt,
@@ -2215,6 +2428,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		importedUnverifiedStmt:       q.importedUnverifiedStmt,
 		importsOfStmt:                q.importsOfStmt,
 		insertAccountStmt:            q.insertAccountStmt,
+		insertAppCaseStmt:            q.insertAppCaseStmt,
 		insertApplicationStmt:        q.insertApplicationStmt,
 		insertAuditStmt:              q.insertAuditStmt,
 		insertCheckpointStmt:         q.insertCheckpointStmt,
@@ -2227,10 +2441,12 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		insertKeyFetchStmt:           q.insertKeyFetchStmt,
 		insertLinkStmt:               q.insertLinkStmt,
 		insertLockStmt:               q.insertLockStmt,
+		insertLockRequestStmt:        q.insertLockRequestStmt,
 		insertLogoutStmt:             q.insertLogoutStmt,
 		insertLogoutQueueStmt:        q.insertLogoutQueueStmt,
 		insertNoticeStmt:             q.insertNoticeStmt,
 		insertOldSubjectStmt:         q.insertOldSubjectStmt,
+		insertPasskeyStmt:            q.insertPasskeyStmt,
 		insertReviewStmt:             q.insertReviewStmt,
 		insertRevocationEventsStmt:   q.insertRevocationEventsStmt,
 		insertSecretStmt:             q.insertSecretStmt,
@@ -2257,7 +2473,9 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		linksOfStmt:                  q.linksOfStmt,
 		listImportsStmt:              q.listImportsStmt,
 		lockInForceStmt:              q.lockInForceStmt,
+		lockRequestStmt:              q.lockRequestStmt,
 		locksInForceStmt:             q.locksInForceStmt,
+		locksOfStmt:                  q.locksOfStmt,
 		logoutQueuesDueStmt:          q.logoutQueuesDueStmt,
 		logoutsDueStmt:               q.logoutsDueStmt,
 		logoutsLeasedStmt:            q.logoutsLeasedStmt,
@@ -2272,6 +2490,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		noticeSentStmt:               q.noticeSentStmt,
 		noticesDueStmt:               q.noticesDueStmt,
 		notifiedImportedStmt:         q.notifiedImportedStmt,
+		officerStmt:                  q.officerStmt,
+		officersStmt:                 q.officersStmt,
 		oldAccountsToNotifyStmt:      q.oldAccountsToNotifyStmt,
 		oldSubjectStmt:               q.oldSubjectStmt,
 		oldSubjectsBehindStmt:        q.oldSubjectsBehindStmt,
@@ -2280,11 +2500,17 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		oldSubjectsUntakenStmt:       q.oldSubjectsUntakenStmt,
 		oldestLogoutStmt:             q.oldestLogoutStmt,
 		oldestNoticeStmt:             q.oldestNoticeStmt,
+		openAppCasesStmt:             q.openAppCasesStmt,
 		openApplicationsStmt:         q.openApplicationsStmt,
+		overdueLockRequestsStmt:      q.overdueLockRequestsStmt,
 		partyRegistrationsStmt:       q.partyRegistrationsStmt,
+		passkeyStmt:                  q.passkeyStmt,
+		passkeyByCredentialStmt:      q.passkeyByCredentialStmt,
+		passkeysOfStmt:               q.passkeysOfStmt,
 		portalAccountsOfStmt:         q.portalAccountsOfStmt,
 		proveContactStmt:             q.proveContactStmt,
 		prunableStmt:                 q.prunableStmt,
+		pruneAppCasesStmt:            q.pruneAppCasesStmt,
 		pruneNoticesStmt:             q.pruneNoticesStmt,
 		purposeKeysStmt:              q.purposeKeysStmt,
 		putAuditHeadStmt:             q.putAuditHeadStmt,
@@ -2295,6 +2521,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		putGrantedStmt:               q.putGrantedStmt,
 		putGrantedThroughStmt:        q.putGrantedThroughStmt,
 		putMasterKeyProcessStmt:      q.putMasterKeyProcessStmt,
+		putOfficerStmt:               q.putOfficerStmt,
 		putPurposeKeyStmt:            q.putPurposeKeyStmt,
 		putRelyingPartyStmt:          q.putRelyingPartyStmt,
 		putShippedStmt:               q.putShippedStmt,
@@ -2314,6 +2541,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		reviewsStmt:                  q.reviewsStmt,
 		revocationEventsStmt:         q.revocationEventsStmt,
 		ruleConflictStmt:             q.ruleConflictStmt,
+		ruleLockRequestStmt:          q.ruleLockRequestStmt,
 		secretStmt:                   q.secretStmt,
 		sectorStmt:                   q.sectorStmt,
 		sectorsWithOldSubjectsStmt:   q.sectorsWithOldSubjectsStmt,
@@ -2341,8 +2569,10 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		unshippedStmt:                q.unshippedStmt,
 		unverifyImportedStmt:         q.unverifyImportedStmt,
 		updateApplicationStmt:        q.updateApplicationStmt,
+		usePasskeyStmt:               q.usePasskeyStmt,
 		verifyImportedStmt:           q.verifyImportedStmt,
 		waitingConflictsStmt:         q.waitingConflictsStmt,
+		waitingLockRequestStmt:       q.waitingLockRequestStmt,
 		waitingReviewsStmt:           q.waitingReviewsStmt,
 	}
 }

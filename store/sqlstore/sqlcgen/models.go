@@ -32,11 +32,12 @@ type AuditHold struct {
 }
 
 type Consent struct {
-	Account string
-	Client  string
-	Claims  string
-	GivenAt time.Time
-	Until   time.Time
+	Account  string
+	Client   string
+	Claims   string
+	GivenAt  time.Time
+	Until    time.Time
+	Declined string
 }
 
 type Event struct {

@@ -51,6 +51,9 @@ CREATE TABLE documents (
 );
 CREATE UNIQUE INDEX documents_in_use ON documents (account, kind) WHERE ended_at IS NULL;
 
+-- Claims that a holder was asked for one by one and declined: a JSON list of names.
+ALTER TABLE consents ADD COLUMN declined TEXT NOT NULL DEFAULT '[]';
+
 -- Who may do what at a counter. Operators say so, officers never.
 CREATE TABLE officers (
     account    TEXT PRIMARY KEY REFERENCES accounts (id),
@@ -68,8 +71,8 @@ CREATE TABLE registrations (
     subject_type TEXT      NOT NULL,
     number_index BLOB      NOT NULL,
     sealed       BLOB      NOT NULL,
-    why          TEXT      NOT NULL, -- accents, year_only, contradiction
-    status       TEXT      NOT NULL, -- processing, approved, rejected, expired
+    why          TEXT      NOT NULL, -- accents, year_only, contradiction, gender
+    status       TEXT      NOT NULL, -- processing, approved, rejected
     rules        TEXT      NOT NULL,
     due_at       TIMESTAMP NOT NULL,
     created_at   TIMESTAMP NOT NULL,
@@ -78,7 +81,8 @@ CREATE TABLE registrations (
     reason       TEXT      NOT NULL DEFAULT '',
     account      TEXT REFERENCES accounts (id)
 );
-CREATE INDEX registrations_open ON registrations (due_at) WHERE status = 'processing';
+CREATE INDEX registrations_open ON registrations (due_at) WHERE account IS NULL AND status <> 'rejected';
+CREATE INDEX registrations_decided ON registrations (decided_at);
 CREATE INDEX registrations_of_number ON registrations (number_index, created_at);
 
 -- Applications at a counter. The sealed text is all that was taken in of the person and
@@ -107,10 +111,20 @@ CREATE INDEX applications_opened ON applications (opened_by, created_at);
 -- A number has one open application at most, wherever it was taken in.
 CREATE UNIQUE INDEX applications_of_number ON applications (number_index) WHERE status IN ('submitted', 'processing', 'confirmed');
 
--- A service user asks for a lock; an officer decides (Decree 59/2022).
+-- Which party asked for a lock (empty: a row from before, whose reason says it), and who
+-- for its end and on what grounds.
+ALTER TABLE locks ADD COLUMN set_by TEXT NOT NULL DEFAULT '';
+ALTER TABLE locks ADD COLUMN client TEXT NOT NULL DEFAULT ''; -- a service user that asked here
+ALTER TABLE locks ADD COLUMN lifted_by TEXT NOT NULL DEFAULT '';
+ALTER TABLE locks ADD COLUMN lift_requester TEXT NOT NULL DEFAULT '';
+ALTER TABLE locks ADD COLUMN remedy TEXT NOT NULL DEFAULT '';
+CREATE INDEX locks_of_account ON locks (account, set_at);
+
+-- A service user asks for a lock; an officer decides (Decree 59/2022). Of one wish one
+-- row waits.
 CREATE TABLE lock_requests (
     id          TEXT PRIMARY KEY,
-    ref         TEXT      NOT NULL UNIQUE,
+    ref         TEXT      NOT NULL,
     client      TEXT      NOT NULL, -- who asks; empty: on paper, see requester
     requester   TEXT      NOT NULL,
     account     TEXT      NOT NULL REFERENCES accounts (id),
@@ -118,18 +132,17 @@ CREATE TABLE lock_requests (
     reason      TEXT      NOT NULL,
     undo        TEXT      NOT NULL DEFAULT '', -- the lock that shall end; empty: one shall begin
     status      TEXT      NOT NULL, -- waiting, accepted, rejected
+    rules       TEXT      NOT NULL, -- the rule set of that day
     due_at      TIMESTAMP NOT NULL,
     created_at  TIMESTAMP NOT NULL,
     decided_at  TIMESTAMP,
     decided_by  TEXT      NOT NULL DEFAULT '',
     why         TEXT      NOT NULL DEFAULT '',
-    lock        TEXT REFERENCES locks (id)
+    lock        TEXT REFERENCES locks (id) -- that was set or lifted
 );
-CREATE INDEX lock_requests_waiting ON lock_requests (due_at) WHERE status = 'waiting';
-CREATE INDEX lock_requests_of_client ON lock_requests (client, created_at);
-
--- Who lifted a lock, beside the document.
-ALTER TABLE locks ADD COLUMN office TEXT NOT NULL DEFAULT '';
+CREATE UNIQUE INDEX lock_requests_once ON lock_requests (client, requester, account, document, undo) WHERE status = 'waiting';
+CREATE INDEX lock_requests_waiting ON lock_requests (due_at, id) WHERE status = 'waiting';
+CREATE INDEX lock_requests_of_client ON lock_requests (client, status);
 
 -- A notice goes by mail or SMS; sealed holds the address, and with it a code and the
 -- language of the holder. urgent: somebody waits for it. abroad: to a number of another

@@ -1,0 +1,45 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"eidgate/config"
+	"eidgate/eid"
+	"eidgate/eid/credential"
+	"eidgate/federation"
+	"eidgate/federation/account"
+)
+
+// passkeyHandles names the secret that user handles are made with. Another one would
+// part every passkey from its account.
+const passkeyHandles = "passkey-handles"
+
+// openPasskeys makes what verifies passkeys; nil where browsers have none for the issuer.
+func openPasskeys(ctx context.Context, cfg *config.Config, d *durable) (*credential.Passkeys, error) {
+	key, err := d.db.Secret(ctx, passkeyHandles)
+	if err != nil {
+		return nil, err
+	}
+	p, err := credential.NewPasskeys(cfg.Issuer, "eidgate", key)
+	if errors.Is(err, credential.ErrNoPasskeys) {
+		return nil, nil //nolint:nilnil // none is no fault
+	}
+	return p, err
+}
+
+// withPasskeys puts passkeys in front of the account system, where they are a way to sign
+// in.
+func (g *gateway) withPasskeys(own federation.Source, src eid.Source, cfg *config.Config) (federation.Source, error) {
+	if g.passkeys == nil || src.Carries().Passkey == eid.LevelNone {
+		return own, nil
+	}
+	guesses, err := federation.NewGuesses(guessLimits(cfg.Limits), g.account.State, g.account.Key)
+	if err != nil {
+		return nil, fmt.Errorf("counting guesses: %w", err)
+	}
+	return account.WithPasskeys(own, account.PasskeyDeps{
+		Verifier: g.passkeys, Store: g.db, State: g.account.State, Audit: g.account.Audit, Guesses: guesses, Carries: src.Carries().Carries,
+	})
+}
