@@ -213,10 +213,10 @@ func access(rules *eid.RuleSet, p eid.Person, now time.Time) eid.Access {
 }
 
 // String tells nothing of the person.
-func (*Application) String() string { return "[application]" }
+func (Application) String() string { return "[application]" }
 
 // GoString tells nothing of the person.
-func (*Application) GoString() string { return "[application]" }
+func (Application) GoString() string { return "[application]" }
 
 // LogValue tells nothing of the person.
-func (*Application) LogValue() slog.Value { return slog.StringValue("[application]") }
+func (Application) LogValue() slog.Value { return slog.StringValue("[application]") }

@@ -97,8 +97,13 @@ func (c *Counter) moved(ctx context.Context, by By, id string, revision int, act
 	edit func(a *Application, rules *eid.RuleSet, now time.Time) error,
 ) (Application, eid.AuditEntry, error) {
 	a, err := c.load(ctx, id)
-	if err != nil {
+	switch {
+	case err != nil:
 		return a, eid.AuditEntry{}, err
+	case a.Office != by.Officer.Office:
+		return a, eid.AuditEntry{}, eid.ErrNotFound
+	case a.Revision != revision:
+		return a, eid.AuditEntry{}, ErrStale
 	}
 	rules, err := c.rules(a.CreatedAt) // those of the day on which it was opened
 	if err != nil {
@@ -114,9 +119,6 @@ func (c *Counter) moved(ctx context.Context, by By, id string, revision int, act
 	var obstacles *ObstacleError
 	if err != nil && !(errors.As(err, &obstacles) && edit != nil) {
 		return a, eid.AuditEntry{}, err
-	}
-	if a.Revision != revision {
-		return a, eid.AuditEntry{}, ErrStale
 	}
 	if a.Revision >= maxRevision {
 		return a, eid.AuditEntry{}, ErrTooMany
