@@ -15,6 +15,7 @@ import (
 type Deps struct {
 	Shell *shell.Shell
 	Me    *signin.Gate // lets holders in to their own pages
+	My    MeDeps       // what those work with
 }
 
 // Pages answer below the paths of Paths.
@@ -31,10 +32,14 @@ func New(d Deps) (*Pages, error) {
 	if d.Shell == nil || d.Me == nil {
 		return nil, errors.New("citizen: every dependency is needed")
 	}
+	if err := d.My.check(); err != nil {
+		return nil, err
+	}
 	p := &Pages{d: d, mux: http.NewServeMux()}
 	p.mux.HandleFunc("/", func(_ http.ResponseWriter, r *http.Request) {
 		web.VisitOf(r).Fail(http.StatusNotFound, web.ErrorNotFound, "")
 	})
+	p.mountMe()
 	return p, nil
 }
 

@@ -188,6 +188,9 @@ func checkShell(t *testing.T, all []*element, lang string) {
 	}
 }
 
+// ownForms are where forms are posted that belong to no login.
+var ownForms = []string{"/logout", "/links", "/signin/", "/me"}
+
 func checkForms(t *testing.T, all []*element) {
 	t.Helper()
 	labels := map[string]bool{}
@@ -209,7 +212,8 @@ func checkForms(t *testing.T, all []*element) {
 		if _, limited := in.attrs["maxlength"]; limited {
 			t.Errorf("field %q has a maxlength", in.attrs["id"])
 		}
-		if _, echoed := in.attrs["value"]; echoed && in.attrs["name"] != FieldPersonalNumber && in.attrs["name"] != FieldLoginName && in.attrs["name"] != FieldQuery {
+		secret := in.attrs["type"] == "password" || in.attrs["autocomplete"] == "one-time-code"
+		if _, echoed := in.attrs["value"]; echoed && secret {
 			t.Errorf("field %q echoes a value", in.attrs["name"])
 		}
 		if in.attrs["autocomplete"] == "" {
@@ -226,9 +230,9 @@ func checkForms(t *testing.T, all []*element) {
 			}
 			continue
 		}
-		own := f.attrs["action"] == "/logout" || f.attrs["action"] == "/links" // these belong to no login
+		own := slices.ContainsFunc(ownForms, func(path string) bool { return strings.HasPrefix(f.attrs["action"], path) })
 		if f.attrs["method"] != "post" || (f.attrs["action"] != "/login" && !own) {
-			t.Errorf("form %v, want a post to /login, /logout or /links", f.attrs)
+			t.Errorf("form %v, want a post to /login or one of %q", f.attrs, ownForms)
 		}
 		if _, ok := f.attrs["novalidate"]; !ok {
 			t.Errorf("form %d lacks novalidate", f.form)

@@ -41,7 +41,7 @@ func (g *gateway) mounts(cfg *config.Config) ([]provider.Mount, error) {
 	if err != nil {
 		return nil, err
 	}
-	citizens, err := citizen.New(citizen.Deps{Shell: frame, Me: me})
+	citizens, err := citizen.New(citizen.Deps{Shell: frame, Me: me, My: g.meDeps(cfg)})
 	if err != nil {
 		return nil, err
 	}

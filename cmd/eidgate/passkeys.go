@@ -43,3 +43,34 @@ func (g *gateway) withPasskeys(own federation.Source, src eid.Source, cfg *confi
 		Verifier: g.passkeys, Store: g.db, State: g.account.State, Audit: g.account.Audit, Guesses: guesses, Carries: src.Carries().Carries,
 	})
 }
+
+// meDeps are what the holder's own pages work with under a configuration.
+func (g *gateway) meDeps(cfg *config.Config) citizen.MeDeps {
+	return citizen.MeDeps{
+		Holders: g.db, Ways: accounts.NewCredentials(g.db, g.now), Passkeys: g.passkeys, Passwords: g.hashes, Policy: g.policy,
+		State: g.measured, Sealer: g.sealer, Poster: g.db, Channels: cfg.Notify.Channels(), Carriage: g.carriage, Issuer: hostOf(cfg.Issuer), Now: g.now,
+	}
+}
+
+// carriage is what methods carry at the account system now; nothing where it is not a
+// source.
+func (g *gateway) carriage(ctx context.Context) (eid.Carriage, error) {
+	sources, err := g.db.Sources(ctx)
+	if err != nil {
+		return eid.Carriage{}, err
+	}
+	for _, src := range sources {
+		if src.Kind == federation.KindAccount {
+			return src.Carries(), nil
+		}
+	}
+	return eid.Carriage{}, nil
+}
+
+// hostOf is what authenticator apps show of an address.
+func hostOf(issuer string) string {
+	if u, err := url.Parse(issuer); err == nil {
+		return u.Hostname()
+	}
+	return issuer
+}
