@@ -54,7 +54,7 @@ var arrows = map[string][]string{
 	"store/redisstore":   {"store", "eid"},
 	"store/storetest":    {"store", "store/sqlstore", "eid", "eid/accounts", "eid/audit", "eid/civil", "keys"},
 	"federation":         {"eid", "eid/credential", "store"},
-	"federation/account": {"federation", "eid", "eid/credential", "store"},
+	"federation/account": {"federation", "eid", "eid/accounts", "eid/credential", "eid/notify", "store"},
 	"federation/openid":  {"federation", "eid"},
 	"federation/vneid":   {"federation", "eid"},
 	"federation/cas":     {"federation", "eid"},

@@ -46,11 +46,6 @@ type WayWriter interface {
 	SetPassword(ctx context.Context, id eid.AccountID, p accounts.PasswordChange) error
 }
 
-// Hasher makes the stored form of a password.
-type Hasher interface {
-	Hash(ctx context.Context, password eid.Secret) (string, error)
-}
-
 // Sealer encrypts what passing state must not hold in the clear.
 type Sealer interface {
 	Seal(plaintext []byte, context string) ([]byte, error)

@@ -3,7 +3,6 @@ package citizen
 import (
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"eidgate/eid"
@@ -185,13 +184,4 @@ func (p *Pages) tell(r *http.Request, a *eid.Account, kind notify.Kind) {
 	if err := p.d.My.Poster.Post(r.Context(), post); err != nil {
 		v.Note("untold", err)
 	}
-}
-
-// maskedPhone and maskedEmail show what their owner knows them by.
-func maskedPhone(phone string) string { return "••• ••• " + phone[max(len(phone)-3, 0):] }
-
-func maskedEmail(address string) string {
-	name, host, _ := strings.Cut(address, "@")
-	runes := []rune(name)
-	return string(runes[:min(len(runes), 1)]) + "•••@" + host
 }

@@ -113,9 +113,10 @@ func (a *Account) Usable() error {
 	return nil
 }
 
-// Ended reports whether what was proved at a time does not count any more.
-func (a *Account) Ended(at time.Time) bool {
-	return !a.SessionsFrom.IsZero() && !at.After(a.SessionsFrom)
+// Counts reports whether what was proved, granted or begun at t still says who the
+// holder is.
+func (a *Account) Counts(t time.Time) bool {
+	return a.SessionsFrom.IsZero() || t.After(a.SessionsFrom)
 }
 
 // barringLock is the lock to tell the holder of: a terminal one before those that

@@ -57,9 +57,9 @@ const (
 	ActionReviewDecided    = "review.decided"
 	ActionRegistration     = "registration.applied"
 	ActionTokensRevoked    = "tokens.revoked"
-	ActionStateRenewed     = "state.renewed" // every session and token ended
 	ActionOfficerAdded     = "officer.added" // or given another office or other tasks
 	ActionOfficerEnded     = "officer.ended"
+	ActionStateRenewed     = "state.renewed" // every session and token ended
 )
 
 // Actions are those above.
@@ -70,11 +70,19 @@ func Actions() []string {
 		ActionAccountVerified, ActionConflictOpened, ActionConflictDecided, ActionConflictOffered, ActionOfferWithdrawn, ActionAccountsExport, ActionAccountsImport, ActionSubjectsImport, ActionSubjectMoved,
 		ActionSubjectsTold,
 		ActionConsentGiven, ActionConsentEnded, ActionSourceDistrust, ActionSourceOff, ActionSourceOn, ActionReviewOpened,
+		ActionCaseOpened, ActionCaseShown, ActionCaseDecided,
 		ActionAccountActivated, ActionAccountRecovered, ActionPasswordChanged, ActionFactorAdded, ActionFactorRemoved,
-		ActionReviewDecided, ActionRegistration, ActionTokensRevoked, ActionStateRenewed,
+		ActionReviewDecided, ActionRegistration, ActionTokensRevoked, ActionOfficerAdded, ActionOfficerEnded, ActionStateRenewed,
 		ActionMasterKeyAdded, ActionMasterKeyPromoted, ActionMasterKeyResealed, ActionMasterKeyRemoved,
 	}
 }
+
+// Actions on registrations in the app that left a doubt.
+const (
+	ActionCaseOpened  = "case.opened"
+	ActionCaseShown   = "case.shown"   // to an officer
+	ActionCaseDecided = "case.decided" // by an officer
+)
 
 // Actions on the master key.
 const (

@@ -58,6 +58,8 @@ type pendingStep struct {
 	Memory []byte `json:"memory,omitempty"`
 	// Challenge is that of the form, for when it is shown again.
 	Challenge string `json:"challenge,omitempty"`
+	// Second is what a code page asks for, for when it is shown again.
+	Second *federation.Second `json:"second,omitempty"`
 	// Begun is when the login went to the source.
 	Begun time.Time `json:"begun,omitzero"`
 	// Fresh: the source was told to authenticate the person now.

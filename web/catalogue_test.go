@@ -86,22 +86,13 @@ func used(t *testing.T) (required, optional []string) {
 	for _, role := range HistoryRoles() {
 		required = append(required, "history.role."+role)
 	}
-	for _, why := range StoppedReasons() {
-		required = append(required, "stopped."+why+".title", "stopped."+why+".what")
+	required = append(required, meMessages()...)
+	required = append(required, officerMessages()...)
+	for _, prefix := range []string{"register.ended", "register.young", "register.done"} {
+		parts(prefix)
 	}
-	for _, why := range []string{DeniedNoOfficer, DeniedTask} {
-		required = append(required, "officer."+why+".title", "officer."+why+".what")
-	}
-	for _, what := range []string{DoneAdded, DoneApp, DoneRemoved} {
-		required = append(required, "ways.done."+what)
-	}
-	for _, what := range []string{DonePassword, DoneRemoved} {
-		required = append(required, "done."+what+".title", "done."+what+".what")
-	}
-	for _, weak := range []string{"short", "long", "personal", "guessable", "leaked"} {
-		required = append(required, ProblemNewPassword+weak)
-	}
-	required = append(required, ProblemName, ProblemNewPasskey, ProblemKnown, ProblemMany)
+	required = append(required, registerMessages()...)
+	required = append(required, waysMessages()...)
 	required = append(required, "shell.language", "format.clock", "format.date", "format.when")
 	return append(required, ProblemCredentials, ProblemLogin, ProblemLoginMissing, ProblemNumberMissing, ProblemPassword, ProblemBusy, ProblemCode,
 		ProblemCodeMissing, ProblemPasskey, ProblemSourceFailed), optional

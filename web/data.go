@@ -122,11 +122,15 @@ func (d LoginData) Problems() []FieldProblem {
 // CodeData is page "code": the one-time code.
 type CodeData struct {
 	Common
-	Level   eid.Level // needed; with the service, shown when valid
-	Problem string    // message id; empty at first
-	Name    string    // masked number of the account
-	NotMe   bool      // offers action ActionNotMe
-	Passkey Passkey   // that may be used instead
+	Level   eid.Level    // needed; with the service, shown when valid
+	Problem string       // message id; empty at first
+	Name    string       // masked number of the account
+	NotMe   bool         // offers action ActionNotMe
+	By      eid.Second   // how the code comes; empty: from an app
+	SentTo  string       // where it was sent, masked
+	Until   time.Time    // a sent code counts
+	Others  []eid.Second // other ways that may be asked for
+	Passkey Passkey      // that may be used instead
 }
 
 // Typed is true.
@@ -137,8 +141,11 @@ func (d CodeData) Script() template.JS { return d.Passkey.script() }
 
 // Problems ties the page's problem to its field.
 func (d CodeData) Problems() []FieldProblem {
-	if d.Problem == "" {
+	switch {
+	case d.Problem == "":
 		return nil
+	case d.Problem == ProblemCode && d.Sent():
+		return []FieldProblem{{FieldCode, ProblemSentCode}}
 	}
 	return []FieldProblem{{FieldCode, d.Problem}}
 }

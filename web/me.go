@@ -7,13 +7,6 @@ import (
 	"eidgate/eid"
 )
 
-// Names of fields of the holder's own pages.
-const (
-	FieldWay         = "way"          // which way to sign in
-	FieldName        = "name"         // what the holder calls it
-	FieldNewPassword = "new_password" // that the holder chooses
-)
-
 // MeData is page "me": the account, and where to go from here.
 type MeData struct {
 	Common
@@ -117,11 +110,10 @@ type WayDoneData struct {
 
 // Problems of these pages: message ids.
 const (
-	ProblemName        = "problem.way_name"
-	ProblemNewPasskey  = "problem.new_passkey"
-	ProblemKnown       = "problem.passkey_known"
-	ProblemMany        = "problem.passkey_many"
-	ProblemNewPassword = "problem.new_password." // and a credential.Weakness
+	ProblemName       = "problem.way_name"
+	ProblemNewPasskey = "problem.new_passkey"
+	ProblemKnown      = "problem.passkey_known"
+	ProblemMany       = "problem.passkey_many"
 )
 
 func problemOn(field, problem string) []FieldProblem {

@@ -32,8 +32,20 @@ func meSamples() []sample {
 		{"me-remove-app", Page{Name: "me_remove", Data: WayRemoveData{Common: form, Way: "app"}}},
 		{"me-remove-last", Page{Name: "me_remove", Data: WayRemoveData{Common: bare, Way: "one", Name: hostile, Last: true}}},
 		{"me-password", Page{Name: "me_password", Data: WayPasswordData{Common: form, Least: 8}}},
-		{"me-password-weak", Page{Name: "me_password", Status: http.StatusUnprocessableEntity, Data: WayPasswordData{Common: form, Least: 8, Problem: ProblemNewPassword + "guessable"}}},
+		{"me-password-weak", Page{Name: "me_password", Status: http.StatusUnprocessableEntity, Data: WayPasswordData{Common: form, Least: 8, Problem: ProblemGuessable}}},
 		{"me-done-password", Page{Name: "me_done", Data: WayDoneData{Common: bare, What: DonePassword}}},
 		{"me-done-removed", Page{Name: "me_done", Data: WayDoneData{Common: bare, What: DoneRemoved}}},
 	}
+}
+
+// meMessages are those whose ids data make.
+func meMessages() []string {
+	ids := []string{ProblemName, ProblemNewPasskey, ProblemKnown, ProblemMany}
+	for _, what := range []string{DoneAdded, DoneApp, DoneRemoved} {
+		ids = append(ids, "ways.done."+what)
+	}
+	for _, what := range []string{DonePassword, DoneRemoved} {
+		ids = append(ids, "done."+what+".title", "done."+what+".what")
+	}
+	return ids
 }

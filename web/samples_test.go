@@ -92,6 +92,9 @@ func samples() []sample {
 	list = append(list, historySamples(noon)...)
 	list = append(list, linkSamples(common, noon)...)
 	list = append(list, meSamples()...)
+	list = append(list, waysSamples(common, noon)...)
+	list = append(list, officerSamples(noon)...)
+	list = append(list, registerSamples(noon)...)
 	return append(list, sample{"error-bare", Page{Name: "error", Data: ErrorData{Kind: ErrorSystem}}})
 }
 

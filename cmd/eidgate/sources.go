@@ -19,7 +19,9 @@ import (
 func (g *gateway) buildSource(src eid.Source, cfg *config.Config) (federation.Source, error) {
 	switch src.Kind {
 	case federation.KindAccount:
-		own, err := account.New(account.Config{Guesses: guessLimits(cfg.Limits), Carriage: src.Carries()}, g.account)
+		deps := g.account
+		deps.Carriage = src.Carriage
+		own, err := account.New(guessLimits(cfg.Limits), deps)
 		if err != nil {
 			return nil, err
 		}

@@ -106,7 +106,7 @@ func (db *DB) changeAccess(ctx context.Context, q *sqlcgen.Queries, id eid.Accou
 	if !c.Reset {
 		return nil
 	}
-	if err := q.EndSessions(ctx, nullable(c.At), string(id)); err != nil {
+	if err := q.ResetAccount(ctx, nullable(c.At), string(id)); err != nil {
 		return fmt.Errorf("ending sessions: %w", err)
 	}
 	return insertEvent(ctx, q, eid.EventCredentialsReset, id, c.At)

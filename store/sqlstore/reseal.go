@@ -55,6 +55,7 @@ func sealedColumns() []sealedColumn {
 		{"documents", []string{"id"}, of(documentContext)},
 		{"notices", []string{"id"}, of(noticeContext)},
 		{"passkeys", []string{"id"}, of(passkeyContext)},
+		{"registrations", []string{"id"}, of(appCaseContext)},
 		{"signing_keys", []string{"id"}, nil},
 		{"purpose_keys", []string{"id"}, nil},
 		// An integer never compares greater than the empty text of the first step.

@@ -11,7 +11,7 @@ UPDATE accounts SET status = 'active' WHERE id = @id AND status = 'pending_activ
 UPDATE accounts SET phone_verified = phone_verified OR phone = @contact, email_verified = email_verified OR email = @contact
 WHERE id = @id;
 
--- name: EndSessions :exec
+-- name: ResetAccount :exec
 UPDATE accounts SET sessions_from = @sessions_from WHERE id = @id;
 
 -- name: CountPasskeys :one

@@ -78,15 +78,6 @@ func (q *Queries) DeleteCredential(ctx context.Context, account string, factor s
 	return result.RowsAffected()
 }
 
-const endSessions = `-- name: EndSessions :exec
-UPDATE accounts SET sessions_from = ?1 WHERE id = ?2
-`
-
-func (q *Queries) EndSessions(ctx context.Context, sessionsFrom sql.NullTime, iD string) error {
-	_, err := q.exec(ctx, q.endSessionsStmt, endSessions, sessionsFrom, iD)
-	return err
-}
-
 const proveContact = `-- name: ProveContact :exec
 UPDATE accounts SET phone_verified = phone_verified OR phone = ?1, email_verified = email_verified OR email = ?1
 WHERE id = ?2
@@ -94,5 +85,14 @@ WHERE id = ?2
 
 func (q *Queries) ProveContact(ctx context.Context, contact string, iD string) error {
 	_, err := q.exec(ctx, q.proveContactStmt, proveContact, contact, iD)
+	return err
+}
+
+const resetAccount = `-- name: ResetAccount :exec
+UPDATE accounts SET sessions_from = ?1 WHERE id = ?2
+`
+
+func (q *Queries) ResetAccount(ctx context.Context, sessionsFrom sql.NullTime, iD string) error {
+	_, err := q.exec(ctx, q.resetAccountStmt, resetAccount, sessionsFrom, iD)
 	return err
 }

@@ -42,6 +42,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.advanceImportStmt, err = db.PrepareContext(ctx, advanceImport); err != nil {
 		return nil, fmt.Errorf("error preparing query AdvanceImport: %w", err)
 	}
+	if q.appCaseStmt, err = db.PrepareContext(ctx, appCase); err != nil {
+		return nil, fmt.Errorf("error preparing query AppCase: %w", err)
+	}
 	if q.auditStmt, err = db.PrepareContext(ctx, audit); err != nil {
 		return nil, fmt.Errorf("error preparing query Audit: %w", err)
 	}
@@ -144,6 +147,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.credentialsStmt, err = db.PrepareContext(ctx, credentials); err != nil {
 		return nil, fmt.Errorf("error preparing query Credentials: %w", err)
 	}
+	if q.decideAppCaseStmt, err = db.PrepareContext(ctx, decideAppCase); err != nil {
+		return nil, fmt.Errorf("error preparing query DecideAppCase: %w", err)
+	}
 	if q.decideReviewStmt, err = db.PrepareContext(ctx, decideReview); err != nil {
 		return nil, fmt.Errorf("error preparing query DecideReview: %w", err)
 	}
@@ -219,9 +225,6 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.endOfficerStmt, err = db.PrepareContext(ctx, endOfficer); err != nil {
 		return nil, fmt.Errorf("error preparing query EndOfficer: %w", err)
 	}
-	if q.endSessionsStmt, err = db.PrepareContext(ctx, endSessions); err != nil {
-		return nil, fmt.Errorf("error preparing query EndSessions: %w", err)
-	}
 	if q.endsOfLinkStmt, err = db.PrepareContext(ctx, endsOfLink); err != nil {
 		return nil, fmt.Errorf("error preparing query EndsOfLink: %w", err)
 	}
@@ -233,6 +236,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.findImportStmt, err = db.PrepareContext(ctx, findImport); err != nil {
 		return nil, fmt.Errorf("error preparing query FindImport: %w", err)
+	}
+	if q.finishAppCaseStmt, err = db.PrepareContext(ctx, finishAppCase); err != nil {
+		return nil, fmt.Errorf("error preparing query FinishAppCase: %w", err)
 	}
 	if q.finishImportStmt, err = db.PrepareContext(ctx, finishImport); err != nil {
 		return nil, fmt.Errorf("error preparing query FinishImport: %w", err)
@@ -311,6 +317,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.insertAccountStmt, err = db.PrepareContext(ctx, insertAccount); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertAccount: %w", err)
+	}
+	if q.insertAppCaseStmt, err = db.PrepareContext(ctx, insertAppCase); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertAppCase: %w", err)
 	}
 	if q.insertAuditStmt, err = db.PrepareContext(ctx, insertAudit); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertAudit: %w", err)
@@ -513,6 +522,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.oldestNoticeStmt, err = db.PrepareContext(ctx, oldestNotice); err != nil {
 		return nil, fmt.Errorf("error preparing query OldestNotice: %w", err)
 	}
+	if q.openAppCasesStmt, err = db.PrepareContext(ctx, openAppCases); err != nil {
+		return nil, fmt.Errorf("error preparing query OpenAppCases: %w", err)
+	}
 	if q.partyRegistrationsStmt, err = db.PrepareContext(ctx, partyRegistrations); err != nil {
 		return nil, fmt.Errorf("error preparing query PartyRegistrations: %w", err)
 	}
@@ -533,6 +545,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.prunableStmt, err = db.PrepareContext(ctx, prunable); err != nil {
 		return nil, fmt.Errorf("error preparing query Prunable: %w", err)
+	}
+	if q.pruneAppCasesStmt, err = db.PrepareContext(ctx, pruneAppCases); err != nil {
+		return nil, fmt.Errorf("error preparing query PruneAppCases: %w", err)
 	}
 	if q.pruneNoticesStmt, err = db.PrepareContext(ctx, pruneNotices); err != nil {
 		return nil, fmt.Errorf("error preparing query PruneNotices: %w", err)
@@ -605,6 +620,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.replaceImportedStmt, err = db.PrepareContext(ctx, replaceImported); err != nil {
 		return nil, fmt.Errorf("error preparing query ReplaceImported: %w", err)
+	}
+	if q.resetAccountStmt, err = db.PrepareContext(ctx, resetAccount); err != nil {
+		return nil, fmt.Errorf("error preparing query ResetAccount: %w", err)
 	}
 	if q.reviewStmt, err = db.PrepareContext(ctx, review); err != nil {
 		return nil, fmt.Errorf("error preparing query Review: %w", err)
@@ -744,6 +762,11 @@ func (q *Queries) Close() error {
 	if q.advanceImportStmt != nil {
 		if cerr := q.advanceImportStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing advanceImportStmt: %w", cerr)
+		}
+	}
+	if q.appCaseStmt != nil {
+		if cerr := q.appCaseStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing appCaseStmt: %w", cerr)
 		}
 	}
 	if q.auditStmt != nil {
@@ -916,6 +939,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing credentialsStmt: %w", cerr)
 		}
 	}
+	if q.decideAppCaseStmt != nil {
+		if cerr := q.decideAppCaseStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing decideAppCaseStmt: %w", cerr)
+		}
+	}
 	if q.decideReviewStmt != nil {
 		if cerr := q.decideReviewStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing decideReviewStmt: %w", cerr)
@@ -1041,11 +1069,6 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing endOfficerStmt: %w", cerr)
 		}
 	}
-	if q.endSessionsStmt != nil {
-		if cerr := q.endSessionsStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing endSessionsStmt: %w", cerr)
-		}
-	}
 	if q.endsOfLinkStmt != nil {
 		if cerr := q.endsOfLinkStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing endsOfLinkStmt: %w", cerr)
@@ -1064,6 +1087,11 @@ func (q *Queries) Close() error {
 	if q.findImportStmt != nil {
 		if cerr := q.findImportStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing findImportStmt: %w", cerr)
+		}
+	}
+	if q.finishAppCaseStmt != nil {
+		if cerr := q.finishAppCaseStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing finishAppCaseStmt: %w", cerr)
 		}
 	}
 	if q.finishImportStmt != nil {
@@ -1194,6 +1222,11 @@ func (q *Queries) Close() error {
 	if q.insertAccountStmt != nil {
 		if cerr := q.insertAccountStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertAccountStmt: %w", cerr)
+		}
+	}
+	if q.insertAppCaseStmt != nil {
+		if cerr := q.insertAppCaseStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertAppCaseStmt: %w", cerr)
 		}
 	}
 	if q.insertAuditStmt != nil {
@@ -1531,6 +1564,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing oldestNoticeStmt: %w", cerr)
 		}
 	}
+	if q.openAppCasesStmt != nil {
+		if cerr := q.openAppCasesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing openAppCasesStmt: %w", cerr)
+		}
+	}
 	if q.partyRegistrationsStmt != nil {
 		if cerr := q.partyRegistrationsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing partyRegistrationsStmt: %w", cerr)
@@ -1564,6 +1602,11 @@ func (q *Queries) Close() error {
 	if q.prunableStmt != nil {
 		if cerr := q.prunableStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing prunableStmt: %w", cerr)
+		}
+	}
+	if q.pruneAppCasesStmt != nil {
+		if cerr := q.pruneAppCasesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing pruneAppCasesStmt: %w", cerr)
 		}
 	}
 	if q.pruneNoticesStmt != nil {
@@ -1684,6 +1727,11 @@ func (q *Queries) Close() error {
 	if q.replaceImportedStmt != nil {
 		if cerr := q.replaceImportedStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing replaceImportedStmt: %w", cerr)
+		}
+	}
+	if q.resetAccountStmt != nil {
+		if cerr := q.resetAccountStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing resetAccountStmt: %w", cerr)
 		}
 	}
 	if q.reviewStmt != nil {
@@ -1906,6 +1954,7 @@ type Queries struct {
 	activateAccountStmt          *sql.Stmt
 	addCountStmt                 *sql.Stmt
 	advanceImportStmt            *sql.Stmt
+	appCaseStmt                  *sql.Stmt
 	auditStmt                    *sql.Stmt
 	auditFromStmt                *sql.Stmt
 	auditHeadStmt                *sql.Stmt
@@ -1940,6 +1989,7 @@ type Queries struct {
 	countWaitingReviewsStmt      *sql.Stmt
 	credentialStmt               *sql.Stmt
 	credentialsStmt              *sql.Stmt
+	decideAppCaseStmt            *sql.Stmt
 	decideReviewStmt             *sql.Stmt
 	deferLogoutStmt              *sql.Stmt
 	deferNoticeStmt              *sql.Stmt
@@ -1965,11 +2015,11 @@ type Queries struct {
 	endLinkStmt                  *sql.Stmt
 	endMasterKeyProcessStmt      *sql.Stmt
 	endOfficerStmt               *sql.Stmt
-	endSessionsStmt              *sql.Stmt
 	endsOfLinkStmt               *sql.Stmt
 	eventsStmt                   *sql.Stmt
 	evidenceOfStmt               *sql.Stmt
 	findImportStmt               *sql.Stmt
+	finishAppCaseStmt            *sql.Stmt
 	finishImportStmt             *sql.Stmt
 	forgetMasterKeyProcessesStmt *sql.Stmt
 	formerHolderStmt             *sql.Stmt
@@ -1996,6 +2046,7 @@ type Queries struct {
 	importedUnverifiedStmt       *sql.Stmt
 	importsOfStmt                *sql.Stmt
 	insertAccountStmt            *sql.Stmt
+	insertAppCaseStmt            *sql.Stmt
 	insertAuditStmt              *sql.Stmt
 	insertCheckpointStmt         *sql.Stmt
 	insertConflictStmt           *sql.Stmt
@@ -2063,6 +2114,7 @@ type Queries struct {
 	oldSubjectsUntakenStmt       *sql.Stmt
 	oldestLogoutStmt             *sql.Stmt
 	oldestNoticeStmt             *sql.Stmt
+	openAppCasesStmt             *sql.Stmt
 	partyRegistrationsStmt       *sql.Stmt
 	passkeyStmt                  *sql.Stmt
 	passkeyByCredentialStmt      *sql.Stmt
@@ -2070,6 +2122,7 @@ type Queries struct {
 	portalAccountsOfStmt         *sql.Stmt
 	proveContactStmt             *sql.Stmt
 	prunableStmt                 *sql.Stmt
+	pruneAppCasesStmt            *sql.Stmt
 	pruneNoticesStmt             *sql.Stmt
 	purposeKeysStmt              *sql.Stmt
 	putAuditHeadStmt             *sql.Stmt
@@ -2094,6 +2147,7 @@ type Queries struct {
 	removeSourceStmt             *sql.Stmt
 	renewAccountStmt             *sql.Stmt
 	replaceImportedStmt          *sql.Stmt
+	resetAccountStmt             *sql.Stmt
 	reviewStmt                   *sql.Stmt
 	reviewByCanonicalStmt        *sql.Stmt
 	reviewsStmt                  *sql.Stmt
@@ -2141,6 +2195,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		activateAccountStmt:          q.activateAccountStmt,
 		addCountStmt:                 q.addCountStmt,
 		advanceImportStmt:            q.advanceImportStmt,
+		appCaseStmt:                  q.appCaseStmt,
 		auditStmt:                    q.auditStmt,
 		auditFromStmt:                q.auditFromStmt,
 		auditHeadStmt:                q.auditHeadStmt,
@@ -2175,6 +2230,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		countWaitingReviewsStmt:      q.countWaitingReviewsStmt,
 		credentialStmt:               q.credentialStmt,
 		credentialsStmt:              q.credentialsStmt,
+		decideAppCaseStmt:            q.decideAppCaseStmt,
 		decideReviewStmt:             q.decideReviewStmt,
 		deferLogoutStmt:              q.deferLogoutStmt,
 		deferNoticeStmt:              q.deferNoticeStmt,
@@ -2200,11 +2256,11 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		endLinkStmt:                  q.endLinkStmt,
 		endMasterKeyProcessStmt:      q.endMasterKeyProcessStmt,
 		endOfficerStmt:               q.endOfficerStmt,
-		endSessionsStmt:              q.endSessionsStmt,
 		endsOfLinkStmt:               q.endsOfLinkStmt,
 		eventsStmt:                   q.eventsStmt,
 		evidenceOfStmt:               q.evidenceOfStmt,
 		findImportStmt:               q.findImportStmt,
+		finishAppCaseStmt:            q.finishAppCaseStmt,
 		finishImportStmt:             q.finishImportStmt,
 		forgetMasterKeyProcessesStmt: q.forgetMasterKeyProcessesStmt,
 		formerHolderStmt:             q.formerHolderStmt,
@@ -2231,6 +2287,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		importedUnverifiedStmt:       q.importedUnverifiedStmt,
 		importsOfStmt:                q.importsOfStmt,
 		insertAccountStmt:            q.insertAccountStmt,
+		insertAppCaseStmt:            q.insertAppCaseStmt,
 		insertAuditStmt:              q.insertAuditStmt,
 		insertCheckpointStmt:         q.insertCheckpointStmt,
 		insertConflictStmt:           q.insertConflictStmt,
@@ -2298,6 +2355,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		oldSubjectsUntakenStmt:       q.oldSubjectsUntakenStmt,
 		oldestLogoutStmt:             q.oldestLogoutStmt,
 		oldestNoticeStmt:             q.oldestNoticeStmt,
+		openAppCasesStmt:             q.openAppCasesStmt,
 		partyRegistrationsStmt:       q.partyRegistrationsStmt,
 		passkeyStmt:                  q.passkeyStmt,
 		passkeyByCredentialStmt:      q.passkeyByCredentialStmt,
@@ -2305,6 +2363,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		portalAccountsOfStmt:         q.portalAccountsOfStmt,
 		proveContactStmt:             q.proveContactStmt,
 		prunableStmt:                 q.prunableStmt,
+		pruneAppCasesStmt:            q.pruneAppCasesStmt,
 		pruneNoticesStmt:             q.pruneNoticesStmt,
 		purposeKeysStmt:              q.purposeKeysStmt,
 		putAuditHeadStmt:             q.putAuditHeadStmt,
@@ -2329,6 +2388,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		removeSourceStmt:             q.removeSourceStmt,
 		renewAccountStmt:             q.renewAccountStmt,
 		replaceImportedStmt:          q.replaceImportedStmt,
+		resetAccountStmt:             q.resetAccountStmt,
 		reviewStmt:                   q.reviewStmt,
 		reviewByCanonicalStmt:        q.reviewByCanonicalStmt,
 		reviewsStmt:                  q.reviewsStmt,
