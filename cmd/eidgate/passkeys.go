@@ -4,10 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 
+	"eidgate/citizen"
 	"eidgate/config"
 	"eidgate/eid"
+	"eidgate/eid/accounts"
 	"eidgate/eid/credential"
+	"eidgate/eid/notify"
 	"eidgate/federation"
 	"eidgate/federation/account"
 )
@@ -45,10 +49,10 @@ func (g *gateway) withPasskeys(own federation.Source, src eid.Source, cfg *confi
 }
 
 // meDeps are what the holder's own pages work with under a configuration.
-func (g *gateway) meDeps(cfg *config.Config) citizen.MeDeps {
+func (g *gateway) meDeps(cfg *config.Config, policy *credential.Policy) citizen.MeDeps {
 	return citizen.MeDeps{
-		Holders: g.db, Ways: accounts.NewCredentials(g.db, g.now), Passkeys: g.passkeys, Passwords: g.hashes, Policy: g.policy,
-		State: g.measured, Sealer: g.sealer, Poster: g.db, Channels: cfg.Notify.Channels(), Carriage: g.carriage, Issuer: hostOf(cfg.Issuer), Now: g.now,
+		Holders: g.db, Ways: accounts.NewCredentials(g.db, g.now), Passkeys: g.passkeys, Passwords: g.passwords, Policy: policy,
+		State: g.measured, Sealer: g.sealer, Poster: g.db, Channels: notify.Channels{Email: cfg.Notify.On()}, Carriage: g.carriage, Issuer: hostOf(cfg.Issuer), Now: g.now,
 	}
 }
 

@@ -45,6 +45,18 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.appCaseStmt, err = db.PrepareContext(ctx, appCase); err != nil {
 		return nil, fmt.Errorf("error preparing query AppCase: %w", err)
 	}
+	if q.applicationStmt, err = db.PrepareContext(ctx, application); err != nil {
+		return nil, fmt.Errorf("error preparing query Application: %w", err)
+	}
+	if q.applicationByRefStmt, err = db.PrepareContext(ctx, applicationByRef); err != nil {
+		return nil, fmt.Errorf("error preparing query ApplicationByRef: %w", err)
+	}
+	if q.applicationRevisionStmt, err = db.PrepareContext(ctx, applicationRevision); err != nil {
+		return nil, fmt.Errorf("error preparing query ApplicationRevision: %w", err)
+	}
+	if q.applicationsOfStmt, err = db.PrepareContext(ctx, applicationsOf); err != nil {
+		return nil, fmt.Errorf("error preparing query ApplicationsOf: %w", err)
+	}
 	if q.auditStmt, err = db.PrepareContext(ctx, audit); err != nil {
 		return nil, fmt.Errorf("error preparing query Audit: %w", err)
 	}
@@ -98,6 +110,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.countAllLogoutsStmt, err = db.PrepareContext(ctx, countAllLogouts); err != nil {
 		return nil, fmt.Errorf("error preparing query CountAllLogouts: %w", err)
+	}
+	if q.countApplicationsByStmt, err = db.PrepareContext(ctx, countApplicationsBy); err != nil {
+		return nil, fmt.Errorf("error preparing query CountApplicationsBy: %w", err)
 	}
 	if q.countConflictsStmt, err = db.PrepareContext(ctx, countConflicts); err != nil {
 		return nil, fmt.Errorf("error preparing query CountConflicts: %w", err)
@@ -321,6 +336,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.insertAppCaseStmt, err = db.PrepareContext(ctx, insertAppCase); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertAppCase: %w", err)
 	}
+	if q.insertApplicationStmt, err = db.PrepareContext(ctx, insertApplication); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertApplication: %w", err)
+	}
 	if q.insertAuditStmt, err = db.PrepareContext(ctx, insertAudit); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertAudit: %w", err)
 	}
@@ -525,6 +543,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.openAppCasesStmt, err = db.PrepareContext(ctx, openAppCases); err != nil {
 		return nil, fmt.Errorf("error preparing query OpenAppCases: %w", err)
 	}
+	if q.openApplicationsStmt, err = db.PrepareContext(ctx, openApplications); err != nil {
+		return nil, fmt.Errorf("error preparing query OpenApplications: %w", err)
+	}
 	if q.partyRegistrationsStmt, err = db.PrepareContext(ctx, partyRegistrations); err != nil {
 		return nil, fmt.Errorf("error preparing query PartyRegistrations: %w", err)
 	}
@@ -717,6 +738,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.unverifyImportedStmt, err = db.PrepareContext(ctx, unverifyImported); err != nil {
 		return nil, fmt.Errorf("error preparing query UnverifyImported: %w", err)
 	}
+	if q.updateApplicationStmt, err = db.PrepareContext(ctx, updateApplication); err != nil {
+		return nil, fmt.Errorf("error preparing query UpdateApplication: %w", err)
+	}
 	if q.usePasskeyStmt, err = db.PrepareContext(ctx, usePasskey); err != nil {
 		return nil, fmt.Errorf("error preparing query UsePasskey: %w", err)
 	}
@@ -767,6 +791,26 @@ func (q *Queries) Close() error {
 	if q.appCaseStmt != nil {
 		if cerr := q.appCaseStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing appCaseStmt: %w", cerr)
+		}
+	}
+	if q.applicationStmt != nil {
+		if cerr := q.applicationStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing applicationStmt: %w", cerr)
+		}
+	}
+	if q.applicationByRefStmt != nil {
+		if cerr := q.applicationByRefStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing applicationByRefStmt: %w", cerr)
+		}
+	}
+	if q.applicationRevisionStmt != nil {
+		if cerr := q.applicationRevisionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing applicationRevisionStmt: %w", cerr)
+		}
+	}
+	if q.applicationsOfStmt != nil {
+		if cerr := q.applicationsOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing applicationsOfStmt: %w", cerr)
 		}
 	}
 	if q.auditStmt != nil {
@@ -857,6 +901,11 @@ func (q *Queries) Close() error {
 	if q.countAllLogoutsStmt != nil {
 		if cerr := q.countAllLogoutsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countAllLogoutsStmt: %w", cerr)
+		}
+	}
+	if q.countApplicationsByStmt != nil {
+		if cerr := q.countApplicationsByStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countApplicationsByStmt: %w", cerr)
 		}
 	}
 	if q.countConflictsStmt != nil {
@@ -1229,6 +1278,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing insertAppCaseStmt: %w", cerr)
 		}
 	}
+	if q.insertApplicationStmt != nil {
+		if cerr := q.insertApplicationStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertApplicationStmt: %w", cerr)
+		}
+	}
 	if q.insertAuditStmt != nil {
 		if cerr := q.insertAuditStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertAuditStmt: %w", cerr)
@@ -1569,6 +1623,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing openAppCasesStmt: %w", cerr)
 		}
 	}
+	if q.openApplicationsStmt != nil {
+		if cerr := q.openApplicationsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing openApplicationsStmt: %w", cerr)
+		}
+	}
 	if q.partyRegistrationsStmt != nil {
 		if cerr := q.partyRegistrationsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing partyRegistrationsStmt: %w", cerr)
@@ -1889,6 +1948,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing unverifyImportedStmt: %w", cerr)
 		}
 	}
+	if q.updateApplicationStmt != nil {
+		if cerr := q.updateApplicationStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing updateApplicationStmt: %w", cerr)
+		}
+	}
 	if q.usePasskeyStmt != nil {
 		if cerr := q.usePasskeyStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing usePasskeyStmt: %w", cerr)
@@ -1955,6 +2019,10 @@ type Queries struct {
 	addCountStmt                 *sql.Stmt
 	advanceImportStmt            *sql.Stmt
 	appCaseStmt                  *sql.Stmt
+	applicationStmt              *sql.Stmt
+	applicationByRefStmt         *sql.Stmt
+	applicationRevisionStmt      *sql.Stmt
+	applicationsOfStmt           *sql.Stmt
 	auditStmt                    *sql.Stmt
 	auditFromStmt                *sql.Stmt
 	auditHeadStmt                *sql.Stmt
@@ -1973,6 +2041,7 @@ type Queries struct {
 	contactsOfStmt               *sql.Stmt
 	contestRefStmt               *sql.Stmt
 	countAllLogoutsStmt          *sql.Stmt
+	countApplicationsByStmt      *sql.Stmt
 	countConflictsStmt           *sql.Stmt
 	countHoldsOnAllStmt          *sql.Stmt
 	countLogoutsStmt             *sql.Stmt
@@ -2047,6 +2116,7 @@ type Queries struct {
 	importsOfStmt                *sql.Stmt
 	insertAccountStmt            *sql.Stmt
 	insertAppCaseStmt            *sql.Stmt
+	insertApplicationStmt        *sql.Stmt
 	insertAuditStmt              *sql.Stmt
 	insertCheckpointStmt         *sql.Stmt
 	insertConflictStmt           *sql.Stmt
@@ -2115,6 +2185,7 @@ type Queries struct {
 	oldestLogoutStmt             *sql.Stmt
 	oldestNoticeStmt             *sql.Stmt
 	openAppCasesStmt             *sql.Stmt
+	openApplicationsStmt         *sql.Stmt
 	partyRegistrationsStmt       *sql.Stmt
 	passkeyStmt                  *sql.Stmt
 	passkeyByCredentialStmt      *sql.Stmt
@@ -2179,6 +2250,7 @@ type Queries struct {
 	unreachableImportedStmt      *sql.Stmt
 	unshippedStmt                *sql.Stmt
 	unverifyImportedStmt         *sql.Stmt
+	updateApplicationStmt        *sql.Stmt
 	usePasskeyStmt               *sql.Stmt
 	verifyImportedStmt           *sql.Stmt
 	waitingConflictsStmt         *sql.Stmt
@@ -2196,6 +2268,10 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		addCountStmt:                 q.addCountStmt,
 		advanceImportStmt:            q.advanceImportStmt,
 		appCaseStmt:                  q.appCaseStmt,
+		applicationStmt:              q.applicationStmt,
+		applicationByRefStmt:         q.applicationByRefStmt,
+		applicationRevisionStmt:      q.applicationRevisionStmt,
+		applicationsOfStmt:           q.applicationsOfStmt,
 		auditStmt:                    q.auditStmt,
 		auditFromStmt:                q.auditFromStmt,
 		auditHeadStmt:                q.auditHeadStmt,
@@ -2214,6 +2290,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		contactsOfStmt:               q.contactsOfStmt,
 		contestRefStmt:               q.contestRefStmt,
 		countAllLogoutsStmt:          q.countAllLogoutsStmt,
+		countApplicationsByStmt:      q.countApplicationsByStmt,
 		countConflictsStmt:           q.countConflictsStmt,
 		countHoldsOnAllStmt:          q.countHoldsOnAllStmt,
 		countLogoutsStmt:             q.countLogoutsStmt,
@@ -2288,6 +2365,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		importsOfStmt:                q.importsOfStmt,
 		insertAccountStmt:            q.insertAccountStmt,
 		insertAppCaseStmt:            q.insertAppCaseStmt,
+		insertApplicationStmt:        q.insertApplicationStmt,
 		insertAuditStmt:              q.insertAuditStmt,
 		insertCheckpointStmt:         q.insertCheckpointStmt,
 		insertConflictStmt:           q.insertConflictStmt,
@@ -2356,6 +2434,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		oldestLogoutStmt:             q.oldestLogoutStmt,
 		oldestNoticeStmt:             q.oldestNoticeStmt,
 		openAppCasesStmt:             q.openAppCasesStmt,
+		openApplicationsStmt:         q.openApplicationsStmt,
 		partyRegistrationsStmt:       q.partyRegistrationsStmt,
 		passkeyStmt:                  q.passkeyStmt,
 		passkeyByCredentialStmt:      q.passkeyByCredentialStmt,
@@ -2420,6 +2499,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		unreachableImportedStmt:      q.unreachableImportedStmt,
 		unshippedStmt:                q.unshippedStmt,
 		unverifyImportedStmt:         q.unverifyImportedStmt,
+		updateApplicationStmt:        q.updateApplicationStmt,
 		usePasskeyStmt:               q.usePasskeyStmt,
 		verifyImportedStmt:           q.verifyImportedStmt,
 		waitingConflictsStmt:         q.waitingConflictsStmt,
