@@ -52,7 +52,7 @@ func (g *gateway) withPasskeys(own federation.Source, src eid.Source, cfg *confi
 func (g *gateway) meDeps(cfg *config.Config, policy *credential.Policy) citizen.MeDeps {
 	return citizen.MeDeps{
 		Holders: g.db, Ways: accounts.NewCredentials(g.db, g.now), Passkeys: g.passkeys, Passwords: g.passwords, Policy: policy,
-		State: g.measured, Sealer: g.sealer, Poster: g.db, Channels: notify.Channels{Email: cfg.Notify.On()}, Carriage: g.carriage, Issuer: hostOf(cfg.Issuer), Now: g.now,
+		State: g.measured, Sealer: g.sealer, Poster: g.db, Channels: notify.Channels{Email: cfg.Notify.On()}, Carriage: g.carriage, Issuer: shownInApps(cfg.Issuer), Now: g.now,
 	}
 }
 
@@ -71,8 +71,8 @@ func (g *gateway) carriage(ctx context.Context) (eid.Carriage, error) {
 	return eid.Carriage{}, nil
 }
 
-// hostOf is what authenticator apps show of an address.
-func hostOf(issuer string) string {
+// shownInApps is what authenticator apps show of an address.
+func shownInApps(issuer string) string {
 	if u, err := url.Parse(issuer); err == nil {
 		return u.Hostname()
 	}
