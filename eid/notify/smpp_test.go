@@ -240,7 +240,7 @@ func bindsThen(do func(c net.Conn, sequence uint32)) func(net.Conn) {
 			if err != nil {
 				return
 			}
-			sequence := uint32(unit.GetSequenceNumber()) //nolint:gosec // it is positive
+			sequence := uint32(unit.GetSequenceNumber())
 			switch unit.(type) {
 			case *pdu.BindRequest:
 				_, _ = c.Write(head(16, 0x80000009, 0, sequence))
