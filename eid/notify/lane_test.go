@@ -39,7 +39,7 @@ func (p *phones) Send(_ context.Context, m notify.Message) error {
 	return nil
 }
 
-func (*phones) Close() {}
+func (*phones) Close(context.Context) {}
 
 func (p *phones) ids() []string {
 	p.mu.Lock()

@@ -23,6 +23,8 @@ const (
 	aliveEvery = 30 * time.Second // silence, after which it is asked for one
 	idleTime   = 10 * time.Minute // without a message, after which we unbind
 	windowSize = 10               // messages that wait for their answer
+	// goodbyeTime is how long an unbind may take.
+	goodbyeTime = 2 * time.Second
 )
 
 // Bounds of what a server is told (SMPP 3.4 §5.2), and of a sender's name (3GPP TS 23.040
@@ -134,15 +136,15 @@ func (s *SMPP) Ping(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	l.unbind()
+	l.unbind(ctx)
 	return nil
 }
 
 // Close unbinds. A message that is sent later binds anew.
-func (s *SMPP) Close() {
+func (s *SMPP) Close(ctx context.Context) {
 	l := <-s.link
 	if l != nil {
-		l.unbind()
+		l.unbind(ctx)
 	}
 	s.link <- nil
 }
