@@ -5,7 +5,9 @@ package citizen
 import (
 	"errors"
 	"net/http"
+	"time"
 
+	"eidgate/eid/registration"
 	"eidgate/web"
 	"eidgate/web/shell"
 	"eidgate/web/signin"
@@ -15,6 +17,11 @@ import (
 type Deps struct {
 	Shell *shell.Shell
 	Me    *signin.Gate // lets holders in to their own pages
+
+	Registration *registration.Service
+	Passwords    Hasher
+	Policy       Policy
+	Now          func() time.Time
 }
 
 // Pages answer below the paths of Paths.
@@ -24,14 +31,17 @@ type Pages struct {
 }
 
 // Paths are where the pages are mounted.
-func Paths() []string { return []string{"/register", "/activate", "/recover", "/me"} }
+func Paths() []string { return []string{pathRegister, "/activate", "/recover", "/me"} }
 
 // New wires the pages.
 func New(d Deps) (*Pages, error) {
-	if d.Shell == nil || d.Me == nil {
+	if d.Shell == nil || d.Me == nil || d.Registration == nil || d.Passwords == nil || d.Policy == nil || d.Now == nil {
 		return nil, errors.New("citizen: every dependency is needed")
 	}
 	p := &Pages{d: d, mux: http.NewServeMux()}
+	register := &registering{shell: d.Shell, service: d.Registration, passwords: d.Passwords, policy: d.Policy, now: d.Now}
+	p.mux.Handle(pathRegister, register)
+	p.mux.Handle(pathRegister+"/", register)
 	p.mux.HandleFunc("/", func(_ http.ResponseWriter, r *http.Request) {
 		web.VisitOf(r).Fail(http.StatusNotFound, web.ErrorNotFound, "")
 	})

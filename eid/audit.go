@@ -74,12 +74,20 @@ func Actions() []string {
 		ActionAccountVerified, ActionConflictOpened, ActionConflictDecided, ActionConflictOffered, ActionOfferWithdrawn, ActionAccountsExport, ActionAccountsImport, ActionSubjectsImport, ActionSubjectMoved,
 		ActionSubjectsTold,
 		ActionConsentGiven, ActionConsentEnded, ActionSourceDistrust, ActionSourceOff, ActionSourceOn, ActionReviewOpened,
+		ActionCaseOpened, ActionCaseShown, ActionCaseDecided,
 		ActionAccountActivated, ActionAccountRecovered, ActionPasswordChanged, ActionFactorAdded, ActionFactorRemoved,
-		ActionReviewDecided, ActionRegistration, ActionTokensRevoked, ActionStateRenewed,
+		ActionReviewDecided, ActionRegistration, ActionTokensRevoked, ActionOfficerAdded, ActionOfficerEnded, ActionStateRenewed,
 		ActionLockRequested, ActionLockDecided,
 		ActionMasterKeyAdded, ActionMasterKeyPromoted, ActionMasterKeyResealed, ActionMasterKeyRemoved,
 	}
 }
+
+// Actions on registrations in the app that left a doubt.
+const (
+	ActionCaseOpened  = "case.opened"
+	ActionCaseShown   = "case.shown"   // to an officer
+	ActionCaseDecided = "case.decided" // by an officer
+)
 
 // Actions on the master key.
 const (

@@ -71,7 +71,9 @@ type Grant struct {
 	AMR         []string    `json:"amr"`
 	AuthTime    time.Time   `json:"auth_time"` // when the proof behind acr was given
 	Source      string      `json:"source"`
-	IssuedAt    time.Time   `json:"issued_at"`
+	// ProvedAt is when that proof was believed here; zero in grants of an older version.
+	ProvedAt time.Time `json:"proved_at,omitzero"`
+	IssuedAt time.Time `json:"issued_at"`
 	// Rules and Config are the versions in force at IssuedAt.
 	Rules  string `json:"rules"`
 	Config string `json:"config"`

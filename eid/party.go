@@ -168,6 +168,9 @@ type Source struct {
 	// GrantsAtMost are dated ceilings. A level above the latest one in force is
 	// lowered to it; before the first nothing is granted.
 	GrantsAtMost []Ceiling `json:"grants_at_most"`
+	// Carriage is what methods carry at the built-in account system; nil is the standard
+	// one where no codes are sent. See Carries.
+	Carriage *Carriage `json:"carriage,omitempty"`
 	// Settings belong to the source's own package.
 	Settings json.RawMessage `json:"settings,omitempty"`
 }

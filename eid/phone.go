@@ -73,3 +73,16 @@ func rings(digits string) bool {
 	}
 	return true
 }
+
+// MaskPhone shows the last three digits of a number only.
+func MaskPhone(number string) string { return maskTail(number) }
+
+// MaskEmail shows how an address begins, and where it is.
+func MaskEmail(address string) string {
+	name, host, ok := strings.Cut(address, "@")
+	if !ok || name == "" {
+		return "•••"
+	}
+	first := []rune(name)[0]
+	return string(first) + "•••@" + host
+}

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"net/netip"
 	"strconv"
 	"time"
 
@@ -147,4 +148,20 @@ func (g *Guesses) name(kind, name string) []byte {
 	mac := hmac.New(sha256.New, g.key)
 	mac.Write([]byte("eidgate account slot\x00" + kind + "\x00" + name))
 	return mac.Sum(nil)
+}
+
+// Bounds of codes that are sent for browsers of one address and of the network around it,
+// in a window: so many people of one office, or one who has many accounts messaged.
+const (
+	maxSentAddress = 60
+	maxSentNetwork = 600
+)
+
+// CountSent counts a code that is sent for a browser at an address, before it is. It
+// returns ThrottledError where there were too many.
+func (g *Guesses) CountSent(ctx context.Context, from netip.Addr, now time.Time) error {
+	one, around := networksOf(from)
+	return g.count(ctx, slotCrowd, now,
+		store.Count("sent.address."+encode(g.name("address", one)), maxSentAddress, g.limits.Window),
+		store.Count("sent.network."+encode(g.name("network", around)), maxSentNetwork, g.limits.Window))
 }

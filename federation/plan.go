@@ -229,7 +229,7 @@ func (p *Planner) fateOf(account *eid.Account, links []eid.Link) fate {
 
 // likeness is the same for holders of the same fate.
 func (p *Planner) likeness(account *eid.Account, links []eid.Link) string {
-	parts := []string{fmt.Sprint(account.Level, account.Factors, account.ManagedBy, account.Unverified())}
+	parts := []string{fmt.Sprint(account.Level, account.Factors, account.Phone.Verified, account.Email.Verified, account.ManagedBy, account.Unverified())}
 	for _, l := range links {
 		parts = append(parts, fmt.Sprint(l.Source, l.Cap, l.Alive(p.plan.From), l.Alive(p.plan.At)))
 	}

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"eidgate/eid"
-	"eidgate/eid/credential"
 )
 
 // ReachThrough is the highest level that an account could reach through one source
@@ -18,7 +17,7 @@ func ReachThrough(src *eid.Source, rp *eid.RelyingParty, account *eid.Account, l
 		reach = min(reach, account.Level)
 	}
 	if src.Kind == KindAccount {
-		return min(reach, carried(account.Factors))
+		return min(reach, src.Carries().Reach(account))
 	}
 	best := eid.LevelNone
 	for _, link := range links {
@@ -54,15 +53,6 @@ func ReachUnlinked(src *eid.Source, rp *eid.RelyingParty, account *eid.Account, 
 // follows reports whether the word of a source is what gives an account its level.
 func follows(account *eid.Account, src *eid.Source) bool {
 	return src.National && account.ManagedBy == src.ID
-}
-
-// carried is what all enrolled factors together can carry.
-func carried(factors []eid.Factor) eid.Level {
-	methods := make([]string, len(factors))
-	for i, f := range factors {
-		methods[i] = string(f)
-	}
-	return credential.Carries(methods)
 }
 
 // Counts reports whether a link of an account counts at a source now. One of an

@@ -189,6 +189,9 @@ type Proof struct {
 	Logout []byte    `json:"logout,omitempty"` // Assertion.Logout, sealed
 }
 
+// Believed is when the proof was believed here.
+func (p *Proof) Believed() time.Time { return p.given() }
+
 // given is At for proofs of before there was Given.
 func (p *Proof) given() time.Time {
 	if p.Given.IsZero() {

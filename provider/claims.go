@@ -8,7 +8,6 @@ import (
 	"unicode"
 
 	"eidgate/eid"
-	"eidgate/eid/credential"
 	"eidgate/federation"
 )
 
@@ -101,10 +100,11 @@ func (p *Provider) strength(ctx context.Context, req *request, proof federation.
 		return "", fmt.Errorf("reading sources: %w", err)
 	}
 	v := view{sources: sources}
-	if src := v.source(proof.Source); src == nil || src.Kind != federation.KindAccount {
+	src := v.source(proof.Source)
+	if src == nil || src.Kind != federation.KindAccount {
 		return "", nil
 	}
-	return credential.AAL(proof.Methods), nil
+	return src.Carries().AAL(proof.Methods), nil
 }
 
 // claimValues gives the known values of claims. What is not known is left out

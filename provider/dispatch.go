@@ -201,7 +201,7 @@ func (p *Provider) decide(ctx context.Context, f *flow) (decision, error) {
 			return decision{}, err
 		}
 	}
-	f.ended = v.switchedOff()
+	f.ended = v.over()
 	d := next(v)
 	f.others = usable(d.choices) > 1 || d.stage == stageRefuse && usable(d.choices) > 0
 	if d.stage == stageLink {
@@ -344,6 +344,10 @@ func sentFrom(page string, form url.Values) bool {
 		return form.Has(web.FieldLoginName)
 	case federation.PageCode:
 		return form.Has(web.FieldCode)
+	case federation.PagePassport:
+		return form.Has(federation.FieldPassport)
+	case federation.PageNewPassword:
+		return form.Has(federation.FieldNewPassword)
 	}
 	return false
 }

@@ -15,6 +15,7 @@ import (
 type fields struct {
 	raw     []byte // what is written
 	rest    string // what is still to be read
+	format  byte   // of the record
 	reading bool
 	broken  bool
 }
@@ -40,15 +41,15 @@ func asJSON(raw []byte) bool {
 
 // writeFields gives the record that list describes. format is its first byte.
 func writeFields(format byte, list func(*fields)) []byte {
-	f := fields{raw: append(make([]byte, 0, 768), format)}
+	f := fields{raw: append(make([]byte, 0, 768), format), format: format}
 	list(&f)
 	raw := make([]byte, 0, len(fieldsBegin)+fieldsText.EncodedLen(len(f.raw))+len(fieldsEnd))
 	return append(fieldsText.AppendEncode(append(raw, fieldsBegin...), f.raw), fieldsEnd...)
 }
 
 // readFields reads what writeFields wrote, to its last byte. A record of a later
-// format has more at its end, which is not for us: while replicas are upgraded, both
-// versions read both.
+// format has more at its end, which is not for us, and one of an earlier format less:
+// while replicas are upgraded, both versions read both.
 func readFields(format byte, raw []byte, list func(*fields)) error {
 	text, begins := bytes.CutPrefix(raw, []byte(fieldsBegin))
 	text, ends := bytes.CutSuffix(text, []byte(fieldsEnd))
@@ -56,11 +57,11 @@ func readFields(format byte, raw []byte, list func(*fields)) error {
 		return errRecord
 	}
 	plain, err := fieldsText.AppendDecode(nil, text)
-	if err != nil || len(plain) == 0 || plain[0] < format {
+	if err != nil || len(plain) == 0 || plain[0] == 0 {
 		return errRecord
 	}
-	f := fields{rest: string(plain[1:]), reading: true}
-	if list(&f); f.broken || f.rest != "" && plain[0] == format {
+	f := fields{rest: string(plain[1:]), format: plain[0], reading: true}
+	if list(&f); f.broken || f.rest != "" && plain[0] <= format {
 		return errRecord
 	}
 	return nil

@@ -31,7 +31,7 @@ type grantRecord struct {
 
 // Formats of records: the first bytes of their fields.
 const (
-	grantFormat  = 1
+	grantFormat  = 2
 	accessFormat = 1
 )
 
@@ -49,7 +49,7 @@ func readGrant(raw []byte) (r grantRecord, err error) {
 }
 
 // fields lists all fields. A new one goes to the end, under the next format, and is
-// read of that format only.
+// read from that format on.
 func (r *grantRecord) fields(f *fields) {
 	g := &r.Grant
 	text(f, &g.ID)
@@ -95,6 +95,9 @@ func (r *grantRecord) fields(f *fields) {
 		moment(f, &r.Refresh.At)
 		moment(f, &r.Refresh.Until)
 		moment(f, &r.Refresh.Ends)
+	}
+	if f.format >= 2 {
+		moment(f, &g.ProvedAt)
 	}
 }
 

@@ -72,5 +72,9 @@ func halfHash(token string) string {
 
 // proofOf is the proof that a grant was made from, as far as its terms need it.
 func proofOf(g eid.Grant, link string) federation.Proof {
-	return federation.Proof{Source: g.Source, Account: g.Account, Link: link, Level: g.Terms.Method, Methods: g.AMR, At: g.AuthTime, Given: g.IssuedAt}
+	given := g.ProvedAt
+	if given.IsZero() {
+		given = g.IssuedAt
+	}
+	return federation.Proof{Source: g.Source, Account: g.Account, Link: link, Level: g.Terms.Method, Methods: g.AMR, At: g.AuthTime, Given: given}
 }

@@ -57,7 +57,7 @@ func (p *Provider) grant(ctx context.Context, f *flow, d decision, ref string) (
 	}
 	g := eid.Grant{
 		ID: randomText(16), Account: f.browser.session.Account, Client: req.Client,
-		Requirement: req.Need, Terms: d.terms, ACR: acr, AMR: d.proof.Methods, AuthTime: d.proof.At,
+		Requirement: req.Need, Terms: d.terms, ACR: acr, AMR: d.proof.Methods, AuthTime: d.proof.At, ProvedAt: d.proof.Believed(),
 		Source: d.proof.Source, IssuedAt: now, Rules: rulesVersion, Config: p.cfg.Version,
 	}
 	entry := eid.AuditEntry{At: now, Actor: "holder", Action: eid.ActionGrantIssued, Account: g.Account, Client: req.Client, Ref: ref}

@@ -212,7 +212,7 @@ func (v *view) link() decision {
 		return decision{stage: stageLink, silent: codeInteractionRequired}
 	case k.Stale || v.now.Sub(k.Given) > accounts.PendingFor:
 		return decision{stage: stageSource, silent: codeInteractionRequired, source: k.Source}
-	case k.Proved != nil && v.account != nil && k.Proved.Account == v.account.ID:
+	case k.Proved != nil && v.account != nil && k.Proved.Account == v.account.ID && v.account.Counts(k.Proved.Believed()):
 		if err := v.account.Usable(); err != nil {
 			return decision{refusal: refusalOf(err), silent: codeLoginRequired}
 		}

@@ -56,6 +56,10 @@ type pendingStep struct {
 	Page   string `json:"page,omitempty"`  // a form of ours; empty after a redirect
 	State  string `json:"state,omitempty"` // hash of the state that a callback must bring
 	Memory []byte `json:"memory,omitempty"`
+	// Challenge is that of the form, for when it is shown again.
+	Challenge string `json:"challenge,omitempty"`
+	// Second is what a code page asks for, for when it is shown again.
+	Second *federation.Second `json:"second,omitempty"`
 	// Begun is when the login went to the source.
 	Begun time.Time `json:"begun,omitzero"`
 	// Fresh: the source was told to authenticate the person now.

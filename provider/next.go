@@ -235,6 +235,9 @@ func (v *view) strongest() (federation.Proof, eid.Terms, bool) {
 
 // termsOf states each term of rule 4 for one proof, as of now.
 func (v *view) termsOf(p federation.Proof) eid.Terms {
+	if !v.account.Counts(p.Believed()) {
+		return eid.Terms{} // what the holder signs in with was changed since
+	}
 	t := eid.Terms{
 		Account:   v.account.Level,
 		Method:    p.Level,
@@ -316,12 +319,12 @@ func (v *view) consider(src *eid.Source) federation.Choice {
 	return federation.Consider(src, &v.login.Request.rp, federation.Wanted{}, v.now)
 }
 
-// switchedOff reports whether the switch of a source ended every proof that the
-// session has: then it is a session no more.
-func (v *view) switchedOff() bool {
+// over reports whether every proof that the session has was ended, by the switch of its
+// source or because the holder's credentials were changed: then it is a session no more.
+func (v *view) over() bool {
 	ended := func(p federation.Proof) bool {
 		src := v.source(p.Source)
-		return src != nil && federation.Ended(src, p)
+		return src != nil && federation.Ended(src, p) || v.account != nil && !v.account.Counts(p.Believed())
 	}
 	return len(v.session.Proofs) > 0 && !slices.ContainsFunc(v.session.Proofs, func(p federation.Proof) bool { return !ended(p) })
 }

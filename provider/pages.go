@@ -5,11 +5,13 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
 
+	"eidgate/eid/credential"
 	"eidgate/federation"
 	"eidgate/web"
 )
@@ -135,12 +137,24 @@ var problems = map[string]string{
 	federation.ProblemBusy:             web.ProblemBusy,
 	federation.ProblemCodeWrong:        web.ProblemCode,
 	federation.ProblemCodeMissing:      web.ProblemCodeMissing,
+	federation.ProblemPasskey:          web.ProblemPasskey,
+	federation.ProblemPassportInvalid:  web.ProblemPassport,
+	federation.ProblemPasswordSame:     web.ProblemSame,
+
+	federation.ProblemOfPassword(credential.TooShort):  web.ProblemShort,
+	federation.ProblemOfPassword(credential.TooLong):   web.ProblemLong,
+	federation.ProblemOfPassword(credential.Personal):  web.ProblemPersonal,
+	federation.ProblemOfPassword(credential.Guessable): web.ProblemGuessable,
+	federation.ProblemOfPassword(credential.Leaked):    web.ProblemLeaked,
 }
 
 // showForm shows a form of ours for a source. What the holder typed comes from
 // the request at hand and is kept nowhere.
 func (p *Provider) showForm(c *gin.Context, f *flow, status int, form federation.Form) {
-	problem := problems[form.Problem]
+	problem, challenge := problems[form.Problem], ""
+	if f.login.Step != nil { // a form that is shown again has that of before
+		challenge, form.Second = f.login.Step.Challenge, f.login.Step.Second
+	}
 	if status >= http.StatusBadRequest {
 		note(c, "refused", problem)
 	}
@@ -149,6 +163,7 @@ func (p *Provider) showForm(c *gin.Context, f *flow, status int, form federation
 		p.renderLogin(c, f, status, "password", web.PasswordData{
 			Common: p.common(c, f), Level: f.login.Level, Problem: problem,
 			PersonalNumber: form.Fields[federation.FieldPersonalNumber], OtherSources: f.others,
+			Passkey: web.PasskeyUse(challenge),
 		})
 	case federation.PageLogin:
 		p.renderLogin(c, f, status, "login", web.LoginData{
@@ -156,16 +171,40 @@ func (p *Provider) showForm(c *gin.Context, f *flow, status int, form federation
 			LoginName: form.Fields[federation.FieldLoginName], OtherSources: f.others, Old: p.isPortals(c.Request.Context(), f.login.Source),
 		})
 	case federation.PageCode:
-		data := web.CodeData{Common: p.common(c, f), Problem: problem}
+		data := web.CodeData{Common: p.common(c, f), Problem: problem, Passkey: web.PasskeyUse(challenge)}
+		if s := form.Second; s != nil {
+			data.By, data.SentTo, data.Until, data.Others = s.Kind, s.To, s.Until, s.Others
+		}
 		if f.holder != nil && f.login.SteppingUp {
 			data.Name, data.NotMe = f.holder.Person.Identifier.String(), true
 		} else {
 			data.Level = f.login.Level
 		}
 		p.renderLogin(c, f, status, "code", data)
+	case federation.PagePassport:
+		if problem == web.ProblemCredentials {
+			problem = web.ProblemPassportCredentials
+		}
+		p.renderLogin(c, f, status, "passport", web.PassportData{
+			Common: p.common(c, f), Level: f.login.Level, Problem: problem,
+			Country: form.Fields[federation.FieldCountry], Passport: form.Fields[federation.FieldPassport],
+		})
+	case federation.PageNewPassword:
+		p.renderLogin(c, f, status, "new_password", web.NewPasswordData{
+			Common: p.common(c, f), Problem: problem, Least: leastOf(form),
+		})
 	default:
 		p.pageError(c, http.StatusInternalServerError, web.ErrorSystem, "")
 	}
+}
+
+// leastOf is the shortest password that a form takes, 0 where it does not say.
+func leastOf(form federation.Form) int {
+	n, err := strconv.Atoi(form.Fields[federation.FieldLeast])
+	if err != nil {
+		return 0
+	}
+	return n
 }
 
 func (p *Provider) showStepUp(c *gin.Context, f *flow, d decision) {

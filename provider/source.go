@@ -79,7 +79,7 @@ func (p *Provider) sourceRequest(c *gin.Context, f *flow, src eid.Source, state 
 	// and those alone, a short while ago: the proof that follows states both.
 	given := func(proof federation.Proof) bool {
 		return proof.Source == src.ID && slices.Equal(proof.Methods, []string{string(eid.Password)}) &&
-			p.deps.Now().Sub(proof.At) <= p.cfg.Lifetimes.Level2Proof
+			p.deps.Now().Sub(proof.At) <= p.cfg.Lifetimes.Level2Proof && f.holder != nil && f.holder.Counts(proof.Believed())
 	}
 	if f.login.SteppingUp && slices.ContainsFunc(f.browser.session.Proofs, given) {
 		req.Account = f.browser.session.Account
@@ -120,7 +120,7 @@ func (p *Provider) follow(c *gin.Context, f *flow, w way, step federation.Step) 
 		p.believe(c, f, w, step)
 	case step.Form != nil:
 		before := f.login.Step
-		pending.Page = step.Form.Page
+		pending.Page, pending.Challenge, pending.Second = step.Form.Page, step.Form.Challenge, step.Form.Second
 		f.login.Step = pending
 		if err := p.save(ctx, f); err != nil {
 			p.fail(c, f, err)
@@ -387,6 +387,8 @@ func (p *Provider) sourceFailed(c *gin.Context, f *flow, id string, err error) {
 	case errors.As(err, &busy):
 		c.Header("Retry-After", retryAfter)
 		p.showForm(c, f, http.StatusServiceUnavailable, *busy.Form)
+	case errors.Is(err, eid.ErrLocked), errors.Is(err, eid.ErrNotActivated):
+		p.endWith(c, f, refusalOf(err))
 	case errors.Is(err, federation.ErrDown), errors.Is(err, federation.ErrBusy):
 		p.chooseAgain(c, f, id) // it is that source's trouble alone, however long it took
 	case waitingHelps(err):

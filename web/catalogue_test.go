@@ -87,9 +87,14 @@ func used(t *testing.T) (required, optional []string) {
 		required = append(required, "history.role."+role)
 	}
 	required = append(required, officerMessages()...)
+	for _, prefix := range []string{"register.ended", "register.young", "register.done"} {
+		parts(prefix)
+	}
+	required = append(required, registerMessages()...)
+	required = append(required, waysMessages()...)
 	required = append(required, "shell.language", "format.clock", "format.date", "format.when")
 	return append(required, ProblemCredentials, ProblemLogin, ProblemLoginMissing, ProblemNumberMissing, ProblemPassword, ProblemBusy, ProblemCode,
-		ProblemCodeMissing, ProblemSourceFailed), optional
+		ProblemCodeMissing, ProblemPasskey, ProblemSourceFailed), optional
 }
 
 func TestCataloguesAreComplete(t *testing.T) {

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"html/template"
 	"time"
 
 	"eidgate/eid"
@@ -23,6 +24,9 @@ func (c Common) Switches() bool { return true }
 // Typed reports whether the page's form has fields to type in, where Enter sends it.
 func (c Common) Typed() bool { return false }
 
+// Script is what the page runs. Pages that have one answer for themselves.
+func (c Common) Script() template.JS { return "" }
+
 // Problems are what is wrong with the form's fields. Pages with fields answer
 // for themselves.
 func (c Common) Problems() []FieldProblem { return nil }
@@ -32,6 +36,7 @@ func (c Common) reference() string { return c.Ref }
 // content is the data of a page: it knows which page that is.
 type content interface {
 	page() string
+	Script() template.JS
 	reference() string
 }
 
@@ -66,10 +71,14 @@ type PasswordData struct {
 	PersonalNumber string    // what was typed, given back after a failure
 	Problem        string    // message id; empty at first
 	OtherSources   bool      // there are other ways to sign in
+	Passkey        Passkey   // that may be used instead
 }
 
 // Typed is true.
 func (d PasswordData) Typed() bool { return true }
+
+// Script is that of its passkey.
+func (d PasswordData) Script() template.JS { return d.Passkey.script() }
 
 // Number is the personal number as the field shows it.
 func (d PasswordData) Number() string { return groupNumber(d.PersonalNumber) }
@@ -79,7 +88,7 @@ func (d PasswordData) Problems() []FieldProblem {
 	switch d.Problem {
 	case "":
 		return nil
-	case ProblemPassword, ProblemBusy:
+	case ProblemPassword, ProblemBusy, ProblemPasskey:
 		return []FieldProblem{{FieldPassword, d.Problem}}
 	}
 	return []FieldProblem{{FieldPersonalNumber, d.Problem}}
@@ -113,19 +122,30 @@ func (d LoginData) Problems() []FieldProblem {
 // CodeData is page "code": the one-time code.
 type CodeData struct {
 	Common
-	Level   eid.Level // needed; with the service, shown when valid
-	Problem string    // message id; empty at first
-	Name    string    // masked number of the account
-	NotMe   bool      // offers action ActionNotMe
+	Level   eid.Level    // needed; with the service, shown when valid
+	Problem string       // message id; empty at first
+	Name    string       // masked number of the account
+	NotMe   bool         // offers action ActionNotMe
+	By      eid.Second   // how the code comes; empty: from an app
+	SentTo  string       // where it was sent, masked
+	Until   time.Time    // a sent code counts
+	Others  []eid.Second // other ways that may be asked for
+	Passkey Passkey      // that may be used instead
 }
 
 // Typed is true.
 func (d CodeData) Typed() bool { return true }
 
+// Script is that of its passkey.
+func (d CodeData) Script() template.JS { return d.Passkey.script() }
+
 // Problems ties the page's problem to its field.
 func (d CodeData) Problems() []FieldProblem {
-	if d.Problem == "" {
+	switch {
+	case d.Problem == "":
 		return nil
+	case d.Problem == ProblemCode && d.Sent():
+		return []FieldProblem{{FieldCode, ProblemSentCode}}
 	}
 	return []FieldProblem{{FieldCode, d.Problem}}
 }

@@ -23,6 +23,7 @@ const (
 	FieldPassword       = "password"
 	FieldLoginName      = "login_name"
 	FieldCode           = "code"
+	FieldPasskey        = "passkey"  // what an authenticator answered, as JSON
 	FieldLanguage       = "language" // the switch: one of Languages
 	FieldWrong          = "problem"  // of the switch: what the page said was wrong
 	FieldReturn         = "return"   // of the switch: see Common.Return
@@ -54,9 +55,11 @@ const (
 	ProblemLoginMissing  = "problem.login_missing"  // no login name
 	ProblemNumberMissing = "problem.number_missing" // no personal number, or none that could be one
 	ProblemPassword      = "problem.password_missing"
-	ProblemBusy          = "problem.busy" // nothing was looked at; the same may be sent again
-	ProblemCode          = "problem.code" // wrong, expired or used
+	ProblemBusy          = "problem.busy"      // nothing was looked at; the same may be sent again
+	ProblemCode          = "problem.code"      // wrong, expired or used
+	ProblemSentCode      = "problem.sent_code" // the same of one that was sent
 	ProblemCodeMissing   = "problem.code_missing"
+	ProblemPasskey       = "problem.passkey"       // it could not be used; why is not told
 	ProblemSourceFailed  = "problem.source_failed" // notice of the choose page, names the source
 )
 

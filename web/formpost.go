@@ -32,8 +32,10 @@ type formPostData struct {
 	Action string
 	Params []Param
 	Onward bool
-	Script template.JS
 }
+
+// Script sends the page's form.
+func (d formPostData) Script() template.JS { return autoSubmit }
 
 // Switches is false: the page is gone before anybody reads it.
 func (d formPostData) Switches() bool { return false }
@@ -57,7 +59,7 @@ func (p *Pages) RenderFormPost(w http.ResponseWriter, r *http.Request, f FormPos
 		return
 	}
 	page := Page{Name: "form_post", Language: f.Language, Data: formPostData{
-		Common: Common{Portal: f.Portal}, Action: f.Action, Params: f.Params, Onward: f.Onward, Script: autoSubmit,
+		Common: Common{Portal: f.Portal}, Action: f.Action, Params: f.Params, Onward: f.Onward,
 	}}
 	body, err := p.execute(page.language(), page)
 	if err != nil {
@@ -79,8 +81,12 @@ func SurvivesFormPost(value string) bool {
 	return utf8.ValidString(value) && !strings.ContainsAny(rest, "\r\n\x00")
 }
 
-// scriptHash is the source expression of an inline script (CSP 3, §2.3.1).
+// scriptHash is the source expression of an inline script (CSP 3, §2.3.1); empty where
+// there is none.
 func scriptHash(script template.JS) string {
+	if script == "" {
+		return ""
+	}
 	sum := sha256.Sum256([]byte(script))
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 }

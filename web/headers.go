@@ -23,7 +23,7 @@ func setPageHeaders(ctx context.Context, h http.Header, p policy) {
 	h.Set("Cache-Control", "no-store")
 	h.Add("Vary", "Accept-Encoding, Accept-Language, Cookie")
 	h.Set("Content-Security-Policy", p.header(ctx))
-	h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
+	h.Set("Permissions-Policy", p.permissions())
 	h.Set("Referrer-Policy", "same-origin")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("X-Frame-Options", "DENY")
@@ -36,12 +36,29 @@ type policy struct {
 	formAction []string // origins where its forms may end
 	frames     []string // origins that it may load in frames
 	script     string   // the one script that it may run, as a source expression
+	passkeys   bool     // it may ask for passkeys
 }
 
-// pagePolicy is that of a page of ours: no script at all, and forms that end
-// here or at the given origins.
+// pagePolicy is that of a page of ours: its own script, where it has one, and forms
+// that end here or at the given origins.
 func pagePolicy(page Page) policy {
-	return policy{self: true, formAction: page.FormAction, frames: page.FrameSrc}
+	p := policy{self: true, formAction: page.FormAction, frames: page.FrameSrc}
+	if c, ok := page.Data.(content); ok {
+		script := c.Script()
+		p.script, p.passkeys = scriptHash(script), script == passkeyScript
+	}
+	return p
+}
+
+// permissions gives the Permissions-Policy: of what browsers allow by default only
+// passkeys, and those on pages that ask for one (WebAuthn Level 3, §5.9).
+func (p policy) permissions() string {
+	passkeys := "()"
+	if p.passkeys {
+		passkeys = "(self)"
+	}
+	return "camera=(), geolocation=(), microphone=(), payment=(), publickey-credentials-create=" + passkeys +
+		", publickey-credentials-get=" + passkeys + ", usb=()"
 }
 
 // header gives the Content-Security-Policy. Chromium applies form-action to the

@@ -19,7 +19,7 @@ func TestPageHeaders(t *testing.T) {
 		"X-Frame-Options":         "DENY",
 		"X-Content-Type-Options":  "nosniff",
 		"Referrer-Policy":         "same-origin",
-		"Permissions-Policy":      "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+		"Permissions-Policy":      "camera=(), geolocation=(), microphone=(), payment=(), publickey-credentials-create=(), publickey-credentials-get=(), usb=()",
 		"Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self' http://127.0.0.1:8401 org.example.app:; frame-ancestors 'none'; base-uri 'none'",
 		// It would cut a portal's pop-up from the portal.
 		"Cross-Origin-Opener-Policy": "",

@@ -125,7 +125,17 @@ func TestEveryPageIsSound(t *testing.T) {
 			if w.Code != want {
 				t.Fatalf("status = %d, want %d", w.Code, want)
 			}
-			body := w.Body.String()
+			body, policy := w.Body.String(), w.Header().Get("Content-Security-Policy")
+			// Its own script, as the policy has it, and no other.
+			if script := s.page.Data.(content).Script(); script != "" {
+				if tag := "<script>" + string(script) + "</script>"; strings.Count(body, tag) != 1 || !strings.Contains(policy, "; script-src "+scriptHash(script)+";") {
+					t.Errorf("page does not have its script once, under policy %q", policy)
+				} else {
+					body = strings.Replace(body, tag, "", 1)
+				}
+			} else if strings.Contains(policy, "script-src") {
+				t.Errorf("policy %q lets a script run, want none", policy)
+			}
 			if !strings.HasPrefix(body, "<!doctype html>") {
 				t.Errorf("page begins with %.20q", body)
 			}
@@ -199,10 +209,10 @@ func checkForms(t *testing.T, all []*element) {
 		if _, limited := in.attrs["maxlength"]; limited {
 			t.Errorf("field %q has a maxlength", in.attrs["id"])
 		}
-		if _, echoed := in.attrs["value"]; echoed && in.attrs["name"] != FieldPersonalNumber && in.attrs["name"] != FieldLoginName && in.attrs["name"] != FieldQuery {
+		if _, echoed := in.attrs["value"]; echoed && in.attrs["name"] != FieldPersonalNumber && in.attrs["name"] != FieldLoginName && in.attrs["name"] != FieldQuery && !givenBack(in) {
 			t.Errorf("field %q echoes a value", in.attrs["name"])
 		}
-		if in.attrs["autocomplete"] == "" {
+		if in.attrs["autocomplete"] == "" && in.attrs["type"] != "radio" && in.attrs["type"] != "checkbox" {
 			t.Errorf("field %q has no autocomplete", in.attrs["name"])
 		}
 	}
@@ -216,9 +226,9 @@ func checkForms(t *testing.T, all []*element) {
 			}
 			continue
 		}
-		own := f.attrs["action"] == "/logout" || f.attrs["action"] == "/links" // these belong to no login
-		if f.attrs["method"] != "post" || (f.attrs["action"] != "/login" && !own) {
-			t.Errorf("form %v, want a post to /login, /logout or /links", f.attrs)
+		own := f.attrs["action"] != "/login" // it belongs to no login
+		if f.attrs["method"] != "post" || !strings.HasPrefix(f.attrs["action"], "/") {
+			t.Errorf("form %v, want a post to a path of ours", f.attrs)
 		}
 		if _, ok := f.attrs["novalidate"]; !ok {
 			t.Errorf("form %d lacks novalidate", f.form)
@@ -292,8 +302,8 @@ func TestButtons(t *testing.T) {
 		{"choose, remembered", Page{Name: "choose", Data: ChooseData{Common: form, Tiles: []Tile{{ID: "a", Usable: true, Last: true}}}}, []string{"source=a", "action=forget_source", "action=cancel"}},
 		{"choose of many", Page{Name: "choose", Data: ChooseData{Common: form, Tiles: manySamples(), Query: "dien luc da nang"}}, []string{"=", "source=source-0-2", "action=forget_source", "action=cancel"}},
 		// The first button of a form is the one that Enter presses.
-		{"password", Page{Name: "password", Data: PasswordData{Common: form}}, []string{"=", "action=cancel"}},
-		{"password of several", Page{Name: "password", Data: PasswordData{Common: form, OtherSources: true}}, []string{"=", "action=other_sources", "action=cancel"}},
+		{"password", Page{Name: "password", Data: PasswordData{Common: form}}, []string{"=", "way=passport", "action=cancel"}},
+		{"password of several", Page{Name: "password", Data: PasswordData{Common: form, OtherSources: true}}, []string{"=", "way=passport", "action=other_sources", "action=cancel"}},
 		{"login", Page{Name: "login", Data: LoginData{Common: form}}, []string{"=", "action=cancel"}},
 		{"login of several", Page{Name: "login", Data: LoginData{Common: form, OtherSources: true}}, []string{"=", "action=other_sources", "action=cancel"}},
 		{"code", Page{Name: "code", Data: CodeData{Common: form}}, []string{"=", "action=cancel"}},

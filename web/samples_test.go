@@ -54,6 +54,8 @@ func samples() []sample {
 		{"password-number", Page{Name: "password", Data: PasswordData{Common: common, Level: eid.Level1, Problem: ProblemNumberMissing}}},
 		{"password-password", Page{Name: "password", Data: PasswordData{Common: common, Level: eid.Level1, Problem: ProblemPassword}}},
 		{"password-hostile", Page{Name: "password", Data: PasswordData{Common: common, Level: eid.Level1, PersonalNumber: hostile, Problem: ProblemCredentials}}},
+		{"password-passkey", Page{Name: "password", Data: PasswordData{Common: common, Level: eid.Level2, OtherSources: true, Passkey: PasskeyUse("c2FtcGxl")}}},
+		{"password-passkey-failed", Page{Name: "password", Status: http.StatusUnprocessableEntity, Data: PasswordData{Common: common, Level: eid.Level2, PersonalNumber: "000.000.000 001", Problem: ProblemPasskey, Passkey: PasskeyUse("c2FtcGxl")}}},
 		{"login", Page{Name: "login", Data: LoginData{Common: common, Level: eid.Level1, Source: Label{Text: "Thư viện mẫu", English: "Sample library"}, OtherSources: true}}},
 		{"login-old", Page{Name: "login", Data: LoginData{Common: common, Level: eid.Level1, Source: Label{Text: "Tài khoản cũ của Cổng mẫu", English: "Old account of the sample portal"}, Old: true}}},
 		{"login-wrong", Page{Name: "login", Status: http.StatusUnprocessableEntity, Data: LoginData{Common: common, Level: eid.Level2, Source: Label{Text: "Thư viện mẫu"}, LoginName: "nguoi.thu.voi.ten.dang.nhap.rat.dai@thu-vien.example.test", Problem: ProblemLogin}}},
@@ -63,6 +65,7 @@ func samples() []sample {
 		{"login-hostile", Page{Name: "login", Data: LoginData{Common: common, Level: eid.Level1, Source: Label{hostile, hostile}, LoginName: hostile, Problem: ProblemLogin}}},
 		{"code", Page{Name: "code", Data: CodeData{Common: common, Name: "••• ••• ••• 001", NotMe: true}}},
 		{"code-first", Page{Name: "code", Data: CodeData{Common: common, Level: eid.Level2}}},
+		{"code-passkey", Page{Name: "code", Data: CodeData{Common: common, Name: "••• ••• ••• 001", NotMe: true, Passkey: PasskeyUse("c2FtcGxl")}}},
 		{"code-wrong", Page{Name: "code", Data: CodeData{Common: common, Name: "••• ••• ••• 001", Problem: ProblemCode}}},
 		{"code-empty", Page{Name: "code", Data: CodeData{Common: common, Problem: ProblemCodeMissing}}},
 		{"stepup", Page{Name: "stepup", Data: StepUpData{Common: common, Needed: eid.Level2, Have: eid.Level1, HolderName: "Nguyễn Thị Mẫu", MaskedNumber: "••• ••• ••• 001"}}},
@@ -88,7 +91,9 @@ func samples() []sample {
 	list = append(list, logoutSamples()...)
 	list = append(list, historySamples(noon)...)
 	list = append(list, linkSamples(common, noon)...)
+	list = append(list, waysSamples(common, noon)...)
 	list = append(list, officerSamples(noon)...)
+	list = append(list, registerSamples(noon)...)
 	return append(list, sample{"error-bare", Page{Name: "error", Data: ErrorData{Kind: ErrorSystem}}})
 }
 

@@ -6,7 +6,6 @@ import (
 	"eidgate/config"
 	"eidgate/eid"
 	"eidgate/federation"
-	"eidgate/federation/account"
 	"eidgate/federation/cas"
 	"eidgate/federation/ldap"
 	"eidgate/federation/openid"
@@ -19,7 +18,10 @@ import (
 func (g *gateway) buildSource(src eid.Source, cfg *config.Config) (federation.Source, error) {
 	switch src.Kind {
 	case federation.KindAccount:
-		return account.New(guessLimits(cfg.Limits), g.account)
+		deps := g.account
+		carriage := src.Carries()
+		deps.Carriage = &carriage
+		return g.buildAccount(cfg, deps)
 	case federation.KindOpenID:
 		settings, err := openid.ParseSettings(src.Settings)
 		if err != nil {

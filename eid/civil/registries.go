@@ -47,7 +47,7 @@ type Finding struct {
 	// Contradicts: the registry holds the number more than once.
 	Contradicts bool
 	// Held is the person as the registry holds them. What it does not hold, such as the
-	// address, is as it was declared. Zero but for Match and YearOnly.
+	// address, is as it was declared. Zero for Mismatch, and where it contradicts itself.
 	Held eid.Person
 }
 
@@ -135,7 +135,7 @@ func (f *Finding) differ(names, dates Verdict) {
 
 // hold keeps the registry's side of a person that it knows to be the same.
 func (f *Finding) hold(said eid.Person, name string, born Date) {
-	if f.Verdict != Match && !f.YearOnly {
+	if f.Verdict == Mismatch {
 		return
 	}
 	f.Held, f.Held.Name = said, name

@@ -37,9 +37,9 @@ const (
 	SentCodeWindow = 15 * time.Minute
 
 	// Over all sessions of a subject. Each code is worth SentCodeTries guesses at most, so
-	// that somebody has 50 of them a day, whatever they begin anew.
-	maxMade      = 3 // in SentCodeWindow
-	maxMadeDaily = 10
+	// that somebody has 100 of them a day, whatever they begin anew.
+	maxMade      = 5 // in SentCodeWindow
+	maxMadeDaily = 20
 	usedFor      = time.Second
 )
 

@@ -128,8 +128,8 @@ func TestCodesAreBounded(t *testing.T) {
 			t.Fatalf("MakeFor() = %v, want a TooManyError that says when", err)
 		}
 	}
-	if made != 10 {
-		t.Errorf("%d codes were made in a day, want 10", made)
+	if made != 20 {
+		t.Errorf("%d codes were made in a day, want 20", made)
 	}
 	mustMake(t, c, "binh", "", clock.Now())
 }

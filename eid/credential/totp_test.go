@@ -77,38 +77,3 @@ func TestMatchCodeTakesSixDigitsOnly(t *testing.T) {
 		}
 	})
 }
-
-func TestCarries(t *testing.T) {
-	tests := []struct {
-		methods []string
-		want    eid.Level
-	}{
-		{nil, eid.LevelNone},
-		{[]string{"pwd"}, eid.Level1},
-		{[]string{"pwd", "otp"}, eid.Level2},
-		{[]string{"otp", "pwd"}, eid.Level2},
-		{[]string{"otp"}, eid.LevelNone},
-		{[]string{"otp", "otp"}, eid.LevelNone},
-		{[]string{"PWD", "OTP"}, eid.LevelNone},
-		{[]string{"pwd otp"}, eid.LevelNone},
-		{[]string{"fed"}, eid.LevelNone},
-	}
-	for _, tt := range tests {
-		if got := credential.Carries(tt.methods); got != tt.want {
-			t.Errorf("Carries(%q) = %v, want %v", tt.methods, got, tt.want)
-		}
-	}
-}
-
-func TestAAL(t *testing.T) {
-	for _, tt := range []struct {
-		methods []string
-		want    string
-	}{
-		{nil, ""}, {[]string{"pwd"}, "01"}, {[]string{"pwd", "otp"}, "02"}, {[]string{"otp", "pwd"}, "02"}, {[]string{"otp"}, ""}, {[]string{"made_up"}, ""},
-	} {
-		if got := credential.AAL(tt.methods); got != tt.want {
-			t.Errorf("AAL(%q) = %q, want %q", tt.methods, got, tt.want)
-		}
-	}
-}

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"eidgate/eid"
+	"eidgate/eid/accounts"
 	"eidgate/eid/credential"
 	"eidgate/federation"
 )
@@ -17,38 +18,74 @@ import (
 // maxShownAgain bounds a malformed number that is shown again, in bytes.
 const maxShownAgain = 64
 
-// finishPassword takes a number and a password. Until the password was right,
-// a known, an unknown and a locked account get the same answer for the same
-// work; what a locked account is told comes after it, from the login.
-func (s *Source) finishPassword(ctx context.Context, req federation.Request, values url.Values) (federation.Step, error) {
+// name is a login name as it was typed.
+type name struct {
+	id    eid.Identifier
+	again func(problem string) federation.Step // the form with what was typed
+	wrong string                               // problem of a name that cannot be one
+}
+
+// nameOf reads a personal number, or a passport and its country.
+func nameOf(values url.Values) name {
+	if values.Has(federation.FieldPassport) {
+		country, typed := federation.Sent(values, federation.FieldCountry), federation.Sent(values, federation.FieldPassport)
+		n := name{again: func(problem string) federation.Step { return passportForm(country, again(typed), problem) }}
+		id, err := eid.ParsePassport(country, typed)
+		if n.id = id; err != nil {
+			n.wrong = federation.ProblemPassportInvalid
+		}
+		return n
+	}
 	typed := federation.Sent(values, federation.FieldPersonalNumber)
 	number, err := eid.ParsePersonalNumber(strings.TrimSpace(typed))
 	if err != nil {
-		return passwordForm(again(typed), federation.ProblemNumberInvalid), nil
+		return name{
+			again: func(problem string) federation.Step { return passwordForm(again(typed), problem) },
+			wrong: federation.ProblemNumberInvalid,
+		}
 	}
+	return name{
+		id:    eid.IdentifierOf(number),
+		again: func(problem string) federation.Step { return passwordForm(number.Reveal(), problem) },
+	}
+}
+
+// finishPassword takes a login name and a password. Until the password was right,
+// a known, an unknown, a pending and a locked account get the same answer for the same
+// work; what a locked account is told comes after it, from the login.
+func (s *Source) finishPassword(ctx context.Context, req federation.Request, values url.Values) (federation.Step, error) {
+	switch federation.Sent(values, federation.FieldWay) {
+	case federation.WayPassport:
+		return passportForm("", "", ""), nil
+	case federation.WayNumber:
+		return passwordForm("", ""), nil
+	}
+	name := nameOf(values)
 	password := eid.NewSecret(federation.Sent(values, federation.FieldPassword))
-	if password.IsZero() {
-		return passwordForm(number.Reveal(), federation.ProblemPasswordMissing), nil
+	switch {
+	case name.wrong != "":
+		return name.again(name.wrong), nil
+	case password.IsZero():
+		return name.again(federation.ProblemPasswordMissing), nil
 	}
 
-	id := eid.IdentifierOf(number)
-	try := s.tryAt(id, password, req)
+	try := s.tryAt(name.id, password, req)
 	leave, err := s.d.Passwords.Admit(try.guesses.queued())
 	if err != nil {
-		return federation.Step{}, busy(passwordForm(number.Reveal(), federation.ProblemBusy), err)
+		return federation.Step{}, busy(name.again(federation.ProblemBusy), err)
 	}
 	defer leave()
 	if err := try.count(ctx, req.Now); err != nil {
 		return federation.Step{}, err
 	}
-	acct, err := s.d.Accounts.AccountByIdentifier(ctx, id)
+	acct, err := s.d.Accounts.AccountByIdentifier(ctx, name.id)
 	if err != nil && !errors.Is(err, eid.ErrNotFound) {
 		return federation.Step{}, fmt.Errorf("finding the account: %w", err)
 	}
-	right, err := s.verify(ctx, acct.ID, password)
+	right, first, err := s.verify(ctx, acct.ID, password)
 	leave()
 	if errors.Is(err, credential.ErrBusy) {
-		return federation.Step{}, busy(passwordForm(number.Reveal(), federation.ProblemBusy), err)
+		return federation.Step{}, busy(name.again(federation.ProblemBusy), err)
 	}
 	if err != nil {
 		return federation.Step{}, err
@@ -57,47 +94,62 @@ func (s *Source) finishPassword(ctx context.Context, req federation.Request, val
 		if err := s.recordFailure(ctx, acct.ID, eid.Password, req); err != nil {
 			return federation.Step{}, err
 		}
-		return passwordForm(number.Reveal(), federation.ProblemWrongCredentials), nil
+		return name.again(federation.ProblemWrongCredentials), nil
 	}
 	if err := try.forgive(ctx); err != nil {
 		return federation.Step{}, err
 	}
-
 	m := memory{Account: acct.ID, Number: try.guesses.slot, PasswordAt: req.Now}
-	// Nothing is gained by asking a code of somebody who will be refused.
-	if req.Level >= eid.Level2 && acct.Has(eid.OneTimeCode) && acct.Usable() == nil {
-		return codeForm(m, "")
+	if first.Hash != "" {
+		return s.firstMatched(ctx, req, m, &acct, first)
 	}
-	return s.assertion(m, req, eid.Password), nil
+	return s.passwordMatched(ctx, req, m, &acct)
 }
 
-// verify evaluates exactly one password. An empty id is nobody's: the look-up of
-// its hash then takes the same way as for an account without a password.
-func (s *Source) verify(ctx context.Context, id eid.AccountID, password eid.Secret) (right bool, err error) {
+// passwordMatched goes on after the right password of an account.
+func (s *Source) passwordMatched(ctx context.Context, req federation.Request, m memory, acct *eid.Account) (federation.Step, error) {
+	// Nothing is gained by asking a code of somebody who will be refused.
+	if req.Level >= eid.Level2 && acct.Usable() == nil {
+		if seconds := s.carriage.Seconds(acct); len(seconds) > 0 {
+			return s.askSecond(ctx, req, m, acct, seconds[0])
+		}
+	}
+	methods := []string{string(eid.Password)}
+	return s.assertion(m, req, s.carriage.Carries(methods), methods), nil
+}
+
+// verify evaluates exactly one password. An empty id is nobody's: the look-up of its hash
+// then takes the same way as for an account that waits for its holder. first is there
+// where it was the first password that was right.
+func (s *Source) verify(ctx context.Context, id eid.AccountID, password eid.Secret) (right bool, first accounts.FirstPassword, err error) {
 	hash, err := s.d.Accounts.PasswordHash(ctx, id)
+	if errors.Is(err, eid.ErrNotFound) {
+		first, err = s.d.Accounts.FirstPassword(ctx, id)
+		hash = first.Hash
+	}
 	if err != nil && !errors.Is(err, eid.ErrNotFound) {
-		return false, fmt.Errorf("reading the password hash: %w", err)
+		return false, first, fmt.Errorf("reading the password hash: %w", err)
 	}
 	if hash == "" || id == "" {
 		err := s.d.Passwords.Dummy(ctx, password)
 		if errors.Is(err, credential.ErrMismatch) {
-			return false, nil
+			return false, first, nil
 		}
-		return false, fmt.Errorf("verifying a password: %w", err)
+		return false, first, fmt.Errorf("verifying a password: %w", err)
 	}
 	updated, err := s.d.Passwords.Verify(ctx, hash, password)
 	switch {
 	case errors.Is(err, credential.ErrMismatch):
-		return false, nil
+		return false, first, nil
 	case err != nil:
-		return false, fmt.Errorf("verifying a password: %w", err)
+		return false, first, fmt.Errorf("verifying a password: %w", err)
 	}
-	if updated != "" && s.d.Rehasher != nil {
+	if updated != "" && first.Hash == "" && s.d.Rehasher != nil {
 		if err := s.d.Rehasher.Rehash(ctx, id, hash, updated); err != nil {
-			return false, fmt.Errorf("storing a renewed password hash: %w", err)
+			return false, first, fmt.Errorf("storing a renewed password hash: %w", err)
 		}
 	}
-	return true, nil
+	return true, first, nil
 }
 
 // busy asks for the same form again, since nothing was evaluated.
@@ -153,21 +205,20 @@ func again(typed string) string {
 	return typed
 }
 
-// assertion states what was proved, and marks the browser where a password was
-// part of it. What the methods carry is decided in one place, credential.Carries.
-func (s *Source) assertion(m memory, req federation.Request, factors ...eid.Factor) federation.Step {
-	methods := make([]string, len(factors))
-	for i, f := range factors {
-		methods[i] = string(f)
-	}
+// assertion states what was proved, and marks the browser where a password was part of it.
+func (s *Source) assertion(m memory, req federation.Request, level eid.Level, methods []string) federation.Step {
 	step := federation.Step{Assertion: &federation.Assertion{
-		Account: m.Account,
-		Level:   credential.Carries(methods),
-		Methods: methods,
-		At:      req.Now,
+		Account: m.Account, Level: level, Methods: methods, At: req.Now,
 	}}
 	if m.Number != "" {
 		step.Device = s.withMark(req.Device, m.Number, req.Now)
 	}
 	return step
+}
+
+func passportForm(country, number, problem string) federation.Step {
+	return federation.Step{Form: &federation.Form{
+		Page: federation.PagePassport, Problem: problem,
+		Fields: map[string]string{federation.FieldCountry: again(country), federation.FieldPassport: number},
+	}}
 }

@@ -107,7 +107,7 @@ func (db *DB) changeAccess(ctx context.Context, q *sqlcgen.Queries, id eid.Accou
 		return nil
 	}
 	if err := q.ResetAccount(ctx, nullable(c.At), string(id)); err != nil {
-		return fmt.Errorf("resetting account: %w", err)
+		return fmt.Errorf("ending sessions: %w", err)
 	}
 	return insertEvent(ctx, q, eid.EventCredentialsReset, id, c.At)
 }

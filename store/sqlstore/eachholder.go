@@ -12,8 +12,8 @@ import (
 const holdersPage = 2000
 
 // EachHolder visits every account that is active and not locked, with its links
-// that were not ended. Of an account it gives level and factors alone: nothing
-// sealed is opened. It holds one page in memory, whatever there is. An account that
+// that were not ended. Of an account it gives level, factors and whether there are
+// contacts alone: nothing sealed is opened. It holds one page in memory, whatever there is. An account that
 // stands for a portal's old one is no holder's.
 func (db *DB) EachHolder(ctx context.Context, visit func(account *eid.Account, links []eid.Link)) error {
 	for after := ""; ; {
@@ -50,5 +50,17 @@ func holderOf(row sqlcgen.HoldersAfterRow) *eid.Account {
 	if row.Code {
 		a.Factors = append(a.Factors, eid.OneTimeCode)
 	}
+	if row.Passkey {
+		a.Factors = append(a.Factors, eid.Passkey)
+	}
+	a.Phone, a.Email = proved(row.Phone), proved(row.Email)
 	return a
+}
+
+// proved stands for a contact: which one it is, nobody needs to know.
+func proved(is bool) eid.Contact {
+	if !is {
+		return eid.Contact{}
+	}
+	return eid.Contact{Value: "proved", Verified: true}
 }

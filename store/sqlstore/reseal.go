@@ -54,6 +54,7 @@ func sealedColumns() []sealedColumn {
 		{"applications", []string{"id"}, of(applicationContext)},
 		{"documents", []string{"id"}, of(documentContext)},
 		{"notices", []string{"id"}, of(noticeContext)},
+		{"registrations", []string{"id"}, of(appCaseContext)},
 		{"signing_keys", []string{"id"}, nil},
 		{"purpose_keys", []string{"id"}, nil},
 		// An integer never compares greater than the empty text of the first step.

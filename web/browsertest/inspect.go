@@ -151,7 +151,7 @@ func names(ctx context.Context, t *chromedp.Target) ([]string, error) {
 			continue
 		}
 		role := value(node.Role)
-		if slices.Contains([]string{"button", "link", "textbox", "DisclosureTriangle"}, role) {
+		if slices.Contains([]string{"button", "link", "textbox", "radio", "checkbox", "combobox", "DisclosureTriangle"}, role) {
 			got = append(got, role+" "+strings.Join(strings.Fields(value(node.Name)), " "))
 		}
 	}

@@ -124,7 +124,7 @@
 
     // Role and label of each control, to be compared with what the browser tells a screen reader.
     labels: () => [...document.querySelectorAll(interactive)].filter(there).map(e => {
-      const role = field(e) ? 'textbox' : {A: 'link', SUMMARY: 'DisclosureTriangle'}[e.tagName] || 'button';
+      const role = {radio: 'radio', checkbox: 'checkbox', 'select-one': 'combobox'}[e.type] || (field(e) ? 'textbox' : '') || {A: 'link', SUMMARY: 'DisclosureTriangle'}[e.tagName] || 'button';
       return role + ' ' + (field(e) && e.labels && e.labels.length ? label(e.labels[0]) : label(e));
     }),
 

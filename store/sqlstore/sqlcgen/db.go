@@ -42,6 +42,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.advanceImportStmt, err = db.PrepareContext(ctx, advanceImport); err != nil {
 		return nil, fmt.Errorf("error preparing query AdvanceImport: %w", err)
 	}
+	if q.appCaseStmt, err = db.PrepareContext(ctx, appCase); err != nil {
+		return nil, fmt.Errorf("error preparing query AppCase: %w", err)
+	}
 	if q.auditStmt, err = db.PrepareContext(ctx, audit); err != nil {
 		return nil, fmt.Errorf("error preparing query Audit: %w", err)
 	}
@@ -147,6 +150,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.credentialsStmt, err = db.PrepareContext(ctx, credentials); err != nil {
 		return nil, fmt.Errorf("error preparing query Credentials: %w", err)
 	}
+	if q.decideAppCaseStmt, err = db.PrepareContext(ctx, decideAppCase); err != nil {
+		return nil, fmt.Errorf("error preparing query DecideAppCase: %w", err)
+	}
 	if q.decideReviewStmt, err = db.PrepareContext(ctx, decideReview); err != nil {
 		return nil, fmt.Errorf("error preparing query DecideReview: %w", err)
 	}
@@ -231,6 +237,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.findImportStmt, err = db.PrepareContext(ctx, findImport); err != nil {
 		return nil, fmt.Errorf("error preparing query FindImport: %w", err)
 	}
+	if q.finishAppCaseStmt, err = db.PrepareContext(ctx, finishAppCase); err != nil {
+		return nil, fmt.Errorf("error preparing query FinishAppCase: %w", err)
+	}
 	if q.finishImportStmt, err = db.PrepareContext(ctx, finishImport); err != nil {
 		return nil, fmt.Errorf("error preparing query FinishImport: %w", err)
 	}
@@ -308,6 +317,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.insertAccountStmt, err = db.PrepareContext(ctx, insertAccount); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertAccount: %w", err)
+	}
+	if q.insertAppCaseStmt, err = db.PrepareContext(ctx, insertAppCase); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertAppCase: %w", err)
 	}
 	if q.insertAuditStmt, err = db.PrepareContext(ctx, insertAudit); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertAudit: %w", err)
@@ -516,6 +528,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.oldestNoticeStmt, err = db.PrepareContext(ctx, oldestNotice); err != nil {
 		return nil, fmt.Errorf("error preparing query OldestNotice: %w", err)
 	}
+	if q.oldestUrgentStmt, err = db.PrepareContext(ctx, oldestUrgent); err != nil {
+		return nil, fmt.Errorf("error preparing query OldestUrgent: %w", err)
+	}
+	if q.openAppCasesStmt, err = db.PrepareContext(ctx, openAppCases); err != nil {
+		return nil, fmt.Errorf("error preparing query OpenAppCases: %w", err)
+	}
 	if q.overdueLockRequestsStmt, err = db.PrepareContext(ctx, overdueLockRequests); err != nil {
 		return nil, fmt.Errorf("error preparing query OverdueLockRequests: %w", err)
 	}
@@ -530,6 +548,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.prunableStmt, err = db.PrepareContext(ctx, prunable); err != nil {
 		return nil, fmt.Errorf("error preparing query Prunable: %w", err)
+	}
+	if q.pruneAppCasesStmt, err = db.PrepareContext(ctx, pruneAppCases); err != nil {
+		return nil, fmt.Errorf("error preparing query PruneAppCases: %w", err)
 	}
 	if q.pruneNoticesStmt, err = db.PrepareContext(ctx, pruneNotices); err != nil {
 		return nil, fmt.Errorf("error preparing query PruneNotices: %w", err)
@@ -749,6 +770,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing advanceImportStmt: %w", cerr)
 		}
 	}
+	if q.appCaseStmt != nil {
+		if cerr := q.appCaseStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing appCaseStmt: %w", cerr)
+		}
+	}
 	if q.auditStmt != nil {
 		if cerr := q.auditStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing auditStmt: %w", cerr)
@@ -924,6 +950,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing credentialsStmt: %w", cerr)
 		}
 	}
+	if q.decideAppCaseStmt != nil {
+		if cerr := q.decideAppCaseStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing decideAppCaseStmt: %w", cerr)
+		}
+	}
 	if q.decideReviewStmt != nil {
 		if cerr := q.decideReviewStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing decideReviewStmt: %w", cerr)
@@ -1064,6 +1095,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing findImportStmt: %w", cerr)
 		}
 	}
+	if q.finishAppCaseStmt != nil {
+		if cerr := q.finishAppCaseStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing finishAppCaseStmt: %w", cerr)
+		}
+	}
 	if q.finishImportStmt != nil {
 		if cerr := q.finishImportStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing finishImportStmt: %w", cerr)
@@ -1192,6 +1228,11 @@ func (q *Queries) Close() error {
 	if q.insertAccountStmt != nil {
 		if cerr := q.insertAccountStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertAccountStmt: %w", cerr)
+		}
+	}
+	if q.insertAppCaseStmt != nil {
+		if cerr := q.insertAppCaseStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertAppCaseStmt: %w", cerr)
 		}
 	}
 	if q.insertAuditStmt != nil {
@@ -1539,6 +1580,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing oldestNoticeStmt: %w", cerr)
 		}
 	}
+	if q.oldestUrgentStmt != nil {
+		if cerr := q.oldestUrgentStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing oldestUrgentStmt: %w", cerr)
+		}
+	}
+	if q.openAppCasesStmt != nil {
+		if cerr := q.openAppCasesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing openAppCasesStmt: %w", cerr)
+		}
+	}
 	if q.overdueLockRequestsStmt != nil {
 		if cerr := q.overdueLockRequestsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing overdueLockRequestsStmt: %w", cerr)
@@ -1562,6 +1613,11 @@ func (q *Queries) Close() error {
 	if q.prunableStmt != nil {
 		if cerr := q.prunableStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing prunableStmt: %w", cerr)
+		}
+	}
+	if q.pruneAppCasesStmt != nil {
+		if cerr := q.pruneAppCasesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing pruneAppCasesStmt: %w", cerr)
 		}
 	}
 	if q.pruneNoticesStmt != nil {
@@ -1914,6 +1970,7 @@ type Queries struct {
 	activateAccountStmt          *sql.Stmt
 	addCountStmt                 *sql.Stmt
 	advanceImportStmt            *sql.Stmt
+	appCaseStmt                  *sql.Stmt
 	auditStmt                    *sql.Stmt
 	auditFromStmt                *sql.Stmt
 	auditHeadStmt                *sql.Stmt
@@ -1949,6 +2006,7 @@ type Queries struct {
 	countWaitingReviewsStmt      *sql.Stmt
 	credentialStmt               *sql.Stmt
 	credentialsStmt              *sql.Stmt
+	decideAppCaseStmt            *sql.Stmt
 	decideReviewStmt             *sql.Stmt
 	deferLogoutStmt              *sql.Stmt
 	deferNoticeStmt              *sql.Stmt
@@ -1977,6 +2035,7 @@ type Queries struct {
 	eventsStmt                   *sql.Stmt
 	evidenceOfStmt               *sql.Stmt
 	findImportStmt               *sql.Stmt
+	finishAppCaseStmt            *sql.Stmt
 	finishImportStmt             *sql.Stmt
 	forgetMasterKeyProcessesStmt *sql.Stmt
 	formerHolderStmt             *sql.Stmt
@@ -2003,6 +2062,7 @@ type Queries struct {
 	importedUnverifiedStmt       *sql.Stmt
 	importsOfStmt                *sql.Stmt
 	insertAccountStmt            *sql.Stmt
+	insertAppCaseStmt            *sql.Stmt
 	insertAuditStmt              *sql.Stmt
 	insertCheckpointStmt         *sql.Stmt
 	insertConflictStmt           *sql.Stmt
@@ -2072,11 +2132,14 @@ type Queries struct {
 	oldSubjectsUntakenStmt       *sql.Stmt
 	oldestLogoutStmt             *sql.Stmt
 	oldestNoticeStmt             *sql.Stmt
+	oldestUrgentStmt             *sql.Stmt
+	openAppCasesStmt             *sql.Stmt
 	overdueLockRequestsStmt      *sql.Stmt
 	partyRegistrationsStmt       *sql.Stmt
 	portalAccountsOfStmt         *sql.Stmt
 	proveContactStmt             *sql.Stmt
 	prunableStmt                 *sql.Stmt
+	pruneAppCasesStmt            *sql.Stmt
 	pruneNoticesStmt             *sql.Stmt
 	purposeKeysStmt              *sql.Stmt
 	putAuditHeadStmt             *sql.Stmt
@@ -2150,6 +2213,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		activateAccountStmt:          q.activateAccountStmt,
 		addCountStmt:                 q.addCountStmt,
 		advanceImportStmt:            q.advanceImportStmt,
+		appCaseStmt:                  q.appCaseStmt,
 		auditStmt:                    q.auditStmt,
 		auditFromStmt:                q.auditFromStmt,
 		auditHeadStmt:                q.auditHeadStmt,
@@ -2185,6 +2249,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		countWaitingReviewsStmt:      q.countWaitingReviewsStmt,
 		credentialStmt:               q.credentialStmt,
 		credentialsStmt:              q.credentialsStmt,
+		decideAppCaseStmt:            q.decideAppCaseStmt,
 		decideReviewStmt:             q.decideReviewStmt,
 		deferLogoutStmt:              q.deferLogoutStmt,
 		deferNoticeStmt:              q.deferNoticeStmt,
@@ -2213,6 +2278,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		eventsStmt:                   q.eventsStmt,
 		evidenceOfStmt:               q.evidenceOfStmt,
 		findImportStmt:               q.findImportStmt,
+		finishAppCaseStmt:            q.finishAppCaseStmt,
 		finishImportStmt:             q.finishImportStmt,
 		forgetMasterKeyProcessesStmt: q.forgetMasterKeyProcessesStmt,
 		formerHolderStmt:             q.formerHolderStmt,
@@ -2239,6 +2305,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		importedUnverifiedStmt:       q.importedUnverifiedStmt,
 		importsOfStmt:                q.importsOfStmt,
 		insertAccountStmt:            q.insertAccountStmt,
+		insertAppCaseStmt:            q.insertAppCaseStmt,
 		insertAuditStmt:              q.insertAuditStmt,
 		insertCheckpointStmt:         q.insertCheckpointStmt,
 		insertConflictStmt:           q.insertConflictStmt,
@@ -2308,11 +2375,14 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		oldSubjectsUntakenStmt:       q.oldSubjectsUntakenStmt,
 		oldestLogoutStmt:             q.oldestLogoutStmt,
 		oldestNoticeStmt:             q.oldestNoticeStmt,
+		oldestUrgentStmt:             q.oldestUrgentStmt,
+		openAppCasesStmt:             q.openAppCasesStmt,
 		overdueLockRequestsStmt:      q.overdueLockRequestsStmt,
 		partyRegistrationsStmt:       q.partyRegistrationsStmt,
 		portalAccountsOfStmt:         q.portalAccountsOfStmt,
 		proveContactStmt:             q.proveContactStmt,
 		prunableStmt:                 q.prunableStmt,
+		pruneAppCasesStmt:            q.pruneAppCasesStmt,
 		pruneNoticesStmt:             q.pruneNoticesStmt,
 		purposeKeysStmt:              q.purposeKeysStmt,
 		putAuditHeadStmt:             q.putAuditHeadStmt,

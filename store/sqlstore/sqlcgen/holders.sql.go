@@ -13,7 +13,10 @@ import (
 const holdersAfter = `-- name: HoldersAfter :many
 SELECT a.id, a.level,
   CAST(EXISTS (SELECT 1 FROM credentials c WHERE c.account = a.id AND c.factor = 'pwd') AS BOOLEAN) AS password,
-  CAST(EXISTS (SELECT 1 FROM credentials c WHERE c.account = a.id AND c.factor = 'otp') AS BOOLEAN) AS code
+  CAST(EXISTS (SELECT 1 FROM credentials c WHERE c.account = a.id AND c.factor = 'otp') AS BOOLEAN) AS code,
+  CAST(EXISTS (SELECT 1 FROM passkeys p WHERE p.account = a.id) AS BOOLEAN) AS passkey,
+  CAST(a.phone_verified AND a.phone <> '' AS BOOLEAN) AS phone,
+  CAST(a.email_verified AND a.email <> '' AS BOOLEAN) AS email
 FROM accounts a
 WHERE a.id > ?1 AND a.status = 'active' AND a.subject_type <> 'portal_account'
   AND NOT EXISTS (SELECT 1 FROM locks k WHERE k.account = a.id AND k.lifted_at IS NULL)
@@ -25,6 +28,9 @@ type HoldersAfterRow struct {
 	Level    int64
 	Password bool
 	Code     bool
+	Passkey  bool
+	Phone    bool
+	Email    bool
 }
 
 func (q *Queries) HoldersAfter(ctx context.Context, after string, page int64) ([]HoldersAfterRow, error) {
@@ -41,6 +47,9 @@ func (q *Queries) HoldersAfter(ctx context.Context, after string, page int64) ([
 			&i.Level,
 			&i.Password,
 			&i.Code,
+			&i.Passkey,
+			&i.Phone,
+			&i.Email,
 		); err != nil {
 			return nil, err
 		}

@@ -68,8 +68,8 @@ CREATE TABLE registrations (
     subject_type TEXT      NOT NULL,
     number_index BLOB      NOT NULL,
     sealed       BLOB      NOT NULL,
-    why          TEXT      NOT NULL, -- accents, year_only, contradiction
-    status       TEXT      NOT NULL, -- processing, approved, rejected, expired
+    why          TEXT      NOT NULL, -- accents, year_only, contradiction, gender
+    status       TEXT      NOT NULL, -- processing, approved, rejected
     rules        TEXT      NOT NULL,
     due_at       TIMESTAMP NOT NULL,
     created_at   TIMESTAMP NOT NULL,
@@ -78,7 +78,8 @@ CREATE TABLE registrations (
     reason       TEXT      NOT NULL DEFAULT '',
     account      TEXT REFERENCES accounts (id)
 );
-CREATE INDEX registrations_open ON registrations (due_at) WHERE status = 'processing';
+CREATE INDEX registrations_open ON registrations (due_at) WHERE account IS NULL AND status <> 'rejected';
+CREATE INDEX registrations_decided ON registrations (decided_at);
 CREATE INDEX registrations_of_number ON registrations (number_index, created_at);
 
 -- Applications at a counter. The sealed text is all that was taken in of the person and
