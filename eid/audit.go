@@ -63,32 +63,31 @@ const (
 	ActionReviewDecided    = "review.decided"
 	ActionRegistration     = "registration.applied"
 	ActionTokensRevoked    = "tokens.revoked"
-	ActionLockRequested    = "lock_request.made"    // by a service user
-	ActionLockDecided      = "lock_request.decided" // by an officer
-	ActionOfficerAdded     = "officer.added"        // or given another office or other tasks
-	ActionOfficerEnded     = "officer.ended"
-	ActionCaseOpened       = "case.opened"
-	ActionCaseShown        = "case.shown"    // to an officer
-	ActionCaseDecided      = "case.decided"  // by an officer
 	ActionStateRenewed     = "state.renewed" // every session and token ended
 )
 
 // Actions are those above.
 func Actions() []string {
 	return []string{
-		ActionCaseOpened, ActionCaseShown, ActionCaseDecided,
-		ActionOfficerAdded, ActionOfficerEnded,
 		ActionGrantIssued, ActionSignInFailed, ActionSignInRefused, ActionSignedIn, ActionSteppedUp, ActionSessionEnded,
 		ActionAccountCreated, ActionLevelChanged, ActionDataDiffers, ActionAccountRenewed, ActionApplicationOpened, ActionApplicationChanged, ActionApplicationMatched, ActionApplicationConfirmed, ActionApplicationDecided, ActionApplicationViewed, ActionAccountLocked, ActionAccountUnlocked, ActionLinkCreated,
 		ActionAccountVerified, ActionConflictOpened, ActionConflictDecided, ActionConflictOffered, ActionOfferWithdrawn, ActionAccountsExport, ActionAccountsImport, ActionSubjectsImport, ActionSubjectMoved,
 		ActionSubjectsTold,
 		ActionConsentGiven, ActionConsentEnded, ActionSourceDistrust, ActionSourceOff, ActionSourceOn, ActionReviewOpened,
+		ActionCaseOpened, ActionCaseShown, ActionCaseDecided,
 		ActionAccountActivated, ActionAccountRecovered, ActionPasswordChanged, ActionFactorAdded, ActionFactorRemoved,
-		ActionReviewDecided, ActionRegistration, ActionTokensRevoked, ActionStateRenewed,
+		ActionReviewDecided, ActionRegistration, ActionTokensRevoked, ActionOfficerAdded, ActionOfficerEnded, ActionStateRenewed,
 		ActionLockRequested, ActionLockDecided,
 		ActionMasterKeyAdded, ActionMasterKeyPromoted, ActionMasterKeyResealed, ActionMasterKeyRemoved,
 	}
 }
+
+// Actions on registrations in the app that left a doubt.
+const (
+	ActionCaseOpened  = "case.opened"
+	ActionCaseShown   = "case.shown"   // to an officer
+	ActionCaseDecided = "case.decided" // by an officer
+)
 
 // Actions on the master key.
 const (
@@ -96,4 +95,16 @@ const (
 	ActionMasterKeyPromoted = "master_key.promoted"
 	ActionMasterKeyResealed = "master_key.resealed"
 	ActionMasterKeyRemoved  = "master_key.removed"
+)
+
+// Actions on what service users ask for.
+const (
+	ActionLockRequested = "lock_request.made"
+	ActionLockDecided   = "lock_request.decided" // by an officer
+)
+
+// Actions on who acts at a counter.
+const (
+	ActionOfficerAdded = "officer.added" // or given another office or other tasks
+	ActionOfficerEnded = "officer.ended"
 )

@@ -45,6 +45,7 @@ type durable struct {
 	master     keys.MasterKey // where sealer was read from
 	custodies  custodies
 	vocabulary eid.Vocabulary
+	rulesAt    string // directory of further rule sets; may be empty
 }
 
 // makeDurable makes the data directory if it is not there and brings the database
@@ -110,7 +111,7 @@ func openUnexamined(ctx context.Context, cfg *config.Config, log *slog.Logger, n
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	return &durable{db: db, ring: ring, sealer: sealer, master: master, custodies: held, vocabulary: cfg.Vocabulary()}, nil
+	return &durable{db: db, ring: ring, sealer: sealer, master: master, custodies: held, vocabulary: cfg.Vocabulary(), rulesAt: cfg.Rules.Directory}, nil
 }
 
 // load takes the keys that are stored, and makes the first ones, for who signs with
