@@ -22,6 +22,7 @@ type demoReport struct {
 	Portals  []demoPortal  `json:"portals"`
 	Accounts []demoAccount `json:"accounts"`
 	Sources  []demoSource  `json:"sources"`
+	Crowd    *demoCrowd    `json:"crowd,omitempty"` // of --people
 }
 
 type demoPortal struct {
@@ -115,6 +116,9 @@ func (r demoReport) print(w io.Writer, asJSON bool) error {
 	fmt.Fprintf(t, "PERSONAL NUMBER\tPASSWORD\tTOTP SECRET\tLEVEL\tSTATUS\tNOTE\n")
 	for _, a := range r.Accounts {
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", a.PersonalNumber, orDash(a.Password), orDash(a.TOTPSecret), a.Level, a.Status, a.Note)
+	}
+	if c := r.Crowd; c != nil {
+		fmt.Fprintf(t, "%s\t%s\t-\t1\tactive\tthe first of %d invented people with one password; the last is %s\n", c.First, c.Password, c.People, c.Last)
 	}
 	fmt.Fprintf(t, "\nSOURCE\tKIND\tWINDOW\tLOGIN\tPASSWORD\tNOTE\n")
 	for _, s := range r.Sources {
