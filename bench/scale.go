@@ -97,8 +97,8 @@ func (c *crowd) fill(ctx context.Context) error {
 		return err
 	}
 	// A clock that hurries on: nothing is remembered of whom the bench looks up.
-	began, asked := time.Now(), atomic.Int64{}
-	hurried := func() time.Time { return began.Add(time.Duration(asked.Add(1)) * time.Minute) }
+	start, asked := time.Now(), atomic.Int64{}
+	hurried := func() time.Time { return start.Add(time.Duration(asked.Add(1)) * time.Minute) }
 	if c.db, err = sqlstore.Open(ctx, where, sealer, hurried); err != nil {
 		return err
 	}
@@ -110,7 +110,7 @@ func (c *crowd) fill(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	began = time.Now()
+	began := time.Now()
 	if err := accounts.NewPopulator(c.db, time.Now).Fill(ctx, c.size, hash, "operator:bench", func(int) {}); err != nil {
 		return err
 	}
