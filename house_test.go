@@ -42,16 +42,17 @@ var arrows = map[string][]string{
 	"keys/transit/...":   {},
 	"web":                {"eid"},
 	"web/browsertest":    {},
-	"web/signin":         {"web", "eid", "store"},
-	"citizen":            {"eid/...", "web", "web/signin", "store"},
-	"admin":              {"eid/...", "web", "web/signin", "store"},
+	"web/shell":          {"web", "store"},
+	"web/signin":         {"web", "web/shell", "eid", "store"},
+	"citizen":            {"eid/...", "web", "web/shell", "web/signin", "store"},
+	"admin":              {"eid/...", "web", "web/shell", "web/signin", "store"},
 	"store":              {},
 	"store/sqlstore":     {"store", "eid", "eid/accounts", "eid/audit", "eid/civil", "eid/counter", "eid/notify", "eid/registration", "keys", "store/sqlitefile", "store/sqlstore/..."},
 	"store/sqlstore/...": {},
 	"store/sqlitefile":   {},
 	"store/statestore":   {"store", "store/sqlitefile"},
 	"store/redisstore":   {"store", "eid"},
-	"store/storetest":    {"store", "store/sqlstore", "eid", "eid/accounts", "eid/audit", "eid/civil", "keys"},
+	"store/storetest":    {"store", "store/sqlstore", "eid", "eid/accounts", "eid/rules", "eid/audit", "eid/civil", "keys"},
 	"federation":         {"eid", "eid/credential", "store"},
 	"federation/account": {"federation", "eid", "eid/credential", "store"},
 	"federation/openid":  {"federation", "eid"},
@@ -70,7 +71,7 @@ var arrows = map[string][]string{
 }
 
 // forTests lists what the tests of any package may import besides.
-var forTests = []string{"keys", "federation/fedtest", "federation/account", "federation/openid", "federation/vneid", "federation/cas", "federation/ldap", "federation/saml", "federation/portal", "store/statestore", "store/redisstore", "store/sqlstore", "store/storetest", "web/browsertest", "keys/transit/transittest", "keys/pkcs11/softhsm"}
+var forTests = []string{"eid/rules", "keys", "federation/fedtest", "federation/account", "federation/openid", "federation/vneid", "federation/cas", "federation/ldap", "federation/saml", "federation/portal", "store/statestore", "store/redisstore", "store/sqlstore", "store/storetest", "web/browsertest", "keys/transit/transittest", "keys/pkcs11/softhsm"}
 
 // outside lists the third-party modules of packages that may not have any other.
 var outside = map[string][]string{"eid": {"golang.org/x/text"}}

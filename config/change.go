@@ -97,6 +97,7 @@ func effects() map[string]takesEffect {
 		"limits.connections":                atRestart,
 		"outbound.allow":                    atReload,
 		"audit.retention_years":             atRestart,
+		"rules.directory":                   atReload,
 		"audit.ship.file":                   atRestart,
 		"audit.ship.url":                    atRestart,
 		"audit.ship.token_file":             atRestart, // the file itself may change at any time

@@ -161,6 +161,9 @@ func (c *Config) checkClients(f *faults) {
 			continue
 		}
 		checkID(f, member(at, "id"), cl.ID, clientID, seen)
+		if slices.Contains(eid.BuiltinClients(), cl.ID) {
+			f.add(member(at, "id"), "the gateway's own pages have this id", "another id")
+		}
 		checkLabel(f, member(at, "name"), cl.Name)
 		checkLine(f, member(at, "name_en"), cl.NameEN, maxLabel)
 		if cl.URL == "" {

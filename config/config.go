@@ -58,6 +58,8 @@ type Config struct {
 	Registries Registries `koanf:"registries"`
 	// What becomes of the audit.
 	Audit Audit `koanf:"audit"`
+	// What the law says on accounts, levels and locks, and from when to when.
+	Rules Rules `koanf:"rules"`
 	// How holders are told of what becomes of their accounts.
 	Notify Notify `koanf:"notify"`
 	// The listener of metrics.

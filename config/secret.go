@@ -70,6 +70,7 @@ func (s surroundings) directory(path *string) {
 // locate makes paths absolute and fills in those that follow from others.
 func (c *Config) locate(where surroundings) {
 	where.directory(&c.Data)
+	where.directory(&c.Rules.Directory)
 	if c.MasterKeyFile == "" && c.MasterKey.IsZero() && c.Data != "" {
 		c.MasterKeyFile = filepath.Join(c.Data, "master.key")
 	}

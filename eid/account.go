@@ -113,6 +113,12 @@ func (a *Account) Usable() error {
 	return nil
 }
 
+// Counts reports whether what was proved, granted or begun at t still says who the
+// holder is.
+func (a *Account) Counts(t time.Time) bool {
+	return a.SessionsFrom.IsZero() || t.After(a.SessionsFrom)
+}
+
 // barringLock is the lock to tell the holder of: a terminal one before those that
 // can be undone, else the oldest.
 func (a *Account) barringLock() Lock {

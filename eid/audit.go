@@ -19,49 +19,72 @@ type AuditEntry struct {
 
 // Actions that the gateway records.
 const (
-	ActionGrantIssued     = "grant.issued"
-	ActionSignInFailed    = "signin.failed"
-	ActionSignInRefused   = "signin.refused"
-	ActionSignedIn        = "signin.succeeded"
-	ActionSteppedUp       = "signin.stepped_up"
-	ActionSessionEnded    = "session.ended"
-	ActionAccountCreated  = "account.created"
-	ActionLevelChanged    = "account.level_changed"
-	ActionDataDiffers     = "account.data_differs" // what a national source says is not what is kept
-	ActionAccountRenewed  = "account.renewed"      // by another enrolment; what opened it before ended
-	ActionAccountLocked   = "account.locked"
-	ActionAccountUnlocked = "account.unlocked"
-	ActionLinkCreated     = "link.created"
-	ActionAccountVerified = "account.verified" // a portal's old account, for the national identity it is linked to
-	ActionConflictOpened  = "conflict.opened"
-	ActionConflictDecided = "conflict.decided"
-	ActionConflictOffered = "conflict.proposed"  // the first of two officers would accept
-	ActionOfferWithdrawn  = "conflict.withdrawn" // by that officer
-	ActionAccountsExport  = "accounts.exported"  // login names of old accounts that were not verified
-	ActionAccountsImport  = "accounts.imported"
-	ActionSubjectsImport  = "subjects.imported"
-	ActionSubjectMoved    = "subject.moved"
-	ActionSubjectsTold    = "subjects.told" // to a party: what tokens call people in place of its old subjects
-	ActionConsentGiven    = "consent.given"
-	ActionConsentEnded    = "consent.withdrawn"
-	ActionSourceDistrust  = "source.distrusted"
-	ActionSourceOff       = "source.switched_off"
-	ActionSourceOn        = "source.switched_on"
-	ActionReviewOpened    = "review.opened"
-	ActionReviewDecided   = "review.decided"
-	ActionRegistration    = "registration.applied"
-	ActionTokensRevoked   = "tokens.revoked"
-	ActionStateRenewed    = "state.renewed" // every session and token ended
+	ActionGrantIssued          = "grant.issued"
+	ActionSignInFailed         = "signin.failed"
+	ActionSignInRefused        = "signin.refused"
+	ActionSignedIn             = "signin.succeeded"
+	ActionSteppedUp            = "signin.stepped_up"
+	ActionSessionEnded         = "session.ended"
+	ActionAccountCreated       = "account.created"
+	ActionLevelChanged         = "account.level_changed"
+	ActionDataDiffers          = "account.data_differs" // what a national source says is not what is kept
+	ActionApplicationOpened    = "application.opened"   // at a counter
+	ActionApplicationChanged   = "application.changed"
+	ActionApplicationMatched   = "application.matched"
+	ActionApplicationConfirmed = "application.confirmed" // by the person
+	ActionApplicationDecided   = "application.decided"
+	ActionApplicationViewed    = "application.viewed"
+	ActionAccountRenewed       = "account.renewed" // by another enrolment; what opened it before ended
+	ActionAccountLocked        = "account.locked"
+	ActionAccountUnlocked      = "account.unlocked"
+	ActionLinkCreated          = "link.created"
+	// What holders sign in with.
+	ActionAccountActivated = "account.activated"
+	ActionAccountRecovered = "account.recovered"
+	ActionPasswordChanged  = "password.changed"
+	ActionFactorAdded      = "factor.added"
+	ActionFactorRemoved    = "factor.removed"
+	ActionAccountVerified  = "account.verified" // a portal's old account, for the national identity it is linked to
+	ActionConflictOpened   = "conflict.opened"
+	ActionConflictDecided  = "conflict.decided"
+	ActionConflictOffered  = "conflict.proposed"  // the first of two officers would accept
+	ActionOfferWithdrawn   = "conflict.withdrawn" // by that officer
+	ActionAccountsExport   = "accounts.exported"  // login names of old accounts that were not verified
+	ActionAccountsImport   = "accounts.imported"
+	ActionSubjectsImport   = "subjects.imported"
+	ActionSubjectMoved     = "subject.moved"
+	ActionSubjectsTold     = "subjects.told" // to a party: what tokens call people in place of its old subjects
+	ActionConsentGiven     = "consent.given"
+	ActionConsentEnded     = "consent.withdrawn"
+	ActionSourceDistrust   = "source.distrusted"
+	ActionSourceOff        = "source.switched_off"
+	ActionSourceOn         = "source.switched_on"
+	ActionReviewOpened     = "review.opened"
+	ActionReviewDecided    = "review.decided"
+	ActionRegistration     = "registration.applied"
+	ActionTokensRevoked    = "tokens.revoked"
+	ActionLockRequested    = "lock_request.made"    // by a service user
+	ActionLockDecided      = "lock_request.decided" // by an officer
+	ActionOfficerAdded     = "officer.added"        // or given another office or other tasks
+	ActionOfficerEnded     = "officer.ended"
+	ActionCaseOpened       = "case.opened"
+	ActionCaseShown        = "case.shown"    // to an officer
+	ActionCaseDecided      = "case.decided"  // by an officer
+	ActionStateRenewed     = "state.renewed" // every session and token ended
 )
 
 // Actions are those above.
 func Actions() []string {
 	return []string{
+		ActionCaseOpened, ActionCaseShown, ActionCaseDecided,
+		ActionOfficerAdded, ActionOfficerEnded,
+		ActionLockRequested, ActionLockDecided,
 		ActionGrantIssued, ActionSignInFailed, ActionSignInRefused, ActionSignedIn, ActionSteppedUp, ActionSessionEnded,
-		ActionAccountCreated, ActionLevelChanged, ActionDataDiffers, ActionAccountRenewed, ActionAccountLocked, ActionAccountUnlocked, ActionLinkCreated,
+		ActionAccountCreated, ActionLevelChanged, ActionDataDiffers, ActionAccountRenewed, ActionApplicationOpened, ActionApplicationChanged, ActionApplicationMatched, ActionApplicationConfirmed, ActionApplicationDecided, ActionApplicationViewed, ActionAccountLocked, ActionAccountUnlocked, ActionLinkCreated,
 		ActionAccountVerified, ActionConflictOpened, ActionConflictDecided, ActionConflictOffered, ActionOfferWithdrawn, ActionAccountsExport, ActionAccountsImport, ActionSubjectsImport, ActionSubjectMoved,
 		ActionSubjectsTold,
 		ActionConsentGiven, ActionConsentEnded, ActionSourceDistrust, ActionSourceOff, ActionSourceOn, ActionReviewOpened,
+		ActionAccountActivated, ActionAccountRecovered, ActionPasswordChanged, ActionFactorAdded, ActionFactorRemoved,
 		ActionReviewDecided, ActionRegistration, ActionTokensRevoked, ActionStateRenewed,
 		ActionMasterKeyAdded, ActionMasterKeyPromoted, ActionMasterKeyResealed, ActionMasterKeyRemoved,
 	}

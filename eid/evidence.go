@@ -1,6 +1,9 @@
 package eid
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // EvidenceKind is what a level rests on.
 type EvidenceKind string
@@ -76,6 +79,9 @@ const (
 	TaskLocks   Task = "locks"   // set, lift and decide on locks
 )
 
+// Tasks lists them all.
+func Tasks() []Task { return []Task{TaskIntake, TaskApprove, TaskReview, TaskLocks} }
+
 // Officer is somebody who may act for others. Operators name them; nobody names
 // themselves.
 type Officer struct {
@@ -83,3 +89,6 @@ type Officer struct {
 	Office  string
 	Tasks   []Task
 }
+
+// May reports whether the officer has a task.
+func (o Officer) May(t Task) bool { return slices.Contains(o.Tasks, t) }

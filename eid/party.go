@@ -73,6 +73,8 @@ type RelyingParty struct {
 	// of the common one that come from KeyFetchFrom.
 	AwaitKeyFetch bool           `json:"await_key_fetch,omitempty"`
 	KeyFetchFrom  []netip.Prefix `json:"key_fetch_from,omitempty"`
+	// Builtin marks the gateway's own pages, which are a client of it too and no portal.
+	Builtin bool `json:"builtin,omitempty"`
 	// OldSubjects is what is done with the subjects that the party knew people by before.
 	OldSubjects OldSubjects `json:"old_subjects,omitempty"`
 }

@@ -63,8 +63,20 @@ func (r *RuleSet) Access(age int) Access {
 	return ""
 }
 
+// AccessBorn says how somebody comes to an account on the day of t, by the birth date
+// (2006-01-02). A date known by its year alone (2006) goes to an officer, whatever the
+// year: review is true then. What is no date, or lies ahead, gives no access.
+func (r *RuleSet) AccessBorn(birth string, t time.Time) (access Access, review bool) {
+	if born, err := time.Parse(time.DateOnly, birth); err == nil {
+		return r.Access(Age(born, t)), false
+	}
+	_, err := time.Parse("2006", birth)
+	return "", err == nil
+}
+
 // Age is how many full years have passed since a birth date on the day of t in Viet
-// Nam; the birthday itself completes a year.
+// Nam; the birthday itself completes a year. Who was born on 29 February completes one on
+// 1 March of other years.
 func Age(born, t time.Time) int {
 	t = t.In(LawTime())
 	years := t.Year() - born.Year()

@@ -65,7 +65,7 @@ func (a *admission) leave(stranger bool) {
 
 // admit lets a request in once it is whole: a slow sender holds its connection
 // and no place.
-func (p *Provider) admit(c *gin.Context) {
+func (p *Provider) admit(c *gin.Context, mounts []Mount) {
 	if neverShed(c.FullPath()) {
 		c.Next()
 		return
@@ -79,7 +79,7 @@ func (p *Provider) admit(c *gin.Context) {
 		c.Abort()
 		return
 	}
-	stranger := !isBackChannel(c.FullPath()) && !p.bringsLogin(c) && !p.bringsState(c)
+	stranger := !isBackChannel(c.FullPath()) && !p.bringsLogin(c) && !p.bringsState(c) && !bringsMark(mounts, c.Request)
 	if !p.admission.enter(stranger) {
 		c.Abort()
 		p.refuseBusy(c)

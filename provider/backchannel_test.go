@@ -12,6 +12,7 @@ import (
 
 	"eidgate/eid"
 	"eidgate/provider"
+	"eidgate/store/storetest"
 )
 
 // signedIn is one person's browser with tokens of portal.
@@ -272,7 +273,7 @@ func TestLockTellsParties(t *testing.T) {
 	w.run(w.provider)
 	a, got := w.signedIn(numberLevel1)
 	a.also()
-	_, err := w.accounts.Lock(t.Context(), w.people[numberLevel1], eid.LockReasons()[0], "cơ quan giả định", "QĐ-000", "operator:test")
+	_, err := w.locks.Set(t.Context(), w.people[numberLevel1], eid.LockSelf, storetest.Self())
 	must(t, err)
 	if status, _, _ := w.userinfo("Bearer " + got.AccessToken); status != http.StatusUnauthorized {
 		t.Errorf("userinfo = %d after the lock, want 401", status)

@@ -10,6 +10,7 @@ import (
 
 	"eidgate/eid"
 	"eidgate/store/sqlstore"
+	"eidgate/store/storetest"
 )
 
 func TestFrontchannelLogout(t *testing.T) {
@@ -84,7 +85,7 @@ func TestEveryEndOfASessionTellsParties(t *testing.T) {
 			}
 		},
 		"locked": func(w *world, a *agent) {
-			_, err := w.accounts.Lock(w.t.Context(), w.people[numberLevel2], eid.LockReasons()[0], "cơ quan giả định", "QĐ-000", "operator:test")
+			_, err := w.locks.Set(w.t.Context(), w.people[numberLevel2], eid.LockSelf, storetest.Self())
 			must(w.t, err)
 			a.get(w.authorizeURL("portal"))
 		},

@@ -9,6 +9,7 @@ import (
 
 	"eidgate/eid"
 	"eidgate/eid/audit"
+	"eidgate/store/storetest"
 )
 
 // lookedUp puts a look-up of the account on record.
@@ -87,7 +88,7 @@ func TestHistoryOfLocked(t *testing.T) {
 	a, _ := w.signedIn(numberLevel2)
 	id := w.people[numberLevel2]
 	w.lookedUp(id, "vụ 1")
-	_, err := w.accounts.Lock(t.Context(), id, eid.LockSelf, "", "", "holder")
+	_, err := w.locks.Set(t.Context(), id, eid.LockSelf, storetest.Self())
 	must(t, err)
 	if p := a.get(w.server.URL + "/history"); strings.Contains(p.body, "vụ 1") {
 		t.Error("a locked account's history is shown")

@@ -9,6 +9,7 @@ import (
 
 	"eidgate/eid"
 	"eidgate/eid/accounts"
+	"eidgate/store/storetest"
 )
 
 // interleave runs scripts of so many steps each in every order that keeps the steps of
@@ -286,12 +287,12 @@ func TestLinkBegunBeforeALockAndFinishedAfter(t *testing.T) {
 func locking(p person) (lock, unlock func(b *crossroads)) {
 	var id string
 	lock = func(b *crossroads) {
-		l, err := b.accounts.Lock(b.t.Context(), p.account(b.world), eid.LockSelf, "", "", "holder")
+		l, err := b.locks.Set(b.t.Context(), p.account(b.world), eid.LockSelf, storetest.Self())
 		must(b.t, err)
 		id = l.ID
 	}
 	unlock = func(b *crossroads) {
-		must(b.t, b.accounts.Unlock(b.t.Context(), p.account(b.world), id, accounts.Correction{}, "operator:test"))
+		must(b.t, b.locks.Lift(b.t.Context(), p.account(b.world), id, storetest.Self()))
 	}
 	return lock, unlock
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"eidgate/eid"
+	"eidgate/store/storetest"
 )
 
 // answer is what a back-channel endpoint said.
@@ -187,7 +188,7 @@ func TestIntrospection(t *testing.T) {
 		t.Errorf("narrowed token: %s", a.body)
 	}
 	// The terms are checked at the moment of asking.
-	_, err := w.accounts.Lock(t.Context(), w.people[numberLevel2], eid.LockSelf, "", "", "holder")
+	_, err := w.locks.Set(t.Context(), w.people[numberLevel2], eid.LockSelf, storetest.Self())
 	must(t, err)
 	for name, token := range map[string]string{"access": next.AccessToken, "refresh": next.RefreshToken} {
 		if a := w.backChannel("/introspect", tokenForm(token), asPortal); a.json["active"] != false || len(a.json) != 1 {

@@ -14,6 +14,7 @@ import (
 	"eidgate/eid"
 	"eidgate/eid/accounts"
 	"eidgate/federation"
+	"eidgate/store/storetest"
 )
 
 // formOf is the form of a page, with these fields.
@@ -37,7 +38,7 @@ func TestLinkConfirmedLate(t *testing.T) {
 		says   string // the page that follows; empty: the source is asked again
 	}{
 		{"locked meanwhile", func(w *linkWorld) {
-			_, err := w.accounts.Lock(t.Context(), w.people[numberLevel1], eid.LockSelf, "", "", "holder")
+			_, err := w.locks.Set(t.Context(), w.people[numberLevel1], eid.LockSelf, storetest.Self())
 			must(t, err)
 		}, "Tài khoản đang bị khóa"},
 		{"the window closed", func(w *linkWorld) {

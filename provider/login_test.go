@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"eidgate/eid"
-	"eidgate/eid/accounts"
 	"eidgate/federation/fedtest"
+	"eidgate/store/storetest"
 )
 
 // wantPage fails unless the answer is a page with these texts.
@@ -283,7 +283,7 @@ func TestLockDuringLogin(t *testing.T) {
 	a, late := w.browser(), w.browser()
 	a.signIn(w.authorizeURL("portal"), numberLevel1)
 	form := late.get(w.authorizeURL("portal"))
-	lock, err := w.accounts.Lock(t.Context(), w.people[numberLevel1], eid.LockAuthority, "cơ quan giả định", "QĐ-000", "operator:test")
+	lock, err := w.locks.Set(t.Context(), w.people[numberLevel1], eid.LockAuthority, storetest.Authority("QĐ-000"))
 	must(t, err)
 	p := late.submit(form, "personal_number", numberLevel1, "password", password)
 	wantPage(t, p, http.StatusForbidden, "Tài khoản đang bị khóa")
@@ -295,7 +295,7 @@ func TestLockDuringLogin(t *testing.T) {
 	wantError(t, late.submit(p, "action", "cancel"), "access_denied")
 	wantError(t, a.get(w.authorizeURL("portal", "prompt", "none")), "login_required")
 	wantPage(t, a.get(w.authorizeURL("portal")), http.StatusOK, `name="personal_number"`)
-	must(t, w.accounts.Unlock(t.Context(), w.people[numberLevel1], lock.ID, accounts.Correction{}, "operator:test"))
+	must(t, w.locks.Lift(t.Context(), w.people[numberLevel1], lock.ID, storetest.Authority("QĐ-001")))
 	wantError(t, a.get(w.authorizeURL("portal", "prompt", "none")), "login_required")
 }
 

@@ -12,7 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"eidgate/eid"
-	"eidgate/eid/accounts"
+	"eidgate/store/storetest"
 )
 
 // TestModelOfLinkingAndStepUp lets two people at two browsers, of two tabs each, do
@@ -443,9 +443,9 @@ func (r *run) lock(rt *rapid.T, p person) {
 	if account, failed := r.db.Account(r.t.Context(), p.account(r.world)); failed != nil {
 		err = failed
 	} else if locked {
-		err = r.accounts.Unlock(r.t.Context(), account.ID, account.Locks[0].ID, accounts.Correction{}, "operator:test")
+		err = r.locks.Lift(r.t.Context(), account.ID, account.Locks[0].ID, storetest.Self())
 	} else {
-		_, err = r.accounts.Lock(r.t.Context(), account.ID, eid.LockSelf, "", "", "holder")
+		_, err = r.locks.Set(r.t.Context(), account.ID, eid.LockSelf, storetest.Self())
 	}
 	if err != nil {
 		rt.Fatal(err)

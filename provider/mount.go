@@ -2,6 +2,8 @@ package provider
 
 import (
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/gin-gonic/gin"
 
@@ -14,6 +16,16 @@ import (
 type Mount struct {
 	Path    string // such as /register
 	Handler http.Handler
+	// Brings reports whether a request comes from somebody who was signed in at these
+	// pages; nil knows nobody. It is asked before anything is looked up.
+	Brings func(*http.Request) bool
+}
+
+// bringsMark reports whether a request carries a cookie that one of the mounts made.
+func bringsMark(mounts []Mount, r *http.Request) bool {
+	return slices.ContainsFunc(mounts, func(m Mount) bool {
+		return m.Brings != nil && (r.URL.Path == m.Path || strings.HasPrefix(r.URL.Path, m.Path+"/")) && m.Brings(r)
+	})
 }
 
 // mount routes to pages of another package.

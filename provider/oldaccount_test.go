@@ -18,6 +18,7 @@ import (
 	"eidgate/federation"
 	"eidgate/federation/portal"
 	"eidgate/provider"
+	"eidgate/store/storetest"
 )
 
 const (
@@ -464,7 +465,7 @@ func TestOldAccountLocked(t *testing.T) {
 	w := newOldWorld(t)
 	a := w.browser()
 	got := w.redeem(w.wantCode(a.share(w.later(a, w.comes(a, "mau.cu")))))
-	_, err := w.accounts.Lock(t.Context(), w.shadow().ID, eid.LockTerms, "cơ quan giả định", "QĐ-000/GIẢ-ĐỊNH", "operator:test")
+	_, err := w.locks.Set(t.Context(), w.shadow().ID, eid.LockTerms, storetest.Operator("QĐ-000/GIẢ-ĐỊNH"))
 	must(t, err)
 	if status, _, claims := w.userinfo("Bearer " + got.AccessToken); status != http.StatusUnauthorized {
 		t.Errorf("userinfo = %d %v, want 401", status, claims)

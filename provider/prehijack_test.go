@@ -9,6 +9,7 @@ import (
 
 	"eidgate/eid"
 	"eidgate/eid/accounts"
+	"eidgate/store/storetest"
 )
 
 // The five ways of "Pre-hijacked accounts" (Sudhodanan and Paverd, USENIX Security
@@ -233,7 +234,7 @@ func TestPrehijackUnexpiredChange(t *testing.T) {
 		"the victim says that it is not her": func(_ *crossroads, a *agent, confirm page) { a.submit(confirm, "action", "not_me") },
 		"the victim signs in anew":           func(b *crossroads, a *agent, _ page) { b.pass(6 * time.Minute); b.nationally(a, thu) },
 		"the victim locks the account": func(b *crossroads, _ *agent, _ page) {
-			_, err := b.accounts.Lock(b.t.Context(), thu.account(b.world), eid.LockSelf, "", "", "holder")
+			_, err := b.locks.Set(b.t.Context(), thu.account(b.world), eid.LockSelf, storetest.Self())
 			must(b.t, err)
 		},
 		"six minutes pass": func(b *crossroads, _ *agent, _ page) { b.pass(6 * time.Minute) },

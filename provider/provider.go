@@ -259,7 +259,7 @@ func (p *Provider) Handler(mounts ...Mount) http.Handler {
 	}
 	r.HandleMethodNotAllowed = true
 	r.RedirectTrailingSlash = false
-	r.Use(p.observe, p.bound, p.admit)
+	r.Use(p.observe, p.bound, func(c *gin.Context) { p.admit(c, mounts) })
 
 	get := func(path string, h gin.HandlerFunc) { r.GET(path, h); r.HEAD(path, h) }
 	get("/", p.home)

@@ -14,6 +14,7 @@ import (
 	"eidgate/federation"
 	"eidgate/provider"
 	"eidgate/store/sqlstore"
+	"eidgate/store/storetest"
 )
 
 // Synthetic numbers of people without an account.
@@ -281,7 +282,7 @@ func TestProvisionRefusals(t *testing.T) {
 		{"a level that it may not assert", registered(func(s *eid.Source) { s.MayAssert = []eid.Level{eid.Level2} }), "", 0},
 		{"a locked account", func(w *provisioned) {
 			person(numberLevel1, "Trần Văn Mẫu", "15/01/1990")(w)
-			_, err := w.accounts.Lock(t.Context(), w.people[numberLevel1], eid.LockSelf, "", "", "holder")
+			_, err := w.locks.Set(t.Context(), w.people[numberLevel1], eid.LockSelf, storetest.Self())
 			must(w.t, err)
 		}, "Tài khoản đang bị khóa", 1},
 		{"a subject of another account's holder", func(w *provisioned) {

@@ -11,6 +11,7 @@ import (
 
 	"eidgate/eid"
 	"eidgate/store/sqlstore"
+	"eidgate/store/storetest"
 )
 
 // refreshing registers portal for refresh tokens, and for what else is said.
@@ -307,7 +308,7 @@ func TestRefreshChecksEveryTerm(t *testing.T) {
 	}
 	for name, change := range map[string]func(*world){
 		"lock": func(w *world) {
-			_, err := w.accounts.Lock(t.Context(), w.people[numberLevel2], eid.LockSelf, "", "", "holder")
+			_, err := w.locks.Set(t.Context(), w.people[numberLevel2], eid.LockSelf, storetest.Self())
 			must(t, err)
 		},
 		"window": func(w *world) { sources(w, func(s *eid.Source) { s.Window.Until = w.clock() }) },

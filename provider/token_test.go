@@ -15,6 +15,7 @@ import (
 
 	"eidgate/eid"
 	"eidgate/store/sqlstore"
+	"eidgate/store/storetest"
 )
 
 func TestTokensOfASignIn(t *testing.T) {
@@ -349,7 +350,7 @@ func TestLockEndsTokens(t *testing.T) {
 	w := newWorld(t)
 	got := w.redeem(w.codeFor(numberLevel1))
 	pending := w.codeFor(numberLevel1)
-	_, err := w.accounts.Lock(t.Context(), w.people[numberLevel1], eid.LockSelf, "", "", "holder")
+	_, err := w.locks.Set(t.Context(), w.people[numberLevel1], eid.LockSelf, storetest.Self())
 	must(t, err)
 	if status, _, _ := w.userinfo("Bearer " + got.AccessToken); status != http.StatusUnauthorized {
 		t.Errorf("userinfo of a locked account: %d, want 401", status)

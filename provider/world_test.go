@@ -37,6 +37,7 @@ import (
 	"eidgate/store"
 	"eidgate/store/sqlstore"
 	"eidgate/store/statestore"
+	"eidgate/store/storetest"
 )
 
 // Synthetic people of these tests.
@@ -57,6 +58,7 @@ type world struct {
 	db       *sqlstore.DB
 	state    *statestore.Store
 	accounts *accounts.Accounts
+	locks    *accounts.Locks
 
 	passwords *credential.Passwords
 	people    map[string]eid.AccountID
@@ -223,7 +225,7 @@ func newWorldWith(t testing.TB, change func(cfg *provider.Config, d *provider.De
 	w.provider = w.build()
 	handler = w.provider.Handler()
 
-	w.accounts = accounts.New(w.db, w.clock)
+	w.accounts, w.locks = accounts.New(w.db, w.clock), storetest.Locks(t, w.db, w.clock)
 	w.register()
 	return w
 }

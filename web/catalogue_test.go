@@ -86,6 +86,7 @@ func used(t *testing.T) (required, optional []string) {
 	for _, role := range HistoryRoles() {
 		required = append(required, "history.role."+role)
 	}
+	required = append(required, officerMessages()...)
 	required = append(required, "shell.language", "format.clock", "format.date", "format.when")
 	return append(required, ProblemCredentials, ProblemLogin, ProblemLoginMissing, ProblemNumberMissing, ProblemPassword, ProblemBusy, ProblemCode,
 		ProblemCodeMissing, ProblemSourceFailed), optional

@@ -88,6 +88,7 @@ func samples() []sample {
 	list = append(list, logoutSamples()...)
 	list = append(list, historySamples(noon)...)
 	list = append(list, linkSamples(common, noon)...)
+	list = append(list, officerSamples(noon)...)
 	return append(list, sample{"error-bare", Page{Name: "error", Data: ErrorData{Kind: ErrorSystem}}})
 }
 

@@ -161,7 +161,7 @@ func seedPeople(ctx context.Context, g *gateway, now func() time.Time) error {
 	if err != nil {
 		return fmt.Errorf("preparing passwords: %w", err)
 	}
-	writer, hash := accounts.New(g.db, now), ""
+	writer, locks, hash := accounts.New(g.db, now), accounts.NewLocks(g.db, g.rules, now), ""
 	for _, person := range demo.People() {
 		_, err := g.db.AccountByIdentifier(ctx, person.Identifier)
 		if err == nil {
@@ -176,14 +176,14 @@ func seedPeople(ctx context.Context, g *gateway, now func() time.Time) error {
 				return fmt.Errorf("hashing: %w", err)
 			}
 		}
-		if err := seedPerson(ctx, writer, person, hash); err != nil {
+		if err := seedPerson(ctx, writer, locks, person, hash); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func seedPerson(ctx context.Context, writer *accounts.Accounts, p demo.Person, hash string) error {
+func seedPerson(ctx context.Context, writer *accounts.Accounts, locks *accounts.Locks, p demo.Person, hash string) error {
 	const actor, evidence = "operator:demo", "synthetic person of the demo"
 	if p.Password == "" {
 		hash = ""
@@ -197,7 +197,8 @@ func seedPerson(ctx context.Context, writer *accounts.Accounts, p demo.Person, h
 		return err
 	}
 	if p.Lock != "" {
-		if _, err := writer.Lock(ctx, id, p.Lock, "cơ quan giả định", "QĐ-000/GIẢ-ĐỊNH", actor); err != nil {
+		act := accounts.LockAct{By: eid.ByAuthority, Requester: "cơ quan giả định", Document: "QĐ-000/GIẢ-ĐỊNH", Actor: actor}
+		if _, err := locks.Set(ctx, id, p.Lock, act); err != nil {
 			return err
 		}
 	}

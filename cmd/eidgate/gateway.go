@@ -22,6 +22,7 @@ import (
 	"eidgate/eid/civil"
 	"eidgate/eid/credential"
 	"eidgate/eid/notify"
+	"eidgate/eid/rules"
 	"eidgate/federation"
 	"eidgate/federation/account"
 	"eidgate/keys"
@@ -88,7 +89,7 @@ func openDurable(ctx context.Context, cfg *config.Config, log *slog.Logger, now 
 // openUnexamined is openDurable for an emergency, which a key that does not open must
 // not keep from happening.
 func openUnexamined(ctx context.Context, cfg *config.Config, log *slog.Logger, now func() time.Time, m durableMeter) (*durable, error) {
-	where := sqlstore.Config{Path: databasePath(cfg), Meter: m, Notices: cfg.Notify.On()}
+	where := sqlstore.Config{Path: databasePath(cfg), Meter: m, Notices: notify.Channels{Email: cfg.Notify.On()}}
 	if _, err := os.Stat(where.Path); err != nil {
 		return nil, fmt.Errorf("there is no gateway's data at %s: %w", cfg.Data, err)
 	}
@@ -150,9 +151,11 @@ func keysConfig(cfg *config.Config) keys.Config {
 // long as the process; what follows the configuration stands in a front.
 type gateway struct {
 	*durable
+	rules    *rules.Book
 	state    passingState
 	measured store.State // state, with the operator looking on
 	tokenKey []byte
+	pageKey  []byte // of our own pages: marks of cookies and forms, and their client secrets
 	outbound *federation.Outbound
 	calls    *http.Client // over outbound, measured
 	account  account.Deps
@@ -205,6 +208,9 @@ func openGateway(ctx context.Context, cfg *config.Config, log *slog.Logger, now 
 	}
 	g := &gateway{durable: d, keeper: newMasterKeeper(d, log), log: log, now: now, connections: cfg.Limits.Connections, metrics: metrics, tracing: tracing}
 	g.evidence = audit.NewSealer(d.db, checkpointSigner{d.ring}, log, now)
+	if g.rules, err = openRules(cfg); err != nil {
+		return nil, errors.Join(err, d.db.Close())
+	}
 	g.retention = audit.NewRetainer(d.db, cfg.Audit.RetentionYears, log, now)
 	if g.shipments, err = openShipments(cfg, g); err != nil {
 		return nil, errors.Join(err, d.db.Close())
@@ -228,6 +234,9 @@ func (g *gateway) wire(ctx context.Context, cfg *config.Config) error {
 		return fmt.Errorf("preparing passwords: %w", err)
 	}
 	if g.tokenKey, err = g.db.Secret(ctx, "access-tokens"); err != nil {
+		return err
+	}
+	if g.pageKey, err = g.db.Secret(ctx, "own-pages"); err != nil {
 		return err
 	}
 	g.measured = g.metrics.State(g.state)
@@ -272,7 +281,14 @@ func (g *gateway) adopt(ctx context.Context, cfg *config.Config) error {
 	if err != nil {
 		return err
 	}
+	book, err := openRules(cfg)
+	if err != nil {
+		return err
+	}
 	if err := g.db.ApplyRegistrations(ctx, cfg.RelyingParties(), sources, "file", "system"); err != nil {
+		return err
+	}
+	if err := g.registerBuiltin(ctx, cfg); err != nil {
 		return err
 	}
 	if err := planSources(ctx, g.db, g.ring, g.ring.Known(), cfg.Lifetimes.JWKSMaxAge); err != nil {
@@ -284,6 +300,7 @@ func (g *gateway) adopt(ctx context.Context, cfg *config.Config) error {
 	if old == nil || !slices.Equal(old.cfg.Outbound.Allow, cfg.Outbound.Allow) {
 		g.outbound.Allow(allowed)
 	}
+	g.rules.Replace(book)
 	g.front.Store(next)
 	return nil
 }
@@ -311,7 +328,11 @@ func (g *gateway) newFront(cfg *config.Config, old *front) (_ *front, err error)
 	if err != nil {
 		return nil, err
 	}
-	next.handler = next.provider.Handler()
+	mounts, err := g.mounts(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("preparing our own pages: %w", err)
+	}
+	next.handler = next.provider.Handler(mounts...)
 	return next, nil
 }
 

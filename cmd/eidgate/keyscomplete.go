@@ -70,7 +70,7 @@ func distinct(c *cobra.Command, d *durable, of func(*keyRow) string) ([]string, 
 }
 
 func clientsOf(c *cobra.Command, d *durable) ([]string, error) {
-	parties, err := d.db.RelyingParties(c.Context())
+	parties, err := d.portals(c.Context())
 	var list []string
 	for i := range parties {
 		list = append(list, parties[i].ID+"\t"+printable(parties[i].Name))

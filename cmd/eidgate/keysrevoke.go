@@ -237,7 +237,7 @@ func (rev *keyRevocation) reach(ctx context.Context, d *durable, since, now time
 	if err != nil {
 		return err
 	}
-	parties, err := d.db.RelyingParties(ctx)
+	parties, err := d.portals(ctx)
 	if err != nil {
 		return err
 	}

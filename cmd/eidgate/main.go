@@ -64,7 +64,7 @@ func newRoot(stdout, stderr io.Writer) *cobra.Command {
 		return usageError{fmt.Errorf("%w; see '%s --help'", err, c.CommandPath())}
 	})
 	root.AddCommand(newInit(), newServe(), newPortal(), newDemo(), newMigrate(), newCheck(), newDoctor(), newConfig(), newKeys(), newBackup(), newState(),
-		newConsents(), newReviews(), newConflicts(), newAudit(), newAccounts(), newSubjects(), newSources(), newTransition(), newNotices())
+		newConsents(), newReviews(), newConflicts(), newAudit(), newAccounts(), newSubjects(), newSources(), newTransition(), newNotices(), newOfficers())
 	return root
 }
 

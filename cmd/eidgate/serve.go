@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"eidgate/config"
+	"eidgate/eid/rules"
 )
 
 // newServe makes `eidgate serve`.
@@ -50,6 +51,7 @@ func newServe() *cobra.Command {
 		}
 		defer func() { err = errors.Join(err, g.close()) }()
 		g.tls, g.watch = cert, w
+		w.subjects = append(w.subjects, newSubject(func() []string { return rules.Files(g.front.Load().cfg.Rules.Directory) }, g.reloadRules))
 		r.gateway, r.report = g, g.metrics
 		if err := g.openMonitor(c.Context(), cfg); err != nil {
 			return err

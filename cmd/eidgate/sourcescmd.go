@@ -70,7 +70,7 @@ func newSourcesShow() *cobra.Command {
 			now := time.Now()
 			shown := sourceShown{sourceRow: newSourceRow(&src, now), Name: src.Name, Provider: src.Provider, MayAssert: src.MayAssert,
 				GrantsAtMost: src.GrantsAtMost, Maintenance: src.Maintenance, Parties: []partyRow{}}
-			parties, err := d.db.RelyingParties(c.Context())
+			parties, err := d.portals(c.Context())
 			if err != nil {
 				return err
 			}

@@ -74,7 +74,7 @@ func parseSpan(from, at string, now time.Time) (eid.Window, error) {
 
 // planTransition counts everybody, with a word of progress now and then.
 func planTransition(ctx context.Context, d *durable, span eid.Window, progress io.Writer) (federation.Plan, error) {
-	parties, err := d.db.RelyingParties(ctx)
+	parties, err := d.portals(ctx)
 	if err != nil {
 		return federation.Plan{}, err
 	}

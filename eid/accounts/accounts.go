@@ -14,15 +14,9 @@ import (
 	"eidgate/eid"
 )
 
-// Errors of changes, for callers to test with errors.Is. Besides them a change
-// returns eid.ErrNotFound and eid.ErrExists.
-var (
-	// ErrInvalid: what was asked breaks a rule; the text names every fault.
-	ErrInvalid = errors.New("invalid")
-	// ErrTerminal: the lock is lifted by an authority that corrects an error, and
-	// by nothing else (Decision 34/2021, Art. 11).
-	ErrTerminal = errors.New("lock is terminal")
-)
+// ErrInvalid: what was asked breaks a rule; the text names every fault. Besides it a
+// change returns eid.ErrNotFound and eid.ErrExists.
+var ErrInvalid = errors.New("invalid")
 
 // ActionLinkEnded is the audit action of EndLink.
 const ActionLinkEnded = "link.ended"
@@ -33,13 +27,6 @@ type Store interface {
 	// CreateAccount inserts an account with its identifier and credentials.
 	// eid.ErrExists when another account in use has the identifier.
 	CreateAccount(ctx context.Context, r Record, entry eid.AuditEntry) error
-	// AddLock puts a lock in force; an eid.EventLocked commits with it.
-	// eid.ErrNotFound when there is no such account.
-	AddLock(ctx context.Context, id eid.AccountID, l eid.Lock, entry eid.AuditEntry) error
-	// LiftLock reads a lock in force, asks decide about it and lifts it. An error
-	// of decide is returned and nothing is written. eid.ErrNotFound when the
-	// account has no such lock in force.
-	LiftLock(ctx context.Context, id eid.AccountID, lockID string, decide func(eid.Lock) (Lift, error)) error
 	// AddLink inserts a link. eid.ErrExists while the subject of that source is
 	// linked, eid.ErrNotFound when there is no such account.
 	AddLink(ctx context.Context, r LinkRecord, entry eid.AuditEntry) error
@@ -66,14 +53,7 @@ type LinkRecord struct {
 	CreatedAt time.Time
 }
 
-// Lift is how a lock ends.
-type Lift struct {
-	At       time.Time
-	Document string // the correction's document, for a terminal lock
-	Entry    eid.AuditEntry
-}
-
-// Accounts changes accounts, links and locks.
+// Accounts changes accounts and links.
 type Accounts struct {
 	store Store
 	now   func() time.Time
@@ -104,50 +84,6 @@ func (a *Accounts) Create(ctx context.Context, n NewAccount, actor string) (eid.
 		return "", fmt.Errorf("creating account: %w", err)
 	}
 	return id, nil
-}
-
-// Lock puts a lock in force (Decision 34/2021, Art. 11). Locks add up: each is
-// lifted on its own. The requester is required for every reason but LockSelf,
-// the document for LockAuthority.
-func (a *Accounts) Lock(ctx context.Context, id eid.AccountID, reason eid.LockReason,
-	requester, document, actor string,
-) (eid.Lock, error) {
-	now := a.time()
-	l := eid.Lock{ID: newID(), Reason: reason, Requester: requester, Document: document, SetAt: now}
-	if err := checkLock(l); err != nil {
-		return eid.Lock{}, fmt.Errorf("locking account: %w", err)
-	}
-	entry, err := entryOf(now, actor, eid.ActionAccountLocked, id, lockDetail{Lock: l.ID, Reason: reason})
-	if err != nil {
-		return eid.Lock{}, fmt.Errorf("locking account: %w", err)
-	}
-	if err := a.store.AddLock(ctx, id, l, entry); err != nil {
-		return eid.Lock{}, fmt.Errorf("locking account: %w", err)
-	}
-	return l, nil
-}
-
-// Correction is an authority's word that a terminal lock was set in error. The
-// zero value is none.
-type Correction struct {
-	Document string // number of the authority's decision
-}
-
-// Unlock lifts one lock. A terminal lock needs a correction, else ErrTerminal.
-func (a *Accounts) Unlock(ctx context.Context, id eid.AccountID, lockID string, c Correction, actor string) error {
-	now := a.time()
-	decide := func(l eid.Lock) (Lift, error) {
-		if l.Reason.Terminal() && c.Document == "" {
-			return Lift{}, ErrTerminal
-		}
-		entry, err := entryOf(now, actor, eid.ActionAccountUnlocked, id,
-			lockDetail{Lock: l.ID, Reason: l.Reason, Corrected: c.Document != ""})
-		return Lift{At: now, Document: c.Document, Entry: entry}, err
-	}
-	if err := a.store.LiftLock(ctx, id, lockID, decide); err != nil {
-		return fmt.Errorf("unlocking account: %w", err)
-	}
-	return nil
 }
 
 // Link ties a source's subject to an account under a new random id, which is
@@ -190,11 +126,6 @@ type (
 		Level       eid.Level       `json:"level"`
 		Status      eid.Status      `json:"status"`
 		Source      string          `json:"source,omitempty"` // that it was made through
-	}
-	lockDetail struct {
-		Lock      string         `json:"lock"`
-		Reason    eid.LockReason `json:"reason"`
-		Corrected bool           `json:"corrected,omitempty"`
 	}
 	linkDetail struct {
 		Link   string    `json:"link"`

@@ -23,12 +23,9 @@ func stamp() time.Time { return time.Date(2026, 2, 28, 22, 0, 0, 123456000, time
 // fake keeps what it was told to write, and err is what it answers.
 type fake struct {
 	err     error
-	lock    eid.Lock // the one in force
 	link    eid.Link // the one alive
 	records []accounts.Record
-	locks   []eid.Lock
 	links   []accounts.LinkRecord
-	lifts   []accounts.Lift
 	entries []eid.AuditEntry
 }
 
@@ -36,20 +33,6 @@ var _ accounts.Store = (*fake)(nil)
 
 func (f *fake) CreateAccount(_ context.Context, r accounts.Record, e eid.AuditEntry) error {
 	f.records, f.entries = append(f.records, r), append(f.entries, e)
-	return f.err
-}
-
-func (f *fake) AddLock(_ context.Context, _ eid.AccountID, l eid.Lock, e eid.AuditEntry) error {
-	f.locks, f.entries = append(f.locks, l), append(f.entries, e)
-	return f.err
-}
-
-func (f *fake) LiftLock(_ context.Context, _ eid.AccountID, _ string, decide func(eid.Lock) (accounts.Lift, error)) error {
-	lift, err := decide(f.lock)
-	if err != nil {
-		return err
-	}
-	f.lifts, f.entries = append(f.lifts, lift), append(f.entries, lift.Entry)
 	return f.err
 }
 
@@ -257,63 +240,6 @@ func TestIDsAreRandom(t *testing.T) {
 	}
 }
 
-func TestLockChecks(t *testing.T) {
-	for _, tt := range []struct {
-		name                string
-		reason              eid.LockReason
-		requester, document string
-		ok                  bool
-	}{
-		{"holder", eid.LockSelf, "", "", true},
-		{"authority", eid.LockAuthority, "court", "decision 1", true},
-		{"terms", eid.LockTerms, "operator", "", true},
-		{"number", eid.LockNumber, "registry", "", true},
-		{"death", eid.LockDeath, "registry", "", true},
-		{"no reason", "", "court", "decision 1", false},
-		{"unknown reason", "whim", "court", "decision 1", false},
-		{"authority without requester", eid.LockAuthority, "", "decision 1", false},
-		{"authority without document", eid.LockAuthority, "court", "", false},
-		{"death by nobody", eid.LockDeath, "", "", false},
-		{"CRLF", eid.LockAuthority, "court\r\nroot", "decision 1", false},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			store := &fake{}
-			l, err := accounts.New(store, clock).Lock(t.Context(), "a", tt.reason, tt.requester, tt.document, "operator:A")
-			if !tt.ok {
-				if !errors.Is(err, accounts.ErrInvalid) || len(store.locks) != 0 {
-					t.Errorf("Lock() = %v and %d written, want ErrInvalid and none", err, len(store.locks))
-				}
-				return
-			}
-			if err != nil || l.ID == "" || l != store.locks[0] || !l.SetAt.Equal(stamp()) {
-				t.Fatalf("Lock() = %+v, %v, want what was stored: %+v", l, err, store.locks)
-			}
-			want := `{"lock":"` + l.ID + `","reason":"` + string(tt.reason) + `"}`
-			if e := store.entries[0]; string(e.Detail) != want || e.Action != eid.ActionAccountLocked || e.Account != "a" {
-				t.Errorf("audit = %s %s, want %s", e.Action, e.Detail, want)
-			}
-		})
-	}
-}
-
-func TestUnlock(t *testing.T) {
-	for _, reason := range append(eid.LockReasons(), "unknown") {
-		for _, document := range []string{"", "decision 2"} {
-			store := &fake{lock: eid.Lock{ID: "l", Reason: reason}}
-			err := accounts.New(store, clock).Unlock(t.Context(), "a", "l", accounts.Correction{Document: document}, "operator:A")
-			if refuse := reason.Terminal() && document == ""; refuse {
-				if !errors.Is(err, accounts.ErrTerminal) || len(store.lifts) != 0 {
-					t.Errorf("%s: Unlock() = %v and %d lifted, want ErrTerminal and none", reason, err, len(store.lifts))
-				}
-				continue
-			}
-			if err != nil || len(store.lifts) != 1 || store.lifts[0].Document != document || !store.lifts[0].At.Equal(stamp()) {
-				t.Errorf("%s with %q: Unlock() = %v, lifts %+v, want one", reason, document, err, store.lifts)
-			}
-		}
-	}
-}
-
 func TestLinkChecks(t *testing.T) {
 	good := eid.Link{ID: "chosen", Account: "a", Source: "legacy", Cap: eid.Level1}
 	with := func(change func(*eid.Link)) eid.Link {
@@ -358,14 +284,13 @@ func TestLinkChecks(t *testing.T) {
 }
 
 func TestNothingByNobody(t *testing.T) {
-	store := &fake{lock: eid.Lock{ID: "l", Reason: eid.LockSelf}, link: eid.Link{ID: "k", Account: "a"}}
+	store := &fake{link: eid.Link{ID: "k", Account: "a"}}
 	a, ctx := accounts.New(store, clock), t.Context()
 	_, create := a.Create(ctx, citizen(), "")
-	_, lock := a.Lock(ctx, "a", eid.LockSelf, "", "", "")
 	_, link := a.Link(ctx, eid.Link{Account: "a", Source: "s", Cap: eid.Level1}, "s", "e", "")
 	for name, err := range map[string]error{
-		"Create": create, "Lock": lock, "Link": link,
-		"Unlock": a.Unlock(ctx, "a", "l", accounts.Correction{}, ""), "EndLink": a.EndLink(ctx, "k", ""),
+		"Create": create, "Link": link,
+		"EndLink": a.EndLink(ctx, "k", ""),
 	} {
 		if !errors.Is(err, accounts.ErrInvalid) {
 			t.Errorf("%s by nobody: %v, want ErrInvalid", name, err)
@@ -379,17 +304,16 @@ func TestNothingByNobody(t *testing.T) {
 func TestErrorsOfTheStoreAreKept(t *testing.T) {
 	a, ctx := accounts.New(&fake{err: eid.ErrExists}, clock), t.Context()
 	id, create := a.Create(ctx, citizen(), "system")
-	lock, lockErr := a.Lock(ctx, "a", eid.LockSelf, "", "", "holder")
 	link, linkErr := a.Link(ctx, eid.Link{Account: "a", Source: "s", Cap: eid.Level1}, "s", "e", "system")
 	for name, err := range map[string]error{
-		"Create": create, "Lock": lockErr, "Link": linkErr,
-		"Unlock": a.Unlock(ctx, "a", "l", accounts.Correction{Document: "d"}, "x"), "EndLink": a.EndLink(ctx, "k", "x"),
+		"Create": create, "Link": linkErr,
+		"EndLink": a.EndLink(ctx, "k", "x"),
 	} {
 		if !errors.Is(err, eid.ErrExists) {
 			t.Errorf("%s: %v, want the store's error", name, err)
 		}
 	}
-	if id != "" || lock.ID != "" || link.ID != "" {
-		t.Errorf("a failed change returned %q, %q, %q, want nothing", id, lock.ID, link.ID)
+	if id != "" || link.ID != "" {
+		t.Errorf("a failed change returned %q, %q, want nothing", id, link.ID)
 	}
 }

@@ -91,16 +91,6 @@ func (n NewAccount) record(id eid.AccountID, now time.Time) Record {
 	return r
 }
 
-func checkLock(l eid.Lock) error {
-	var f faults
-	f.add(!slices.Contains(eid.LockReasons(), l.Reason), "reason is not one of the five")
-	f.add(l.Reason != eid.LockSelf && l.Requester == "", "requester is missing")
-	f.add(l.Reason == eid.LockAuthority && l.Document == "", "document is missing")
-	f.text("requester", l.Requester, 0, maxText)
-	f.text("document", l.Document, 0, maxLong)
-	return f.err()
-}
-
 func checkLink(l eid.Link, subject, evidence string, now time.Time) error {
 	var f faults
 	f.add(l.Account == "", "account is missing")

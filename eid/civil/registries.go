@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 
 	"eidgate/eid"
@@ -47,7 +48,7 @@ type Finding struct {
 	// Contradicts: the registry holds the number more than once.
 	Contradicts bool
 	// Held is the person as the registry holds them. What it does not hold, such as the
-	// address, is as it was declared. Zero but for Match and YearOnly.
+	// address, is as it was declared. Zero for Mismatch, and where it contradicts itself.
 	Held eid.Person
 }
 
@@ -135,7 +136,7 @@ func (f *Finding) differ(names, dates Verdict) {
 
 // hold keeps the registry's side of a person that it knows to be the same.
 func (f *Finding) hold(said eid.Person, name string, born Date) {
-	if f.Verdict != Match && !f.YearOnly {
+	if f.Verdict == Mismatch {
 		return
 	}
 	f.Held, f.Held.Name = said, name
@@ -146,3 +147,12 @@ func (f *Finding) hold(said eid.Person, name string, born Date) {
 
 // Wrong reports whether a field is among those that differ.
 func (f *Finding) Wrong(field eid.Field) bool { return slices.Contains(f.Differs, field) }
+
+// String tells nothing of the person.
+func (Foreigner) String() string { return "[person]" }
+
+// GoString tells nothing of the person.
+func (Foreigner) GoString() string { return "[person]" }
+
+// LogValue tells nothing of the person.
+func (Foreigner) LogValue() slog.Value { return slog.StringValue("[person]") }

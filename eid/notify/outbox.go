@@ -9,9 +9,9 @@ import (
 
 // Outbox is where notices wait, written with the change that they tell of.
 type Outbox interface {
-	// ClaimNotices leases notices that are due, limit at most, those that somebody's act
-	// is the reason of first. Those whose time is over are given up.
-	ClaimNotices(ctx context.Context, lease time.Duration, limit int) ([]Notice, error)
+	// ClaimNotices leases notices of a lane that are due, limit at most, those that
+	// somebody's act is the reason of first. Those whose time is over are given up.
+	ClaimNotices(ctx context.Context, of Lane, lease time.Duration, limit int) ([]Notice, error)
 	// NoticeSent is done with one.
 	NoticeSent(ctx context.Context, id string) error
 	// NoticeFailed makes one due again at next, or with a zero next gives it up.
@@ -21,6 +21,12 @@ type Outbox interface {
 	// PruneNotices removes a page of those that went, or were given up, long ago, and
 	// says how many.
 	PruneNotices(ctx context.Context) (int, error)
+}
+
+// Lane is a line of the outbox: what goes on one channel, and is urgent or is not.
+type Lane struct {
+	Channel Channel
+	Urgent  bool
 }
 
 // Ledger knows the old accounts that stop on a day.

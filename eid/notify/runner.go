@@ -28,8 +28,13 @@ const (
 	noteTime    = 5 * time.Second // to write down how it went, though the process ends
 )
 
-// LeaseName is the lease of the process that sends.
-const LeaseName = "notices"
+// LeaseName is the lease of the process that sends on a channel.
+func LeaseName(ch Channel) string {
+	if ch == Email {
+		return "notices"
+	}
+	return "notices." + string(ch)
+}
 
 // backOff is the pause after a failed attempt, given how many were begun before.
 func backOff(before int) time.Duration {
@@ -117,7 +122,7 @@ func (r *Runner) ours(ctx context.Context, now time.Time) (bool, error) {
 	if left := r.leased.Sub(now); left > runnerLease/2 && left <= runnerLease {
 		return true, nil
 	}
-	taken, err := r.deps.Leases.TakeLease(ctx, LeaseName, r.holder, runnerLease)
+	taken, err := r.deps.Leases.TakeLease(ctx, LeaseName(Email), r.holder, runnerLease)
 	if err != nil || !taken {
 		r.leased = time.Time{}
 		return false, err
@@ -129,7 +134,7 @@ func (r *Runner) ours(ctx context.Context, now time.Time) (bool, error) {
 func (r *Runner) giveBack(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteTime)
 	defer cancel()
-	if err := r.deps.Leases.EndLease(ctx, LeaseName, r.holder); err != nil {
+	if err := r.deps.Leases.EndLease(ctx, LeaseName(Email), r.holder); err != nil {
 		r.deps.Log.WarnContext(ctx, "the lease of notices was not given back", "err", err)
 	}
 }
@@ -143,7 +148,7 @@ func (r *Runner) deliver(ctx context.Context, now time.Time) error {
 	if n == 0 {
 		return nil
 	}
-	list, err := r.deps.Outbox.ClaimNotices(ctx, noticeLease, n)
+	list, err := r.deps.Outbox.ClaimNotices(ctx, Lane{Channel: Email}, noticeLease, n)
 	if err != nil || len(list) == 0 {
 		return err
 	}

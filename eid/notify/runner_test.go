@@ -67,7 +67,7 @@ func (o *office) pass(d time.Duration) {
 	o.at = o.at.Add(d)
 }
 
-func (o *office) ClaimNotices(_ context.Context, lease time.Duration, limit int) ([]notify.Notice, error) {
+func (o *office) ClaimNotices(_ context.Context, _ notify.Lane, lease time.Duration, limit int) ([]notify.Notice, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.away != nil {

@@ -83,52 +83,6 @@ func (db *DB) insertIdentifier(ctx context.Context, q *sqlcgen.Queries, id eid.A
 	return inserted(n, err, "inserting identifier")
 }
 
-// AddLock fills accounts.Store.
-func (db *DB) AddLock(ctx context.Context, id eid.AccountID, l eid.Lock, entry eid.AuditEntry) error {
-	return db.write(ctx, func(q *sqlcgen.Queries) error {
-		if err := touch(ctx, q, id, l.SetAt); err != nil {
-			return err
-		}
-		err := q.InsertLock(ctx, sqlcgen.InsertLockParams{
-			ID: l.ID, Account: string(id), Reason: string(l.Reason), Requester: l.Requester, Document: l.Document,
-			SetAt: stamp(l.SetAt),
-		})
-		if err != nil {
-			return fmt.Errorf("inserting lock: %w", err)
-		}
-		if err := insertEvent(ctx, q, eid.EventLocked, id, l.SetAt); err != nil {
-			return err
-		}
-		return insertAudit(ctx, q, entry)
-	})
-}
-
-// LiftLock fills accounts.Store.
-func (db *DB) LiftLock(ctx context.Context, id eid.AccountID, lockID string,
-	decide func(eid.Lock) (accounts.Lift, error),
-) error {
-	return db.write(ctx, func(q *sqlcgen.Queries) error {
-		row, err := q.LockInForce(ctx, lockID, string(id))
-		if err != nil {
-			return fmt.Errorf("finding lock: %w", found(err))
-		}
-		lift, err := decide(lockOf(sqlcgen.LocksInForceRow(row)))
-		if err != nil {
-			return err
-		}
-		n, err := q.LiftLock(ctx, sqlcgen.LiftLockParams{
-			LiftedAt: nullable(lift.At), LiftDocument: lift.Document, ID: lockID,
-		})
-		if err := changed(n, err, "lifting lock"); err != nil {
-			return err
-		}
-		if err := touch(ctx, q, id, lift.At); err != nil {
-			return err
-		}
-		return insertAudit(ctx, q, lift.Entry)
-	})
-}
-
 // Rehash puts a new hash of an unchanged password in the place of an outdated
 // one. It does nothing when the stored hash is another by now: a password changed
 // meanwhile is never undone.
@@ -188,11 +142,4 @@ func changed(rows int64, err error, doing string) error {
 		return fmt.Errorf("%s: %w", doing, err)
 	}
 	return nil
-}
-
-func lockOf(row sqlcgen.LocksInForceRow) eid.Lock {
-	return eid.Lock{
-		ID: row.ID, Reason: eid.LockReason(row.Reason), Requester: row.Requester, Document: row.Document,
-		SetAt: row.SetAt,
-	}
 }

@@ -5,6 +5,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"eidgate/eid"
+	"eidgate/eid/notify"
 	"eidgate/store"
 	"eidgate/store/sqlitefile"
 	"eidgate/store/sqlstore/sqlcgen"
@@ -28,8 +30,11 @@ type Config struct {
 	Path string // of the SQLite file
 	// Meter is told of each transaction; nil tells nobody.
 	Meter Meter
-	// Notices puts what holders are to be told into the outbox, where somebody sends it.
-	Notices bool
+	// Notices puts what holders are to be told into the outbox, where somebody sends it on
+	// these channels.
+	Notices notify.Channels
+	// SMSHourly bounds what is put there; the zero value is notify.StandardHourly.
+	SMSHourly notify.Hourly
 }
 
 // Meter accounts for transactions.
@@ -64,7 +69,8 @@ type DB struct {
 	now    func() time.Time
 	meter  Meter
 	// notices: somebody sends what is put into the outbox of notices to holders.
-	notices bool
+	notices   notify.Channels
+	smsHourly notify.Hourly
 
 	grants   *batch[*grantRow]
 	holders  recent[eid.Account]
@@ -87,7 +93,7 @@ func Open(ctx context.Context, cfg Config, sealer Sealer, now func() time.Time) 
 	if err != nil {
 		return nil, err
 	}
-	db := &DB{file: file, sealer: sealer, now: now, meter: cfg.Meter, notices: cfg.Notices}
+	db := &DB{file: file, sealer: sealer, now: now, meter: cfg.Meter, notices: cfg.Notices, smsHourly: cmp.Or(cfg.SMSHourly, notify.StandardHourly())}
 	if db.meter == nil {
 		db.meter = silent{}
 	}

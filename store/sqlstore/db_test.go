@@ -222,7 +222,7 @@ func TestNothingWithoutItsAudit(t *testing.T) {
 	db := open(t, path, sealer(t), time.Now)
 	id := create(t, db, "999190000001")
 	writer := accounts.New(db, time.Now)
-	lock, err := writer.Lock(ctx, id, eid.LockSelf, "", "", "holder")
+	lock, err := storetest.Locks(t, db, time.Now).Set(ctx, id, eid.LockSelf, storetest.Self())
 	if err != nil {
 		t.Fatalf("Lock(): %v", err)
 	}
@@ -250,12 +250,12 @@ func TestNothingWithoutItsAudit(t *testing.T) {
 
 	other := storetest.Citizen(t, "999190000002")
 	_, createErr := writer.Create(ctx, other, "system")
-	_, lockErr := writer.Lock(ctx, id, eid.LockSelf, "", "", "holder")
+	_, lockErr := storetest.Locks(t, db, time.Now).Set(ctx, id, eid.LockSelf, storetest.Self())
 	_, linkErr := writer.Link(ctx, eid.Link{Account: id, Source: "legacy", Cap: eid.Level1}, "two", "evidence", "system")
 	for name, err := range map[string]error{
 		"Create":   createErr,
 		"Lock":     lockErr,
-		"Unlock":   writer.Unlock(ctx, id, lock.ID, accounts.Correction{}, "holder"),
+		"Unlock":   storetest.Locks(t, db, time.Now).Lift(ctx, id, lock.ID, storetest.Self()),
 		"Link":     linkErr,
 		"EndLink":  writer.EndLink(ctx, link.ID, "system"),
 		"Register": db.ApplyRegistrations(ctx, []eid.RelyingParty{{ID: "p", Sector: "s"}}, nil, "file", "system"),

@@ -96,6 +96,12 @@ func (db *DB) account(ctx context.Context, q *sqlcgen.Queries, id string) (eid.A
 	if row.HasCode {
 		a.Factors = append(a.Factors, eid.OneTimeCode)
 	}
+	if row.HasFirst {
+		a.Factors = append(a.Factors, eid.FirstPassword)
+	}
+	if row.HasPasskey {
+		a.Factors = append(a.Factors, eid.Passkey)
+	}
 	if row.Locked { // seldom; one that was lifted since is none
 		a.Locks, err = locks(ctx, q, id)
 	}

@@ -12,6 +12,7 @@ import (
 	"eidgate/eid"
 	"eidgate/eid/accounts"
 	"eidgate/store/sqlstore"
+	"eidgate/store/storetest"
 )
 
 // crossing is a database with two people, and an old account that a portal brought.
@@ -169,7 +170,7 @@ func TestLinkByAnOperator(t *testing.T) {
 func TestLinkPastALock(t *testing.T) {
 	c := newCrossing(t)
 	u := c.shadowed(t, "x", "waiting")
-	lock, err := c.writer.Lock(t.Context(), u, eid.LockSelf, "", "", "operator:test")
+	lock, err := storetest.Locks(t, c.db, time.Now).Set(t.Context(), u, eid.LockSelf, storetest.Self())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,7 +180,7 @@ func TestLinkPastALock(t *testing.T) {
 	if link, err := c.db.LinkBySubject(t.Context(), "old", "x"); err != nil || link.Account != u {
 		t.Errorf("LinkBySubject() = %+v, %v; want what it was", link, err)
 	}
-	if err := c.writer.Unlock(t.Context(), u, lock.ID, accounts.Correction{}, "operator:test"); err != nil {
+	if err := storetest.Locks(t, c.db, time.Now).Lift(t.Context(), u, lock.ID, storetest.Self()); err != nil {
 		t.Fatal(err)
 	}
 	if got := c.link(t, c.claim(c.first, "x")); got.Outcome != accounts.Linked || !got.Shadowed {

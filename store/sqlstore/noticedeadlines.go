@@ -119,7 +119,7 @@ func (db *DB) tellStop(ctx context.Context, q *sqlcgen.Queries, s notify.Stops, 
 		if s.Until.Before(until) {
 			until = s.Until
 		}
-		err = db.insertNotice(ctx, q, notify.Notice{Kind: notify.OldStops, Source: s.Source, To: eid.NewSecret(to.Address), Until: until}, id, true)
+		err = db.insertNotice(ctx, q, notify.Notice{Kind: notify.OldStops, Channel: notify.Email, Source: s.Source, To: eid.NewSecret(to.Address), Until: until}, id, true)
 	}
 	if err != nil {
 		return false, err

@@ -158,7 +158,7 @@ func TestActsComeBeforeDeadlines(t *testing.T) {
 	tellAll(t, p.DB, p.stops())
 	p.pass(time.Second)
 	p.unlink(t, p.linked(t, "999190000001", "holder@example.vn", "x"))
-	list, err := p.ClaimNotices(t.Context(), time.Minute, 1)
+	list, err := p.ClaimNotices(t.Context(), notify.Lane{Channel: notify.Email}, time.Minute, 1)
 	if err != nil || len(list) != 1 || list[0].Kind != notify.LinkEnded {
 		t.Errorf("ClaimNotices() = %v, %v, want the notice of the link", list, err)
 	}

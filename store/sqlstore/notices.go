@@ -12,33 +12,27 @@ import (
 
 var _ notify.Outbox = (*DB)(nil)
 
-// Bounds of the outbox of notices to holders.
+// How long what went is kept. Given-up notices are kept for longer: they are what an
+// operator asks for.
 const (
-	maxNoticesWaiting = 20_000 // beside the deadlines, which come a page at a time
-	// maxNoticesHourly keeps one address from being flooded, by whoever links and undoes.
-	maxNoticesHourly = 6
-	maxPruned        = 1000 // rows of one transaction
-	// Given-up ones are kept for longer: they are what an operator asks for.
+	maxPruned   = 1000 // rows of one transaction
 	keepSent    = 30 * 24 * time.Hour
 	keepGivenUp = 90 * 24 * time.Hour
 )
 
-// Counters of notices to holders that nobody got.
-const (
-	CountNoticesDropped = "notice.dropped"  // no room, or the address had enough
-	CountNoticesGivenUp = "notice.given_up" // refused for good, or tried for too long
-)
+// CountNoticesGivenUp counts notices that were refused for good, or tried for too long.
+const CountNoticesGivenUp = "notice.given_up"
 
 // ClaimNotices fills notify.Outbox.
-func (db *DB) ClaimNotices(ctx context.Context, lease time.Duration, limit int) ([]notify.Notice, error) {
+func (db *DB) ClaimNotices(ctx context.Context, of notify.Lane, lease time.Duration, limit int) ([]notify.Notice, error) {
 	now := db.stamp()
 	// Most calls find nothing. They take no write lock.
-	if due, err := db.reader.NoticeDue(ctx, now); err != nil || due == 0 {
+	if due, err := db.reader.NoticeDue(ctx, sqlcgen.NoticeDueParams{Channel: string(of.Channel), Urgent: of.Urgent, Now: now}); err != nil || due == 0 {
 		return nil, away(err)
 	}
 	var claimed []notify.Notice
 	err := db.writeAs(ctx, kindWrite, func(q *sqlcgen.Queries) error {
-		late, err := q.GiveUpLateNotices(ctx, nullable(now), []byte{})
+		late, err := q.GiveUpLateNotices(ctx, sqlcgen.GiveUpLateNoticesParams{GivenUpAt: nullable(now), Nothing: []byte{}, Channel: string(of.Channel), Urgent: of.Urgent})
 		if err != nil {
 			return fmt.Errorf("giving up late ones: %w", err)
 		}
@@ -47,7 +41,7 @@ func (db *DB) ClaimNotices(ctx context.Context, lease time.Duration, limit int) 
 				return err
 			}
 		}
-		rows, err := q.NoticesDue(ctx, now, int64(limit))
+		rows, err := q.NoticesDue(ctx, sqlcgen.NoticesDueParams{Channel: string(of.Channel), Urgent: of.Urgent, Now: now, Page: int64(limit)})
 		if err != nil {
 			return fmt.Errorf("reading: %w", err)
 		}
@@ -74,17 +68,21 @@ func (db *DB) claim(ctx context.Context, q *sqlcgen.Queries, row sqlcgen.Notices
 	if row.Imported.Valid && !unverified(row.State.String) {
 		return notify.Notice{}, q.DeleteNotice(ctx, row.ID)
 	}
-	address, err := db.sealer.Open(row.Sealed, noticeContext(row.ID))
+	n := notify.Notice{
+		ID: row.ID, Kind: notify.Kind(row.Kind), Channel: notify.Channel(row.Channel), Source: row.Source, Ref: row.Ref,
+		Attempts: int(row.Attempts), CreatedAt: row.CreatedAt, Until: row.Until,
+	}
+	content, err := db.sealer.Open(row.Sealed, noticeContext(row.ID))
+	if err == nil {
+		err = readContent(&n, content)
+	}
 	if err != nil { // it never will
 		return notify.Notice{}, db.giveUp(ctx, q, row.ID)
 	}
 	if err := q.LeaseNotice(ctx, until, row.ID); err != nil {
 		return notify.Notice{}, fmt.Errorf("leasing: %w", err)
 	}
-	return notify.Notice{
-		ID: row.ID, Kind: notify.Kind(row.Kind), Source: row.Source, To: eid.NewSecret(string(address)), Ref: row.Ref,
-		Attempts: int(row.Attempts), CreatedAt: row.CreatedAt, Until: row.Until,
-	}, nil
+	return n, nil
 }
 
 // unverified reports whether an imported account of a state stops on its day.

@@ -38,7 +38,7 @@ func newPostOffice(t testing.TB) *postOffice {
 // process opens the same file once more.
 func (p *postOffice) process(t testing.TB) *sqlstore.DB {
 	t.Helper()
-	db, err := sqlstore.Open(t.Context(), sqlstore.Config{Path: p.path, Notices: true}, p.sealer, p.now)
+	db, err := sqlstore.Open(t.Context(), sqlstore.Config{Path: p.path, Notices: notify.Channels{Email: true}}, p.sealer, p.now)
 	if err != nil {
 		t.Fatalf("Open(): %v", err)
 	}
@@ -79,7 +79,7 @@ func (p *postOffice) old(t testing.TB, id, email string) {
 
 func (p *postOffice) claim(t testing.TB) []notify.Notice {
 	t.Helper()
-	list, err := p.ClaimNotices(t.Context(), time.Minute, 100)
+	list, err := p.ClaimNotices(t.Context(), notify.Lane{Channel: notify.Email}, time.Minute, 100)
 	if err != nil {
 		t.Fatalf("ClaimNotices(): %v", err)
 	}
@@ -267,7 +267,7 @@ func TestNobodySendsNothingWaits(t *testing.T) {
 func TestACommandKnowsWhetherSomebodySends(t *testing.T) {
 	p := newPostOffice(t)
 	command := open(t, p.path, p.sealer, p.now)
-	if _, err := p.TakeLease(t.Context(), notify.LeaseName, "sender", time.Minute); err != nil {
+	if _, err := p.TakeLease(t.Context(), notify.LeaseName(notify.Email), "sender", time.Minute); err != nil {
 		t.Fatalf("TakeLease(): %v", err)
 	}
 	for i, tt := range []struct {
@@ -279,7 +279,7 @@ func TestACommandKnowsWhetherSomebodySends(t *testing.T) {
 		if err := accounts.New(command, p.now).EndLink(t.Context(), l.ID, "operator"); err != nil {
 			t.Fatalf("EndLink(): %v", err)
 		}
-		list, err := p.ClaimNotices(t.Context(), time.Hour, 10)
+		list, err := p.ClaimNotices(t.Context(), notify.Lane{Channel: notify.Email}, time.Hour, 10)
 		if err != nil || len(list) != tt.want {
 			t.Errorf("%v later: %d notices, %v; want %d", tt.later, len(list), err, tt.want)
 		}
@@ -376,7 +376,7 @@ func TestALeaseEnds(t *testing.T) {
 		want  int
 	}{{59 * time.Second, 0}, {time.Second, 1}} {
 		p.pass(tt.after)
-		list, err := other.ClaimNotices(t.Context(), time.Minute, 10)
+		list, err := other.ClaimNotices(t.Context(), notify.Lane{Channel: notify.Email}, time.Minute, 10)
 		if err != nil || len(list) != tt.want || tt.want > 0 && (list[0].ID != first[0].ID || list[0].Attempts != 1) {
 			t.Errorf("ClaimNotices() %v later = %v, %v, want %d of one attempt", tt.after, list, err, tt.want)
 		}
@@ -403,7 +403,7 @@ func TestProcessesClaimEachNoticeToAHolderOnce(t *testing.T) {
 		db := p.process(t)
 		wg.Go(func() {
 			for {
-				list, err := db.ClaimNotices(t.Context(), time.Minute, 3)
+				list, err := db.ClaimNotices(t.Context(), notify.Lane{Channel: notify.Email}, time.Minute, 3)
 				if err != nil {
 					t.Errorf("ClaimNotices(): %v", err)
 				}

@@ -2,12 +2,10 @@ package sqlstore
 
 import (
 	"context"
-	"crypto/rand"
 	"database/sql"
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"time"
 
 	"eidgate/eid"
 	"eidgate/eid/notify"
@@ -27,7 +25,7 @@ func (db *DB) tellUnlinked(ctx context.Context, q *sqlcgen.Queries, l eid.Link) 
 // tellOfLink passes over links of the national identity itself, and those of accounts
 // that stand for old ones.
 func (db *DB) tellOfLink(ctx context.Context, q *sqlcgen.Queries, l eid.Link, holder, old notify.Kind) error {
-	if sends, err := db.sends(ctx, q); err != nil || !sends {
+	if sends, err := db.sends(ctx, q, notify.Email); err != nil || !sends {
 		return err
 	}
 	if src, err := db.Source(ctx, l.Source); err == nil && src.National {
@@ -46,13 +44,13 @@ func (db *DB) tellOfLink(ctx context.Context, q *sqlcgen.Queries, l eid.Link, ho
 	return db.tellOld(ctx, q, old, l.Source, base64.RawURLEncoding.EncodeToString(ends.SubjectIndex))
 }
 
-// sends reports whether somebody sends notices: this process, or the one that has the
+// sends reports whether somebody sends on a channel: this process, or the one that has the
 // lease, which a command that was not given its configuration knows nothing else of.
-func (db *DB) sends(ctx context.Context, q *sqlcgen.Queries) (bool, error) {
-	if db.notices {
-		return true, nil
+func (db *DB) sends(ctx context.Context, q *sqlcgen.Queries, ch notify.Channel) (bool, error) {
+	if db.notices.Any() {
+		return db.notices.Has(ch), nil
 	}
-	row, err := q.Lease(ctx, notify.LeaseName)
+	row, err := q.Lease(ctx, notify.LeaseName(ch))
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}
@@ -73,27 +71,27 @@ func (db *DB) tellRuling(ctx context.Context, q *sqlcgen.Queries, c eid.Conflict
 	return db.tellHolder(ctx, q, kind, c.Source, c.Account, c.Ref)
 }
 
-// tellHolder puts a notice to the holder of an account into the outbox, with the change
+// tellHolder puts a notice of a link to the holder of an account into the outbox, with the change
 // that it tells of. Who has declared no address is not told, and neither is anybody
 // where nobody sends.
 func (db *DB) tellHolder(ctx context.Context, q *sqlcgen.Queries, kind notify.Kind, source string, account eid.AccountID, ref string) error {
-	if sends, err := db.sends(ctx, q); err != nil || !sends {
+	if sends, err := db.sends(ctx, q, notify.Email); err != nil || !sends {
 		return err
 	}
-	email, err := q.EmailOf(ctx, string(account))
+	contacts, err := q.ContactsOf(ctx, string(account))
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("finding the holder's address: %w", err)
 	}
-	return db.tell(ctx, q, notify.Notice{Kind: kind, Source: source, To: eid.NewSecret(email), Ref: ref})
+	return db.tell(ctx, q, notify.Notice{Kind: kind, Source: source, To: eid.NewSecret(contacts.Email), Ref: ref})
 }
 
 // tellOld does the same for the address that an old account had at its portal. An id
 // that no old account has tells nobody.
 func (db *DB) tellOld(ctx context.Context, q *sqlcgen.Queries, kind notify.Kind, source, imported string) error {
-	if sends, err := db.sends(ctx, q); err != nil || !sends {
+	if sends, err := db.sends(ctx, q, notify.Email); err != nil || !sends {
 		return err
 	}
 	row, err := q.ImportedToNotify(ctx, imported)
@@ -110,40 +108,12 @@ func (db *DB) tellOld(ctx context.Context, q *sqlcgen.Queries, kind notify.Kind,
 	return db.tell(ctx, q, notify.Notice{Kind: kind, Source: source, To: eid.NewSecret(old.Email)})
 }
 
-// tell queues one notice that somebody's act is the reason of.
+// tell queues one notice of a link, which goes by e-mail.
 func (db *DB) tell(ctx context.Context, q *sqlcgen.Queries, n notify.Notice) error {
-	to, err := notify.ParseMailbox(n.To.Reveal())
+	to, err := notify.ParseAddress(notify.Email, n.To.Reveal())
 	if err != nil {
 		return nil // no address
 	}
-	now := db.stamp()
-	hourly, err := q.CountNoticesSince(ctx, db.index.address(to.Address), now.Add(-time.Hour))
-	if err != nil {
-		return fmt.Errorf("counting notices: %w", err)
-	}
-	waiting, err := q.CountWaitingNotices(ctx, false)
-	if err != nil {
-		return fmt.Errorf("counting notices: %w", err)
-	}
-	if hourly >= maxNoticesHourly || waiting >= maxNoticesWaiting {
-		return db.count(ctx, q, CountNoticesDropped, 1)
-	}
-	n.To, n.Until = eid.NewSecret(to.Address), now.Add(notify.TriedFor)
-	return db.insertNotice(ctx, q, n, "", false)
-}
-
-func (db *DB) insertNotice(ctx context.Context, q *sqlcgen.Queries, n notify.Notice, imported string, bulk bool) error {
-	id, now := rand.Text(), db.stamp()
-	sealed, err := db.sealer.Seal([]byte(n.To.Reveal()), noticeContext(id))
-	if err != nil {
-		return fmt.Errorf("sealing notice: %w", err)
-	}
-	err = q.InsertNotice(ctx, sqlcgen.InsertNoticeParams{
-		ID: id, Kind: string(n.Kind), Source: n.Source, Imported: sql.NullString{String: imported, Valid: imported != ""}, Bulk: bulk, Ref: n.Ref,
-		AddressIndex: db.index.address(n.To.Reveal()), Sealed: sealed, DueAt: now, Until: stamp(n.Until), CreatedAt: now,
-	})
-	if err != nil {
-		return fmt.Errorf("inserting notice: %w", err)
-	}
-	return nil
+	n.Channel, n.To = notify.Email, eid.NewSecret(to)
+	return db.post(ctx, q, n)
 }

@@ -10,6 +10,7 @@ import (
 	"eidgate/eid"
 	"eidgate/eid/accounts"
 	"eidgate/store/sqlstore"
+	"eidgate/store/storetest"
 )
 
 // TestProcessesClaimEachNoticeOnce has four processes with four workers each.
@@ -101,7 +102,7 @@ func TestNoChangeWithoutItsEvent(t *testing.T) {
 		t.Fatalf("Audit(): %v", err)
 	}
 	exec(t, path, `CREATE TRIGGER full BEFORE INSERT ON events BEGIN SELECT RAISE(ABORT, 'disk full'); END`)
-	if _, err := writer.Lock(ctx, id, eid.LockSelf, "", "", "holder"); err == nil {
+	if _, err := storetest.Locks(t, db, time.Now).Set(ctx, id, eid.LockSelf, storetest.Self()); err == nil {
 		t.Error("Lock() without its event: no error")
 	}
 	if err := writer.EndLink(ctx, link.ID, "system"); err == nil || errors.Is(err, eid.ErrNotFound) {

@@ -8,9 +8,9 @@ import (
 	"time"
 
 	"eidgate/eid"
-	"eidgate/eid/accounts"
 	"eidgate/store"
 	"eidgate/store/sqlstore"
+	"eidgate/store/storetest"
 )
 
 // twoProcesses are two stores on one file with one clock, and an account in it.
@@ -39,7 +39,7 @@ func TestLockIsInForceWithinASecond(t *testing.T) {
 	if locked(t, here, id) || locked(t, there, id) {
 		t.Fatal("locked before anybody locked it")
 	}
-	if _, err := accounts.New(there, time.Now).Lock(t.Context(), id, eid.LockSelf, "holder", "", "holder"); err != nil {
+	if _, err := storetest.Locks(t, there, time.Now).Set(t.Context(), id, eid.LockSelf, storetest.Self()); err != nil {
 		t.Fatalf("Lock(): %v", err)
 	}
 	if !locked(t, there, id) {
@@ -79,7 +79,7 @@ func TestGrantLooksAgain(t *testing.T) {
 	if err := grant(eid.Level1); err != nil {
 		t.Errorf("RecordGrant() at the new level: %v", err)
 	}
-	if _, err := accounts.New(there, time.Now).Lock(t.Context(), id, eid.LockSelf, "holder", "", "holder"); err != nil {
+	if _, err := storetest.Locks(t, there, time.Now).Set(t.Context(), id, eid.LockSelf, storetest.Self()); err != nil {
 		t.Fatalf("Lock(): %v", err)
 	}
 	if locked(t, here, id) {

@@ -53,6 +53,7 @@ func sealedColumns() []sealedColumn {
 		{"imported_accounts", []string{"id"}, of(importedContext)},
 		{"applications", []string{"id"}, of(applicationContext)},
 		{"notices", []string{"id"}, of(noticeContext)},
+		{"registrations", []string{"id"}, of(appCaseContext)},
 		{"documents", []string{"id"}, of(documentContext)},
 		{"signing_keys", []string{"id"}, nil},
 		{"purpose_keys", []string{"id"}, nil},

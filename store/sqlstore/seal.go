@@ -33,6 +33,7 @@ func conflictContext(id string) string    { return "conflicts/" + id }
 func importedContext(id string) string    { return "imported_accounts/" + id }
 func applicationContext(id string) string { return "applications/" + id }
 func documentContext(id string) string    { return "documents/" + id }
+func appCaseContext(id string) string     { return "registrations/" + id }
 func noticeContext(id string) string      { return "notices/" + id }
 func credentialContext(f eid.Factor, id string) string {
 	return "credentials/" + string(f) + "/" + id

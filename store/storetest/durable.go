@@ -20,6 +20,8 @@ func Durable(t *testing.T, open func(t *testing.T, now func() time.Time) *sqlsto
 	t.Run("accounts", s.accounts)
 	t.Run("one account per identifier", s.oneAccount)
 	t.Run("credentials", s.credentials)
+	t.Run("activation", s.activation)
+	t.Run("changes of credentials", s.credentialChanges)
 	t.Run("locks", s.locks)
 	t.Run("links", s.links)
 	t.Run("secrets", s.secrets)
@@ -82,13 +84,14 @@ type durableSuite struct {
 type desk struct {
 	*sqlstore.DB
 	accounts *accounts.Accounts
+	locking  *accounts.Locks
 	clock    *Clock
 }
 
 func (s durableSuite) desk(t *testing.T) desk {
 	clock := NewClock()
 	db := s.open(t, clock.Now)
-	return desk{DB: db, accounts: accounts.New(db, clock.Now), clock: clock}
+	return desk{DB: db, accounts: accounts.New(db, clock.Now), locking: Locks(t, db, clock.Now), clock: clock}
 }
 
 // Citizen is a synthetic person of Level 2 with both factors.

@@ -111,10 +111,10 @@ func (s durableSuite) locks(t *testing.T) {
 	d.actions(t, &seen)
 
 	d.clock.Advance(time.Second)
-	self, err := d.accounts.Lock(ctx, id, eid.LockSelf, "", "", "holder")
+	self, err := d.locking.Set(ctx, id, eid.LockSelf, Self())
 	must(t, err)
 	d.clock.Advance(time.Second)
-	death, err := d.accounts.Lock(ctx, id, eid.LockDeath, "registry", "extract 7", "system")
+	death, err := d.locking.Set(ctx, id, eid.LockDeath, Authority("extract 7"))
 	must(t, err)
 	a, err := d.Account(ctx, id)
 	must(t, err)
@@ -122,22 +122,23 @@ func (s durableSuite) locks(t *testing.T) {
 	equal(t, "UpdatedAt of a locked account", a.UpdatedAt, d.clock.Now())
 	wantErr(t, "Usable()", a.Usable(), eid.ErrLocked)
 
-	none := accounts.Correction{}
-	wantErr(t, "Unlock() of a terminal lock", d.accounts.Unlock(ctx, id, death.ID, none, "operator:A"), accounts.ErrTerminal)
-	wantErr(t, "Unlock() of no lock", d.accounts.Unlock(ctx, id, "none", none, "holder"), eid.ErrNotFound)
-	wantErr(t, "Unlock() through another", d.accounts.Unlock(ctx, other, self.ID, none, "holder"), eid.ErrNotFound)
+	wantErr(t, "Lift() of a terminal lock", d.locking.Lift(ctx, id, death.ID, Authority("decision 8")), accounts.ErrTerminal)
+	wantErr(t, "Lift() of no lock", d.locking.Lift(ctx, id, "none", Self()), eid.ErrNotFound)
+	wantErr(t, "Lift() through another", d.locking.Lift(ctx, other, self.ID, Self()), eid.ErrNotFound)
 	equal(t, "audit", d.actions(t, &seen), []string{eid.ActionAccountLocked, eid.ActionAccountLocked})
 
-	must(t, d.accounts.Unlock(ctx, id, self.ID, none, "holder"))
-	wantErr(t, "Unlock() again", d.accounts.Unlock(ctx, id, self.ID, none, "holder"), eid.ErrNotFound)
-	must(t, d.accounts.Unlock(ctx, id, death.ID, accounts.Correction{Document: "decision 8"}, "operator:A"))
+	must(t, d.locking.Lift(ctx, id, self.ID, Self()))
+	wantErr(t, "Lift() again", d.locking.Lift(ctx, id, self.ID, Self()), eid.ErrNotFound)
+	correction := Authority("decision 8")
+	correction.Correction = true
+	must(t, d.locking.Lift(ctx, id, death.ID, correction))
 	a, err = d.Account(ctx, id)
 	must(t, err)
 	wantErr(t, "Usable() after both", a.Usable(), nil)
 	equal(t, "audit", d.actions(t, &seen), []string{eid.ActionAccountUnlocked, eid.ActionAccountUnlocked})
 
-	_, err = d.accounts.Lock(ctx, "nobody", eid.LockSelf, "", "", "holder")
-	wantErr(t, "Lock() of nobody", err, eid.ErrNotFound)
+	_, err = d.locking.Set(ctx, "nobody", eid.LockSelf, Self())
+	wantErr(t, "Set() of nobody", err, eid.ErrNotFound)
 	equal(t, "audit of a refused lock", d.actions(t, &seen), []string(nil))
 }
 

@@ -99,14 +99,14 @@ func (s durableSuite) refusedArrivals(t *testing.T) {
 	stranger.Only = other
 	equal(t, "a stranger in somebody's session", d.admit(t, stranger), accounts.Admission{Outcome: accounts.Another})
 
-	lock, err := d.accounts.Lock(ctx, id, eid.LockSelf, "", "", "holder")
+	lock, err := d.locking.Set(ctx, id, eid.LockSelf, Self())
 	must(t, err)
 	equal(t, "a locked account", d.admit(t, newcomer(t, "tech-1")), accounts.Admission{Outcome: accounts.Barred, Account: id})
 	equal(t, "audit of refusals", d.actions(t, &seen), []string{eid.ActionAccountLocked})
 	_, err = d.LinkBySubject(ctx, "vneid", "tech-1")
 	wantErr(t, "LinkBySubject() after refusals", err, eid.ErrNotFound)
 
-	must(t, d.accounts.Unlock(ctx, id, lock.ID, accounts.Correction{}, "holder"))
+	must(t, d.locking.Lift(ctx, id, lock.ID, Self()))
 	got := d.admit(t, newcomer(t, "tech-1"))
 	if got.Outcome != accounts.Admitted || got.Account != id {
 		t.Errorf("Admit() of the account's holder = %+v, want %s linked", got, id)
@@ -154,11 +154,11 @@ func (s durableSuite) levels(t *testing.T) {
 	if a, err := d.Account(ctx, made); err != nil || !a.UpdatedAt.Equal(d.clock.Now()) {
 		t.Errorf("UpdatedAt = %v, %v, want %v", a.UpdatedAt, err, d.clock.Now())
 	}
-	lock, err := d.accounts.Lock(ctx, made, eid.LockSelf, "", "", "holder")
+	lock, err := d.locking.Set(ctx, made, eid.LockSelf, Self())
 	must(t, err)
 	follow(made, "vneid", eid.Level1)
 	equal(t, "level of a locked account", level(made), eid.Level2)
-	must(t, d.accounts.Unlock(ctx, made, lock.ID, accounts.Correction{}, "holder"))
+	must(t, d.locking.Lift(ctx, made, lock.ID, Self()))
 
 	// A floor of the holder's own does not stay above the level.
 	floored := Citizen(t, "999190000004")

@@ -152,14 +152,14 @@ func (s durableSuite) conflictLinked(t *testing.T) {
 		t.Errorf("under a proposal the old account is %v's, %v; want it as it was", link.Account, err)
 	}
 	// Locked meanwhile: nothing is taken from the other for nothing.
-	lock, err := d.accounts.Lock(t.Context(), owner, eid.LockSelf, "", "", "operator:test")
+	lock, err := d.locking.Set(t.Context(), owner, eid.LockSelf, Self())
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := q.Accept(t.Context(), c.ID, "papers seen", "operator:binh"); !errors.Is(err, accounts.ErrBarred) {
 		t.Errorf("Accept() for a locked account = %v, want %v", err, accounts.ErrBarred)
 	}
-	if err := d.accounts.Unlock(t.Context(), owner, lock.ID, accounts.Correction{}, "operator:test"); err != nil {
+	if err := d.locking.Lift(t.Context(), owner, lock.ID, Self()); err != nil {
 		t.Fatal(err)
 	}
 	got, err = q.Accept(t.Context(), c.ID, "papers seen", "operator:binh")

@@ -166,7 +166,7 @@ func (s durableSuite) enrolledAnew(t *testing.T) {
 func (s durableSuite) enrolmentsRefused(t *testing.T) {
 	d, ctx := s.desk(t), t.Context()
 	locked := d.person(t, numberA)
-	_, err := d.accounts.Lock(ctx, locked, eid.LockAuthority, "court", "1/QĐ", "operator:A")
+	_, err := d.locking.Set(ctx, locked, eid.LockAuthority, Authority("1/QĐ"))
 	wantErr(t, "Lock()", err, nil)
 	managed := newcomer(t, "tech-1")
 	managed.Person.Number, err = eid.ParsePersonalNumber(numberB)

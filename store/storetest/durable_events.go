@@ -13,7 +13,7 @@ import (
 func (s durableSuite) events(t *testing.T) {
 	d, ctx := s.desk(t), t.Context()
 	id, other := d.person(t, numberA), d.person(t, numberB)
-	lock, err := d.accounts.Lock(ctx, id, eid.LockSelf, "", "", "holder")
+	lock, err := d.locking.Set(ctx, id, eid.LockSelf, Self())
 	must(t, err)
 	locked := eid.Event{Kind: eid.EventLocked, Account: id, At: d.clock.Now()}
 	d.clock.Advance(time.Second)
@@ -23,11 +23,13 @@ func (s durableSuite) events(t *testing.T) {
 	ended := eid.Event{Kind: eid.EventLinkEnded, Account: other, At: d.clock.Now()}
 
 	// What is refused, and what takes nothing from anybody, tells nobody.
-	must(t, d.accounts.Unlock(ctx, id, lock.ID, accounts.Correction{}, "holder"))
-	_, err = d.accounts.Lock(ctx, "nobody", eid.LockSelf, "", "", "holder")
+	must(t, d.locking.Lift(ctx, id, lock.ID, Self()))
+	_, err = d.locking.Set(ctx, "nobody", eid.LockSelf, Self())
 	wantErr(t, "Lock() of nobody", err, eid.ErrNotFound)
 	wantErr(t, "EndLink() again", d.accounts.EndLink(ctx, link.ID, "operator:A"), eid.ErrNotFound)
-	must(t, errIfNil(d.AddLock(ctx, id, eid.Lock{ID: "l", Reason: eid.LockSelf, SetAt: d.clock.Now()}, eid.AuditEntry{})))
+	must(t, errIfNil(d.AddLock(ctx, id, func(eid.Account) (accounts.LockSetting, error) {
+		return accounts.LockSetting{Lock: eid.Lock{ID: "l", Reason: eid.LockSelf, SetAt: d.clock.Now()}}, nil
+	})))
 	link, err = d.accounts.Link(ctx, eid.Link{Account: other, Source: "legacy", Cap: eid.Level1}, "x", "evidence", "system")
 	must(t, err)
 	refused := errors.New("refused")
@@ -69,8 +71,9 @@ func (s durableSuite) dispatchedEvents(t *testing.T) {
 	}
 	lock := func() {
 		t.Helper()
-		_, err := d.accounts.Lock(ctx, id, eid.LockSelf, "", "", "holder")
+		l, err := d.locking.Set(ctx, id, eid.LockSelf, Self())
 		must(t, err)
+		must(t, d.locking.Lift(ctx, id, l.ID, Self()))
 	}
 	lock()
 	old := event()

@@ -9,12 +9,12 @@ import (
 	"time"
 
 	"eidgate/eid"
-	"eidgate/eid/accounts"
 	"eidgate/keys"
 )
 
 func (s durableSuite) races(t *testing.T) {
 	t.Run("accounts of one identifier", s.raceAccounts)
+	t.Run("activations of one account", s.raceActivations)
 	t.Run("links of one subject", s.raceLinks)
 	t.Run("lifts of one lock", s.raceLifts)
 	t.Run("secrets of one sector", s.raceSecrets)
@@ -67,10 +67,10 @@ func (s durableSuite) raceLinks(t *testing.T) {
 func (s durableSuite) raceLifts(t *testing.T) {
 	d := s.desk(t)
 	id := d.person(t, numberA)
-	lock, err := d.accounts.Lock(t.Context(), id, eid.LockSelf, "", "", "holder")
+	lock, err := d.locking.Set(t.Context(), id, eid.LockSelf, Self())
 	must(t, err)
 	oneWins(t, eid.ErrNotFound, func(int) error {
-		return d.accounts.Unlock(t.Context(), id, lock.ID, accounts.Correction{}, "holder")
+		return d.locking.Lift(t.Context(), id, lock.ID, Self())
 	})
 }
 
@@ -160,7 +160,7 @@ func (s durableSuite) raceClaims(t *testing.T) {
 
 func (s durableSuite) raceDispatches(t *testing.T) {
 	d := s.desk(t)
-	_, err := d.accounts.Lock(t.Context(), d.person(t, numberA), eid.LockSelf, "", "", "holder")
+	_, err := d.locking.Set(t.Context(), d.person(t, numberA), eid.LockSelf, Self())
 	must(t, err)
 	events, err := d.PendingEvents(t.Context(), 1)
 	must(t, err)

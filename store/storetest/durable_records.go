@@ -82,7 +82,7 @@ func (s durableSuite) grants(t *testing.T) {
 		g.Account = account
 		wantErr(t, "RecordGrant()", d.RecordGrant(ctx, "sector", "sub-1", g, entry), want)
 	}
-	_, err = d.accounts.Lock(ctx, id, eid.LockSelf, "", "", "holder")
+	_, err = d.locking.Set(ctx, id, eid.LockSelf, Self())
 	must(t, err)
 	wantErr(t, "RecordGrant() after a lock", d.RecordGrant(ctx, "sector", "sub-1", grant, entry), eid.ErrLocked)
 	if d.RecordGrant(ctx, "", "sub", grant, entry) == nil || d.RecordGrant(ctx, "sector", "", grant, entry) == nil {

@@ -33,6 +33,8 @@ SELECT a.id, a.subject_type, a.name, a.birth_date, a.gender, a.nationality, a.ad
     i.id AS identifier, i.kind, i.country, i.sealed,
     EXISTS (SELECT 1 FROM credentials c WHERE c.account = a.id AND c.factor = 'pwd') AS has_password,
     EXISTS (SELECT 1 FROM credentials c WHERE c.account = a.id AND c.factor = 'otp') AS has_code,
+    EXISTS (SELECT 1 FROM credentials c WHERE c.account = a.id AND c.factor = 'first_pwd') AS has_first,
+    EXISTS (SELECT 1 FROM passkeys p WHERE p.account = a.id) AS has_passkey,
     EXISTS (SELECT 1 FROM locks l WHERE l.account = a.id AND l.lifted_at IS NULL) AS locked,
     EXISTS (SELECT 1 FROM links k WHERE k.account = a.id AND k.ended_at IS NULL) AS linked
 FROM accounts a
@@ -44,21 +46,6 @@ SELECT account FROM identifiers WHERE blind_index = @blind_index AND ended_at IS
 
 -- name: Credential :one
 SELECT sealed FROM credentials WHERE account = @account AND factor = @factor;
-
--- name: InsertLock :exec
-INSERT INTO locks (id, account, reason, requester, document, set_at)
-VALUES (@id, @account, @reason, @requester, @document, @set_at);
-
--- name: LocksInForce :many
-SELECT id, reason, requester, document, set_at
-FROM locks WHERE account = @account AND lifted_at IS NULL ORDER BY set_at, id;
-
--- name: LockInForce :one
-SELECT id, reason, requester, document, set_at
-FROM locks WHERE id = @id AND account = @account AND lifted_at IS NULL;
-
--- name: LiftLock :execrows
-UPDATE locks SET lifted_at = @lifted_at, lift_document = @lift_document WHERE id = @id AND lifted_at IS NULL;
 
 -- name: AccountStatus :one
 SELECT status FROM accounts WHERE id = @id;

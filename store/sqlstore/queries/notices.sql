@@ -1,9 +1,6 @@
 -- name: InsertNotice :exec
-INSERT INTO notices (id, kind, source, imported, bulk, ref, address_index, sealed, due_at, until, created_at)
-VALUES (@id, @kind, @source, @imported, @bulk, @ref, @address_index, @sealed, @due_at, @until, @created_at);
-
--- name: CountNoticesSince :one
-SELECT count(*) FROM notices WHERE address_index = @address_index AND created_at > @since;
+INSERT INTO notices (id, kind, channel, urgent, abroad, source, imported, bulk, ref, address_index, sealed, due_at, until, created_at)
+VALUES (@id, @kind, @channel, @urgent, @abroad, @source, @imported, @bulk, @ref, @address_index, @sealed, @due_at, @until, @created_at);
 
 -- name: CountWaitingNotices :one
 SELECT count(*) FROM notices WHERE sent_at IS NULL AND given_up_at IS NULL AND bulk >= @least;
@@ -12,15 +9,16 @@ SELECT count(*) FROM notices WHERE sent_at IS NULL AND given_up_at IS NULL AND b
 SELECT created_at FROM notices WHERE sent_at IS NULL AND given_up_at IS NULL ORDER BY created_at LIMIT 1;
 
 -- name: NoticeDue :one
-SELECT count(*) FROM (SELECT 1 FROM notices WHERE sent_at IS NULL AND given_up_at IS NULL AND (due_at <= @now OR until <= @now) LIMIT 1);
+SELECT count(*) FROM (SELECT 1 FROM notices WHERE channel = @channel AND urgent = @urgent AND sent_at IS NULL AND given_up_at IS NULL AND (due_at <= @now OR until <= @now) LIMIT 1);
 
 -- name: GiveUpLateNotices :execrows
-UPDATE notices SET given_up_at = @given_up_at, sealed = @nothing WHERE sent_at IS NULL AND given_up_at IS NULL AND until <= @given_up_at;
+UPDATE notices SET given_up_at = @given_up_at, sealed = @nothing
+WHERE channel = @channel AND urgent = @urgent AND sent_at IS NULL AND given_up_at IS NULL AND until <= @given_up_at;
 
 -- name: NoticesDue :many
-SELECT n.id, n.kind, n.source, n.ref, n.sealed, n.attempts, n.created_at, n.until, n.imported, i.state
+SELECT n.id, n.kind, n.channel, n.source, n.ref, n.sealed, n.attempts, n.created_at, n.until, n.imported, i.state
 FROM notices n LEFT JOIN imported_accounts i ON i.id = n.imported
-WHERE n.sent_at IS NULL AND n.given_up_at IS NULL AND n.due_at <= @now
+WHERE n.channel = @channel AND n.urgent = @urgent AND n.sent_at IS NULL AND n.given_up_at IS NULL AND n.due_at <= @now
 ORDER BY n.bulk, n.due_at, n.id LIMIT @page;
 
 -- name: LeaseNotice :exec
@@ -53,9 +51,6 @@ WHERE address_index = @address_index AND kind = @kind AND source = @source AND c
 
 -- name: NoticeForSeveral :exec
 UPDATE notices SET imported = NULL WHERE id = @id;
-
--- name: EmailOf :one
-SELECT email FROM accounts WHERE id = @id AND subject_type <> 'portal_account';
 
 -- name: EndsOfLink :one
 SELECT l.subject_index, a.subject_type FROM links l JOIN accounts a ON a.id = l.account WHERE l.id = @id;

@@ -18,6 +18,8 @@ SELECT a.id, a.subject_type, a.name, a.birth_date, a.gender, a.nationality, a.ad
     i.id AS identifier, i.kind, i.country, i.sealed,
     EXISTS (SELECT 1 FROM credentials c WHERE c.account = a.id AND c.factor = 'pwd') AS has_password,
     EXISTS (SELECT 1 FROM credentials c WHERE c.account = a.id AND c.factor = 'otp') AS has_code,
+    EXISTS (SELECT 1 FROM credentials c WHERE c.account = a.id AND c.factor = 'first_pwd') AS has_first,
+    EXISTS (SELECT 1 FROM passkeys p WHERE p.account = a.id) AS has_passkey,
     EXISTS (SELECT 1 FROM locks l WHERE l.account = a.id AND l.lifted_at IS NULL) AS locked,
     EXISTS (SELECT 1 FROM links k WHERE k.account = a.id AND k.ended_at IS NULL) AS linked
 FROM accounts a
@@ -54,6 +56,8 @@ type AccountRow struct {
 	Sealed            []byte
 	HasPassword       bool
 	HasCode           bool
+	HasFirst          bool
+	HasPasskey        bool
 	Locked            bool
 	Linked            bool
 }
@@ -90,6 +94,8 @@ func (q *Queries) Account(ctx context.Context, id string) (AccountRow, error) {
 		&i.Sealed,
 		&i.HasPassword,
 		&i.HasCode,
+		&i.HasFirst,
+		&i.HasPasskey,
 		&i.Locked,
 		&i.Linked,
 	)
@@ -237,118 +243,6 @@ func (q *Queries) InsertIdentifier(ctx context.Context, arg InsertIdentifierPara
 		return 0, err
 	}
 	return result.RowsAffected()
-}
-
-const insertLock = `-- name: InsertLock :exec
-INSERT INTO locks (id, account, reason, requester, document, set_at)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-`
-
-type InsertLockParams struct {
-	ID        string
-	Account   string
-	Reason    string
-	Requester string
-	Document  string
-	SetAt     time.Time
-}
-
-func (q *Queries) InsertLock(ctx context.Context, arg InsertLockParams) error {
-	_, err := q.exec(ctx, q.insertLockStmt, insertLock,
-		arg.ID,
-		arg.Account,
-		arg.Reason,
-		arg.Requester,
-		arg.Document,
-		arg.SetAt,
-	)
-	return err
-}
-
-const liftLock = `-- name: LiftLock :execrows
-UPDATE locks SET lifted_at = ?1, lift_document = ?2 WHERE id = ?3 AND lifted_at IS NULL
-`
-
-type LiftLockParams struct {
-	LiftedAt     sql.NullTime
-	LiftDocument string
-	ID           string
-}
-
-func (q *Queries) LiftLock(ctx context.Context, arg LiftLockParams) (int64, error) {
-	result, err := q.exec(ctx, q.liftLockStmt, liftLock, arg.LiftedAt, arg.LiftDocument, arg.ID)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
-}
-
-const lockInForce = `-- name: LockInForce :one
-SELECT id, reason, requester, document, set_at
-FROM locks WHERE id = ?1 AND account = ?2 AND lifted_at IS NULL
-`
-
-type LockInForceRow struct {
-	ID        string
-	Reason    string
-	Requester string
-	Document  string
-	SetAt     time.Time
-}
-
-func (q *Queries) LockInForce(ctx context.Context, iD string, account string) (LockInForceRow, error) {
-	row := q.queryRow(ctx, q.lockInForceStmt, lockInForce, iD, account)
-	var i LockInForceRow
-	err := row.Scan(
-		&i.ID,
-		&i.Reason,
-		&i.Requester,
-		&i.Document,
-		&i.SetAt,
-	)
-	return i, err
-}
-
-const locksInForce = `-- name: LocksInForce :many
-SELECT id, reason, requester, document, set_at
-FROM locks WHERE account = ?1 AND lifted_at IS NULL ORDER BY set_at, id
-`
-
-type LocksInForceRow struct {
-	ID        string
-	Reason    string
-	Requester string
-	Document  string
-	SetAt     time.Time
-}
-
-func (q *Queries) LocksInForce(ctx context.Context, account string) ([]LocksInForceRow, error) {
-	rows, err := q.query(ctx, q.locksInForceStmt, locksInForce, account)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []LocksInForceRow{}
-	for rows.Next() {
-		var i LocksInForceRow
-		if err := rows.Scan(
-			&i.ID,
-			&i.Reason,
-			&i.Requester,
-			&i.Document,
-			&i.SetAt,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
 }
 
 const putCredential = `-- name: PutCredential :exec

@@ -33,11 +33,29 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.accountStatusStmt, err = db.PrepareContext(ctx, accountStatus); err != nil {
 		return nil, fmt.Errorf("error preparing query AccountStatus: %w", err)
 	}
+	if q.activateAccountStmt, err = db.PrepareContext(ctx, activateAccount); err != nil {
+		return nil, fmt.Errorf("error preparing query ActivateAccount: %w", err)
+	}
 	if q.addCountStmt, err = db.PrepareContext(ctx, addCount); err != nil {
 		return nil, fmt.Errorf("error preparing query AddCount: %w", err)
 	}
 	if q.advanceImportStmt, err = db.PrepareContext(ctx, advanceImport); err != nil {
 		return nil, fmt.Errorf("error preparing query AdvanceImport: %w", err)
+	}
+	if q.appCaseStmt, err = db.PrepareContext(ctx, appCase); err != nil {
+		return nil, fmt.Errorf("error preparing query AppCase: %w", err)
+	}
+	if q.applicationStmt, err = db.PrepareContext(ctx, application); err != nil {
+		return nil, fmt.Errorf("error preparing query Application: %w", err)
+	}
+	if q.applicationByRefStmt, err = db.PrepareContext(ctx, applicationByRef); err != nil {
+		return nil, fmt.Errorf("error preparing query ApplicationByRef: %w", err)
+	}
+	if q.applicationRevisionStmt, err = db.PrepareContext(ctx, applicationRevision); err != nil {
+		return nil, fmt.Errorf("error preparing query ApplicationRevision: %w", err)
+	}
+	if q.applicationsOfStmt, err = db.PrepareContext(ctx, applicationsOf); err != nil {
+		return nil, fmt.Errorf("error preparing query ApplicationsOf: %w", err)
 	}
 	if q.auditStmt, err = db.PrepareContext(ctx, audit); err != nil {
 		return nil, fmt.Errorf("error preparing query Audit: %w", err)
@@ -84,11 +102,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.consentsOfStmt, err = db.PrepareContext(ctx, consentsOf); err != nil {
 		return nil, fmt.Errorf("error preparing query ConsentsOf: %w", err)
 	}
+	if q.contactsOfStmt, err = db.PrepareContext(ctx, contactsOf); err != nil {
+		return nil, fmt.Errorf("error preparing query ContactsOf: %w", err)
+	}
 	if q.contestRefStmt, err = db.PrepareContext(ctx, contestRef); err != nil {
 		return nil, fmt.Errorf("error preparing query ContestRef: %w", err)
 	}
 	if q.countAllLogoutsStmt, err = db.PrepareContext(ctx, countAllLogouts); err != nil {
 		return nil, fmt.Errorf("error preparing query CountAllLogouts: %w", err)
+	}
+	if q.countApplicationsByStmt, err = db.PrepareContext(ctx, countApplicationsBy); err != nil {
+		return nil, fmt.Errorf("error preparing query CountApplicationsBy: %w", err)
 	}
 	if q.countConflictsStmt, err = db.PrepareContext(ctx, countConflicts); err != nil {
 		return nil, fmt.Errorf("error preparing query CountConflicts: %w", err)
@@ -96,14 +120,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.countHoldsOnAllStmt, err = db.PrepareContext(ctx, countHoldsOnAll); err != nil {
 		return nil, fmt.Errorf("error preparing query CountHoldsOnAll: %w", err)
 	}
+	if q.countLockRequestsStmt, err = db.PrepareContext(ctx, countLockRequests); err != nil {
+		return nil, fmt.Errorf("error preparing query CountLockRequests: %w", err)
+	}
 	if q.countLogoutsStmt, err = db.PrepareContext(ctx, countLogouts); err != nil {
 		return nil, fmt.Errorf("error preparing query CountLogouts: %w", err)
 	}
+	if q.countMessagesSinceStmt, err = db.PrepareContext(ctx, countMessagesSince); err != nil {
+		return nil, fmt.Errorf("error preparing query CountMessagesSince: %w", err)
+	}
 	if q.countNoticesOfStmt, err = db.PrepareContext(ctx, countNoticesOf); err != nil {
 		return nil, fmt.Errorf("error preparing query CountNoticesOf: %w", err)
-	}
-	if q.countNoticesSinceStmt, err = db.PrepareContext(ctx, countNoticesSince); err != nil {
-		return nil, fmt.Errorf("error preparing query CountNoticesSince: %w", err)
 	}
 	if q.countNotifiedStmt, err = db.PrepareContext(ctx, countNotified); err != nil {
 		return nil, fmt.Errorf("error preparing query CountNotified: %w", err)
@@ -114,8 +141,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.countOldSubjectsStmt, err = db.PrepareContext(ctx, countOldSubjects); err != nil {
 		return nil, fmt.Errorf("error preparing query CountOldSubjects: %w", err)
 	}
+	if q.countPasskeysStmt, err = db.PrepareContext(ctx, countPasskeys); err != nil {
+		return nil, fmt.Errorf("error preparing query CountPasskeys: %w", err)
+	}
+	if q.countSMSSinceStmt, err = db.PrepareContext(ctx, countSMSSince); err != nil {
+		return nil, fmt.Errorf("error preparing query CountSMSSince: %w", err)
+	}
 	if q.countThroughStmt, err = db.PrepareContext(ctx, countThrough); err != nil {
 		return nil, fmt.Errorf("error preparing query CountThrough: %w", err)
+	}
+	if q.countWaitingInLaneStmt, err = db.PrepareContext(ctx, countWaitingInLane); err != nil {
+		return nil, fmt.Errorf("error preparing query CountWaitingInLane: %w", err)
 	}
 	if q.countWaitingNoticesStmt, err = db.PrepareContext(ctx, countWaitingNotices); err != nil {
 		return nil, fmt.Errorf("error preparing query CountWaitingNotices: %w", err)
@@ -125,6 +161,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.credentialStmt, err = db.PrepareContext(ctx, credential); err != nil {
 		return nil, fmt.Errorf("error preparing query Credential: %w", err)
+	}
+	if q.credentialsStmt, err = db.PrepareContext(ctx, credentials); err != nil {
+		return nil, fmt.Errorf("error preparing query Credentials: %w", err)
+	}
+	if q.decideAppCaseStmt, err = db.PrepareContext(ctx, decideAppCase); err != nil {
+		return nil, fmt.Errorf("error preparing query DecideAppCase: %w", err)
 	}
 	if q.decideReviewStmt, err = db.PrepareContext(ctx, decideReview); err != nil {
 		return nil, fmt.Errorf("error preparing query DecideReview: %w", err)
@@ -140,6 +182,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.deleteConsentStmt, err = db.PrepareContext(ctx, deleteConsent); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteConsent: %w", err)
+	}
+	if q.deleteCredentialStmt, err = db.PrepareContext(ctx, deleteCredential); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteCredential: %w", err)
 	}
 	if q.deleteCredentialsStmt, err = db.PrepareContext(ctx, deleteCredentials); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteCredentials: %w", err)
@@ -174,9 +219,6 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.dropOldestLogoutsStmt, err = db.PrepareContext(ctx, dropOldestLogouts); err != nil {
 		return nil, fmt.Errorf("error preparing query DropOldestLogouts: %w", err)
 	}
-	if q.emailOfStmt, err = db.PrepareContext(ctx, emailOf); err != nil {
-		return nil, fmt.Errorf("error preparing query EmailOf: %w", err)
-	}
 	if q.endDocumentStmt, err = db.PrepareContext(ctx, endDocument); err != nil {
 		return nil, fmt.Errorf("error preparing query EndDocument: %w", err)
 	}
@@ -195,6 +237,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.endMasterKeyProcessStmt, err = db.PrepareContext(ctx, endMasterKeyProcess); err != nil {
 		return nil, fmt.Errorf("error preparing query EndMasterKeyProcess: %w", err)
 	}
+	if q.endOfficerStmt, err = db.PrepareContext(ctx, endOfficer); err != nil {
+		return nil, fmt.Errorf("error preparing query EndOfficer: %w", err)
+	}
 	if q.endsOfLinkStmt, err = db.PrepareContext(ctx, endsOfLink); err != nil {
 		return nil, fmt.Errorf("error preparing query EndsOfLink: %w", err)
 	}
@@ -206,6 +251,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.findImportStmt, err = db.PrepareContext(ctx, findImport); err != nil {
 		return nil, fmt.Errorf("error preparing query FindImport: %w", err)
+	}
+	if q.finishAppCaseStmt, err = db.PrepareContext(ctx, finishAppCase); err != nil {
+		return nil, fmt.Errorf("error preparing query FinishAppCase: %w", err)
 	}
 	if q.finishImportStmt, err = db.PrepareContext(ctx, finishImport); err != nil {
 		return nil, fmt.Errorf("error preparing query FinishImport: %w", err)
@@ -285,6 +333,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.insertAccountStmt, err = db.PrepareContext(ctx, insertAccount); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertAccount: %w", err)
 	}
+	if q.insertAppCaseStmt, err = db.PrepareContext(ctx, insertAppCase); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertAppCase: %w", err)
+	}
+	if q.insertApplicationStmt, err = db.PrepareContext(ctx, insertApplication); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertApplication: %w", err)
+	}
 	if q.insertAuditStmt, err = db.PrepareContext(ctx, insertAudit); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertAudit: %w", err)
 	}
@@ -317,6 +371,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.insertLockStmt, err = db.PrepareContext(ctx, insertLock); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertLock: %w", err)
+	}
+	if q.insertLockRequestStmt, err = db.PrepareContext(ctx, insertLockRequest); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertLockRequest: %w", err)
 	}
 	if q.insertLogoutStmt, err = db.PrepareContext(ctx, insertLogout); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertLogout: %w", err)
@@ -408,8 +465,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.lockInForceStmt, err = db.PrepareContext(ctx, lockInForce); err != nil {
 		return nil, fmt.Errorf("error preparing query LockInForce: %w", err)
 	}
+	if q.lockRequestStmt, err = db.PrepareContext(ctx, lockRequest); err != nil {
+		return nil, fmt.Errorf("error preparing query LockRequest: %w", err)
+	}
 	if q.locksInForceStmt, err = db.PrepareContext(ctx, locksInForce); err != nil {
 		return nil, fmt.Errorf("error preparing query LocksInForce: %w", err)
+	}
+	if q.locksOfStmt, err = db.PrepareContext(ctx, locksOf); err != nil {
+		return nil, fmt.Errorf("error preparing query LocksOf: %w", err)
 	}
 	if q.logoutQueuesDueStmt, err = db.PrepareContext(ctx, logoutQueuesDue); err != nil {
 		return nil, fmt.Errorf("error preparing query LogoutQueuesDue: %w", err)
@@ -453,6 +516,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.notifiedImportedStmt, err = db.PrepareContext(ctx, notifiedImported); err != nil {
 		return nil, fmt.Errorf("error preparing query NotifiedImported: %w", err)
 	}
+	if q.officerStmt, err = db.PrepareContext(ctx, officer); err != nil {
+		return nil, fmt.Errorf("error preparing query Officer: %w", err)
+	}
+	if q.officersStmt, err = db.PrepareContext(ctx, officers); err != nil {
+		return nil, fmt.Errorf("error preparing query Officers: %w", err)
+	}
 	if q.oldAccountsToNotifyStmt, err = db.PrepareContext(ctx, oldAccountsToNotify); err != nil {
 		return nil, fmt.Errorf("error preparing query OldAccountsToNotify: %w", err)
 	}
@@ -477,14 +546,29 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.oldestNoticeStmt, err = db.PrepareContext(ctx, oldestNotice); err != nil {
 		return nil, fmt.Errorf("error preparing query OldestNotice: %w", err)
 	}
+	if q.openAppCasesStmt, err = db.PrepareContext(ctx, openAppCases); err != nil {
+		return nil, fmt.Errorf("error preparing query OpenAppCases: %w", err)
+	}
+	if q.openApplicationsStmt, err = db.PrepareContext(ctx, openApplications); err != nil {
+		return nil, fmt.Errorf("error preparing query OpenApplications: %w", err)
+	}
+	if q.overdueLockRequestsStmt, err = db.PrepareContext(ctx, overdueLockRequests); err != nil {
+		return nil, fmt.Errorf("error preparing query OverdueLockRequests: %w", err)
+	}
 	if q.partyRegistrationsStmt, err = db.PrepareContext(ctx, partyRegistrations); err != nil {
 		return nil, fmt.Errorf("error preparing query PartyRegistrations: %w", err)
 	}
 	if q.portalAccountsOfStmt, err = db.PrepareContext(ctx, portalAccountsOf); err != nil {
 		return nil, fmt.Errorf("error preparing query PortalAccountsOf: %w", err)
 	}
+	if q.proveContactStmt, err = db.PrepareContext(ctx, proveContact); err != nil {
+		return nil, fmt.Errorf("error preparing query ProveContact: %w", err)
+	}
 	if q.prunableStmt, err = db.PrepareContext(ctx, prunable); err != nil {
 		return nil, fmt.Errorf("error preparing query Prunable: %w", err)
+	}
+	if q.pruneAppCasesStmt, err = db.PrepareContext(ctx, pruneAppCases); err != nil {
+		return nil, fmt.Errorf("error preparing query PruneAppCases: %w", err)
 	}
 	if q.pruneNoticesStmt, err = db.PrepareContext(ctx, pruneNotices); err != nil {
 		return nil, fmt.Errorf("error preparing query PruneNotices: %w", err)
@@ -515,6 +599,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.putMasterKeyProcessStmt, err = db.PrepareContext(ctx, putMasterKeyProcess); err != nil {
 		return nil, fmt.Errorf("error preparing query PutMasterKeyProcess: %w", err)
+	}
+	if q.putOfficerStmt, err = db.PrepareContext(ctx, putOfficer); err != nil {
+		return nil, fmt.Errorf("error preparing query PutOfficer: %w", err)
 	}
 	if q.putPurposeKeyStmt, err = db.PrepareContext(ctx, putPurposeKey); err != nil {
 		return nil, fmt.Errorf("error preparing query PutPurposeKey: %w", err)
@@ -555,6 +642,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.replaceImportedStmt, err = db.PrepareContext(ctx, replaceImported); err != nil {
 		return nil, fmt.Errorf("error preparing query ReplaceImported: %w", err)
 	}
+	if q.resetAccountStmt, err = db.PrepareContext(ctx, resetAccount); err != nil {
+		return nil, fmt.Errorf("error preparing query ResetAccount: %w", err)
+	}
 	if q.reviewStmt, err = db.PrepareContext(ctx, review); err != nil {
 		return nil, fmt.Errorf("error preparing query Review: %w", err)
 	}
@@ -569,6 +659,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.ruleConflictStmt, err = db.PrepareContext(ctx, ruleConflict); err != nil {
 		return nil, fmt.Errorf("error preparing query RuleConflict: %w", err)
+	}
+	if q.ruleLockRequestStmt, err = db.PrepareContext(ctx, ruleLockRequest); err != nil {
+		return nil, fmt.Errorf("error preparing query RuleLockRequest: %w", err)
 	}
 	if q.secretStmt, err = db.PrepareContext(ctx, secret); err != nil {
 		return nil, fmt.Errorf("error preparing query Secret: %w", err)
@@ -648,11 +741,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.unverifyImportedStmt, err = db.PrepareContext(ctx, unverifyImported); err != nil {
 		return nil, fmt.Errorf("error preparing query UnverifyImported: %w", err)
 	}
+	if q.updateApplicationStmt, err = db.PrepareContext(ctx, updateApplication); err != nil {
+		return nil, fmt.Errorf("error preparing query UpdateApplication: %w", err)
+	}
 	if q.verifyImportedStmt, err = db.PrepareContext(ctx, verifyImported); err != nil {
 		return nil, fmt.Errorf("error preparing query VerifyImported: %w", err)
 	}
 	if q.waitingConflictsStmt, err = db.PrepareContext(ctx, waitingConflicts); err != nil {
 		return nil, fmt.Errorf("error preparing query WaitingConflicts: %w", err)
+	}
+	if q.waitingLockRequestStmt, err = db.PrepareContext(ctx, waitingLockRequest); err != nil {
+		return nil, fmt.Errorf("error preparing query WaitingLockRequest: %w", err)
 	}
 	if q.waitingReviewsStmt, err = db.PrepareContext(ctx, waitingReviews); err != nil {
 		return nil, fmt.Errorf("error preparing query WaitingReviews: %w", err)
@@ -677,6 +776,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing accountStatusStmt: %w", cerr)
 		}
 	}
+	if q.activateAccountStmt != nil {
+		if cerr := q.activateAccountStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing activateAccountStmt: %w", cerr)
+		}
+	}
 	if q.addCountStmt != nil {
 		if cerr := q.addCountStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing addCountStmt: %w", cerr)
@@ -685,6 +789,31 @@ func (q *Queries) Close() error {
 	if q.advanceImportStmt != nil {
 		if cerr := q.advanceImportStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing advanceImportStmt: %w", cerr)
+		}
+	}
+	if q.appCaseStmt != nil {
+		if cerr := q.appCaseStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing appCaseStmt: %w", cerr)
+		}
+	}
+	if q.applicationStmt != nil {
+		if cerr := q.applicationStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing applicationStmt: %w", cerr)
+		}
+	}
+	if q.applicationByRefStmt != nil {
+		if cerr := q.applicationByRefStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing applicationByRefStmt: %w", cerr)
+		}
+	}
+	if q.applicationRevisionStmt != nil {
+		if cerr := q.applicationRevisionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing applicationRevisionStmt: %w", cerr)
+		}
+	}
+	if q.applicationsOfStmt != nil {
+		if cerr := q.applicationsOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing applicationsOfStmt: %w", cerr)
 		}
 	}
 	if q.auditStmt != nil {
@@ -762,6 +891,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing consentsOfStmt: %w", cerr)
 		}
 	}
+	if q.contactsOfStmt != nil {
+		if cerr := q.contactsOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing contactsOfStmt: %w", cerr)
+		}
+	}
 	if q.contestRefStmt != nil {
 		if cerr := q.contestRefStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing contestRefStmt: %w", cerr)
@@ -770,6 +904,11 @@ func (q *Queries) Close() error {
 	if q.countAllLogoutsStmt != nil {
 		if cerr := q.countAllLogoutsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countAllLogoutsStmt: %w", cerr)
+		}
+	}
+	if q.countApplicationsByStmt != nil {
+		if cerr := q.countApplicationsByStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countApplicationsByStmt: %w", cerr)
 		}
 	}
 	if q.countConflictsStmt != nil {
@@ -782,19 +921,24 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing countHoldsOnAllStmt: %w", cerr)
 		}
 	}
+	if q.countLockRequestsStmt != nil {
+		if cerr := q.countLockRequestsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countLockRequestsStmt: %w", cerr)
+		}
+	}
 	if q.countLogoutsStmt != nil {
 		if cerr := q.countLogoutsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countLogoutsStmt: %w", cerr)
 		}
 	}
+	if q.countMessagesSinceStmt != nil {
+		if cerr := q.countMessagesSinceStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countMessagesSinceStmt: %w", cerr)
+		}
+	}
 	if q.countNoticesOfStmt != nil {
 		if cerr := q.countNoticesOfStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countNoticesOfStmt: %w", cerr)
-		}
-	}
-	if q.countNoticesSinceStmt != nil {
-		if cerr := q.countNoticesSinceStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing countNoticesSinceStmt: %w", cerr)
 		}
 	}
 	if q.countNotifiedStmt != nil {
@@ -812,9 +956,24 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing countOldSubjectsStmt: %w", cerr)
 		}
 	}
+	if q.countPasskeysStmt != nil {
+		if cerr := q.countPasskeysStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countPasskeysStmt: %w", cerr)
+		}
+	}
+	if q.countSMSSinceStmt != nil {
+		if cerr := q.countSMSSinceStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countSMSSinceStmt: %w", cerr)
+		}
+	}
 	if q.countThroughStmt != nil {
 		if cerr := q.countThroughStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countThroughStmt: %w", cerr)
+		}
+	}
+	if q.countWaitingInLaneStmt != nil {
+		if cerr := q.countWaitingInLaneStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countWaitingInLaneStmt: %w", cerr)
 		}
 	}
 	if q.countWaitingNoticesStmt != nil {
@@ -830,6 +989,16 @@ func (q *Queries) Close() error {
 	if q.credentialStmt != nil {
 		if cerr := q.credentialStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing credentialStmt: %w", cerr)
+		}
+	}
+	if q.credentialsStmt != nil {
+		if cerr := q.credentialsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing credentialsStmt: %w", cerr)
+		}
+	}
+	if q.decideAppCaseStmt != nil {
+		if cerr := q.decideAppCaseStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing decideAppCaseStmt: %w", cerr)
 		}
 	}
 	if q.decideReviewStmt != nil {
@@ -855,6 +1024,11 @@ func (q *Queries) Close() error {
 	if q.deleteConsentStmt != nil {
 		if cerr := q.deleteConsentStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteConsentStmt: %w", cerr)
+		}
+	}
+	if q.deleteCredentialStmt != nil {
+		if cerr := q.deleteCredentialStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteCredentialStmt: %w", cerr)
 		}
 	}
 	if q.deleteCredentialsStmt != nil {
@@ -912,11 +1086,6 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing dropOldestLogoutsStmt: %w", cerr)
 		}
 	}
-	if q.emailOfStmt != nil {
-		if cerr := q.emailOfStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing emailOfStmt: %w", cerr)
-		}
-	}
 	if q.endDocumentStmt != nil {
 		if cerr := q.endDocumentStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing endDocumentStmt: %w", cerr)
@@ -947,6 +1116,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing endMasterKeyProcessStmt: %w", cerr)
 		}
 	}
+	if q.endOfficerStmt != nil {
+		if cerr := q.endOfficerStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing endOfficerStmt: %w", cerr)
+		}
+	}
 	if q.endsOfLinkStmt != nil {
 		if cerr := q.endsOfLinkStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing endsOfLinkStmt: %w", cerr)
@@ -965,6 +1139,11 @@ func (q *Queries) Close() error {
 	if q.findImportStmt != nil {
 		if cerr := q.findImportStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing findImportStmt: %w", cerr)
+		}
+	}
+	if q.finishAppCaseStmt != nil {
+		if cerr := q.finishAppCaseStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing finishAppCaseStmt: %w", cerr)
 		}
 	}
 	if q.finishImportStmt != nil {
@@ -1097,6 +1276,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing insertAccountStmt: %w", cerr)
 		}
 	}
+	if q.insertAppCaseStmt != nil {
+		if cerr := q.insertAppCaseStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertAppCaseStmt: %w", cerr)
+		}
+	}
+	if q.insertApplicationStmt != nil {
+		if cerr := q.insertApplicationStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertApplicationStmt: %w", cerr)
+		}
+	}
 	if q.insertAuditStmt != nil {
 		if cerr := q.insertAuditStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertAuditStmt: %w", cerr)
@@ -1150,6 +1339,11 @@ func (q *Queries) Close() error {
 	if q.insertLockStmt != nil {
 		if cerr := q.insertLockStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertLockStmt: %w", cerr)
+		}
+	}
+	if q.insertLockRequestStmt != nil {
+		if cerr := q.insertLockRequestStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertLockRequestStmt: %w", cerr)
 		}
 	}
 	if q.insertLogoutStmt != nil {
@@ -1302,9 +1496,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing lockInForceStmt: %w", cerr)
 		}
 	}
+	if q.lockRequestStmt != nil {
+		if cerr := q.lockRequestStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing lockRequestStmt: %w", cerr)
+		}
+	}
 	if q.locksInForceStmt != nil {
 		if cerr := q.locksInForceStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing locksInForceStmt: %w", cerr)
+		}
+	}
+	if q.locksOfStmt != nil {
+		if cerr := q.locksOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing locksOfStmt: %w", cerr)
 		}
 	}
 	if q.logoutQueuesDueStmt != nil {
@@ -1377,6 +1581,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing notifiedImportedStmt: %w", cerr)
 		}
 	}
+	if q.officerStmt != nil {
+		if cerr := q.officerStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing officerStmt: %w", cerr)
+		}
+	}
+	if q.officersStmt != nil {
+		if cerr := q.officersStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing officersStmt: %w", cerr)
+		}
+	}
 	if q.oldAccountsToNotifyStmt != nil {
 		if cerr := q.oldAccountsToNotifyStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing oldAccountsToNotifyStmt: %w", cerr)
@@ -1417,6 +1631,21 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing oldestNoticeStmt: %w", cerr)
 		}
 	}
+	if q.openAppCasesStmt != nil {
+		if cerr := q.openAppCasesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing openAppCasesStmt: %w", cerr)
+		}
+	}
+	if q.openApplicationsStmt != nil {
+		if cerr := q.openApplicationsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing openApplicationsStmt: %w", cerr)
+		}
+	}
+	if q.overdueLockRequestsStmt != nil {
+		if cerr := q.overdueLockRequestsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing overdueLockRequestsStmt: %w", cerr)
+		}
+	}
 	if q.partyRegistrationsStmt != nil {
 		if cerr := q.partyRegistrationsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing partyRegistrationsStmt: %w", cerr)
@@ -1427,9 +1656,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing portalAccountsOfStmt: %w", cerr)
 		}
 	}
+	if q.proveContactStmt != nil {
+		if cerr := q.proveContactStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing proveContactStmt: %w", cerr)
+		}
+	}
 	if q.prunableStmt != nil {
 		if cerr := q.prunableStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing prunableStmt: %w", cerr)
+		}
+	}
+	if q.pruneAppCasesStmt != nil {
+		if cerr := q.pruneAppCasesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing pruneAppCasesStmt: %w", cerr)
 		}
 	}
 	if q.pruneNoticesStmt != nil {
@@ -1480,6 +1719,11 @@ func (q *Queries) Close() error {
 	if q.putMasterKeyProcessStmt != nil {
 		if cerr := q.putMasterKeyProcessStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing putMasterKeyProcessStmt: %w", cerr)
+		}
+	}
+	if q.putOfficerStmt != nil {
+		if cerr := q.putOfficerStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putOfficerStmt: %w", cerr)
 		}
 	}
 	if q.putPurposeKeyStmt != nil {
@@ -1547,6 +1791,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing replaceImportedStmt: %w", cerr)
 		}
 	}
+	if q.resetAccountStmt != nil {
+		if cerr := q.resetAccountStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing resetAccountStmt: %w", cerr)
+		}
+	}
 	if q.reviewStmt != nil {
 		if cerr := q.reviewStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing reviewStmt: %w", cerr)
@@ -1570,6 +1819,11 @@ func (q *Queries) Close() error {
 	if q.ruleConflictStmt != nil {
 		if cerr := q.ruleConflictStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing ruleConflictStmt: %w", cerr)
+		}
+	}
+	if q.ruleLockRequestStmt != nil {
+		if cerr := q.ruleLockRequestStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing ruleLockRequestStmt: %w", cerr)
 		}
 	}
 	if q.secretStmt != nil {
@@ -1702,6 +1956,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing unverifyImportedStmt: %w", cerr)
 		}
 	}
+	if q.updateApplicationStmt != nil {
+		if cerr := q.updateApplicationStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing updateApplicationStmt: %w", cerr)
+		}
+	}
 	if q.verifyImportedStmt != nil {
 		if cerr := q.verifyImportedStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing verifyImportedStmt: %w", cerr)
@@ -1710,6 +1969,11 @@ func (q *Queries) Close() error {
 	if q.waitingConflictsStmt != nil {
 		if cerr := q.waitingConflictsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing waitingConflictsStmt: %w", cerr)
+		}
+	}
+	if q.waitingLockRequestStmt != nil {
+		if cerr := q.waitingLockRequestStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing waitingLockRequestStmt: %w", cerr)
 		}
 	}
 	if q.waitingReviewsStmt != nil {
@@ -1759,8 +2023,14 @@ type Queries struct {
 	accountStmt                  *sql.Stmt
 	accountByIdentifierStmt      *sql.Stmt
 	accountStatusStmt            *sql.Stmt
+	activateAccountStmt          *sql.Stmt
 	addCountStmt                 *sql.Stmt
 	advanceImportStmt            *sql.Stmt
+	appCaseStmt                  *sql.Stmt
+	applicationStmt              *sql.Stmt
+	applicationByRefStmt         *sql.Stmt
+	applicationRevisionStmt      *sql.Stmt
+	applicationsOfStmt           *sql.Stmt
 	auditStmt                    *sql.Stmt
 	auditFromStmt                *sql.Stmt
 	auditHeadStmt                *sql.Stmt
@@ -1776,25 +2046,34 @@ type Queries struct {
 	conflictsBetweenStmt         *sql.Stmt
 	consentStmt                  *sql.Stmt
 	consentsOfStmt               *sql.Stmt
+	contactsOfStmt               *sql.Stmt
 	contestRefStmt               *sql.Stmt
 	countAllLogoutsStmt          *sql.Stmt
+	countApplicationsByStmt      *sql.Stmt
 	countConflictsStmt           *sql.Stmt
 	countHoldsOnAllStmt          *sql.Stmt
+	countLockRequestsStmt        *sql.Stmt
 	countLogoutsStmt             *sql.Stmt
+	countMessagesSinceStmt       *sql.Stmt
 	countNoticesOfStmt           *sql.Stmt
-	countNoticesSinceStmt        *sql.Stmt
 	countNotifiedStmt            *sql.Stmt
 	countOfStmt                  *sql.Stmt
 	countOldSubjectsStmt         *sql.Stmt
+	countPasskeysStmt            *sql.Stmt
+	countSMSSinceStmt            *sql.Stmt
 	countThroughStmt             *sql.Stmt
+	countWaitingInLaneStmt       *sql.Stmt
 	countWaitingNoticesStmt      *sql.Stmt
 	countWaitingReviewsStmt      *sql.Stmt
 	credentialStmt               *sql.Stmt
+	credentialsStmt              *sql.Stmt
+	decideAppCaseStmt            *sql.Stmt
 	decideReviewStmt             *sql.Stmt
 	deferLogoutStmt              *sql.Stmt
 	deferNoticeStmt              *sql.Stmt
 	deleteAuditStmt              *sql.Stmt
 	deleteConsentStmt            *sql.Stmt
+	deleteCredentialStmt         *sql.Stmt
 	deleteCredentialsStmt        *sql.Stmt
 	deleteEventStmt              *sql.Stmt
 	deleteGrantedUnderStmt       *sql.Stmt
@@ -1806,17 +2085,18 @@ type Queries struct {
 	deleteSwitchEventStmt        *sql.Stmt
 	documentsOfStmt              *sql.Stmt
 	dropOldestLogoutsStmt        *sql.Stmt
-	emailOfStmt                  *sql.Stmt
 	endDocumentStmt              *sql.Stmt
 	endExpiredLinkStmt           *sql.Stmt
 	endIdentifierStmt            *sql.Stmt
 	endLeaseStmt                 *sql.Stmt
 	endLinkStmt                  *sql.Stmt
 	endMasterKeyProcessStmt      *sql.Stmt
+	endOfficerStmt               *sql.Stmt
 	endsOfLinkStmt               *sql.Stmt
 	eventsStmt                   *sql.Stmt
 	evidenceOfStmt               *sql.Stmt
 	findImportStmt               *sql.Stmt
+	finishAppCaseStmt            *sql.Stmt
 	finishImportStmt             *sql.Stmt
 	forgetMasterKeyProcessesStmt *sql.Stmt
 	formerHolderStmt             *sql.Stmt
@@ -1843,6 +2123,8 @@ type Queries struct {
 	importedUnverifiedStmt       *sql.Stmt
 	importsOfStmt                *sql.Stmt
 	insertAccountStmt            *sql.Stmt
+	insertAppCaseStmt            *sql.Stmt
+	insertApplicationStmt        *sql.Stmt
 	insertAuditStmt              *sql.Stmt
 	insertCheckpointStmt         *sql.Stmt
 	insertConflictStmt           *sql.Stmt
@@ -1854,6 +2136,7 @@ type Queries struct {
 	insertKeyFetchStmt           *sql.Stmt
 	insertLinkStmt               *sql.Stmt
 	insertLockStmt               *sql.Stmt
+	insertLockRequestStmt        *sql.Stmt
 	insertLogoutStmt             *sql.Stmt
 	insertLogoutQueueStmt        *sql.Stmt
 	insertNoticeStmt             *sql.Stmt
@@ -1884,7 +2167,9 @@ type Queries struct {
 	linksOfStmt                  *sql.Stmt
 	listImportsStmt              *sql.Stmt
 	lockInForceStmt              *sql.Stmt
+	lockRequestStmt              *sql.Stmt
 	locksInForceStmt             *sql.Stmt
+	locksOfStmt                  *sql.Stmt
 	logoutQueuesDueStmt          *sql.Stmt
 	logoutsDueStmt               *sql.Stmt
 	logoutsLeasedStmt            *sql.Stmt
@@ -1899,6 +2184,8 @@ type Queries struct {
 	noticeSentStmt               *sql.Stmt
 	noticesDueStmt               *sql.Stmt
 	notifiedImportedStmt         *sql.Stmt
+	officerStmt                  *sql.Stmt
+	officersStmt                 *sql.Stmt
 	oldAccountsToNotifyStmt      *sql.Stmt
 	oldSubjectStmt               *sql.Stmt
 	oldSubjectsBehindStmt        *sql.Stmt
@@ -1907,9 +2194,14 @@ type Queries struct {
 	oldSubjectsUntakenStmt       *sql.Stmt
 	oldestLogoutStmt             *sql.Stmt
 	oldestNoticeStmt             *sql.Stmt
+	openAppCasesStmt             *sql.Stmt
+	openApplicationsStmt         *sql.Stmt
+	overdueLockRequestsStmt      *sql.Stmt
 	partyRegistrationsStmt       *sql.Stmt
 	portalAccountsOfStmt         *sql.Stmt
+	proveContactStmt             *sql.Stmt
 	prunableStmt                 *sql.Stmt
+	pruneAppCasesStmt            *sql.Stmt
 	pruneNoticesStmt             *sql.Stmt
 	purposeKeysStmt              *sql.Stmt
 	putAuditHeadStmt             *sql.Stmt
@@ -1920,6 +2212,7 @@ type Queries struct {
 	putGrantedStmt               *sql.Stmt
 	putGrantedThroughStmt        *sql.Stmt
 	putMasterKeyProcessStmt      *sql.Stmt
+	putOfficerStmt               *sql.Stmt
 	putPurposeKeyStmt            *sql.Stmt
 	putRelyingPartyStmt          *sql.Stmt
 	putShippedStmt               *sql.Stmt
@@ -1933,11 +2226,13 @@ type Queries struct {
 	removeSourceStmt             *sql.Stmt
 	renewAccountStmt             *sql.Stmt
 	replaceImportedStmt          *sql.Stmt
+	resetAccountStmt             *sql.Stmt
 	reviewStmt                   *sql.Stmt
 	reviewByCanonicalStmt        *sql.Stmt
 	reviewsStmt                  *sql.Stmt
 	revocationEventsStmt         *sql.Stmt
 	ruleConflictStmt             *sql.Stmt
+	ruleLockRequestStmt          *sql.Stmt
 	secretStmt                   *sql.Stmt
 	sectorStmt                   *sql.Stmt
 	sectorsWithOldSubjectsStmt   *sql.Stmt
@@ -1964,8 +2259,10 @@ type Queries struct {
 	unreachableImportedStmt      *sql.Stmt
 	unshippedStmt                *sql.Stmt
 	unverifyImportedStmt         *sql.Stmt
+	updateApplicationStmt        *sql.Stmt
 	verifyImportedStmt           *sql.Stmt
 	waitingConflictsStmt         *sql.Stmt
+	waitingLockRequestStmt       *sql.Stmt
 	waitingReviewsStmt           *sql.Stmt
 }
 
@@ -1976,8 +2273,14 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		accountStmt:                  q.accountStmt,
 		accountByIdentifierStmt:      q.accountByIdentifierStmt,
 		accountStatusStmt:            q.accountStatusStmt,
+		activateAccountStmt:          q.activateAccountStmt,
 		addCountStmt:                 q.addCountStmt,
 		advanceImportStmt:            q.advanceImportStmt,
+		appCaseStmt:                  q.appCaseStmt,
+		applicationStmt:              q.applicationStmt,
+		applicationByRefStmt:         q.applicationByRefStmt,
+		applicationRevisionStmt:      q.applicationRevisionStmt,
+		applicationsOfStmt:           q.applicationsOfStmt,
 		auditStmt:                    q.auditStmt,
 		auditFromStmt:                q.auditFromStmt,
 		auditHeadStmt:                q.auditHeadStmt,
@@ -1993,25 +2296,34 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		conflictsBetweenStmt:         q.conflictsBetweenStmt,
 		consentStmt:                  q.consentStmt,
 		consentsOfStmt:               q.consentsOfStmt,
+		contactsOfStmt:               q.contactsOfStmt,
 		contestRefStmt:               q.contestRefStmt,
 		countAllLogoutsStmt:          q.countAllLogoutsStmt,
+		countApplicationsByStmt:      q.countApplicationsByStmt,
 		countConflictsStmt:           q.countConflictsStmt,
 		countHoldsOnAllStmt:          q.countHoldsOnAllStmt,
+		countLockRequestsStmt:        q.countLockRequestsStmt,
 		countLogoutsStmt:             q.countLogoutsStmt,
+		countMessagesSinceStmt:       q.countMessagesSinceStmt,
 		countNoticesOfStmt:           q.countNoticesOfStmt,
-		countNoticesSinceStmt:        q.countNoticesSinceStmt,
 		countNotifiedStmt:            q.countNotifiedStmt,
 		countOfStmt:                  q.countOfStmt,
 		countOldSubjectsStmt:         q.countOldSubjectsStmt,
+		countPasskeysStmt:            q.countPasskeysStmt,
+		countSMSSinceStmt:            q.countSMSSinceStmt,
 		countThroughStmt:             q.countThroughStmt,
+		countWaitingInLaneStmt:       q.countWaitingInLaneStmt,
 		countWaitingNoticesStmt:      q.countWaitingNoticesStmt,
 		countWaitingReviewsStmt:      q.countWaitingReviewsStmt,
 		credentialStmt:               q.credentialStmt,
+		credentialsStmt:              q.credentialsStmt,
+		decideAppCaseStmt:            q.decideAppCaseStmt,
 		decideReviewStmt:             q.decideReviewStmt,
 		deferLogoutStmt:              q.deferLogoutStmt,
 		deferNoticeStmt:              q.deferNoticeStmt,
 		deleteAuditStmt:              q.deleteAuditStmt,
 		deleteConsentStmt:            q.deleteConsentStmt,
+		deleteCredentialStmt:         q.deleteCredentialStmt,
 		deleteCredentialsStmt:        q.deleteCredentialsStmt,
 		deleteEventStmt:              q.deleteEventStmt,
 		deleteGrantedUnderStmt:       q.deleteGrantedUnderStmt,
@@ -2023,17 +2335,18 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		deleteSwitchEventStmt:        q.deleteSwitchEventStmt,
 		documentsOfStmt:              q.documentsOfStmt,
 		dropOldestLogoutsStmt:        q.dropOldestLogoutsStmt,
-		emailOfStmt:                  q.emailOfStmt,
 		endDocumentStmt:              q.endDocumentStmt,
 		endExpiredLinkStmt:           q.endExpiredLinkStmt,
 		endIdentifierStmt:            q.endIdentifierStmt,
 		endLeaseStmt:                 q.endLeaseStmt,
 		endLinkStmt:                  q.endLinkStmt,
 		endMasterKeyProcessStmt:      q.endMasterKeyProcessStmt,
+		endOfficerStmt:               q.endOfficerStmt,
 		endsOfLinkStmt:               q.endsOfLinkStmt,
 		eventsStmt:                   q.eventsStmt,
 		evidenceOfStmt:               q.evidenceOfStmt,
 		findImportStmt:               q.findImportStmt,
+		finishAppCaseStmt:            q.finishAppCaseStmt,
 		finishImportStmt:             q.finishImportStmt,
 		forgetMasterKeyProcessesStmt: q.forgetMasterKeyProcessesStmt,
 		formerHolderStmt:             q.formerHolderStmt,
@@ -2060,6 +2373,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		importedUnverifiedStmt:       q.importedUnverifiedStmt,
 		importsOfStmt:                q.importsOfStmt,
 		insertAccountStmt:            q.insertAccountStmt,
+		insertAppCaseStmt:            q.insertAppCaseStmt,
+		insertApplicationStmt:        q.insertApplicationStmt,
 		insertAuditStmt:              q.insertAuditStmt,
 		insertCheckpointStmt:         q.insertCheckpointStmt,
 		insertConflictStmt:           q.insertConflictStmt,
@@ -2071,6 +2386,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		insertKeyFetchStmt:           q.insertKeyFetchStmt,
 		insertLinkStmt:               q.insertLinkStmt,
 		insertLockStmt:               q.insertLockStmt,
+		insertLockRequestStmt:        q.insertLockRequestStmt,
 		insertLogoutStmt:             q.insertLogoutStmt,
 		insertLogoutQueueStmt:        q.insertLogoutQueueStmt,
 		insertNoticeStmt:             q.insertNoticeStmt,
@@ -2101,7 +2417,9 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		linksOfStmt:                  q.linksOfStmt,
 		listImportsStmt:              q.listImportsStmt,
 		lockInForceStmt:              q.lockInForceStmt,
+		lockRequestStmt:              q.lockRequestStmt,
 		locksInForceStmt:             q.locksInForceStmt,
+		locksOfStmt:                  q.locksOfStmt,
 		logoutQueuesDueStmt:          q.logoutQueuesDueStmt,
 		logoutsDueStmt:               q.logoutsDueStmt,
 		logoutsLeasedStmt:            q.logoutsLeasedStmt,
@@ -2116,6 +2434,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		noticeSentStmt:               q.noticeSentStmt,
 		noticesDueStmt:               q.noticesDueStmt,
 		notifiedImportedStmt:         q.notifiedImportedStmt,
+		officerStmt:                  q.officerStmt,
+		officersStmt:                 q.officersStmt,
 		oldAccountsToNotifyStmt:      q.oldAccountsToNotifyStmt,
 		oldSubjectStmt:               q.oldSubjectStmt,
 		oldSubjectsBehindStmt:        q.oldSubjectsBehindStmt,
@@ -2124,9 +2444,14 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		oldSubjectsUntakenStmt:       q.oldSubjectsUntakenStmt,
 		oldestLogoutStmt:             q.oldestLogoutStmt,
 		oldestNoticeStmt:             q.oldestNoticeStmt,
+		openAppCasesStmt:             q.openAppCasesStmt,
+		openApplicationsStmt:         q.openApplicationsStmt,
+		overdueLockRequestsStmt:      q.overdueLockRequestsStmt,
 		partyRegistrationsStmt:       q.partyRegistrationsStmt,
 		portalAccountsOfStmt:         q.portalAccountsOfStmt,
+		proveContactStmt:             q.proveContactStmt,
 		prunableStmt:                 q.prunableStmt,
+		pruneAppCasesStmt:            q.pruneAppCasesStmt,
 		pruneNoticesStmt:             q.pruneNoticesStmt,
 		purposeKeysStmt:              q.purposeKeysStmt,
 		putAuditHeadStmt:             q.putAuditHeadStmt,
@@ -2137,6 +2462,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		putGrantedStmt:               q.putGrantedStmt,
 		putGrantedThroughStmt:        q.putGrantedThroughStmt,
 		putMasterKeyProcessStmt:      q.putMasterKeyProcessStmt,
+		putOfficerStmt:               q.putOfficerStmt,
 		putPurposeKeyStmt:            q.putPurposeKeyStmt,
 		putRelyingPartyStmt:          q.putRelyingPartyStmt,
 		putShippedStmt:               q.putShippedStmt,
@@ -2150,11 +2476,13 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		removeSourceStmt:             q.removeSourceStmt,
 		renewAccountStmt:             q.renewAccountStmt,
 		replaceImportedStmt:          q.replaceImportedStmt,
+		resetAccountStmt:             q.resetAccountStmt,
 		reviewStmt:                   q.reviewStmt,
 		reviewByCanonicalStmt:        q.reviewByCanonicalStmt,
 		reviewsStmt:                  q.reviewsStmt,
 		revocationEventsStmt:         q.revocationEventsStmt,
 		ruleConflictStmt:             q.ruleConflictStmt,
+		ruleLockRequestStmt:          q.ruleLockRequestStmt,
 		secretStmt:                   q.secretStmt,
 		sectorStmt:                   q.sectorStmt,
 		sectorsWithOldSubjectsStmt:   q.sectorsWithOldSubjectsStmt,
@@ -2181,8 +2509,10 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		unreachableImportedStmt:      q.unreachableImportedStmt,
 		unshippedStmt:                q.unshippedStmt,
 		unverifyImportedStmt:         q.unverifyImportedStmt,
+		updateApplicationStmt:        q.updateApplicationStmt,
 		verifyImportedStmt:           q.verifyImportedStmt,
 		waitingConflictsStmt:         q.waitingConflictsStmt,
+		waitingLockRequestStmt:       q.waitingLockRequestStmt,
 		waitingReviewsStmt:           q.waitingReviewsStmt,
 	}
 }

@@ -53,17 +53,6 @@ func (q *Queries) CountNoticesOf(ctx context.Context, source string) ([]CountNot
 	return items, nil
 }
 
-const countNoticesSince = `-- name: CountNoticesSince :one
-SELECT count(*) FROM notices WHERE address_index = ?1 AND created_at > ?2
-`
-
-func (q *Queries) CountNoticesSince(ctx context.Context, addressIndex []byte, since time.Time) (int64, error) {
-	row := q.queryRow(ctx, q.countNoticesSinceStmt, countNoticesSince, addressIndex, since)
-	var count int64
-	err := row.Scan(&count)
-	return count, err
-}
-
 const countNotified = `-- name: CountNotified :one
 SELECT count(*) AS accounts,
     count(CASE WHEN notified_at IS NOT NULL THEN 1 END) AS told,
@@ -116,17 +105,6 @@ func (q *Queries) DeleteNotice(ctx context.Context, id string) error {
 	return err
 }
 
-const emailOf = `-- name: EmailOf :one
-SELECT email FROM accounts WHERE id = ?1 AND subject_type <> 'portal_account'
-`
-
-func (q *Queries) EmailOf(ctx context.Context, id string) (string, error) {
-	row := q.queryRow(ctx, q.emailOfStmt, emailOf, id)
-	var email string
-	err := row.Scan(&email)
-	return email, err
-}
-
 const endsOfLink = `-- name: EndsOfLink :one
 SELECT l.subject_index, a.subject_type FROM links l JOIN accounts a ON a.id = l.account WHERE l.id = ?1
 `
@@ -144,11 +122,24 @@ func (q *Queries) EndsOfLink(ctx context.Context, id string) (EndsOfLinkRow, err
 }
 
 const giveUpLateNotices = `-- name: GiveUpLateNotices :execrows
-UPDATE notices SET given_up_at = ?1, sealed = ?2 WHERE sent_at IS NULL AND given_up_at IS NULL AND until <= ?1
+UPDATE notices SET given_up_at = ?1, sealed = ?2
+WHERE channel = ?3 AND urgent = ?4 AND sent_at IS NULL AND given_up_at IS NULL AND until <= ?1
 `
 
-func (q *Queries) GiveUpLateNotices(ctx context.Context, givenUpAt sql.NullTime, nothing []byte) (int64, error) {
-	result, err := q.exec(ctx, q.giveUpLateNoticesStmt, giveUpLateNotices, givenUpAt, nothing)
+type GiveUpLateNoticesParams struct {
+	GivenUpAt sql.NullTime
+	Nothing   []byte
+	Channel   string
+	Urgent    bool
+}
+
+func (q *Queries) GiveUpLateNotices(ctx context.Context, arg GiveUpLateNoticesParams) (int64, error) {
+	result, err := q.exec(ctx, q.giveUpLateNoticesStmt, giveUpLateNotices,
+		arg.GivenUpAt,
+		arg.Nothing,
+		arg.Channel,
+		arg.Urgent,
+	)
 	if err != nil {
 		return 0, err
 	}
@@ -199,13 +190,16 @@ func (q *Queries) ImportedToNotify(ctx context.Context, id string) (ImportedToNo
 }
 
 const insertNotice = `-- name: InsertNotice :exec
-INSERT INTO notices (id, kind, source, imported, bulk, ref, address_index, sealed, due_at, until, created_at)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+INSERT INTO notices (id, kind, channel, urgent, abroad, source, imported, bulk, ref, address_index, sealed, due_at, until, created_at)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
 `
 
 type InsertNoticeParams struct {
 	ID           string
 	Kind         string
+	Channel      string
+	Urgent       bool
+	Abroad       bool
 	Source       string
 	Imported     sql.NullString
 	Bulk         bool
@@ -221,6 +215,9 @@ func (q *Queries) InsertNotice(ctx context.Context, arg InsertNoticeParams) erro
 	_, err := q.exec(ctx, q.insertNoticeStmt, insertNotice,
 		arg.ID,
 		arg.Kind,
+		arg.Channel,
+		arg.Urgent,
+		arg.Abroad,
 		arg.Source,
 		arg.Imported,
 		arg.Bulk,
@@ -244,11 +241,17 @@ func (q *Queries) LeaseNotice(ctx context.Context, until time.Time, iD string) e
 }
 
 const noticeDue = `-- name: NoticeDue :one
-SELECT count(*) FROM (SELECT 1 FROM notices WHERE sent_at IS NULL AND given_up_at IS NULL AND (due_at <= ?1 OR until <= ?1) LIMIT 1)
+SELECT count(*) FROM (SELECT 1 FROM notices WHERE channel = ?1 AND urgent = ?2 AND sent_at IS NULL AND given_up_at IS NULL AND (due_at <= ?3 OR until <= ?3) LIMIT 1)
 `
 
-func (q *Queries) NoticeDue(ctx context.Context, now time.Time) (int64, error) {
-	row := q.queryRow(ctx, q.noticeDueStmt, noticeDue, now)
+type NoticeDueParams struct {
+	Channel string
+	Urgent  bool
+	Now     time.Time
+}
+
+func (q *Queries) NoticeDue(ctx context.Context, arg NoticeDueParams) (int64, error) {
+	row := q.queryRow(ctx, q.noticeDueStmt, noticeDue, arg.Channel, arg.Urgent, arg.Now)
 	var count int64
 	err := row.Scan(&count)
 	return count, err
@@ -306,15 +309,23 @@ func (q *Queries) NoticeSent(ctx context.Context, arg NoticeSentParams) (int64, 
 }
 
 const noticesDue = `-- name: NoticesDue :many
-SELECT n.id, n.kind, n.source, n.ref, n.sealed, n.attempts, n.created_at, n.until, n.imported, i.state
+SELECT n.id, n.kind, n.channel, n.source, n.ref, n.sealed, n.attempts, n.created_at, n.until, n.imported, i.state
 FROM notices n LEFT JOIN imported_accounts i ON i.id = n.imported
-WHERE n.sent_at IS NULL AND n.given_up_at IS NULL AND n.due_at <= ?1
-ORDER BY n.bulk, n.due_at, n.id LIMIT ?2
+WHERE n.channel = ?1 AND n.urgent = ?2 AND n.sent_at IS NULL AND n.given_up_at IS NULL AND n.due_at <= ?3
+ORDER BY n.bulk, n.due_at, n.id LIMIT ?4
 `
+
+type NoticesDueParams struct {
+	Channel string
+	Urgent  bool
+	Now     time.Time
+	Page    int64
+}
 
 type NoticesDueRow struct {
 	ID        string
 	Kind      string
+	Channel   string
 	Source    string
 	Ref       string
 	Sealed    []byte
@@ -325,8 +336,13 @@ type NoticesDueRow struct {
 	State     sql.NullString
 }
 
-func (q *Queries) NoticesDue(ctx context.Context, now time.Time, page int64) ([]NoticesDueRow, error) {
-	rows, err := q.query(ctx, q.noticesDueStmt, noticesDue, now, page)
+func (q *Queries) NoticesDue(ctx context.Context, arg NoticesDueParams) ([]NoticesDueRow, error) {
+	rows, err := q.query(ctx, q.noticesDueStmt, noticesDue,
+		arg.Channel,
+		arg.Urgent,
+		arg.Now,
+		arg.Page,
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -337,6 +353,7 @@ func (q *Queries) NoticesDue(ctx context.Context, now time.Time, page int64) ([]
 		if err := rows.Scan(
 			&i.ID,
 			&i.Kind,
+			&i.Channel,
 			&i.Source,
 			&i.Ref,
 			&i.Sealed,

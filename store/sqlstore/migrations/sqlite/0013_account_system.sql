@@ -71,8 +71,8 @@ CREATE TABLE registrations (
     subject_type TEXT      NOT NULL,
     number_index BLOB      NOT NULL,
     sealed       BLOB      NOT NULL,
-    why          TEXT      NOT NULL, -- accents, year_only, contradiction
-    status       TEXT      NOT NULL, -- processing, approved, rejected, expired
+    why          TEXT      NOT NULL, -- accents, year_only, contradiction, gender
+    status       TEXT      NOT NULL, -- processing, approved, rejected
     rules        TEXT      NOT NULL,
     due_at       TIMESTAMP NOT NULL,
     created_at   TIMESTAMP NOT NULL,
@@ -81,7 +81,8 @@ CREATE TABLE registrations (
     reason       TEXT      NOT NULL DEFAULT '',
     account      TEXT REFERENCES accounts (id)
 );
-CREATE INDEX registrations_open ON registrations (due_at) WHERE status = 'processing';
+CREATE INDEX registrations_open ON registrations (due_at) WHERE account IS NULL AND status <> 'rejected';
+CREATE INDEX registrations_decided ON registrations (decided_at);
 CREATE INDEX registrations_of_number ON registrations (number_index, created_at);
 
 -- Applications at a counter. The sealed text is all that was taken in of the person and
@@ -96,24 +97,34 @@ CREATE TABLE applications (
     status        TEXT      NOT NULL, -- submitted, processing, confirmed, approved, rejected, withdrawn
     office        TEXT      NOT NULL,
     opened_by     TEXT      NOT NULL, -- account of the officer
-    confirmed_at  TIMESTAMP,
     decided_by    TEXT      NOT NULL DEFAULT '',
     decided_at    TIMESTAMP,
-    reason        TEXT      NOT NULL DEFAULT '',
-    account       TEXT REFERENCES accounts (id),
+    account       TEXT REFERENCES accounts (id), -- once it is approved
     rules         TEXT      NOT NULL,
     due_at        TIMESTAMP NOT NULL,
     revision      INTEGER   NOT NULL DEFAULT 1,
     created_at    TIMESTAMP NOT NULL,
     updated_at    TIMESTAMP NOT NULL
 );
-CREATE INDEX applications_open ON applications (status, due_at);
-CREATE INDEX applications_of_number ON applications (number_index, created_at);
+CREATE INDEX applications_due ON applications (office, status, due_at);
+CREATE INDEX applications_opened ON applications (opened_by, created_at);
+-- A number has one open application at most, wherever it was taken in.
+CREATE UNIQUE INDEX applications_of_number ON applications (number_index) WHERE status IN ('submitted', 'processing', 'confirmed');
 
--- A service user asks for a lock; an officer decides (Decree 59/2022).
+-- Which party asked for a lock (empty: a row from before, whose reason says it), and who
+-- for its end and on what grounds.
+ALTER TABLE locks ADD COLUMN set_by TEXT NOT NULL DEFAULT '';
+ALTER TABLE locks ADD COLUMN client TEXT NOT NULL DEFAULT ''; -- a service user that asked here
+ALTER TABLE locks ADD COLUMN lifted_by TEXT NOT NULL DEFAULT '';
+ALTER TABLE locks ADD COLUMN lift_requester TEXT NOT NULL DEFAULT '';
+ALTER TABLE locks ADD COLUMN remedy TEXT NOT NULL DEFAULT '';
+CREATE INDEX locks_of_account ON locks (account, set_at);
+
+-- A service user asks for a lock; an officer decides (Decree 59/2022). Of one wish one
+-- row waits.
 CREATE TABLE lock_requests (
     id          TEXT PRIMARY KEY,
-    ref         TEXT      NOT NULL UNIQUE,
+    ref         TEXT      NOT NULL,
     client      TEXT      NOT NULL, -- who asks; empty: on paper, see requester
     requester   TEXT      NOT NULL,
     account     TEXT      NOT NULL REFERENCES accounts (id),
@@ -121,21 +132,23 @@ CREATE TABLE lock_requests (
     reason      TEXT      NOT NULL,
     undo        TEXT      NOT NULL DEFAULT '', -- the lock that shall end; empty: one shall begin
     status      TEXT      NOT NULL, -- waiting, accepted, rejected
+    rules       TEXT      NOT NULL, -- the rule set of that day
     due_at      TIMESTAMP NOT NULL,
     created_at  TIMESTAMP NOT NULL,
     decided_at  TIMESTAMP,
     decided_by  TEXT      NOT NULL DEFAULT '',
     why         TEXT      NOT NULL DEFAULT '',
-    lock        TEXT REFERENCES locks (id)
+    lock        TEXT REFERENCES locks (id) -- that was set or lifted
 );
-CREATE INDEX lock_requests_waiting ON lock_requests (due_at) WHERE status = 'waiting';
-CREATE INDEX lock_requests_of_client ON lock_requests (client, created_at);
+CREATE UNIQUE INDEX lock_requests_once ON lock_requests (client, requester, account, document, undo) WHERE status = 'waiting';
+CREATE INDEX lock_requests_waiting ON lock_requests (due_at, id) WHERE status = 'waiting';
+CREATE INDEX lock_requests_of_client ON lock_requests (client, status);
 
--- Who lifted a lock, beside the document.
-ALTER TABLE locks ADD COLUMN office TEXT NOT NULL DEFAULT '';
-
--- A notice goes by mail or SMS; sealed holds the address and what the message names,
--- such as a code.
+-- A notice goes by mail or SMS; sealed holds the address, and with it a code and the
+-- language of the holder. urgent: somebody waits for it. abroad: to a number of another
+-- country.
 ALTER TABLE notices ADD COLUMN channel TEXT NOT NULL DEFAULT 'email';
-ALTER TABLE notices ADD COLUMN urgent BOOLEAN NOT NULL DEFAULT FALSE; -- somebody waits for it
-CREATE INDEX notices_urgent ON notices (due_at) WHERE urgent AND sent_at IS NULL AND given_up_at IS NULL;
+ALTER TABLE notices ADD COLUMN urgent BOOLEAN NOT NULL DEFAULT FALSE;
+ALTER TABLE notices ADD COLUMN abroad BOOLEAN NOT NULL DEFAULT FALSE;
+CREATE INDEX notices_of_lane ON notices (channel, urgent, bulk, due_at) WHERE sent_at IS NULL AND given_up_at IS NULL;
+CREATE INDEX notices_by_channel ON notices (channel, created_at, kind, abroad);

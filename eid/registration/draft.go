@@ -1,0 +1,38 @@
+package registration
+
+import (
+	"time"
+
+	"eidgate/eid"
+)
+
+// Stage is where a registration stands. The zero value is being filled in.
+type Stage string
+
+// The stages behind the filling.
+const (
+	StageSent     Stage = "sent"     // a code is under way; nothing was compared
+	StageChecking Stage = "checking" // the code was right; the registry has not answered yet
+	StageProved   Stage = "proved"   // all matched: a password is missing
+	StageRefused  Stage = "refused"  // no account is made
+)
+
+// Draft is one registration in one browser. It never holds what a registry said.
+type Draft struct {
+	Form  Form  `json:"form,omitzero"`
+	Stage Stage `json:"stage,omitempty"`
+	Sent  Sent  `json:"sent,omitzero"`
+}
+
+// Sent is what became of a form that was sent.
+type Sent struct {
+	At     time.Time     `json:"at"`
+	Until  time.Time     `json:"until"`             // from when on it has to be sent again
+	Serial string        `json:"serial,omitempty"`  // of this sending: a code of another one is none
+	By     Field         `json:"by,omitempty"`      // FieldPhone or FieldEmail: where the code goes
+	Ref    string        `json:"ref,omitempty"`     // of the request that sent it: what the person is shown
+	Holder eid.AccountID `json:"account,omitempty"` // that waits for its activation
+}
+
+// Open reports whether what was sent still counts.
+func (s Sent) Open(now time.Time) bool { return now.Before(s.Until) }

@@ -1,0 +1,35 @@
+package storetest
+
+import (
+	"testing"
+	"time"
+
+	"eidgate/eid"
+	"eidgate/eid/accounts"
+	"eidgate/eid/rules"
+)
+
+// Locks writes locks by the rules that come with the program.
+func Locks(t testing.TB, s accounts.LockStore, now func() time.Time) *accounts.Locks {
+	t.Helper()
+	book, err := rules.Open("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return accounts.NewLocks(s, book, now)
+}
+
+// Self is a holder who locks or unlocks the account of their own.
+func Self() accounts.LockAct {
+	return accounts.LockAct{By: eid.ByHolder, Proof: "pwd", Actor: "holder"}
+}
+
+// Authority is an authority of tests; the document is that of a decision.
+func Authority(document string) accounts.LockAct {
+	return accounts.LockAct{By: eid.ByAuthority, Requester: "cơ quan giả định", Document: document, Actor: "operator:test"}
+}
+
+// Operator is the operator of the system.
+func Operator(document string) accounts.LockAct {
+	return accounts.LockAct{By: eid.ByOperator, Requester: "đơn vị giả định", Document: document, Remedy: "đã khắc phục", Actor: "operator:test"}
+}
