@@ -38,10 +38,11 @@ interop: build ## sign in with real relying parties; writes docs/interop.md
 	@scripts/interop-deps.sh
 	@go test -tags=interop -count=1 -timeout=5m ./interop
 
+SCALE ?= 10000,1000000
 .PHONY: bench
-bench: build ## measure what each operation costs; writes docs/performance.md; BENCHTIME=2s a slice, PROFILE=dir for profiles instead
+bench: build ## measure what each operation costs; writes docs/performance.md; BENCHTIME=2s a slice, SCALE= without the million people, PROFILE=dir for profiles instead
 	@go build -trimpath -o bin/ ./bench/...
-	@bin/bench $(if $(PROFILE),profile -out $(PROFILE),measure -out docs/performance.md) -slice $(or $(BENCHTIME),500ms)
+	@bin/bench $(if $(PROFILE),profile -out $(PROFILE),measure -out docs/performance.md) -scale '$(SCALE)' -slice $(or $(BENCHTIME),500ms)
 
 .PHONY: load
 load: build ## put mixed work on the gateway: WORKERS=50 DURATION=30s, REDIS=on for state in Redis

@@ -16,6 +16,7 @@ type cell struct {
 	alg       string // of signatures; empty where nothing is signed
 	subject   string // SQLite, Redis or floor
 	proc      *process
+	here      bool         // the operations run in the bench itself
 	redis     *redisServer // the subject's store; nil on SQLite
 	// floor is the cell of the floor with the same exchanges, if there is one.
 	floor *cell
@@ -100,6 +101,10 @@ func readClocks(ctx context.Context, c *cell) (clocks, error) {
 		if k.redis, err = cpu(c.redis.pid()); err != nil {
 			return k, err
 		}
+	}
+	if c.here {
+		k.subject, err = cpu(os.Getpid())
+		return k, err
 	}
 	if k.subject, err = cpu(c.proc.pid()); err != nil {
 		return k, err

@@ -6,6 +6,7 @@ import "fmt"
 const (
 	goalFlow    = 1.5 // times the floor, on Redis
 	goalRead    = 0.12
+	goalScale   = 1.1 // times the same at the fewest people
 	goalPublic  = 0.05
 	goalIdle    = 40.0 // MiB
 	goalFirst   = 150.0
@@ -28,6 +29,11 @@ func goals(r *rig) []goal {
 	}
 	for _, op := range []string{"discovery", "JWKS"} {
 		list = append(list, goalOf(fmt.Sprintf("%s: at most %.2f ms", op, goalPublic), find(r, op, "", onSQLite), (*cell).cost, goalPublic, 3))
+	}
+	for i, c := range r.scaled {
+		if size := r.crowds[i%len(r.crowds)].size; c.floor != nil {
+			list = append(list, goalOf(fmt.Sprintf("%s at %d people: at most %.1f × at %d", c.operation, size, goalScale, r.crowds[0].size), c, (*cell).ratio, goalScale, 2))
+		}
 	}
 	idle, first := spreadOf(r.starts.idle), spreadOf(r.starts.first)
 	return append(list,

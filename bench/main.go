@@ -23,9 +23,10 @@ func main() {
 	}
 }
 
-const usage = `usage: bench measure|profile|load [flags]
+const usage = `usage: bench measure|scale|profile|load [flags]
 
 measure  the cost of each operation, beside the floor; -out writes the report
+scale    what the number of people costs, and nothing else
 profile  a processor profile of each operation, into -out
 load     mixed work for -duration: rates, percentiles and statuses
 `
@@ -45,6 +46,7 @@ func run(ctx context.Context, args []string) (err error) {
 	flags.IntVar(&s.rounds, "rounds", 10, "rounds in which every cell has its slice")
 	flags.DurationVar(&s.slice, "slice", 500*time.Millisecond, "time of one slice, 10s at most")
 	flags.StringVar(&s.redis, "redis", "auto", "the gateway on Redis: on, off, or auto for a measurement where the binary can")
+	scale := flags.String("scale", "10000,1000000", "numbers of people whose costs are compared; empty for none")
 	duration := flags.Duration("duration", 30*time.Second, "of a load, 20m at most")
 	out := flags.String("out", "", "file of the report, or directory of the profiles")
 	if len(args) == 0 {
@@ -58,6 +60,9 @@ func run(ctx context.Context, args []string) (err error) {
 		flags.Usage()
 		return errors.New("these flags make no run")
 	}
+	if s.sizes, err = sizesOf(*scale); err != nil {
+		return err
+	}
 	dir, err := os.MkdirTemp("", "eidgate-bench-")
 	if err != nil {
 		return err
@@ -66,6 +71,8 @@ func run(ctx context.Context, args []string) (err error) {
 	switch args[0] {
 	case "measure":
 		return bench(ctx, s, dir, *out)
+	case "scale":
+		return benchScale(ctx, s, dir)
 	case "profile":
 		return profile(ctx, s, dir, *out)
 	case "load":
@@ -94,6 +101,9 @@ func profile(ctx context.Context, s settings, dir, into string) (err error) {
 func bench(ctx context.Context, s settings, dir, out string) error {
 	where := machine(ctx)
 	r, err := newRig(ctx, s, dir, os.Stderr)
+	if err == nil {
+		err = r.startCrowds(ctx, s.sizes)
+	}
 	if err == nil {
 		err = r.run(ctx)
 	}

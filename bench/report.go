@@ -30,6 +30,9 @@ type report struct {
 	VerifyEvery  int
 	Verified     int64
 	Codes        int64
+	Scaled       []scaleRow
+	Made         []string
+	Known        int // people whose userinfo was asked for
 }
 
 type cellRow struct {
@@ -52,6 +55,10 @@ func newReport(r *rig, machine string, size float64) report {
 	for _, c := range r.cells {
 		doc.Cells = append(doc.Cells, rowOf(c))
 	}
+	doc.Scaled, doc.Known = scaleRows(r), knownPeople
+	for _, c := range r.crowds {
+		doc.Made = append(doc.Made, c.made())
+	}
 	for _, h := range r.held {
 		doc.Held = append(doc.Held, heldRow{h.name, fmt.Sprintf("%.1f", mib(h.now)), fmt.Sprintf("%.1f", mib(h.most))})
 	}
@@ -69,6 +76,10 @@ func newReport(r *rig, machine string, size float64) report {
 	}
 	for _, f := range r.floors {
 		doc.Verified += f.counts.verified.Load()
+	}
+	for _, c := range r.crowds {
+		doc.Codes += c.counts.codes.Load()
+		doc.Verified += c.counts.verified.Load()
 	}
 	doc.Grants = fmt.Sprintf("%.0f", most)
 	return doc

@@ -25,6 +25,7 @@ type settings struct {
 	rounds         int
 	slice          time.Duration
 	redis          string // auto, on or off: measure the gateway on Redis
+	sizes          []int  // of crowds, the smallest first
 }
 
 const (
@@ -46,6 +47,8 @@ type rig struct {
 	floors            map[string]*floorServer // by algorithm
 	gateways          []*gateway
 	cells             []*cell
+	crowds            []*crowd
+	scaled            []*cell // of the crowds
 	held              []inRAM
 	starts            starts
 	progress          io.Writer
@@ -222,7 +225,7 @@ func (r *rig) cell(g *gateway, operation, alg string) *cell {
 // run measures every cell once in each round, after a round that does not count.
 func (r *rig) run(ctx context.Context) error {
 	for round := range r.rounds + 1 {
-		for _, c := range r.cells {
+		for _, c := range slices.Concat(r.cells, r.scaled) {
 			s, err := measure(ctx, c, r.workers, r.slice)
 			if err != nil {
 				return err
@@ -271,6 +274,11 @@ func (r *rig) processes() []*process {
 	for _, g := range r.gateways {
 		list = append(list, g.process)
 	}
+	for _, c := range r.crowds {
+		if c.gateway != nil {
+			list = append(list, c.process)
+		}
+	}
 	for _, alg := range algorithms {
 		if f := r.floors[alg]; f != nil {
 			list = append(list, f.process)
@@ -282,7 +290,7 @@ func (r *rig) processes() []*process {
 // stop ends what was started. The gateways end together: each waits a while for
 // proxies to see it.
 func (r *rig) stop() error {
-	var errs []error
+	errs := []error{r.closeCrowds()}
 	ending := r.processes()
 	ended := make(chan error)
 	for _, p := range ending {
@@ -307,6 +315,9 @@ func (r *rig) check(ctx context.Context) error {
 	var errs []error
 	for _, g := range r.gateways {
 		errs = append(errs, g.check(ctx))
+	}
+	for _, c := range r.crowds {
+		errs = append(errs, c.check(ctx))
 	}
 	return errors.Join(errs...)
 }

@@ -16,6 +16,7 @@ import (
 
 	"eidgate/cmd/eidgate/demo"
 	"eidgate/config"
+	"eidgate/eid/accounts"
 )
 
 // demoOptions are the flags of `eidgate demo`.
@@ -24,9 +25,11 @@ type demoOptions struct {
 	data  string
 	state string
 	at    string
-	reset bool
-	open  bool
-	json  bool
+	// people is how many invented people there are beside those with a story.
+	people int
+	reset  bool
+	open   bool
+	json   bool
 }
 
 // newDemo makes `eidgate demo`.
@@ -44,6 +47,7 @@ that legacy providers are compared with.`,
 	c.Flags().StringVar(&o.data, "data", "demo-data", "directory that keeps everything")
 	c.Flags().StringVar(&o.state, "state", "", "Redis that keeps passing state, such as redis://127.0.0.1:6379; a file if empty")
 	c.Flags().StringVar(&o.at, "at", "", "time on the gateway's clock at the start, such as 2027-01-01T00:00:00+07:00")
+	c.Flags().IntVar(&o.people, "people", 0, "invented people to make besides, such as 1000000; they stay in --data, and a run that was broken off goes on")
 	c.Flags().BoolVar(&o.reset, "reset", false, "begin with fresh data")
 	c.Flags().BoolVar(&o.open, "open", false, "open the first portal in a browser")
 	c.Flags().BoolVar(&o.json, "json", false, "print one JSON document once all is ready")
@@ -80,6 +84,9 @@ func runDemo(ctx context.Context, o demoOptions, stdout, stderr io.Writer) (err 
 	now, err := clockAt(o.at)
 	if err != nil {
 		return err
+	}
+	if o.people < 0 || o.people > accounts.MaxSynthetic {
+		return usageError{fmt.Errorf("--people %d: want 0 to %d", o.people, accounts.MaxSynthetic)}
 	}
 	listeners, err := listenAll(ctx, ports)
 	if err != nil {
@@ -119,6 +126,10 @@ func runDemo(ctx context.Context, o demoOptions, stdout, stderr io.Writer) (err 
 	if err := seedOldAccounts(ctx, g, cfg, now); err != nil {
 		return fmt.Errorf("making the first portal's old accounts: %w", err)
 	}
+	crowd, err := fillDemo(ctx, g, o.people, stderr, now)
+	if err != nil {
+		return fmt.Errorf("making %d people: %w", o.people, err)
+	}
 	if err := g.openMonitor(ctx, cfg); err != nil {
 		return err
 	}
@@ -138,6 +149,7 @@ func runDemo(ctx context.Context, o demoOptions, stdout, stderr io.Writer) (err 
 	group.Go(func() error { return sources.serveDirectory(ctx, listeners[ports.directory]) })
 	report := newDemoReport(cfg, files, now())
 	report.Metrics = "http://" + g.monitor.address() + "/metrics"
+	report.Crowd = crowd
 	report.Messages = "http://" + ports.sources + demo.MessagesPath
 	if err := report.print(stdout, o.json); err != nil {
 		return fmt.Errorf("printing: %w", err)

@@ -117,6 +117,7 @@ func demoConfig(p demoPorts, f *demoFiles, sources *standIns, state string, toda
 		portal("portal-1", "Cổng dịch vụ thử nghiệm mức 1", "Trial portal, Level 1", p.portal1, "ES256", eid.Level1),
 		portal("portal-2", "Cổng dịch vụ thử nghiệm mức 2", "Trial portal, Level 2", p.portal2, "RS256", eid.Level2),
 	}
+	c.Clients[1].Scopes = append(c.Clients[1].Scopes, eid.DrivingLicence.Claim(), eid.HealthInsurance.Claim())
 	// The owner of the first decides; the second is administrative, with a decision
 	// that lets it take the old accounts for the time being.
 	c.Clients[0].Category = string(eid.OtherCategory)
@@ -167,6 +168,7 @@ func seedPeople(ctx context.Context, g *gateway, now func() time.Time) error {
 		return fmt.Errorf("preparing passwords: %w", err)
 	}
 	writer, locks, hash := accounts.New(g.db, now), accounts.NewLocks(g.db, g.rules, now), ""
+	counter := demoCounter{g, now}
 	for _, person := range demo.People() {
 		_, err := g.db.AccountByIdentifier(ctx, person.Identifier)
 		if err == nil {
@@ -181,14 +183,26 @@ func seedPeople(ctx context.Context, g *gateway, now func() time.Time) error {
 				return fmt.Errorf("hashing: %w", err)
 			}
 		}
-		if err := seedPerson(ctx, writer, locks, person, hash); err != nil {
+		if len(person.Documents) > 0 {
+			if _, err := counter.enrol(ctx, person, hash); err != nil {
+				return err
+			}
+			continue
+		}
+		id, err := seedPerson(ctx, writer, locks, person, hash)
+		if err != nil {
 			return err
+		}
+		if len(person.Tasks) > 0 {
+			if err := counter.appoint(ctx, id, person); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-func seedPerson(ctx context.Context, writer *accounts.Accounts, locks *accounts.Locks, p demo.Person, hash string) error {
+func seedPerson(ctx context.Context, writer *accounts.Accounts, locks *accounts.Locks, p demo.Person, hash string) (eid.AccountID, error) {
 	const actor, evidence = "operator:demo", "synthetic person of the demo"
 	if p.Password == "" {
 		hash = ""
@@ -199,12 +213,12 @@ func seedPerson(ctx context.Context, writer *accounts.Accounts, locks *accounts.
 		PasswordHash: hash, TOTPSecret: eid.NewSecret(p.TOTPSecret),
 	}, actor)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if p.Lock != "" {
 		act := accounts.LockAct{By: eid.ByAuthority, Requester: "cơ quan giả định", Document: "QĐ-000/GIẢ-ĐỊNH", Actor: actor}
 		if _, err := locks.Set(ctx, id, p.Lock, act); err != nil {
-			return err
+			return "", err
 		}
 	}
 	for _, source := range allSources() {
@@ -213,9 +227,9 @@ func seedPerson(ctx context.Context, writer *accounts.Accounts, locks *accounts.
 				continue
 			}
 			if _, err := writer.Link(ctx, eid.Link{Account: id, Source: source, Cap: s.Cap}, s.Subject, evidence, actor); err != nil {
-				return err
+				return "", err
 			}
 		}
 	}
-	return nil
+	return id, nil
 }

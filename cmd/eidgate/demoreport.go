@@ -23,6 +23,7 @@ type demoReport struct {
 	Accounts []demoAccount `json:"accounts"`
 	Sources  []demoSource  `json:"sources"`
 	Register demoRegister  `json:"register"`
+	Crowd    *demoCrowd    `json:"crowd,omitempty"` // of --people
 }
 
 type demoPortal struct {
@@ -118,6 +119,9 @@ func (r demoReport) print(w io.Writer, asJSON bool) error {
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", a.PersonalNumber, orDash(a.Password), orDash(a.TOTPSecret), a.Level, a.Status, a.Note)
 	}
 	r.Register.print(t)
+	if c := r.Crowd; c != nil {
+		fmt.Fprintf(t, "%s\t%s\t-\t1\tactive\tthe first of %d invented people with one password; the last is %s\n", c.First, c.Password, c.People, c.Last)
+	}
 	fmt.Fprintf(t, "\nSOURCE\tKIND\tWINDOW\tLOGIN\tPASSWORD\tNOTE\n")
 	for _, s := range r.Sources {
 		s.print(t)

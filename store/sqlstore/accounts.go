@@ -11,13 +11,29 @@ import (
 	"eidgate/store/sqlstore/sqlcgen"
 )
 
-var _ accounts.Store = (*DB)(nil)
+var (
+	_ accounts.Store = (*DB)(nil)
+	_ accounts.Crowd = (*DB)(nil)
+)
 
 // CreateAccount fills accounts.Store.
 func (db *DB) CreateAccount(ctx context.Context, r accounts.Record, entry eid.AuditEntry) error {
 	return db.write(ctx, func(q *sqlcgen.Queries) error {
 		if err := db.insertAccount(ctx, q, r); err != nil {
 			return err
+		}
+		return insertAudit(ctx, q, entry)
+	})
+}
+
+// CreateAccounts fills accounts.Crowd.
+func (db *DB) CreateAccounts(ctx context.Context, list []accounts.Record, entry eid.AuditEntry) error {
+	return db.write(ctx, func(q *sqlcgen.Queries) error {
+		ctx := context.WithoutCancel(ctx) // that of the transaction ends it: no statement need watch for that
+		for _, r := range list {
+			if err := db.insertAccount(ctx, q, r); err != nil {
+				return err
+			}
 		}
 		return insertAudit(ctx, q, entry)
 	})

@@ -73,6 +73,7 @@ func Durable(t *testing.T, open func(t *testing.T, now func() time.Time) *sqlsto
 	t.Run("enrolments over an impostor", s.enrolledOverImpostor)
 	t.Run("enrolments anew", s.enrolledAnew)
 	t.Run("refused enrolments", s.enrolmentsRefused)
+	t.Run("synthetic people", s.synthetics)
 	t.Run("leases", s.leases)
 	t.Run("fetches of keys", s.keyFetches)
 	t.Run("events of revocations", s.revocations)

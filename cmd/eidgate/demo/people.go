@@ -24,7 +24,12 @@ type Person struct {
 	Password   string    // empty: no sign-in at the built-in account system
 	TOTPSecret string    // base32 without padding; RFC 6238, SHA-1, 6 digits, 30 s; empty: not enrolled
 	Lock       eid.LockReason
-	Note       Note
+	// Tasks and Office are an officer's.
+	Tasks  []eid.Task
+	Office string
+	// Documents are papers that an officer compared, as if at a counter.
+	Documents []eid.Document
+	Note      Note
 }
 
 // Note tells in a few words what an account is there to show.
@@ -71,6 +76,12 @@ func People() []Person {
 			noted("chỉ vào qua nhà cung cấp cũ, tối đa mức 1", "through the old portal only, level 1 at most"),
 		holder(13, "048191000013", "Mai Thị Liên Thông", "1991-04-30", "female", eid.Level2).withoutPassword().
 			noted("chỉ vào qua VNeID mô phỏng, mức 2", "through the stand-in of VNeID only, level 2"),
+		holder(14, "001186000014", "Tạ Thị Tiếp Nhận", "1986-09-19", "female", eid.Level2).withTOTP().officer().
+			noted("cán bộ ở quầy: /officer", "officer: /officer, takes applications in"),
+		holder(15, "001083000015", "Cao Văn Phê Duyệt", "1983-02-11", "male", eid.Level2).withTOTP().officer().
+			noted("cán bộ thứ hai: duyệt hồ sơ người khác tiếp nhận", "another officer: approves what the first took in"),
+		holder(16, "079189000016", "Lý Thị Giấy Tờ", "1989-12-24", "female", eid.Level2).withTOTP().withDocuments().
+			noted("mức 2, có giấy tờ để chia sẻ với cổng mức 2", "level 2 with documents, which the portal of level 2 asks for"),
 	}
 }
 
@@ -119,6 +130,21 @@ func (p Person) locked(why eid.LockReason) Person {
 
 func (p Person) withoutPassword() Person {
 	p.Password = ""
+	return p
+}
+
+// officer lets a person act for others, whichever task comes up.
+func (p Person) officer() Person {
+	p.Office, p.Tasks = "Công an phường Thử Nghiệm (giả định)", eid.Tasks()
+	return p
+}
+
+// withDocuments gives a person two papers, of numbers that nobody issued.
+func (p Person) withDocuments() Person {
+	p.Documents = []eid.Document{
+		{Kind: eid.DrivingLicence, Number: eid.NewSecret("999900000016"), Issuer: "Sở Giao thông vận tải (giả định)", ExpiresOn: "2046-12-31"},
+		{Kind: eid.HealthInsurance, Number: eid.NewSecret("GD4999900000016"), Issuer: "Bảo hiểm xã hội (giả định)"},
+	}
 	return p
 }
 
