@@ -102,7 +102,7 @@ func neverShed(path string) bool {
 // isBackChannel reports whether clients call an endpoint themselves.
 func isBackChannel(path string) bool {
 	switch path {
-	case pathToken, pathUserinfo, pathRevoke, pathIntrospect, pathSubjects:
+	case pathToken, pathUserinfo, pathRevoke, pathIntrospect, pathSubjects, pathLocks:
 		return true
 	}
 	return false

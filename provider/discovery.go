@@ -61,7 +61,9 @@ type metadata struct {
 	IntrospectionAlgs        []string `json:"introspection_signing_alg_values_supported"` // RFC 9701 §7
 	UserinfoAlgs             []string `json:"userinfo_signing_alg_values_supported"`
 
-	SubjectsEndpoint string `json:"eidgate_subjects_endpoint"` // our own: see renamed
+	// Our own: see renamed and lockRequest.
+	SubjectsEndpoint     string `json:"eidgate_subjects_endpoint"`
+	LockRequestsEndpoint string `json:"eidgate_lock_requests_endpoint"`
 }
 
 // withTokens adds what revocation, introspection and userinfo offer. Clients
@@ -74,7 +76,7 @@ func (m metadata) withTokens(issuer string) metadata {
 	m.RevocationAuthAlgs, m.IntrospectionAuthAlgs = m.TokenAuthAlgs, m.TokenAuthAlgs // RFC 8414 §2
 	m.IntrospectionAlgs = []string{string(introspectionAlg)}
 	m.UserinfoAlgs = m.IDTokenAlgsSupported
-	m.SubjectsEndpoint = issuer + pathSubjects
+	m.SubjectsEndpoint, m.LockRequestsEndpoint = issuer+pathSubjects, issuer+pathLocks
 	return m
 }
 

@@ -155,6 +155,9 @@ type Deps struct {
 	OldAccounts OldAccounts
 	// Linker writes the links that holders make.
 	Linker Linker
+	// Subjects and LockRequests are what a service user needs to ask for a lock.
+	Subjects     Subjects
+	LockRequests LockRequests
 }
 
 // Provider answers the protocol's endpoints and runs the login.
@@ -198,7 +201,7 @@ func New(cfg Config, d Deps) (*Provider, error) {
 		return nil, errors.New("acr: two different values are needed")
 	}
 	if d.Clients == nil || d.Accounts == nil || d.Sources == nil || d.Grants == nil || d.Consents == nil || d.History == nil || d.Documents == nil || d.State == nil ||
-		d.Outbox == nil || d.Registrar == nil || d.Linker == nil || d.OldAccounts == nil || d.Events == nil || d.Switches == nil || d.Revocations == nil || d.KeyFetches == nil || d.Outbound == nil || d.Keys == nil || d.Sealer == nil || d.Pages == nil || d.Log == nil || d.Now == nil || d.Ready == nil {
+		d.Outbox == nil || d.Registrar == nil || d.Linker == nil || d.OldAccounts == nil || d.Events == nil || d.Switches == nil || d.Revocations == nil || d.KeyFetches == nil || d.Subjects == nil || d.LockRequests == nil || d.Outbound == nil || d.Keys == nil || d.Sealer == nil || d.Pages == nil || d.Log == nil || d.Now == nil || d.Ready == nil {
 		return nil, errors.New("every dependency of the provider is needed")
 	}
 	if d.Meter == nil {
@@ -285,6 +288,7 @@ func (p *Provider) Handler(mounts ...Mount) http.Handler {
 	r.POST(pathRevoke, varyOrigin, p.revocation)
 	r.POST(pathIntrospect, p.introspection)
 	r.POST(pathSubjects, p.renamed)
+	r.POST(pathLocks, p.lockRequest)
 
 	// Forms of our own pages come from our own pages only.
 	guard := http.NewCrossOriginProtection()
@@ -346,6 +350,7 @@ const (
 	pathRevoke     = "/revoke"     // RFC 7009
 	pathIntrospect = "/introspect" // RFC 7662
 	pathSubjects   = "/subjects"
+	pathLocks      = "/lock-requests"
 )
 
 func (p *Provider) health(c *gin.Context) { c.String(http.StatusOK, "ok\n") }

@@ -58,14 +58,13 @@ func (p *Provider) renamed(c *gin.Context) {
 		return
 	}
 	ctx := c.Request.Context()
-	wait, err := p.mayAskRenamed(ctx, call.rp)
+	wait, err := p.mayAsk(ctx, call.rp, "subjects", askRenamed)
 	if err != nil {
 		p.backChannelFailure(c, err)
 		return
 	}
 	if wait > 0 {
-		c.Header("Retry-After", strconv.FormatInt(seconds(wait)+1, 10))
-		refuse(codeTemporarilyUnavailable, "asked too often").write(c, http.StatusTooManyRequests)
+		askLater(c, wait)
 		return
 	}
 	list, next, err := p.deps.Grants.RenamedSubjects(ctx, call.rp.Sector, form.Get("subject"), form.Get("after"), limit)
@@ -106,9 +105,10 @@ func renamedPage(form url.Values) (int, *oauthError) {
 	return limit, nil
 }
 
-// mayAskRenamed counts what a party asks; otherwise it says how long to wait.
-func (p *Provider) mayAskRenamed(ctx context.Context, rp *eid.RelyingParty) (time.Duration, error) {
-	results, err := p.deps.State.Apply(ctx, "client:"+hashText(rp.ID), store.Count("subjects", askRenamed, time.Minute))
+// mayAsk counts what a party asks of a kind in a minute; otherwise it says how long to
+// wait.
+func (p *Provider) mayAsk(ctx context.Context, rp *eid.RelyingParty, what string, most int64) (time.Duration, error) {
+	results, err := p.deps.State.Apply(ctx, "client:"+hashText(rp.ID), store.Count(what, most, time.Minute))
 	if err != nil {
 		return 0, fmt.Errorf("counting what a party asks: %w", err)
 	}

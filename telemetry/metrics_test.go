@@ -35,6 +35,7 @@ func (h hashes) Admit(string, bool) (func(), error)                            {
 func (h hashes) Verify(context.Context, string, eid.Secret) (string, error)    { return "", h.err }
 func (h hashes) Hash(context.Context, eid.Secret) (string, error)              { return "", h.err }
 func (h hashes) Dummy(context.Context, eid.Secret) error                       { return h.err }
+func (h hashes) Hash(context.Context, eid.Secret) (string, error)              { return "", h.err }
 func (h hashes) VerifyOld(context.Context, string, eid.Secret) (string, error) { return "", h.err }
 func (h hashes) DummyOld(context.Context, string, eid.Secret) error            { return h.err }
 

@@ -86,7 +86,8 @@ func used(t *testing.T) (required, optional []string) {
 	for _, role := range HistoryRoles() {
 		required = append(required, "history.role."+role)
 	}
-	required = append(required, officerMessages()...)
+	required = append(required, officerMessages(t)...)
+	required = append(required, meMessages()...)
 	for _, prefix := range []string{"register.ended", "register.young", "register.done"} {
 		parts(prefix)
 	}

@@ -85,6 +85,7 @@ type OfficerData struct {
 	Fields    []OfficerField  // to fill in
 	Buttons   []OfficerButton // what can be done
 	Hidden    []Param         // fields of the form beside
+	Links     []OfficerLink   // to pages beside
 	Back      string          // path of the page before
 	Faults    []FieldProblem
 }
@@ -145,6 +146,9 @@ type OfficerChoice struct {
 	Word  string // message id
 	On    bool
 }
+
+// OfficerLink leads to a page beside.
+type OfficerLink struct{ Path, Word string }
 
 // OfficerButton does something.
 type OfficerButton struct {

@@ -29,7 +29,7 @@ func TestDiscoveryIsTrue(t *testing.T) {
 	checks := map[string]func(*testing.T, string){
 		"issuer":                 d.issuerIs,
 		"authorization_endpoint": d.endpoint, "token_endpoint": d.endpoint, "userinfo_endpoint": d.endpoint, "jwks_uri": d.endpoint,
-		"revocation_endpoint": d.endpoint, "introspection_endpoint": d.endpoint, "end_session_endpoint": d.endpoint, "eidgate_subjects_endpoint": d.endpoint,
+		"revocation_endpoint": d.endpoint, "introspection_endpoint": d.endpoint, "end_session_endpoint": d.endpoint, "eidgate_subjects_endpoint": d.endpoint, "eidgate_lock_requests_endpoint": d.endpoint,
 		"scopes_supported": d.scopes, "claims_supported": d.claims, "claim_types_supported": d.only("normal"),
 		"response_types_supported": d.responseTypes, "response_modes_supported": d.responseModes, "grant_types_supported": d.grantTypes,
 		"acr_values_supported": d.acrValues, "subject_types_supported": d.pairwise, "prompt_values_supported": d.prompts,

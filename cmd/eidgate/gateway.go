@@ -90,7 +90,8 @@ func openDurable(ctx context.Context, cfg *config.Config, log *slog.Logger, now 
 // openUnexamined is openDurable for an emergency, which a key that does not open must
 // not keep from happening.
 func openUnexamined(ctx context.Context, cfg *config.Config, log *slog.Logger, now func() time.Time, m durableMeter) (*durable, error) {
-	where := sqlstore.Config{Path: databasePath(cfg), Meter: m, Notices: notify.Channels{Email: cfg.Notify.On()}}
+	where := sqlstore.Config{Path: databasePath(cfg), Meter: m, Notices: channels(cfg),
+		SMSHourly: notify.Hourly{All: cfg.Notify.SMS.PerHour, Abroad: cfg.Notify.SMS.PerHourAbroad}}
 	if _, err := os.Stat(where.Path); err != nil {
 		return nil, fmt.Errorf("there is no gateway's data at %s: %w", cfg.Data, err)
 	}
@@ -256,6 +257,9 @@ func (g *gateway) wire(ctx context.Context, cfg *config.Config) error {
 	g.account = account.Deps{
 		Accounts: g.db, Passwords: g.passwords, State: g.measured, Audit: g.db, Rehasher: g.db, Key: guessKey,
 	}
+	if err := g.wireCredentials(ctx); err != nil {
+		return err
+	}
 	if g.pages, err = web.New(); err != nil {
 		return fmt.Errorf("reading pages: %w", err)
 	}
@@ -330,7 +334,8 @@ func (g *gateway) newFront(cfg *config.Config, old *front) (_ *front, err error)
 	} else {
 		next.provider, err = provider.New(providerConfig(cfg), provider.Deps{
 			Registry: g.population, Reviews: accounts.NewReviews(g.db, g.now), Registrar: accounts.NewRegistrar(g.db, g.now), Linker: accounts.NewLinker(g.db, g.now), OldAccounts: g.db,
-			Clients: g.db, Accounts: g.db, Grants: g.db, Consents: g.db, History: g.db, Documents: g.db, State: g.measured, Keys: g.ring, Pages: g.pages, Log: g.log, Now: g.now,
+			Subjects: g.db, LockRequests: accounts.NewLockRequests(g.db, g.rules, g.now), Documents: g.db,
+			Clients: g.db, Accounts: g.db, Grants: g.db, Consents: g.db, History: g.db, State: g.measured, Keys: g.ring, Pages: g.pages, Log: g.log, Now: g.now,
 			Sources: next.sources,
 			Outbox:  g.db, Events: g.db, Switches: g.db, Revocations: g.db, KeyFetches: g.db, Outbound: g.calls, Sealer: g.sealer,
 			Ready: g.ready, Meter: g.metrics, TokenKey: g.tokenKey,

@@ -6,7 +6,6 @@ import (
 	"eidgate/config"
 	"eidgate/eid"
 	"eidgate/federation"
-	"eidgate/federation/account"
 	"eidgate/federation/cas"
 	"eidgate/federation/ldap"
 	"eidgate/federation/openid"
@@ -19,7 +18,9 @@ import (
 func (g *gateway) buildSource(src eid.Source, cfg *config.Config) (federation.Source, error) {
 	switch src.Kind {
 	case federation.KindAccount:
-		own, err := account.New(account.Config{Guesses: guessLimits(cfg.Limits), Carriage: src.Carries()}, g.account)
+		deps := g.account
+		deps.Carriage = src.Carriage
+		own, err := g.buildAccount(cfg, deps)
 		if err != nil {
 			return nil, err
 		}
