@@ -15,6 +15,7 @@ const (
 	StageChecking Stage = "checking" // the code was right; the registry has not answered yet
 	StageProved   Stage = "proved"   // all matched: a password is missing
 	StageRefused  Stage = "refused"  // no account is made
+	StageDone     Stage = "done"     // the account is active; nothing else is kept
 )
 
 // Draft is one registration in one browser. It never holds what a registry said.

@@ -149,7 +149,7 @@ func (s *Service) Save(ctx context.Context, t Token, change func(*Form)) (Draft,
 	}
 	return s.drafts.change(ctx, t, draftTime(&r), func(d *Draft) error {
 		switch d.Stage {
-		case StageProved, StageRefused:
+		case StageProved, StageRefused, StageDone:
 			*d = Draft{}
 		case StageSent:
 			d.Stage, d.Sent = "", Sent{}
