@@ -290,20 +290,11 @@ func (p *registering) done(t *turn, err error, to string) {
 
 // where is the page at which a draft stands.
 func (p *registering) where(t *turn) string {
-	switch t.draft.Stage {
-	case registration.StageChecking:
-		return pageWaiting
-	case registration.StageProved:
-		return pagePassword
-	case registration.StageRefused:
-		return pageEnded
-	case registration.StageDone:
-		return pageDone
-	case registration.StageSent:
-		if t.draft.Sent.Open(p.now()) {
-			return pageCode
-		}
-	default:
+	if !t.draft.Filling(p.now()) {
+		return map[registration.Stage]string{
+			registration.StageSent: pageCode, registration.StageChecking: pageWaiting, registration.StageProved: pagePassword,
+			registration.StageRefused: pageEnded, registration.StageDone: pageDone,
+		}[t.draft.Stage]
 	}
 	for _, step := range registration.Steps() {
 		if faults, err := p.service.Faults(t.draft.Form, step); step == registration.StepCheck || err != nil || len(faults) > 0 {
@@ -318,7 +309,7 @@ func (p *registering) where(t *turn) string {
 
 // reachable reports whether a step may be looked at: the ones before it are filled in.
 func (p *registering) reachable(t *turn, step registration.Step) bool {
-	if t.draft.Stage != "" && t.draft.Stage != registration.StageSent {
+	if !t.draft.Filling(p.now()) && t.draft.Stage != registration.StageSent {
 		return false
 	}
 	for _, before := range registration.Steps() {

@@ -35,5 +35,17 @@ type Sent struct {
 	Holder eid.AccountID `json:"account,omitempty"` // that waits for its activation
 }
 
+// Filling reports whether the form is being filled in: it was not sent, or what was sent
+// does not count any more.
+func (d Draft) Filling(now time.Time) bool {
+	switch d.Stage {
+	case StageSent, StageChecking, StageProved:
+		return !d.Sent.Open(now)
+	case StageRefused, StageDone:
+		return false
+	}
+	return d.Stage == ""
+}
+
 // Open reports whether what was sent still counts.
 func (s Sent) Open(now time.Time) bool { return now.Before(s.Until) }

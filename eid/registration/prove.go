@@ -18,7 +18,7 @@ func (s *Service) Prove(ctx context.Context, t Token, code string) (Token, error
 	if err != nil {
 		return Token{}, err
 	}
-	_, ch, to := said.way(s.d.Channels)
+	ch, to := said.contact(draft.Sent.By)
 	right, err := s.d.Codes.TakeFor(ctx, credential.PurposeRegistration, subjectOf(ch, to), draft.Sent.Serial, code, s.d.Now())
 	switch {
 	case err != nil:
@@ -68,6 +68,9 @@ func (s *Service) settle(ctx context.Context, t Token, v Visitor) (Stage, error)
 		return "", err
 	}
 	after, err := s.drafts.change(ctx, t, endedFor, func(d *Draft) error {
+		if d.Stage != StageChecking || d.Form != draft.Form {
+			return ErrIncomplete // somebody goes on typing in another tab
+		}
 		if account == "" {
 			*d = refused(draft)
 			return nil
@@ -176,7 +179,7 @@ func (s *Service) activate(ctx context.Context, t Token, passwordHash string, v 
 	if err != nil {
 		return "", err
 	}
-	_, ch, to := said.way(s.d.Channels)
+	ch, to := said.contact(draft.Sent.By)
 	err = s.d.Activator.Activate(ctx, draft.Sent.Holder, accounts.Activation{
 		Act: accounts.Act{Actor: "holder", Ref: v.Ref}, PasswordHash: passwordHash, Proved: to,
 	})

@@ -122,7 +122,9 @@ func TestRow20ThreeTries(t *testing.T) {
 	w := newWorld(t)
 	spellings := []string{"011090000001", "011 090 000 001", "011.090.000.001", "011-090-000-001", "\u00a0011090000001 "}
 	for i, number := range spellings {
-		stage := tried(t, w, with(func(f *registration.Form) { f.Number, f.Name, f.Phone = number, "Trần Văn Khác", fmt.Sprintf("091234560%d", i) }), i)
+		stage := tried(t, w, with(func(f *registration.Form) {
+			f.Number, f.Name, f.Phone = number, "Trần Văn Khác", fmt.Sprintf("091234560%d", i)
+		}), i)
 		if asked := min(int64(i)+1, 3); stage != registration.StageRefused || w.registry.asked.Load() != asked {
 			t.Errorf("try %d: %s after %d questions, want %d", i+1, stage, w.registry.asked.Load(), asked)
 		}
@@ -349,6 +351,35 @@ func TestCodes(t *testing.T) {
 			t.Errorf("what was typed is gone: %v", err)
 		}
 	})
+}
+
+// What was proved belongs to the form that it was proved for: another contact, or another
+// person, put in afterwards has to be proved anew.
+func TestProvedIsOfOneForm(t *testing.T) {
+	w := newWorld(t)
+	w.registry.down.Store(true)
+	token := w.prove(t, citizen(), somewhere(1))
+	_, err := w.service.Settle(t.Context(), token, somewhere(1))
+	wantErr(t, "Settle()", err, civil.ErrDown)
+	_, err = w.service.Save(t.Context(), token, func(f *registration.Form) { f.Phone = "0987654321" })
+	must(t, err)
+	w.registry.down.Store(false)
+	_, err = w.service.Settle(t.Context(), token, somewhere(1))
+	wantErr(t, "Settle() of another form", err, registration.ErrIncomplete)
+	if _, err := w.holder(t, citizen()); !errors.Is(err, eid.ErrNotFound) {
+		t.Errorf("an account with a contact that nobody proved: %v", err)
+	}
+	proved, stage := w.through(t, citizen(), somewhere(2))
+	_, err = w.service.Save(t.Context(), proved, func(f *registration.Form) { f.Phone = "0987654321" })
+	must(t, err)
+	if _, err := w.service.Activate(t.Context(), proved, "hash", somewhere(2)); stage != registration.StageProved || !errors.Is(err, registration.ErrIncomplete) {
+		t.Errorf("Activate() of another form = %v", err)
+	}
+	late, _ := w.through(t, citizen(), somewhere(3))
+	w.pass(24*time.Hour + time.Second)
+	if _, err := w.service.Activate(t.Context(), late, "hash", somewhere(3)); err == nil {
+		t.Errorf("an activation after a day")
+	}
 }
 
 // Pressing twice sends once, and a sent draft is not sent again.
