@@ -106,6 +106,9 @@ func (p *registering) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		t.found = err == nil
 	}
+	if t.draft.Stage == registration.StageDone && (t.at == "" || isStep(registration.Step(t.at))) {
+		t.draft, t.found = registration.Draft{}, false // somebody else may register here
+	}
 	if posted {
 		p.post(t)
 		return
@@ -118,13 +121,11 @@ func (p *registering) show(t *turn) {
 	switch step := registration.Step(t.at); {
 	case t.at == "":
 		p.start(t)
-	case t.at == pageDone:
-		p.render(t, web.PageOf(web.RegisterDoneData{Common: shell.Common(t.r)}))
 	case t.at == pageYoung && p.where(t) == pageYoung, isStep(step) && p.reachable(t, step):
 		p.page(t, nil)
 	case isStep(step) || t.at == pageYoung:
 		p.redirect(t, p.where(t))
-	case t.at == pageCode || t.at == pageWaiting || t.at == pagePassword || t.at == pageEnded:
+	case t.at == pageCode || t.at == pageWaiting || t.at == pagePassword || t.at == pageEnded || t.at == pageDone:
 		if at := p.where(t); at != t.at {
 			p.redirect(t, at)
 			return
@@ -195,7 +196,6 @@ func (p *registering) prove(t *turn) {
 			p.redirect(t, p.where(t))
 			return
 		}
-		web.VisitOf(t.r).Note("refused", "code")
 		p.page(t, []web.FieldProblem{{Field: web.FieldCode, Message: web.ProblemRegister("code")}})
 		return
 	case err != nil:
@@ -245,12 +245,7 @@ func (p *registering) activate(t *turn) {
 		p.fail(t, err)
 		return
 	}
-	stage, err := p.service.Activate(t.r.Context(), t.token, hash, p.visitor(t))
-	if err == nil && stage == registration.StageProved {
-		p.dropCookie(t)
-		p.redirect(t, pageDone)
-		return
-	}
+	_, err = p.service.Activate(t.r.Context(), t.token, hash, p.visitor(t))
 	p.done(t, err, "")
 }
 
@@ -295,18 +290,11 @@ func (p *registering) done(t *turn, err error, to string) {
 
 // where is the page at which a draft stands.
 func (p *registering) where(t *turn) string {
-	switch t.draft.Stage {
-	case registration.StageChecking:
-		return pageWaiting
-	case registration.StageProved:
-		return pagePassword
-	case registration.StageRefused:
-		return pageEnded
-	case registration.StageSent:
-		if t.draft.Sent.Open(p.now()) {
-			return pageCode
-		}
-	default:
+	if !t.draft.Filling(p.now()) {
+		return map[registration.Stage]string{
+			registration.StageSent: pageCode, registration.StageChecking: pageWaiting, registration.StageProved: pagePassword,
+			registration.StageRefused: pageEnded, registration.StageDone: pageDone,
+		}[t.draft.Stage]
 	}
 	for _, step := range registration.Steps() {
 		if faults, err := p.service.Faults(t.draft.Form, step); step == registration.StepCheck || err != nil || len(faults) > 0 {
@@ -321,7 +309,7 @@ func (p *registering) where(t *turn) string {
 
 // reachable reports whether a step may be looked at: the ones before it are filled in.
 func (p *registering) reachable(t *turn, step registration.Step) bool {
-	if t.draft.Stage != "" && t.draft.Stage != registration.StageSent {
+	if !t.draft.Filling(p.now()) && t.draft.Stage != registration.StageSent {
 		return false
 	}
 	for _, before := range registration.Steps() {

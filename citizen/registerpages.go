@@ -86,6 +86,9 @@ func (p *registering) page(t *turn, wrong []web.FieldProblem) {
 		t.token, t.known = registration.NewToken(), true
 		p.setCookie(t)
 	}
+	if len(wrong) > 0 {
+		web.VisitOf(t.r).Note("refused", "faults")
+	}
 	f, step := t.draft.Form, registration.Step(t.at)
 	if t.form != nil && wrong == nil && isStep(step) { // the language was switched
 		fill(&f, step, t.form)
@@ -134,6 +137,8 @@ func (p *registering) page(t *turn, wrong []web.FieldProblem) {
 			return
 		}
 		p.render(t, web.PageOf(web.RegisterYoungData{Common: quiet, Age: ownAge(&rules)}))
+	case pageDone:
+		p.render(t, web.PageOf(web.RegisterDoneData{Common: shell.Common(t.r)}))
 	case pageEnded:
 		quiet.Ref = t.draft.Sent.Ref // what an officer finds it by
 		p.render(t, web.PageOf(web.RegisterEndedData{Common: quiet}))

@@ -43,13 +43,21 @@ func (f Form) contact(declared eid.Declaration, reach notify.Channels) (c contac
 	return c, faults
 }
 
-// way is where the code of a declaration goes: by SMS where there is a phone and SMS
-// are sent, else by e-mail.
-func (d Declaration) way(reach notify.Channels) (by Field, ch notify.Channel, to string) {
+// way is where the code of a declaration goes: to the phone where there is one and SMS
+// are sent, else to the e-mail address.
+func (d Declaration) way(reach notify.Channels) Field {
 	if d.Phone != "" && reach.Has(notify.SMS) {
-		return FieldPhone, notify.SMS, d.Phone
+		return FieldPhone
 	}
-	return FieldEmail, notify.Email, d.Email
+	return FieldEmail
+}
+
+// contact is the declared one of a kind.
+func (d Declaration) contact(by Field) (notify.Channel, string) {
+	if by == FieldPhone {
+		return notify.SMS, d.Phone
+	}
+	return notify.Email, d.Email
 }
 
 // posts tells the person of a case, at the contact that they proved.

@@ -15,6 +15,7 @@ const (
 	StageChecking Stage = "checking" // the code was right; the registry has not answered yet
 	StageProved   Stage = "proved"   // all matched: a password is missing
 	StageRefused  Stage = "refused"  // no account is made
+	StageDone     Stage = "done"     // the account is active; nothing else is kept
 )
 
 // Draft is one registration in one browser. It never holds what a registry said.
@@ -32,6 +33,18 @@ type Sent struct {
 	By     Field         `json:"by,omitempty"`      // FieldPhone or FieldEmail: where the code goes
 	Ref    string        `json:"ref,omitempty"`     // of the request that sent it: what the person is shown
 	Holder eid.AccountID `json:"account,omitempty"` // that waits for its activation
+}
+
+// Filling reports whether the form is being filled in: it was not sent, or what was sent
+// does not count any more.
+func (d Draft) Filling(now time.Time) bool {
+	switch d.Stage {
+	case StageSent, StageChecking, StageProved:
+		return !d.Sent.Open(now)
+	case StageRefused, StageDone:
+		return false
+	}
+	return d.Stage == ""
 }
 
 // Open reports whether what was sent still counts.

@@ -18,7 +18,7 @@ func (s *Service) Prove(ctx context.Context, t Token, code string) (Token, error
 	if err != nil {
 		return Token{}, err
 	}
-	_, ch, to := said.way(s.d.Channels)
+	ch, to := said.contact(draft.Sent.By)
 	right, err := s.d.Codes.TakeFor(ctx, credential.PurposeRegistration, subjectOf(ch, to), draft.Sent.Serial, code, s.d.Now())
 	switch {
 	case err != nil:
@@ -68,6 +68,9 @@ func (s *Service) settle(ctx context.Context, t Token, v Visitor) (Stage, error)
 		return "", err
 	}
 	after, err := s.drafts.change(ctx, t, endedFor, func(d *Draft) error {
+		if d.Stage != StageChecking || d.Form != draft.Form {
+			return ErrIncomplete // somebody goes on typing in another tab
+		}
 		if account == "" {
 			*d = refused(draft)
 			return nil
@@ -157,37 +160,46 @@ func (s *Service) tellHolder(ctx context.Context, i eid.Identifier) error {
 	return s.d.Poster.Post(ctx, notify.Post{Kind: notify.RegisteredAgain, Channel: ch, To: to})
 }
 
-// Activate gives the account that was made its password, once, and ends the draft. The
-// hash is of a password that the policy let pass. StageRefused is what is left of a
-// registration that somebody else's has overtaken, which has its own proved contact.
-func (s *Service) Activate(ctx context.Context, t Token, passwordHash string, v Visitor) (Stage, error) {
+// Activate gives the account that was made its password, once, and ends the draft at
+// StageDone. The hash is of a password that the policy let pass. StageRefused is what is
+// left of a registration that somebody else's has overtaken, which has its own contact.
+func (s *Service) Activate(ctx context.Context, t Token, passwordHash string, v Visitor) (stage Stage, err error) {
+	err = s.alone(ctx, t, func(ctx context.Context) error {
+		stage, err = s.activate(ctx, t, passwordHash, v)
+		return err
+	})
+	return stage, err
+}
+
+func (s *Service) activate(ctx context.Context, t Token, passwordHash string, v Visitor) (Stage, error) {
 	draft, said, err := s.proved(ctx, t)
+	if errors.Is(err, ErrIncomplete) && (draft.Stage == StageDone || draft.Stage == StageRefused) {
+		return draft.Stage, nil // the button was pressed twice
+	}
 	if err != nil {
 		return "", err
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), actTime)
-	defer cancel()
-	_, ch, to := said.way(s.d.Channels)
+	ch, to := said.contact(draft.Sent.By)
 	err = s.d.Activator.Activate(ctx, draft.Sent.Holder, accounts.Activation{
 		Act: accounts.Act{Actor: "holder", Ref: v.Ref}, PasswordHash: passwordHash, Proved: to,
 	})
+	after := Draft{Stage: StageDone}
 	switch {
 	case errors.Is(err, eid.ErrExists), errors.Is(err, eid.ErrNotFound), errors.Is(err, eid.ErrLocked), errors.Is(err, accounts.ErrInvalid):
-		_, err := s.drafts.change(ctx, t, endedFor, func(d *Draft) error {
-			*d = refused(draft)
-			return nil
-		})
-		return StageRefused, err
+		after = refused(draft)
 	case err != nil:
 		return "", err
+	default:
+		err := s.d.Poster.Post(ctx, notify.Post{Kind: notify.Activated, Channel: ch, To: eid.NewSecret(to), Language: v.Language})
+		if err != nil { // the account is active, whoever hears of it
+			s.d.Log.ErrorContext(ctx, "activation not told", "err", err)
+		}
 	}
-	err = errors.Join(
-		s.d.Poster.Post(ctx, notify.Post{Kind: notify.Activated, Channel: ch, To: eid.NewSecret(to), Language: v.Language}),
-		s.drafts.forget(ctx, t))
-	if err != nil { // the account is there, whatever became of the rest
-		s.d.Log.ErrorContext(ctx, "activation not told, or draft not removed", "err", err)
-	}
-	return StageProved, nil
+	_, err = s.drafts.change(ctx, t, endedFor, func(d *Draft) error {
+		*d = after
+		return nil
+	})
+	return after.Stage, err
 }
 
 // Proved gives what was declared in a draft whose contact is proved, for the choice of a
@@ -200,7 +212,7 @@ func (s *Service) Proved(ctx context.Context, t Token) (Declaration, error) {
 func (s *Service) proved(ctx context.Context, t Token) (Draft, Declaration, error) {
 	draft, said, err := s.at(ctx, t, StageProved)
 	if err == nil && draft.Sent.Holder == "" {
-		return Draft{}, Declaration{}, ErrIncomplete
+		return draft, Declaration{}, ErrIncomplete
 	}
 	return draft, said, err
 }

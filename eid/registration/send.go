@@ -56,9 +56,7 @@ func (s *Service) send(ctx context.Context, t Token, v Visitor) error {
 		return err
 	}
 	now := s.d.Now()
-	switch {
-	case draft.Stage == StageSent && !draft.Sent.Open(now), draft.Stage == "":
-	default:
+	if !draft.Filling(now) {
 		return nil
 	}
 	rules, err := s.Rules()
@@ -78,10 +76,9 @@ func (s *Service) send(ctx context.Context, t Token, v Visitor) error {
 	if err := s.countCrowd(ctx, t, v.From); err != nil {
 		return err
 	}
-	by, _, _ := said.way(s.d.Channels)
 	sent := Sent{
 		At: stamp(now), Until: now.Add(time.Duration(max(rules.Times.ActivationHours, 1)) * time.Hour),
-		Serial: randomText(slotBytes), By: by, Ref: v.Ref,
+		Serial: randomText(slotBytes), By: said.way(s.d.Channels), Ref: v.Ref,
 	}
 	post, err := s.code(ctx, said, sent, v)
 	if err != nil {
@@ -130,7 +127,7 @@ func (s *Service) at(ctx context.Context, t Token, stage Stage) (Draft, Declarat
 // code makes a code for the contact: what is asked for one contact counts together,
 // whoever asks, and the code counts for this sending alone.
 func (s *Service) code(ctx context.Context, said Declaration, sent Sent, v Visitor) (notify.Post, error) {
-	_, ch, to := said.way(s.d.Channels)
+	ch, to := said.contact(sent.By)
 	now := s.d.Now()
 	code, err := s.d.Codes.MakeFor(ctx, credential.PurposeRegistration, subjectOf(ch, to), sent.Serial, now)
 	var many *credential.TooManyError

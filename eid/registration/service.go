@@ -140,20 +140,14 @@ func (s *Service) Draft(ctx context.Context, t Token) (Draft, error) {
 }
 
 // Save changes what was typed, and makes the draft where there is none. A draft that was
-// sent is filled in again: what it was compared with, and its code, are forgotten. One
-// that ended begins anew.
+// sent is filled in again: its code, and what was proved with it, count no more.
 func (s *Service) Save(ctx context.Context, t Token, change func(*Form)) (Draft, error) {
 	r, err := s.Rules()
 	if err != nil {
 		return Draft{}, err
 	}
 	return s.drafts.change(ctx, t, draftTime(&r), func(d *Draft) error {
-		switch d.Stage {
-		case StageProved, StageRefused:
-			*d = Draft{}
-		case StageSent:
-			d.Stage, d.Sent = "", Sent{}
-		}
+		*d = Draft{Form: d.Form} // what was proved or compared was of another form
 		change(&d.Form)
 		return nil
 	})
