@@ -19,19 +19,25 @@ type AuditEntry struct {
 
 // Actions that the gateway records.
 const (
-	ActionGrantIssued     = "grant.issued"
-	ActionSignInFailed    = "signin.failed"
-	ActionSignInRefused   = "signin.refused"
-	ActionSignedIn        = "signin.succeeded"
-	ActionSteppedUp       = "signin.stepped_up"
-	ActionSessionEnded    = "session.ended"
-	ActionAccountCreated  = "account.created"
-	ActionLevelChanged    = "account.level_changed"
-	ActionDataDiffers     = "account.data_differs" // what a national source says is not what is kept
-	ActionAccountRenewed  = "account.renewed"      // by another enrolment; what opened it before ended
-	ActionAccountLocked   = "account.locked"
-	ActionAccountUnlocked = "account.unlocked"
-	ActionLinkCreated     = "link.created"
+	ActionGrantIssued          = "grant.issued"
+	ActionSignInFailed         = "signin.failed"
+	ActionSignInRefused        = "signin.refused"
+	ActionSignedIn             = "signin.succeeded"
+	ActionSteppedUp            = "signin.stepped_up"
+	ActionSessionEnded         = "session.ended"
+	ActionAccountCreated       = "account.created"
+	ActionLevelChanged         = "account.level_changed"
+	ActionDataDiffers          = "account.data_differs" // what a national source says is not what is kept
+	ActionApplicationOpened    = "application.opened"   // at a counter
+	ActionApplicationChanged   = "application.changed"
+	ActionApplicationMatched   = "application.matched"
+	ActionApplicationConfirmed = "application.confirmed" // by the person
+	ActionApplicationDecided   = "application.decided"
+	ActionApplicationViewed    = "application.viewed"
+	ActionAccountRenewed       = "account.renewed" // by another enrolment; what opened it before ended
+	ActionAccountLocked        = "account.locked"
+	ActionAccountUnlocked      = "account.unlocked"
+	ActionLinkCreated          = "link.created"
 	// What holders sign in with.
 	ActionAccountActivated = "account.activated"
 	ActionAccountRecovered = "account.recovered"
@@ -66,7 +72,7 @@ const (
 func Actions() []string {
 	return []string{
 		ActionGrantIssued, ActionSignInFailed, ActionSignInRefused, ActionSignedIn, ActionSteppedUp, ActionSessionEnded,
-		ActionAccountCreated, ActionLevelChanged, ActionDataDiffers, ActionAccountRenewed, ActionAccountLocked, ActionAccountUnlocked, ActionLinkCreated,
+		ActionAccountCreated, ActionLevelChanged, ActionDataDiffers, ActionAccountRenewed, ActionApplicationOpened, ActionApplicationChanged, ActionApplicationMatched, ActionApplicationConfirmed, ActionApplicationDecided, ActionApplicationViewed, ActionAccountLocked, ActionAccountUnlocked, ActionLinkCreated,
 		ActionAccountVerified, ActionConflictOpened, ActionConflictDecided, ActionConflictOffered, ActionOfferWithdrawn, ActionAccountsExport, ActionAccountsImport, ActionSubjectsImport, ActionSubjectMoved,
 		ActionSubjectsTold,
 		ActionConsentGiven, ActionConsentEnded, ActionSourceDistrust, ActionSourceOff, ActionSourceOn, ActionReviewOpened,

@@ -13,6 +13,7 @@ import (
 	"eidgate/citizen"
 	"eidgate/config"
 	"eidgate/eid"
+	"eidgate/eid/credential"
 	"eidgate/provider"
 	"eidgate/web/shell"
 	"eidgate/web/signin"
@@ -41,7 +42,15 @@ func (g *gateway) mounts(cfg *config.Config) ([]provider.Mount, error) {
 	if err != nil {
 		return nil, err
 	}
-	citizens, err := citizen.New(citizen.Deps{Shell: frame, Me: me})
+	register, err := g.registration(cfg)
+	if err != nil {
+		return nil, err
+	}
+	policy, err := credential.NewPolicy(0, nil)
+	if err != nil {
+		return nil, err
+	}
+	citizens, err := citizen.New(citizen.Deps{Shell: frame, Me: me, Registration: register, Passwords: g.passwords, Policy: policy, Now: g.now})
 	if err != nil {
 		return nil, err
 	}

@@ -84,6 +84,8 @@ type Findings struct {
 	Person  civil.Finding
 	Card    civil.CardStatus
 	CardEnd string // 2006-01-02; empty: it does not expire, or there is none
+	// Reached: there is a contact that a first password can be sent to.
+	Reached bool
 	// Account is where the account of the number stood.
 	Account eid.AccountID
 	Stands  Standing
@@ -142,6 +144,8 @@ const (
 	ObstacleAccount     ObstacleKind = "account"     // the account that is there: see Findings.Stands
 	ObstacleBiometric   ObstacleKind = "biometric"   // nothing has matched yet
 	ObstacleGuardian    ObstacleKind = "guardian"    // so young a person has none of their own
+	ObstacleContact     ObstacleKind = "contact"     // no message reaches the person
+	ObstacleChannel     ObstacleKind = "channel"     // the rules do not give this level at a counter
 )
 
 // Obstacles lists what keeps an application from being confirmed and approved under
@@ -165,10 +169,18 @@ func (a *Application) Obstacles(rules *eid.RuleSet, now time.Time) []Obstacle {
 	if a.Findings.Stands != StandsFree {
 		list = append(list, Obstacle{Kind: ObstacleAccount})
 	}
+	if !a.Findings.Reached {
+		list = append(list, Obstacle{Kind: ObstacleContact})
+	}
 	if !a.cardSuffices(a.Status == StatusConfirmed) {
 		list = append(list, Obstacle{Kind: ObstacleCard, Card: a.Findings.Card})
 	}
-	if rule := rules.Level(a.Level); len(rule.Biometric) > 0 && !slices.ContainsFunc(a.Matches, func(m Match) bool { return m.counts(rule, a.Intake.Person.Type) }) {
+	rule := rules.Level(a.Level)
+	if !a.Level.Valid() || !slices.Contains(rule.Channels, eid.ChannelInPerson) {
+		list = append(list, Obstacle{Kind: ObstacleChannel})
+	}
+	// Level 2 is never without, whatever the rules list.
+	if (a.Level != eid.Level1 || len(rule.Biometric) > 0) && !slices.ContainsFunc(a.Matches, func(m Match) bool { return m.counts(rule, a.Intake.Person.Type) }) {
 		list = append(list, Obstacle{Kind: ObstacleBiometric})
 	}
 	return list
