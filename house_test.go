@@ -29,6 +29,7 @@ var arrows = map[string][]string{
 	"eid/accounts":        {"eid", "eid/civil"},
 	"eid/audit":           {"eid"},
 	"eid/credential":      {"eid", "store"},
+	"eid/recovery":       {"eid", "eid/accounts", "eid/credential", "eid/notify", "store"},
 	"eid/rules":           {"eid"},
 	"eid/registration":    {"eid", "eid/accounts", "eid/civil", "eid/credential", "eid/notify", "eid/rules", "store"},
 	"eid/counter":         {"eid", "eid/accounts", "eid/civil", "eid/credential", "eid/notify", "eid/rules"},

@@ -160,6 +160,7 @@ type gateway struct {
 	account  account.Deps
 	// passwords are account.Passwords, for the hashes of portals too.
 	passwords telemetry.Evaluator
+	codes     *credential.Codes // that are sent
 	// population is nil where the configuration names no such registry.
 	population civil.Registry
 	// immigration is nil where the configuration names no such registry.
