@@ -37,6 +37,7 @@ var arrows = map[string][]string{
 	"eid/portability":            {"eid", "eid/accounts", "eid/civil", "store"},
 	"eid/notify/smpptest":        {},
 	"eid/credential/passkeytest": {"eid", "eid/credential"},
+	"eid/recovery":               {"eid", "eid/accounts", "eid/credential", "eid/notify", "store"},
 	"keys":                       {},
 	"keys/pkcs11":                {"keys"},
 	"keys/pkcs11/...":            {},

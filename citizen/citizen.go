@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"eidgate/eid/recovery"
 	"eidgate/eid/registration"
 	"eidgate/web"
 	"eidgate/web/shell"
@@ -21,6 +22,8 @@ type Deps struct {
 	Registration *registration.Service
 	Passwords    Hasher
 	Policy       Policy
+	Recovery     *recovery.Service
+	Least        int // characters of a password
 	Now          func() time.Time
 	My           MeDeps // what those work with
 }
@@ -32,11 +35,11 @@ type Pages struct {
 }
 
 // Paths are where the pages are mounted.
-func Paths() []string { return []string{pathRegister, "/activate", "/recover", "/me"} }
+func Paths() []string { return []string{pathRegister, pathActivate, pathRecover, "/me"} }
 
 // New wires the pages.
 func New(d Deps) (*Pages, error) {
-	if d.Shell == nil || d.Me == nil || d.Registration == nil || d.Passwords == nil || d.Policy == nil || d.Now == nil {
+	if d.Shell == nil || d.Me == nil || d.Registration == nil || d.Passwords == nil || d.Policy == nil || d.Recovery == nil || d.Now == nil {
 		return nil, errors.New("citizen: every dependency is needed")
 	}
 	if err := d.My.check(); err != nil {
@@ -46,6 +49,11 @@ func New(d Deps) (*Pages, error) {
 	register := &registering{shell: d.Shell, service: d.Registration, passwords: d.Passwords, policy: d.Policy, now: d.Now}
 	p.mux.Handle(pathRegister, register)
 	p.mux.Handle(pathRegister+"/", register)
+	for mode, path := range map[recovery.Mode]string{recovery.Recover: pathRecover, recovery.Activate: pathActivate} {
+		back := &recovering{shell: d.Shell, service: d.Recovery, least: d.Least, mode: mode, path: path, now: d.Now}
+		p.mux.Handle(path, back.handler())
+		p.mux.Handle(path+"/", back.handler())
+	}
 	p.mux.HandleFunc("/", func(_ http.ResponseWriter, r *http.Request) {
 		web.VisitOf(r).Fail(http.StatusNotFound, web.ErrorNotFound, "")
 	})

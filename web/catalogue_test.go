@@ -88,6 +88,11 @@ func used(t *testing.T) (required, optional []string) {
 	}
 	required = append(required, officerMessages(t)...)
 	required = append(required, meMessages()...)
+	for _, mode := range []string{WaysRecover, WaysActivate} {
+		for _, why := range recoverEnds(mode) {
+			parts(mode + "." + why)
+		}
+	}
 	for _, prefix := range []string{"register.ended", "register.young", "register.done"} {
 		parts(prefix)
 	}

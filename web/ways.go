@@ -69,3 +69,7 @@ func (d CodeData) ByEmail() bool { return d.By == eid.SecondEmail }
 
 // Sent reports whether it was sent at all.
 func (d CodeData) Sent() bool { return d.BySMS() || d.ByEmail() }
+
+// ProblemOfPassword is the message of a weakness of a password, by the word that package
+// credential has for it.
+func ProblemOfPassword(weakness string) string { return "problem.password_" + weakness }

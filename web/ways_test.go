@@ -28,7 +28,33 @@ func waysSamples(common Common, noon time.Time) []sample {
 	for _, problem := range []string{ProblemPassword, ProblemShort, ProblemLong, ProblemPersonal, ProblemGuessable, ProblemLeaked, ProblemSame, ProblemBusy} {
 		list = append(list, sample{"new_password-" + problem, Page{Name: "new_password", Status: http.StatusUnprocessableEntity, Data: NewPasswordData{Common: common, Least: 8, Problem: problem}}})
 	}
-	return list
+	for _, mode := range []string{WaysRecover, WaysActivate} {
+		form := common
+		form.Portal, form.PortalURL = Label{}, ""
+		step := RecoverStep{Common: form, For: mode}
+		failed := func(problem string) RecoverStep { return RecoverStep{Common: form, For: mode, Problem: problem} }
+		list = append(list,
+			sample{mode, Page{Name: "recover_number", Data: RecoverNumberData{RecoverStep: step}}},
+			sample{mode + "-number", Page{Name: "recover_number", Status: http.StatusUnprocessableEntity, Data: RecoverNumberData{RecoverStep: failed(ProblemNumberMissing), Given: hostile}}},
+			sample{mode + "-passport", Page{Name: "recover_number", Data: RecoverNumberData{RecoverStep: failed(ProblemPassport), Passport: true, Country: "LAO", Given: "PA 0000001"}}},
+			sample{mode + "-code", Page{Name: "recover_code", Data: RecoverCodeData{RecoverStep: step}}},
+			sample{mode + "-code-wrong", Page{Name: "recover_code", Data: RecoverCodeData{RecoverStep: failed(ProblemSentCode)}}},
+			sample{mode + "-password", Page{Name: "recover_password", Data: RecoverPasswordData{RecoverStep: step, Least: 8}}},
+			sample{mode + "-password-weak", Page{Name: "recover_password", Data: RecoverPasswordData{RecoverStep: failed(ProblemGuessable), Least: 8}}},
+		)
+		for _, why := range recoverEnds(mode) {
+			list = append(list, sample{mode + "-" + why, Page{Name: "recover_end", Data: RecoverEndData{Common: Common{Ref: common.Ref}, For: mode, Why: why, At: noon}}})
+		}
+	}
+	return append(list, sample{"recover-app", Page{Name: "recover_code", Data: RecoverCodeData{RecoverStep: RecoverStep{Common: common, For: WaysRecover}, App: true}}})
+}
+
+// recoverEnds are those that a way has.
+func recoverEnds(mode string) []string {
+	if mode == WaysActivate {
+		return []string{RecoverDone, RecoverGone, RecoverLater}
+	}
+	return []string{RecoverDone, RecoverGone, RecoverElsewhere, RecoverLater}
 }
 
 // waysMessages are those that pages name by what they show.
@@ -36,6 +62,17 @@ func waysMessages() []string {
 	list := []string{ProblemPassport, ProblemPassportCredentials, ProblemShort, ProblemLong, ProblemPersonal, ProblemGuessable, ProblemLeaked, ProblemSame, ProblemSentCode}
 	for _, s := range eid.Seconds() {
 		list = append(list, "code.way_"+string(s))
+	}
+	for _, mode := range []string{WaysRecover, WaysActivate} {
+		for _, part := range []string{"title", "what", "password", "password_what", "go"} {
+			list = append(list, mode+"."+part)
+		}
+		for _, why := range recoverEnds(mode) {
+			list = append(list, mode+"."+why+".title")
+			if why != RecoverLater || mode == WaysRecover {
+				list = append(list, mode+"."+why+".why")
+			}
+		}
 	}
 	return list
 }

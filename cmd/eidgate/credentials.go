@@ -7,6 +7,7 @@ import (
 	"eidgate/config"
 	"eidgate/eid/accounts"
 	"eidgate/eid/credential"
+	"eidgate/eid/recovery"
 	"eidgate/federation"
 	"eidgate/federation/account"
 )
@@ -17,13 +18,20 @@ func (g *gateway) wireCredentials(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	codes, err := credential.NewCodes(g.measured, key)
-	if err != nil {
+	if g.codes, err = credential.NewCodes(g.measured, key); err != nil {
 		return err
 	}
 	g.account.Activator = accounts.NewCredentials(g.db, g.now)
-	g.account.Codes, g.account.Poster = codes, g.db
+	g.account.Codes, g.account.Poster = g.codes, g.db
 	return nil
+}
+
+// recovery makes the ways back to an account, under a configuration.
+func (g *gateway) recovery(cfg *config.Config, policy *credential.Policy) (*recovery.Service, error) {
+	return recovery.New(channels(cfg), recovery.Deps{
+		Accounts: g.db, Credentials: accounts.NewCredentials(g.db, g.now), Passwords: g.passwords, Policy: policy, Codes: g.codes,
+		Poster: g.db, State: g.measured, Key: g.account.Key, Now: g.now,
+	})
 }
 
 // buildAccount makes the account system as it is registered, under a configuration.

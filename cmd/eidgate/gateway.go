@@ -165,6 +165,7 @@ type gateway struct {
 	// passwords are account.Passwords, for the hashes of portals too.
 	passwords telemetry.Evaluator
 	passkeys  *credential.Passkeys // nil where browsers have none for the issuer
+	codes     *credential.Codes    // that are sent
 	// population is nil where the configuration names no such registry.
 	population civil.Registry
 	// immigration is nil where the configuration names no such registry.

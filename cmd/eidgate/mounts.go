@@ -13,7 +13,6 @@ import (
 	"eidgate/citizen"
 	"eidgate/config"
 	"eidgate/eid"
-	"eidgate/eid/credential"
 	"eidgate/provider"
 	"eidgate/web/shell"
 	"eidgate/web/signin"
@@ -46,11 +45,18 @@ func (g *gateway) mounts(cfg *config.Config) ([]provider.Mount, error) {
 	if err != nil {
 		return nil, err
 	}
-	policy, err := credential.NewPolicy(0, nil)
+	policy, err := passwordPolicy(cfg)
 	if err != nil {
 		return nil, err
 	}
-	citizens, err := citizen.New(citizen.Deps{Shell: frame, Me: me, Registration: register, Passwords: g.passwords, Policy: policy, Now: g.now, My: g.meDeps(cfg, policy)})
+	back, err := g.recovery(cfg, policy)
+	if err != nil {
+		return nil, err
+	}
+	citizens, err := citizen.New(citizen.Deps{
+		Shell: frame, Me: me, Registration: register, Passwords: g.passwords, Policy: policy, Recovery: back, Least: policy.Least(), Now: g.now,
+		My: g.meDeps(cfg, policy),
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 
 	"eidgate/eid"
 	"eidgate/eid/accounts"
+	"eidgate/eid/notify"
 	"eidgate/store/sqlstore/sqlcgen"
 )
 
@@ -33,8 +34,48 @@ func (db *DB) ChangeCredentials(ctx context.Context, id eid.AccountID,
 		if err := db.changeFactors(ctx, q, id, c); err != nil {
 			return err
 		}
+		if kind, ok := toldOf[c.Entry.Action]; ok {
+			if err := db.tellEverywhere(ctx, q, kind, id, c.Entry.Ref); err != nil {
+				return err
+			}
+		}
 		return insertAudit(ctx, q, c.Entry)
 	})
+}
+
+// toldOf is what holders are told of a change, by its action.
+var toldOf = map[string]notify.Kind{
+	eid.ActionAccountActivated: notify.Activated, eid.ActionPasswordChanged: notify.PasswordChanged,
+	eid.ActionAccountRecovered: notify.Recovered,
+	eid.ActionFactorAdded:      notify.FactorAdded, eid.ActionFactorRemoved: notify.FactorRemoved,
+}
+
+// tellEverywhere queues a notice to every contact that the holder of an account proved:
+// whoever has taken over one of them does not hide from the others.
+func (db *DB) tellEverywhere(ctx context.Context, q *sqlcgen.Queries, kind notify.Kind, id eid.AccountID, ref string) error {
+	row, err := q.ContactsOf(ctx, string(id))
+	if err != nil {
+		return fmt.Errorf("finding the holder's addresses: %w", found(err))
+	}
+	for _, to := range []struct {
+		channel  notify.Channel
+		address  string
+		verified bool
+	}{{notify.SMS, row.Phone, row.PhoneVerified}, {notify.Email, row.Email, row.EmailVerified}} {
+		sends, err := db.sends(ctx, q, to.channel)
+		if err != nil {
+			return err
+		}
+		address, wrong := notify.ParseAddress(to.channel, to.address)
+		if !sends || !to.verified || wrong != nil {
+			continue
+		}
+		n := notify.Notice{Kind: kind, Channel: to.channel, To: eid.NewSecret(address), Ref: ref}
+		if err := db.post(ctx, q, n); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // FirstPassword returns the first password of an account, ended or not, or
