@@ -201,6 +201,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deleteNoticeStmt, err = db.PrepareContext(ctx, deleteNotice); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteNotice: %w", err)
 	}
+	if q.deletePasskeyStmt, err = db.PrepareContext(ctx, deletePasskey); err != nil {
+		return nil, fmt.Errorf("error preparing query DeletePasskey: %w", err)
+	}
 	if q.deletePasskeysStmt, err = db.PrepareContext(ctx, deletePasskeys); err != nil {
 		return nil, fmt.Errorf("error preparing query DeletePasskeys: %w", err)
 	}
@@ -387,6 +390,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.insertOldSubjectStmt, err = db.PrepareContext(ctx, insertOldSubject); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertOldSubject: %w", err)
 	}
+	if q.insertPasskeyStmt, err = db.PrepareContext(ctx, insertPasskey); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertPasskey: %w", err)
+	}
 	if q.insertReviewStmt, err = db.PrepareContext(ctx, insertReview); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertReview: %w", err)
 	}
@@ -546,6 +552,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.oldestNoticeStmt, err = db.PrepareContext(ctx, oldestNotice); err != nil {
 		return nil, fmt.Errorf("error preparing query OldestNotice: %w", err)
 	}
+	if q.oldestUrgentStmt, err = db.PrepareContext(ctx, oldestUrgent); err != nil {
+		return nil, fmt.Errorf("error preparing query OldestUrgent: %w", err)
+	}
 	if q.openAppCasesStmt, err = db.PrepareContext(ctx, openAppCases); err != nil {
 		return nil, fmt.Errorf("error preparing query OpenAppCases: %w", err)
 	}
@@ -557,6 +566,15 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.partyRegistrationsStmt, err = db.PrepareContext(ctx, partyRegistrations); err != nil {
 		return nil, fmt.Errorf("error preparing query PartyRegistrations: %w", err)
+	}
+	if q.passkeyStmt, err = db.PrepareContext(ctx, passkey); err != nil {
+		return nil, fmt.Errorf("error preparing query Passkey: %w", err)
+	}
+	if q.passkeyByCredentialStmt, err = db.PrepareContext(ctx, passkeyByCredential); err != nil {
+		return nil, fmt.Errorf("error preparing query PasskeyByCredential: %w", err)
+	}
+	if q.passkeysOfStmt, err = db.PrepareContext(ctx, passkeysOf); err != nil {
+		return nil, fmt.Errorf("error preparing query PasskeysOf: %w", err)
 	}
 	if q.portalAccountsOfStmt, err = db.PrepareContext(ctx, portalAccountsOf); err != nil {
 		return nil, fmt.Errorf("error preparing query PortalAccountsOf: %w", err)
@@ -743,6 +761,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.updateApplicationStmt, err = db.PrepareContext(ctx, updateApplication); err != nil {
 		return nil, fmt.Errorf("error preparing query UpdateApplication: %w", err)
+	}
+	if q.usePasskeyStmt, err = db.PrepareContext(ctx, usePasskey); err != nil {
+		return nil, fmt.Errorf("error preparing query UsePasskey: %w", err)
 	}
 	if q.verifyImportedStmt, err = db.PrepareContext(ctx, verifyImported); err != nil {
 		return nil, fmt.Errorf("error preparing query VerifyImported: %w", err)
@@ -1056,6 +1077,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deleteNoticeStmt: %w", cerr)
 		}
 	}
+	if q.deletePasskeyStmt != nil {
+		if cerr := q.deletePasskeyStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deletePasskeyStmt: %w", cerr)
+		}
+	}
 	if q.deletePasskeysStmt != nil {
 		if cerr := q.deletePasskeysStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deletePasskeysStmt: %w", cerr)
@@ -1366,6 +1392,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing insertOldSubjectStmt: %w", cerr)
 		}
 	}
+	if q.insertPasskeyStmt != nil {
+		if cerr := q.insertPasskeyStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertPasskeyStmt: %w", cerr)
+		}
+	}
 	if q.insertReviewStmt != nil {
 		if cerr := q.insertReviewStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertReviewStmt: %w", cerr)
@@ -1631,6 +1662,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing oldestNoticeStmt: %w", cerr)
 		}
 	}
+	if q.oldestUrgentStmt != nil {
+		if cerr := q.oldestUrgentStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing oldestUrgentStmt: %w", cerr)
+		}
+	}
 	if q.openAppCasesStmt != nil {
 		if cerr := q.openAppCasesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing openAppCasesStmt: %w", cerr)
@@ -1649,6 +1685,21 @@ func (q *Queries) Close() error {
 	if q.partyRegistrationsStmt != nil {
 		if cerr := q.partyRegistrationsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing partyRegistrationsStmt: %w", cerr)
+		}
+	}
+	if q.passkeyStmt != nil {
+		if cerr := q.passkeyStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing passkeyStmt: %w", cerr)
+		}
+	}
+	if q.passkeyByCredentialStmt != nil {
+		if cerr := q.passkeyByCredentialStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing passkeyByCredentialStmt: %w", cerr)
+		}
+	}
+	if q.passkeysOfStmt != nil {
+		if cerr := q.passkeysOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing passkeysOfStmt: %w", cerr)
 		}
 	}
 	if q.portalAccountsOfStmt != nil {
@@ -1961,6 +2012,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing updateApplicationStmt: %w", cerr)
 		}
 	}
+	if q.usePasskeyStmt != nil {
+		if cerr := q.usePasskeyStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing usePasskeyStmt: %w", cerr)
+		}
+	}
 	if q.verifyImportedStmt != nil {
 		if cerr := q.verifyImportedStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing verifyImportedStmt: %w", cerr)
@@ -2079,6 +2135,7 @@ type Queries struct {
 	deleteGrantedUnderStmt       *sql.Stmt
 	deleteLogoutStmt             *sql.Stmt
 	deleteNoticeStmt             *sql.Stmt
+	deletePasskeyStmt            *sql.Stmt
 	deletePasskeysStmt           *sql.Stmt
 	deleteRevocationEventStmt    *sql.Stmt
 	deleteSubjectStmt            *sql.Stmt
@@ -2141,6 +2198,7 @@ type Queries struct {
 	insertLogoutQueueStmt        *sql.Stmt
 	insertNoticeStmt             *sql.Stmt
 	insertOldSubjectStmt         *sql.Stmt
+	insertPasskeyStmt            *sql.Stmt
 	insertReviewStmt             *sql.Stmt
 	insertRevocationEventsStmt   *sql.Stmt
 	insertSecretStmt             *sql.Stmt
@@ -2194,10 +2252,14 @@ type Queries struct {
 	oldSubjectsUntakenStmt       *sql.Stmt
 	oldestLogoutStmt             *sql.Stmt
 	oldestNoticeStmt             *sql.Stmt
+	oldestUrgentStmt             *sql.Stmt
 	openAppCasesStmt             *sql.Stmt
 	openApplicationsStmt         *sql.Stmt
 	overdueLockRequestsStmt      *sql.Stmt
 	partyRegistrationsStmt       *sql.Stmt
+	passkeyStmt                  *sql.Stmt
+	passkeyByCredentialStmt      *sql.Stmt
+	passkeysOfStmt               *sql.Stmt
 	portalAccountsOfStmt         *sql.Stmt
 	proveContactStmt             *sql.Stmt
 	prunableStmt                 *sql.Stmt
@@ -2260,6 +2322,7 @@ type Queries struct {
 	unshippedStmt                *sql.Stmt
 	unverifyImportedStmt         *sql.Stmt
 	updateApplicationStmt        *sql.Stmt
+	usePasskeyStmt               *sql.Stmt
 	verifyImportedStmt           *sql.Stmt
 	waitingConflictsStmt         *sql.Stmt
 	waitingLockRequestStmt       *sql.Stmt
@@ -2329,6 +2392,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		deleteGrantedUnderStmt:       q.deleteGrantedUnderStmt,
 		deleteLogoutStmt:             q.deleteLogoutStmt,
 		deleteNoticeStmt:             q.deleteNoticeStmt,
+		deletePasskeyStmt:            q.deletePasskeyStmt,
 		deletePasskeysStmt:           q.deletePasskeysStmt,
 		deleteRevocationEventStmt:    q.deleteRevocationEventStmt,
 		deleteSubjectStmt:            q.deleteSubjectStmt,
@@ -2391,6 +2455,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		insertLogoutQueueStmt:        q.insertLogoutQueueStmt,
 		insertNoticeStmt:             q.insertNoticeStmt,
 		insertOldSubjectStmt:         q.insertOldSubjectStmt,
+		insertPasskeyStmt:            q.insertPasskeyStmt,
 		insertReviewStmt:             q.insertReviewStmt,
 		insertRevocationEventsStmt:   q.insertRevocationEventsStmt,
 		insertSecretStmt:             q.insertSecretStmt,
@@ -2444,10 +2509,14 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		oldSubjectsUntakenStmt:       q.oldSubjectsUntakenStmt,
 		oldestLogoutStmt:             q.oldestLogoutStmt,
 		oldestNoticeStmt:             q.oldestNoticeStmt,
+		oldestUrgentStmt:             q.oldestUrgentStmt,
 		openAppCasesStmt:             q.openAppCasesStmt,
 		openApplicationsStmt:         q.openApplicationsStmt,
 		overdueLockRequestsStmt:      q.overdueLockRequestsStmt,
 		partyRegistrationsStmt:       q.partyRegistrationsStmt,
+		passkeyStmt:                  q.passkeyStmt,
+		passkeyByCredentialStmt:      q.passkeyByCredentialStmt,
+		passkeysOfStmt:               q.passkeysOfStmt,
 		portalAccountsOfStmt:         q.portalAccountsOfStmt,
 		proveContactStmt:             q.proveContactStmt,
 		prunableStmt:                 q.prunableStmt,
@@ -2510,6 +2579,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		unshippedStmt:                q.unshippedStmt,
 		unverifyImportedStmt:         q.unverifyImportedStmt,
 		updateApplicationStmt:        q.updateApplicationStmt,
+		usePasskeyStmt:               q.usePasskeyStmt,
 		verifyImportedStmt:           q.verifyImportedStmt,
 		waitingConflictsStmt:         q.waitingConflictsStmt,
 		waitingLockRequestStmt:       q.waitingLockRequestStmt,
