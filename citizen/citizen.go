@@ -22,6 +22,7 @@ type Deps struct {
 	Passwords    Hasher
 	Policy       Policy
 	Now          func() time.Time
+	My           MeDeps // what those work with
 }
 
 // Pages answer below the paths of Paths.
@@ -38,6 +39,9 @@ func New(d Deps) (*Pages, error) {
 	if d.Shell == nil || d.Me == nil || d.Registration == nil || d.Passwords == nil || d.Policy == nil || d.Now == nil {
 		return nil, errors.New("citizen: every dependency is needed")
 	}
+	if err := d.My.check(); err != nil {
+		return nil, err
+	}
 	p := &Pages{d: d, mux: http.NewServeMux()}
 	register := &registering{shell: d.Shell, service: d.Registration, passwords: d.Passwords, policy: d.Policy, now: d.Now}
 	p.mux.Handle(pathRegister, register)
@@ -45,6 +49,7 @@ func New(d Deps) (*Pages, error) {
 	p.mux.HandleFunc("/", func(_ http.ResponseWriter, r *http.Request) {
 		web.VisitOf(r).Fail(http.StatusNotFound, web.ErrorNotFound, "")
 	})
+	p.mountMe()
 	return p, nil
 }
 

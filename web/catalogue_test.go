@@ -87,6 +87,7 @@ func used(t *testing.T) (required, optional []string) {
 		required = append(required, "history.role."+role)
 	}
 	required = append(required, officerMessages(t)...)
+	required = append(required, meMessages()...)
 	for _, prefix := range []string{"register.ended", "register.young", "register.done"} {
 		parts(prefix)
 	}

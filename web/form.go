@@ -23,6 +23,7 @@ const (
 	FieldPassword       = "password"
 	FieldLoginName      = "login_name"
 	FieldCode           = "code"
+	FieldWay            = "way"      // of the holder's own pages: a way to sign in
 	FieldPasskey        = "passkey"  // what an authenticator answered, as JSON
 	FieldLanguage       = "language" // the switch: one of Languages
 	FieldWrong          = "problem"  // of the switch: what the page said was wrong

@@ -91,6 +91,7 @@ func samples() []sample {
 	list = append(list, logoutSamples()...)
 	list = append(list, historySamples(noon)...)
 	list = append(list, linkSamples(common, noon)...)
+	list = append(list, meSamples()...)
 	list = append(list, waysSamples(common, noon)...)
 	list = append(list, officerSamples(noon)...)
 	list = append(list, registerSamples(noon)...)

@@ -50,7 +50,7 @@ func (g *gateway) mounts(cfg *config.Config) ([]provider.Mount, error) {
 	if err != nil {
 		return nil, err
 	}
-	citizens, err := citizen.New(citizen.Deps{Shell: frame, Me: me, Registration: register, Passwords: g.passwords, Policy: policy, Now: g.now})
+	citizens, err := citizen.New(citizen.Deps{Shell: frame, Me: me, Registration: register, Passwords: g.passwords, Policy: policy, Now: g.now, My: g.meDeps(cfg, policy)})
 	if err != nil {
 		return nil, err
 	}

@@ -146,7 +146,7 @@ opens nothing.`,
 		}
 		to, err := notify.ParseAddress(n.Channel, n.To.Reveal())
 		if err != nil {
-			return usageError{fmt.Errorf("--email or --sms: %w", err)}
+			return usageError{errors.New("--sms wants a mobile number, such as 0901234567 or +84901234567; --email one e-mail address")}
 		}
 		n.To = eid.NewSecret(to)
 		cfg, err := config.Load(*path, os.Environ())
@@ -172,7 +172,7 @@ func sendTest(ctx context.Context, cfg *config.Config, n notify.Notice, out io.W
 	if !named {
 		return fmt.Errorf("the configuration names nobody to send by %s: notify.%s", n.Channel, map[notify.Channel]string{notify.Email: "smtp", notify.SMS: "sms"}[n.Channel])
 	}
-	defer sender.Close()
+	defer sender.Close(ctx)
 	texts, err := notify.NewTexts(cfg.Issuer)
 	if err != nil {
 		return err

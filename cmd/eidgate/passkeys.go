@@ -4,10 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 
+	"eidgate/citizen"
 	"eidgate/config"
 	"eidgate/eid"
+	"eidgate/eid/accounts"
 	"eidgate/eid/credential"
+	"eidgate/eid/notify"
 	"eidgate/federation"
 	"eidgate/federation/account"
 )
@@ -42,4 +46,35 @@ func (g *gateway) withPasskeys(own federation.Source, src eid.Source, cfg *confi
 	return account.WithPasskeys(own, account.PasskeyDeps{
 		Verifier: g.passkeys, Store: g.db, State: g.account.State, Audit: g.account.Audit, Guesses: guesses, Carries: src.Carries().Carries,
 	})
+}
+
+// meDeps are what the holder's own pages work with under a configuration.
+func (g *gateway) meDeps(cfg *config.Config, policy *credential.Policy) citizen.MeDeps {
+	return citizen.MeDeps{
+		Holders: g.db, Ways: accounts.NewCredentials(g.db, g.now), Passkeys: g.passkeys, Passwords: g.passwords, Policy: policy,
+		State: g.measured, Sealer: g.sealer, Poster: g.db, Channels: notify.Channels{Email: cfg.Notify.On()}, Carriage: g.carriage, Issuer: shownInApps(cfg.Issuer), Now: g.now,
+	}
+}
+
+// carriage is what methods carry at the account system now; nothing where it is not a
+// source.
+func (g *gateway) carriage(ctx context.Context) (eid.Carriage, error) {
+	sources, err := g.db.Sources(ctx)
+	if err != nil {
+		return eid.Carriage{}, err
+	}
+	for _, src := range sources {
+		if src.Kind == federation.KindAccount {
+			return src.Carries(), nil
+		}
+	}
+	return eid.Carriage{}, nil
+}
+
+// shownInApps is what authenticator apps show of an address.
+func shownInApps(issuer string) string {
+	if u, err := url.Parse(issuer); err == nil {
+		return u.Hostname()
+	}
+	return issuer
 }

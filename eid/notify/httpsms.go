@@ -152,7 +152,7 @@ func (s *HTTPSMS) Send(ctx context.Context, m Message) error {
 }
 
 // Close fills Sender.
-func (s *HTTPSMS) Close() { s.client.CloseIdleConnections() }
+func (s *HTTPSMS) Close(context.Context) { s.client.CloseIdleConnections() }
 
 // fields are what a body may name.
 func (s *HTTPSMS) fields(m Message, number string) map[string]string {

@@ -61,7 +61,7 @@ func (g *gateway) sender(t *testing.T, change func(*notify.HTTPSMSConfig)) *noti
 	if err != nil {
 		t.Fatalf("NewHTTPSMS(): %v", err)
 	}
-	t.Cleanup(s.Close)
+	t.Cleanup(func() { s.Close(t.Context()) })
 	return s
 }
 

@@ -39,7 +39,7 @@ func (p *phones) Send(_ context.Context, m notify.Message) error {
 	return nil
 }
 
-func (*phones) Close() {}
+func (*phones) Close(context.Context) {}
 
 func (p *phones) ids() []string {
 	p.mu.Lock()
@@ -139,7 +139,7 @@ func TestAChannelRestsByItself(t *testing.T) {
 // ten seconds at most.
 func TestAGatewayThatComesBackGetsCodesAtOnce(t *testing.T) {
 	o := newOffice()
-	var away error = notify.ErrDown
+	away := notify.ErrDown
 	sms := &phones{fail: func(notify.Message) error { return away }}
 	r := o.both(t, 600, &phones{}, sms)
 	for i := range 3600 {

@@ -101,10 +101,12 @@ func (r *Runner) Run(ctx context.Context) error {
 		return nil
 	})
 	err := group.Wait()
+	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteTime)
+	defer cancel()
 	for _, sender := range r.deps.Senders {
-		sender.Close()
+		sender.Close(after)
 	}
-	r.giveBack(ctx)
+	r.giveBack(after)
 	return err
 }
 
@@ -161,8 +163,6 @@ func (r *Runner) ours(ctx context.Context, ch Channel, now time.Time) (bool, err
 }
 
 func (r *Runner) giveBack(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteTime)
-	defer cancel()
 	for ch := range r.deps.Senders {
 		if err := r.deps.Leases.EndLease(ctx, LeaseName(ch), r.holder); err != nil {
 			r.deps.Log.WarnContext(ctx, "the lease of notices was not given back", "channel", ch, "err", err)

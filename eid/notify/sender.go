@@ -34,6 +34,6 @@ type Message struct {
 type Sender interface {
 	// Send returns nil once somebody else answers for the message.
 	Send(ctx context.Context, m Message) error
-	// Close ends what is kept open between messages.
-	Close()
+	// Close ends what is kept open between messages, politely while ctx lasts.
+	Close(ctx context.Context)
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,6 +23,8 @@ const (
 	aliveEvery = 30 * time.Second // silence, after which it is asked for one
 	idleTime   = 10 * time.Minute // without a message, after which we unbind
 	windowSize = 10               // messages that wait for their answer
+	// goodbyeTime is how long an unbind may take.
+	goodbyeTime = 2 * time.Second
 )
 
 // Bounds of what a server is told (SMPP 3.4 §5.2), and of a sender's name (3GPP TS 23.040
@@ -133,15 +136,15 @@ func (s *SMPP) Ping(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	l.unbind()
+	l.unbind(ctx)
 	return nil
 }
 
 // Close unbinds. A message that is sent later binds anew.
-func (s *SMPP) Close() {
+func (s *SMPP) Close(ctx context.Context) {
 	l := <-s.link
 	if l != nil {
-		l.unbind()
+		l.unbind(ctx)
 	}
 	s.link <- nil
 }
@@ -257,19 +260,34 @@ func validity(lasts time.Duration) string {
 	return fmt.Sprintf("0000%02d%02d%02d%02d000R", int(lasts.Hours())/24, int(lasts.Hours())%24, int(lasts.Minutes())%60, int(lasts.Seconds())%60)
 }
 
-// submitted sorts what a server answered about one message (SMPP 3.4 §5.1.3).
+// What a server says of one message (SMPP 3.4 §5.1.3), and what it would say of every one.
+func busyStatuses() []data.CommandStatusType {
+	return []data.CommandStatusType{data.ESME_RTHROTTLED, data.ESME_RMSGQFUL}
+}
+
+func refusedStatuses() []data.CommandStatusType {
+	return []data.CommandStatusType{data.ESME_RINVDSTADR, data.ESME_RINVMSGLEN}
+}
+
+func downStatuses() []data.CommandStatusType {
+	return []data.CommandStatusType{
+		data.ESME_RSYSERR, data.ESME_RINVBNDSTS, data.ESME_RINVSRCADR, data.ESME_RINVSRCTON, data.ESME_RINVSRCNPI,
+		data.ESME_RINVDSTTON, data.ESME_RINVDSTNPI, data.ESME_RINVSERTYP, data.ESME_RINVEXPIRY, data.ESME_RPROVNOTALLWD,
+	}
+}
+
+// submitted sorts an answer.
 func submitted(status data.CommandStatusType) error {
 	said := fmt.Errorf("submit: answered 0x%02x", uint32(status))
-	switch status {
-	case data.ESME_ROK:
+	switch {
+	case status == data.ESME_ROK:
 		return nil
-	case data.ESME_RTHROTTLED, data.ESME_RMSGQFUL:
+	case slices.Contains(busyStatuses(), status):
 		return fmt.Errorf("%w: %w", ErrBusy, said)
-	case data.ESME_RINVDSTADR, data.ESME_RINVMSGLEN:
+	case slices.Contains(refusedStatuses(), status):
 		return fmt.Errorf("%w: %w", ErrRefused, said)
-	case data.ESME_RSYSERR, data.ESME_RINVBNDSTS, data.ESME_RINVSRCADR, data.ESME_RINVSRCTON, data.ESME_RINVSRCNPI,
-		data.ESME_RINVDSTTON, data.ESME_RINVDSTNPI, data.ESME_RINVSERTYP, data.ESME_RINVEXPIRY, data.ESME_RPROVNOTALLWD:
-		return fmt.Errorf("%w: %w", ErrDown, said) // it would say so of every message
+	case slices.Contains(downStatuses(), status):
+		return fmt.Errorf("%w: %w", ErrDown, said)
 	}
 	return said
 }

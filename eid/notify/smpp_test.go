@@ -43,7 +43,7 @@ func smsc(t *testing.T, set func(*smpptest.SMSC), change func(*notify.SMPPConfig
 		t.Fatalf("NewSMPP(): %v", err)
 	}
 	t.Cleanup(func() {
-		sender.Close()
+		sender.Close(t.Context()) // which has ended: nobody waits
 		stop()
 		if err := <-served; err != nil {
 			t.Errorf("Serve() = %v", err)
@@ -208,7 +208,7 @@ func TestWhatTheSMSCSaysIsAnswered(t *testing.T) {
 	if s.Binds() != 2 || len(s.Invalid()) != 0 {
 		t.Errorf("%d binds, invalid %q; want two, none", s.Binds(), s.Invalid())
 	}
-	sender.Close()
+	sender.Close(t.Context())
 	heard(data.UNBIND, 1)
 	send()
 	if s.Binds() != 3 {
@@ -240,7 +240,7 @@ func bindsThen(do func(c net.Conn, sequence uint32)) func(net.Conn) {
 			if err != nil {
 				return
 			}
-			sequence := uint32(unit.GetSequenceNumber()) //nolint:gosec // it is positive
+			sequence := uint32(unit.GetSequenceNumber())
 			switch unit.(type) {
 			case *pdu.BindRequest:
 				_, _ = c.Write(head(16, 0x80000009, 0, sequence))

@@ -142,9 +142,11 @@ func (l *link) end() {
 	_ = l.conn.Close()
 }
 
-// unbind says good-bye, and waits for nobody to say it back.
-func (l *link) unbind() {
-	_ = l.say(pdu.NewUnbind())
+// unbind says good-bye, and waits a little for the server to say it back.
+func (l *link) unbind(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, goodbyeTime)
+	defer cancel()
+	_, _ = l.submit(ctx, pdu.NewUnbind()) // it ends either way
 	l.end()
 	<-l.done
 }

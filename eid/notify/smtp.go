@@ -110,7 +110,7 @@ func (s *SMTP) Ping(ctx context.Context) error {
 }
 
 // Close fills Sender. Nothing is kept open.
-func (*SMTP) Close() {}
+func (*SMTP) Close(context.Context) {}
 
 // message writes the mail. What stands in its header cannot begin a line: the subject is
 // encoded (RFC 2047), addresses were parsed.

@@ -61,7 +61,7 @@ func crowded(t *testing.T, people int) (*bench, *plainPasswords) {
 		}
 	}
 	var err error
-	if b.Source, err = account.New(account.Config{Carriage: eid.StandardCarriage()}, deps); err != nil {
+	if b.Source, err = account.New(account.Config{}, deps); err != nil {
 		t.Fatal(err)
 	}
 	return b, passwords
@@ -309,7 +309,7 @@ func TestQueueFullOfStrangers(t *testing.T) {
 	}
 	deps := b.deps()
 	deps.Passwords = queue
-	if b.Source, err = account.New(account.Config{Carriage: eid.StandardCarriage()}, deps); err != nil {
+	if b.Source, err = account.New(account.Config{}, deps); err != nil {
 		t.Fatal(err)
 	}
 	home := b.from("192.0.2.1")
@@ -357,7 +357,7 @@ func TestManyMarksHaveOneShare(t *testing.T) {
 	deps := b.deps()
 	deps.Passwords = passwords
 	var err error
-	if b.Source, err = account.New(account.Config{Carriage: eid.StandardCarriage()}, deps); err != nil {
+	if b.Source, err = account.New(account.Config{}, deps); err != nil {
 		t.Fatal(err)
 	}
 	for range 10 {

@@ -230,7 +230,7 @@ func newBench(t *testing.T) *bench {
 		passwords: passwords,
 		now:       time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC),
 	}
-	b.Source, err = account.New(account.Config{Carriage: eid.StandardCarriage()}, b.deps())
+	b.Source, err = account.New(account.Config{}, b.deps())
 	if err != nil {
 		t.Fatal(err)
 	}

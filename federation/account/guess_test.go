@@ -146,7 +146,7 @@ func TestOneCodeCountsOnce(t *testing.T) {
 	for _, stepUp := range []bool{false, true} {
 		b := newBench(t)
 		deps := b.deps()
-		src, err := account.New(account.Config{Guesses: federation.GuessLimits{Guesses: 20}, Carriage: eid.StandardCarriage()}, deps)
+		src, err := account.New(account.Config{Guesses: 20}, deps)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -303,7 +303,7 @@ func TestOutdatedHashIsRenewed(t *testing.T) {
 	kept := &renewals{}
 	deps := b.deps()
 	deps.Rehasher = kept
-	if b.Source, err = account.New(account.Config{Carriage: eid.StandardCarriage()}, deps); err != nil {
+	if b.Source, err = account.New(account.Config{}, deps); err != nil {
 		t.Fatal(err)
 	}
 	b.finish(t, b.request(eid.Level1), credentials(anNumber, "guess"))

@@ -24,10 +24,10 @@ func TestNewRefuses(t *testing.T) {
 		"no passwords":  func(_ *account.Config, d *account.Deps) { d.Passwords = nil },
 		"no state":      func(_ *account.Config, d *account.Deps) { d.State = nil },
 		"no audit":      func(_ *account.Config, d *account.Deps) { d.Audit = nil },
-		"no guesses":    func(c *account.Config, _ *account.Deps) { c.Guesses.Guesses = -1 },
-		"many guesses":  func(c *account.Config, _ *account.Deps) { c.Guesses.Guesses = 21 },
-		"short window":  func(c *account.Config, _ *account.Deps) { c.Guesses.Window = time.Second },
-		"endless locks": func(c *account.Config, _ *account.Deps) { c.Guesses.Window = 25 * time.Hour },
+		"no guesses":    func(c *account.Config, _ *account.Deps) { c.Guesses = -1 },
+		"many guesses":  func(c *account.Config, _ *account.Deps) { c.Guesses = 21 },
+		"short window":  func(c *account.Config, _ *account.Deps) { c.Window = time.Second },
+		"endless locks": func(c *account.Config, _ *account.Deps) { c.Window = 25 * time.Hour },
 	}
 	for name, change := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -1,0 +1,187 @@
+package citizen
+
+import (
+	"net/http"
+	"slices"
+	"time"
+
+	"eidgate/eid"
+	"eidgate/eid/accounts"
+	"eidgate/eid/notify"
+	"eidgate/web"
+	"eidgate/web/shell"
+	"eidgate/web/signin"
+)
+
+// How old the proof may be behind a change of what somebody signs in with.
+const (
+	prompt = 5 * time.Minute
+	// wait is for pages where a device is fetched or an app installed between the page
+	// and its form: what the form answers was made under a proof that was prompt.
+	wait = 10 * time.Minute
+)
+
+// fresh lets in who proved to be the holder a few minutes ago, at the account's own
+// level. So whoever has one factor of an account at Level 2 adds no second, and takes
+// none away: that is for who reaches Level 2 already. The proof is the account system's
+// or a national source's, since our own pages take no other.
+func (p *Pages) fresh(keep []string, posted time.Duration, next func(http.ResponseWriter, *http.Request, signin.Person, eid.Account)) http.Handler {
+	return p.d.Me.Guard(signin.Need{Keep: keep}, func(w http.ResponseWriter, r *http.Request, who signin.Person) {
+		a, err := p.d.My.Holders.Account(r.Context(), who.Account)
+		if err != nil {
+			p.d.Shell.Failure(w, r, err)
+			return
+		}
+		need := signin.Need{Level: a.Level, MaxAge: prompt, Keep: keep}
+		if r.Method == http.MethodPost {
+			need.MaxAge = posted
+		}
+		typed := who.Typed
+		p.d.Me.Guard(need, func(w http.ResponseWriter, r *http.Request, who signin.Person) {
+			if who.Typed == nil {
+				who.Typed = typed
+			}
+			if who.Account != a.ID { // signed in anew meanwhile, as somebody else
+				shell.SeeOther(w, pathWays)
+				return
+			}
+			next(w, r, who, a)
+		}).ServeHTTP(w, r)
+	})
+}
+
+// done are what the list of ways may say was done.
+var done = []string{web.DoneAdded, web.DoneApp, web.DoneRemoved}
+
+// ways shows what the holder signs in with.
+func (p *Pages) ways(w http.ResponseWriter, r *http.Request, who signin.Person) {
+	ctx := r.Context()
+	a, err := p.d.My.Holders.Account(ctx, who.Account)
+	if err != nil {
+		p.d.Shell.Failure(w, r, err)
+		return
+	}
+	carriage, err := p.d.My.Carriage(ctx)
+	if err != nil {
+		p.d.Shell.Failure(w, r, err)
+		return
+	}
+	list, err := p.d.My.Holders.Passkeys(ctx, a.ID)
+	if err != nil {
+		p.d.Shell.Failure(w, r, err)
+		return
+	}
+	seconds := carriage.Seconds(&a)
+	data := web.WaysData{
+		Common: shell.Common(r), HasPassword: a.Has(eid.Password), App: a.Has(eid.OneTimeCode),
+		AddApp:     a.Level >= eid.Level2 && !a.Has(eid.OneTimeCode) && a.Has(eid.Password) && carriage.TOTP >= eid.Level2,
+		AddPasskey: p.d.My.Passkeys != nil && carriage.Passkey.Valid() && len(list) < accounts.MaxPasskeys,
+	}
+	if slices.Contains(seconds, eid.SecondSMS) {
+		data.Phone = maskedPhone(a.Phone.Value)
+	}
+	if slices.Contains(seconds, eid.SecondEmail) {
+		data.Email = maskedEmail(a.Email.Value)
+	}
+	for _, k := range list {
+		data.Passkeys = append(data.Passkeys, web.Way{ID: k.ID, Name: k.Name, Added: k.CreatedAt, Used: k.UsedAt, Synced: k.BackupEligible})
+	}
+	if said := r.URL.Query().Get("done"); slices.Contains(done, said) {
+		data.Done = said
+	}
+	p.d.Shell.Render(w, r, web.Page{Name: "me_ways", Data: data})
+}
+
+// remove takes a way to sign in away, after a page that says what follows.
+func (p *Pages) remove(w http.ResponseWriter, r *http.Request, who signin.Person, a eid.Account) {
+	ctx := r.Context()
+	way := r.URL.Query().Get(web.FieldWay)
+	if r.Method == http.MethodPost {
+		way = r.PostForm.Get(web.FieldWay)
+	} else if way == "" {
+		way = who.Typed.Get(web.FieldWay)
+	}
+	list, err := p.d.My.Holders.Passkeys(ctx, a.ID)
+	if err != nil {
+		p.d.Shell.Failure(w, r, err)
+		return
+	}
+	i := slices.IndexFunc(list, func(k eid.PasskeyRecord) bool { return k.ID == way })
+	if app := way == wayApp && a.Has(eid.OneTimeCode); i < 0 && !app {
+		shell.SeeOther(w, pathWays) // it is gone already
+		return
+	}
+	last := i >= 0 && len(list) == 1 && !a.Has(eid.Password)
+	if r.Method == http.MethodPost && !last {
+		p.removeNow(w, r, a, way)
+		return
+	}
+	carriage, err := p.d.My.Carriage(ctx)
+	if err != nil {
+		p.d.Shell.Failure(w, r, err)
+		return
+	}
+	left, gone := a, eid.OneTimeCode
+	if i >= 0 {
+		gone = eid.Passkey
+	}
+	if i < 0 || len(list) == 1 {
+		left.Factors = slices.DeleteFunc(slices.Clone(a.Factors), func(f eid.Factor) bool { return f == gone })
+	}
+	data := web.WayRemoveData{
+		Common: shell.Form(r, who.CSRF), Way: way, Last: last,
+		Lowers: min(carriage.Reach(&left), a.Level) < min(carriage.Reach(&a), a.Level),
+	}
+	if i >= 0 {
+		data.Name = list[i].Name
+	}
+	if last {
+		data.Common = shell.Common(r)
+	}
+	p.d.Shell.Render(w, r, web.Page{Name: "me_remove", Data: data})
+}
+
+// wayApp names the authenticator app among ways.
+const wayApp = "app"
+
+func (p *Pages) removeNow(w http.ResponseWriter, r *http.Request, a eid.Account, way string) {
+	var err error
+	if way == wayApp {
+		err = p.d.My.Ways.RemoveFactor(r.Context(), a.ID, eid.OneTimeCode, act(r))
+	} else {
+		err = p.d.My.Ways.RemovePasskey(r.Context(), a.ID, way, act(r))
+	}
+	if raced(err) { // two at once: the list shows what is left
+		shell.SeeOther(w, pathWays)
+		return
+	}
+	if err != nil {
+		p.d.Shell.Failure(w, r, err)
+		return
+	}
+	p.tell(r, &a, notify.FactorRemoved)
+	if way == wayApp {
+		shell.SeeOther(w, pathWays+"?done="+web.DoneRemoved)
+		return
+	}
+	p.d.Shell.Render(w, r, web.Page{Name: "me_done", Data: web.WayDoneData{Common: shell.Common(r), What: web.DoneRemoved}})
+}
+
+// act is the holder's own, in this request.
+func act(r *http.Request) accounts.Act {
+	return accounts.Act{Actor: "holder", Ref: web.VisitOf(r).Ref}
+}
+
+// tell lets the holder know of a change that is made, at an address that they proved. It
+// is not undone where nobody can be told.
+func (p *Pages) tell(r *http.Request, a *eid.Account, kind notify.Kind) {
+	v := web.VisitOf(r)
+	ch, to, ok := notify.Reach(a.Phone, a.Email, p.d.My.Channels)
+	if !ok {
+		return
+	}
+	post := notify.Post{Kind: kind, Channel: ch, To: to, Ref: v.Ref, Language: v.Language}
+	if err := p.d.My.Poster.Post(r.Context(), post); err != nil {
+		v.Note("untold", err)
+	}
+}

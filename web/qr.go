@@ -1,0 +1,43 @@
+package web
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/boombuler/barcode/qr"
+)
+
+// QR is a QR code (ISO/IEC 18004) that stands in the page itself: what is in it is asked
+// for by no address of its own, and kept by no cache.
+type QR struct {
+	Size int    // modules on a side, the quiet zone included
+	Path string // of an SVG, one unit for each module
+}
+
+// quiet is the empty zone that readers want around a code, in modules (ISO/IEC 18004 §6.3.8).
+const quiet = 4
+
+// NewQR draws a text. It fails for one that is too long for a code.
+func NewQR(text string) (QR, error) {
+	code, err := qr.Encode(text, qr.M, qr.Unicode)
+	if err != nil {
+		return QR{}, fmt.Errorf("drawing a QR code: too long") // the library's error may quote the text
+	}
+	side := code.Bounds().Dx()
+	var path strings.Builder
+	for y := range side {
+		for x := 0; x < side; {
+			run := 0
+			for ; x+run < side; run++ {
+				if r, _, _, _ := code.At(x+run, y).RGBA(); r != 0 {
+					break
+				}
+			}
+			if run > 0 {
+				fmt.Fprintf(&path, "M%d %dh%dv1h-%dz", x+quiet, y+quiet, run, run)
+			}
+			x += run + 1
+		}
+	}
+	return QR{Size: side + 2*quiet, Path: path.String()}, nil
+}
