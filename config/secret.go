@@ -98,12 +98,13 @@ func (c *Config) files(each func(at string, path *string)) {
 	each("notify.sms.smpp.ca_file", &c.Notify.SMS.SMPP.CAFile)
 	each("notify.sms.http.token_file", &c.Notify.SMS.HTTP.TokenFile)
 	each("notify.sms.http.ca_file", &c.Notify.SMS.HTTP.CAFile)
-	population := &c.Registries.Population
-	each("registries.population.token_file", &population.TokenFile)
-	each("registries.population.ca_file", &population.CAFile)
-	each("registries.population.cert_file", &population.CertFile)
-	each("registries.population.key_file", &population.KeyFile)
-	each("registries.population.people_file", &population.PeopleFile)
+	c.Registries.each(func(at string, r *Registry) {
+		each(at+".token_file", &r.TokenFile)
+		each(at+".ca_file", &r.CAFile)
+		each(at+".cert_file", &r.CertFile)
+		each(at+".key_file", &r.KeyFile)
+		each(at+".people_file", &r.PeopleFile)
+	})
 	for i := range c.Clients {
 		at, cl := item("clients", i), &c.Clients[i]
 		for j := range cl.SecretFiles {
@@ -163,7 +164,7 @@ func (c *Config) readSecrets(where surroundings) {
 	where.secret("notify.smtp", "password", &c.Notify.SMTP.Password, c.Notify.SMTP.PasswordFile)
 	where.secret("notify.sms.smpp", "password", &c.Notify.SMS.SMPP.Password, c.Notify.SMS.SMPP.PasswordFile)
 	where.secret("notify.sms.http", "token", &c.Notify.SMS.HTTP.Token, c.Notify.SMS.HTTP.TokenFile)
-	where.secret("registries.population", "token", &c.Registries.Population.Token, c.Registries.Population.TokenFile)
+	c.Registries.each(func(at string, r *Registry) { where.secret(at, "token", &r.Token, r.TokenFile) })
 	for i := range c.Sources {
 		for _, b := range c.Sources[i].blocks() {
 			if b.given {

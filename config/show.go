@@ -42,9 +42,11 @@ func Show(path string, environ []string) ([]byte, error) {
 	if c.Redis.PasswordFile != "" {
 		c.Redis.Password = eid.Secret{}
 	}
-	if c.Registries.Population.TokenFile != "" {
-		c.Registries.Population.Token = eid.Secret{}
-	}
+	c.Registries.each(func(_ string, r *Registry) {
+		if r.TokenFile != "" {
+			r.Token = eid.Secret{} // what the file held
+		}
+	})
 	for i := range c.Sources {
 		for _, b := range c.Sources[i].blocks() {
 			if b.given {

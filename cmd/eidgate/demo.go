@@ -90,7 +90,7 @@ func runDemo(ctx context.Context, o demoOptions, stdout, stderr io.Writer) (err 
 	if err != nil {
 		return err
 	}
-	if err := files.writePopulation(); err != nil {
+	if err := errors.Join(files.writePopulation(), files.writeRegistries()); err != nil {
 		return err
 	}
 	sources, err := newStandIns(ports, files, now)

@@ -99,6 +99,7 @@ func demoConfig(p demoPorts, f *demoFiles, sources *standIns, state string, toda
 	c.State = eid.NewSecret(state)
 	c.Outbound.Allow = []string{p.sources, p.directory, p.portal1, p.portal2}
 	c.Registries.Population.PeopleFile = filepath.Join(f.dir, demoPopulation)
+	demoRegistries(&c.Registries, f.dir)
 	portal := func(id, name, nameEN, addr, alg string, level eid.Level) config.Client {
 		return config.Client{
 			ID: id, Name: name, NameEN: nameEN, URL: "http://" + addr, Tier: "province", AuthMethod: string(eid.AuthSecretBasic),

@@ -20,6 +20,7 @@ import (
 	"eidgate/eid/accounts"
 	"eidgate/eid/audit"
 	"eidgate/eid/civil"
+	"eidgate/eid/counter"
 	"eidgate/eid/credential"
 	"eidgate/eid/notify"
 	"eidgate/eid/rules"
@@ -167,14 +168,18 @@ type gateway struct {
 	population civil.Registry
 	// immigration is nil where the configuration names no such registry.
 	immigration civil.Immigration
-	pages       *web.Pages
-	front       atomic.Pointer[front]
-	metrics     *telemetry.Metrics
-	tracing     *telemetry.Tracing // nil where traces are off
-	monitor     *monitor           // serves the metrics; nil where they are off
-	keeper      *masterKeeper
-	watch       *watch       // nil where there is nothing to read again
-	tls         *certificate // nil where a proxy speaks TLS
+	// cards and matcher are nil where the configuration names none: no citizen reaches
+	// level 2 at the counter then.
+	cards   counter.Cards
+	matcher counter.Matcher
+	pages   *web.Pages
+	front   atomic.Pointer[front]
+	metrics *telemetry.Metrics
+	tracing *telemetry.Tracing // nil where traces are off
+	monitor *monitor           // serves the metrics; nil where they are off
+	keeper  *masterKeeper
+	watch   *watch       // nil where there is nothing to read again
+	tls     *certificate // nil where a proxy speaks TLS
 	// connections is how many may be open at a time.
 	connections int
 	evidence    *audit.Sealer
@@ -262,7 +267,7 @@ func (g *gateway) wire(ctx context.Context, cfg *config.Config) error {
 		return err
 	}
 	g.outbound = federation.NewOutbound(federation.Destinations{}) // adopt says which
-	if g.population, err = populationRegistry(cfg); err != nil {
+	if err := g.openRegistries(cfg); err != nil {
 		return err
 	}
 	g.calls = g.outbound.Client()

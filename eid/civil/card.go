@@ -23,6 +23,11 @@ const (
 	CardBeingIssued CardStatus = "being_issued"
 )
 
+// Known reports whether it is one of those that a registry says of a card.
+func (s CardStatus) Known() bool {
+	return s == CardValid || s == CardExpired || s == CardLost || s == CardCancelled || s == CardBeingIssued
+}
+
 // Card is the card of a number. Its own number is not kept.
 type Card struct {
 	Status    CardStatus
@@ -76,9 +81,7 @@ func (c *Cards) Card(ctx context.Context, number eid.PersonalNumber) (card Card,
 		if err := q.answered(text, &a); err != nil || a.Card == nil {
 			return err
 		}
-		switch a.Card.Status {
-		case CardValid, CardExpired, CardLost, CardCancelled, CardBeingIssued:
-		default:
+		if !a.Card.Status.Known() {
 			return fmt.Errorf("%w: it answers with no status of a card", ErrDown)
 		}
 		if a.Card.ExpiresOn != "" {
