@@ -13,6 +13,8 @@ import (
 	"eidgate/citizen"
 	"eidgate/config"
 	"eidgate/eid"
+	"eidgate/eid/accounts"
+	"eidgate/eid/registration"
 	"eidgate/provider"
 	"eidgate/web/shell"
 	"eidgate/web/signin"
@@ -60,7 +62,7 @@ func (g *gateway) mounts(cfg *config.Config) ([]provider.Mount, error) {
 	if err != nil {
 		return nil, err
 	}
-	officers, err := admin.New(admin.Deps{Shell: frame, Gate: counter, Officers: g.db})
+	officers, err := g.officers(cfg, frame, counter)
 	if err != nil {
 		return nil, err
 	}
@@ -73,6 +75,20 @@ func (g *gateway) mounts(cfg *config.Config) ([]provider.Mount, error) {
 		mounts = append(mounts, provider.Mount{Path: path, Handler: citizens.Handler(), Brings: me.Brings})
 	}
 	return mounts, nil
+}
+
+// officers makes the pages of officers.
+func (g *gateway) officers(cfg *config.Config, frame *shell.Shell, gate *signin.Gate) (*admin.Pages, error) {
+	reach := channels(cfg)
+	desk, err := g.counter(reach)
+	if err != nil {
+		return nil, err
+	}
+	return admin.New(admin.Deps{
+		Shell: frame, Gate: gate, Officers: g.db, Counter: desk, People: g.db, Sealer: g.sealer, Rules: g.rules, Now: g.now,
+		Cases: registration.NewCases(g.db, accounts.NewEnroller(g.db, g.now), g.db, reach, g.now),
+		Locks: accounts.NewLocks(g.db, g.rules, g.now), Requests: accounts.NewLockRequests(g.db, g.rules, g.now),
+	})
 }
 
 // gate makes a gate that asks this gateway, under whichever configuration is in force.
