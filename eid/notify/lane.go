@@ -21,7 +21,7 @@ const (
 
 // manner is how the notices of a lane are delivered.
 type manner struct {
-	turn      time.Duration // of one turn's messages; those not begun wait
+	time      time.Duration // of one turn's messages; those not begun wait
 	lease     time.Duration // longer than any turn and its last message
 	leastRest time.Duration // while the server is down, or takes no more for now
 	mostRest  time.Duration
@@ -31,12 +31,12 @@ type manner struct {
 func (l Lane) manner() manner {
 	if l.Urgent { // a code lives for minutes
 		return manner{
-			turn: 10 * time.Second, lease: time.Minute, leastRest: time.Second, mostRest: 10 * time.Second,
+			time: 10 * time.Second, lease: time.Minute, leastRest: time.Second, mostRest: 10 * time.Second,
 			pauses: []time.Duration{5 * time.Second, 15 * time.Second, 30 * time.Second, time.Minute},
 		}
 	}
 	return manner{
-		turn: 75 * time.Second, lease: 3 * time.Minute, leastRest: 5 * time.Second, mostRest: 5 * time.Minute,
+		time: 75 * time.Second, lease: 3 * time.Minute, leastRest: 5 * time.Second, mostRest: 5 * time.Minute,
 		pauses: []time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour, 2 * time.Hour, 4 * time.Hour, 8 * time.Hour},
 	}
 }
@@ -59,11 +59,22 @@ type courier struct {
 	resting  time.Time // until when the server is left alone
 	fault    error     // why
 	failing  bool      // the last turn failed, and it was said
+	more     bool      // the last turn had as much as it could take: more may wait
+}
+
+// turn delivers until nothing urgent is left.
+func (c *courier) turn(ctx context.Context) {
+	for again := true; again && ctx.Err() == nil; {
+		err := c.deliver(ctx)
+		c.say(ctx, err)
+		again = err == nil && c.more
+	}
 }
 
 // deliver sends what is due, as fast as it may.
 func (c *courier) deliver(ctx context.Context) error {
 	now := c.deps.Now()
+	c.more = false
 	if ours, err := c.ours(ctx, c.lane.Channel, now); err != nil || !ours {
 		return err
 	}
@@ -78,12 +89,13 @@ func (c *courier) deliver(ctx context.Context) error {
 	if err != nil || len(list) == 0 {
 		return err
 	}
+	c.more = c.lane.Urgent && len(list) == n
 	c.credit -= time.Duration(len(list)) * c.each
 	places, err := c.places(ctx, list)
 	if err != nil {
 		return errors.Join(err, c.putBack(ctx, list, now.Add(c.leastRest)))
 	}
-	within, cancel := context.WithTimeout(ctx, c.turn)
+	within, cancel := context.WithTimeout(ctx, c.time)
 	defer cancel()
 	var mu sync.Mutex
 	var waiting []Notice // not tried, or tried in vain with a server that is down

@@ -85,7 +85,7 @@ func (r *Runner) Run(ctx context.Context) error {
 	var group errgroup.Group
 	for _, c := range r.couriers {
 		group.Go(func() error {
-			each(ctx, turnEvery, func() { c.say(ctx, c.deliver(ctx)) })
+			each(ctx, turnEvery, func() { c.turn(ctx) })
 			return nil
 		})
 	}

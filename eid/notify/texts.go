@@ -23,8 +23,8 @@ func languages() []string { return []string{"vi", "en"} }
 // Texts are what notices say: in the language of the holder where it is known, else in
 // Vietnamese, and in a mail in English behind it.
 type Texts struct {
-	gateway, host string
-	byTag         map[string]*template.Template
+	gateway, host, name string // host with its port, where it has one
+	byTag               map[string]*template.Template
 }
 
 // NewTexts reads the texts. gateway is the address of the gateway as people read it.
@@ -33,7 +33,7 @@ func NewTexts(gateway string) (*Texts, error) {
 	if err != nil || at.Host == "" {
 		return nil, errors.New("reading the messages: the gateway has no address")
 	}
-	t := &Texts{gateway: gateway, host: at.Hostname(), byTag: map[string]*template.Template{}}
+	t := &Texts{gateway: gateway, host: at.Host, name: at.Hostname(), byTag: map[string]*template.Template{}}
 	for _, tag := range languages() {
 		parsed, err := template.New(tag).Option("missingkey=error").ParseFS(messages, "messages/*."+tag+".tmpl")
 		if err != nil {
@@ -118,7 +118,7 @@ func (t *Texts) short(tag string, n Notice) (string, error) {
 	}
 	choice := []string{long, brief}
 	if n.Kind == Code || n.Kind == Activation {
-		bound := "\n@" + t.host + " #" + n.Code.Reveal()
+		bound := "\n@" + t.name + " #" + n.Code.Reveal()
 		choice = []string{long + bound, brief + bound, long, brief}
 	}
 	for _, text := range choice {
