@@ -42,13 +42,17 @@ func TestBrowserPasskeys(t *testing.T) {
 	v.press(headPasskey)
 	v.at(headStepUp)
 	v.press("Tiếp tục")
+	v.choosePassword()
+	v.submitPassword("001")
 	v.submitCode("001")
 	v.at(headPasskey)
-	v.misses(makePasskey)
+	if v.offered() {
+		t.Error("a button is there that does nothing without script")
+	}
 
 	// With script and a device, the button is there.
 	v.scripted()
-	device := v.authenticator()
+	v.authenticator()
 	v.open(d.Issuer + "/me/ways/passkey")
 	v.press(makePasskey)
 	v.at(headWays)
@@ -80,14 +84,11 @@ func TestBrowserPasskeys(t *testing.T) {
 	v.press("Gỡ Khóa truy cập ngày " + v.today())
 	v.press("Gỡ")
 	v.at("Đã gỡ khóa truy cập")
-	v.start("portal-2")
+	v.start("portal-1")
 	v.choosePassword()
 	v.press(usePasskey)
 	v.at(headPassword)
 	v.sees("Chưa dùng được khóa truy cập. Thử lại hoặc nhập mật khẩu.")
-	if len(device) == 0 {
-		t.Error("the device has no name")
-	}
 }
 
 // choosePassword goes on to the page where the account system asks for a password.
@@ -109,6 +110,14 @@ func (v *visit) today() string {
 	return rest[:len("02/01/2006")]
 }
 
+// offered reports whether the page shows a button for a passkey.
+func (b *tab) offered() bool {
+	b.t.Helper()
+	shown, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](`!document.querySelector('[data-passkey]').hidden`))
+	must(b.t, err)
+	return shown
+}
+
 // scripted lets the pages of the tab run their scripts from now on.
 func (b *tab) scripted() {
 	b.t.Helper()
@@ -116,17 +125,16 @@ func (b *tab) scripted() {
 }
 
 // authenticator gives the tab a device that verifies its owner by itself.
-func (b *tab) authenticator() webauthn.AuthenticatorID {
+func (b *tab) authenticator() {
 	b.t.Helper()
 	b.do(browsertest.Call(webauthn.Enable, webauthn.EnableParams{}))
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
-	made, err := chromedp.Call(ctx, webauthn.AddVirtualAuthenticator, webauthn.AddVirtualAuthenticatorParams{
+	_, err := chromedp.Call(ctx, webauthn.AddVirtualAuthenticator, webauthn.AddVirtualAuthenticatorParams{
 		Options: &webauthn.VirtualAuthenticatorOptions{
 			Protocol: webauthn.AuthenticatorProtocolCtap2, Transport: webauthn.AuthenticatorTransportInternal,
 			HasResidentKey: true, HasUserVerification: true, IsUserVerified: true, AutomaticPresenceSimulation: true,
 		},
 	})
 	must(b.t, err)
-	return made.AuthenticatorID
 }
