@@ -43,8 +43,16 @@ func words(pattern string) []string {
 		return []string{unverifiedRefuse, unverifiedLevel1}
 	case "clients[].old_subjects":
 		return []string{string(eid.KeepSubjects), string(eid.MapSubjects)}
+	case "account_system.methods.passkey_aal":
+		return []string{"02", "03"}
 	case "notify.smtp.tls":
 		return []string{smtpStartTLS, smtpImplicit, smtpPlain}
+	case "notify.sms.smpp.tls":
+		return []string{smtpImplicit, smtpPlain}
+	case "notify.sms.http.method":
+		return []string{"POST", "PUT"}
+	case "notify.sms.http.format":
+		return []string{"json", "form"}
 	case "sources[].vneid.dialect":
 		return []string{"wso2", "sso", "encrypted"}
 	case "sources[].vneid.client_auth":
@@ -158,7 +166,14 @@ func (c *Config) counts() []countBound {
 		{"limits.requests", l.Requests, 16, 65_536},
 		{"limits.new_logins", l.NewLogins, 100, 10_000_000},
 		{"notify.per_minute", c.Notify.PerMinute, 1, 10_000},
+		{"notify.sms.per_hour", c.Notify.SMS.PerHour, 1, 200_000},
+		{"notify.sms.per_hour_abroad", c.Notify.SMS.PerHourAbroad, 0, 200_000},
 		{"limits.connections", l.Connections, 64, 1_000_000},
+		{"account_system.methods.totp", c.AccountSystem.Methods.TOTP, 0, 2},
+		{"account_system.methods.sms", c.AccountSystem.Methods.SMS, 0, 2},
+		{"account_system.methods.email", c.AccountSystem.Methods.Email, 0, 2},
+		{"account_system.methods.passkey", c.AccountSystem.Methods.Passkey, 0, 2},
+		{"account_system.passwords.least", c.AccountSystem.Passwords.Least, 8, 64},
 	}
 }
 

@@ -39,6 +39,7 @@ func (c *Config) checkServer(f *faults) {
 	c.checkMonitoring(f)
 	c.checkAudit(f)
 	c.checkNotify(f)
+	c.checkAccountSystem(f)
 	for i, network := range c.Proxies {
 		checkNetwork(f, item("proxies", i), network)
 	}

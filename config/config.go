@@ -60,6 +60,8 @@ type Config struct {
 	Audit Audit `koanf:"audit"`
 	// How holders are told of what becomes of their accounts.
 	Notify Notify `koanf:"notify"`
+	// The built-in account system.
+	AccountSystem AccountSystem `koanf:"account_system"`
 	// The listener of metrics.
 	Metrics Metrics `koanf:"metrics"`
 	// What the log holds and how.
@@ -170,7 +172,13 @@ func Default() *Config {
 			PKCS11:  PKCS11{Prefix: "eidgate", Timeout: 2 * time.Second},
 			Transit: Transit{Mount: "transit", Prefix: "eidgate", Timeout: 2 * time.Second},
 		},
-		Notify:  Notify{SMTP: SMTP{Security: smtpStartTLS}, PerMinute: 300},
+		AccountSystem: defaultAccountSystem(),
+		Notify: Notify{
+			SMTP: SMTP{Security: smtpStartTLS}, PerMinute: 300,
+			SMS: SMS{PerHour: 3000, PerHourAbroad: 100, SMPP: SMPP{Security: smtpImplicit}, HTTP: HTTPSMS{
+				Method: "POST", Format: "json", Headers: map[string]string{}, Answer: HTTPSMSAnswer{Sent: []string{}, Busy: []string{}, Refused: []string{}},
+			}},
+		},
 		Metrics: Metrics{Listen: "127.0.0.1:8401"},
 		Log:     Log{Level: "info", Format: FormatJSON},
 	}

@@ -15,7 +15,10 @@ type Notify struct {
 	// The mail server that takes notices. Without it nobody is told by message; pages
 	// still tell.
 	SMTP SMTP `koanf:"smtp"`
-	// How many messages go a minute, from all processes together.
+	// Through whom SMS go.
+	SMS SMS `koanf:"sms"`
+	// How many messages go a minute on each way, from all processes together. Codes that
+	// somebody waits for are not held back by it.
 	PerMinute int `koanf:"per_minute"`
 }
 
@@ -36,7 +39,10 @@ type SMTP struct {
 }
 
 // On reports whether holders are told by message.
-func (n *Notify) On() bool { return n.SMTP.Address != "" }
+func (n *Notify) On() bool { return n.Mail() || n.SMS.On() }
+
+// Mail reports whether they are told by mail.
+func (n *Notify) Mail() bool { return n.SMTP.Address != "" }
 
 // How a connection to a mail server is protected.
 const (
@@ -46,9 +52,10 @@ const (
 )
 
 func (c *Config) checkNotify(f *faults) {
+	c.checkSMS(f)
 	s := &c.Notify.SMTP
 	checkChoice(f, "notify.smtp.tls", s.Security, false)
-	if !c.Notify.On() {
+	if !c.Notify.Mail() {
 		if s.Username != "" || s.From != "" || s.CAFile != "" || s.PasswordFile != "" || !s.Password.IsZero() {
 			f.add("notify.smtp.address", "missing", "host and port of the mail server")
 		}
@@ -95,7 +102,7 @@ func standardNotices() []int { return []int{60, 30, 7} }
 // notices gives those days; none where the list is there and empty, or nobody sends.
 func (s *Portal) notices(n *Notify) []int {
 	switch {
-	case !n.On():
+	case !n.Mail():
 		return nil
 	case s.Notices == nil:
 		return standardNotices()

@@ -214,8 +214,14 @@ func TestSchemaSaysWhatChecksSay(t *testing.T) {
 	for _, b := range Default().counts() {
 		for value, ok := range map[int]bool{b.least: true, b.most: true, b.least - 1: false, b.most + 1: false} {
 			err := load(func(tree map[string]any) {
-				block, key, _ := strings.Cut(b.path, ".")
-				tree[block].(map[string]any)[key] = value
+				path := strings.Split(b.path, ".")
+				for _, block := range path[:len(path)-1] {
+					if tree[block] == nil {
+						tree[block] = map[string]any{}
+					}
+					tree = tree[block].(map[string]any)
+				}
+				tree[path[len(path)-1]] = value
 			})
 			if (err == nil) != ok {
 				t.Errorf("%s: %d: Load() = %v, want ok %v", b.path, value, err, ok)

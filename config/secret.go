@@ -93,6 +93,10 @@ func (c *Config) files(each func(at string, path *string)) {
 	each("audit.ship.ca_file", &c.Audit.Ship.CAFile)
 	each("notify.smtp.password_file", &c.Notify.SMTP.PasswordFile)
 	each("notify.smtp.ca_file", &c.Notify.SMTP.CAFile)
+	each("notify.sms.smpp.password_file", &c.Notify.SMS.SMPP.PasswordFile)
+	each("notify.sms.smpp.ca_file", &c.Notify.SMS.SMPP.CAFile)
+	each("notify.sms.http.token_file", &c.Notify.SMS.HTTP.TokenFile)
+	each("notify.sms.http.ca_file", &c.Notify.SMS.HTTP.CAFile)
 	population := &c.Registries.Population
 	each("registries.population.token_file", &population.TokenFile)
 	each("registries.population.ca_file", &population.CAFile)
@@ -156,6 +160,8 @@ func (c *Config) readSecrets(where surroundings) {
 	}
 	where.secret("redis", "password", &c.Redis.Password, c.Redis.PasswordFile)
 	where.secret("notify.smtp", "password", &c.Notify.SMTP.Password, c.Notify.SMTP.PasswordFile)
+	where.secret("notify.sms.smpp", "password", &c.Notify.SMS.SMPP.Password, c.Notify.SMS.SMPP.PasswordFile)
+	where.secret("notify.sms.http", "token", &c.Notify.SMS.HTTP.Token, c.Notify.SMS.HTTP.TokenFile)
 	where.secret("registries.population", "token", &c.Registries.Population.Token, c.Registries.Population.TokenFile)
 	for i := range c.Sources {
 		for _, b := range c.Sources[i].blocks() {

@@ -130,6 +130,7 @@ func (c *Config) FederationSources() ([]eid.Source, error) {
 			Provision:    s.Provision,
 			Remembers:    s.remembers(),
 			Linking:      s.linking(),
+			Carriage:     c.carriage(s),
 			Portal:       c.portal(s),
 			GrantsAtMost: make([]eid.Ceiling, len(s.GrantsAtMost)),
 		}

@@ -104,7 +104,7 @@ func (c Carriage) Carries(methods []string) Level {
 	has := func(m string) bool { return slices.Contains(methods, m) }
 	best := LevelNone
 	if has(MethodUser) && (has(MethodHardwareKey) || has(MethodSoftwareKey)) {
-		best = c.Passkey
+		best = max(best, c.Passkey)
 	}
 	if !has(string(Password)) {
 		return best
@@ -138,7 +138,7 @@ func (c Carriage) Seconds(a *Account) []Second {
 func (c Carriage) Reach(a *Account) Level {
 	best := LevelNone
 	if a.Has(Passkey) {
-		best = c.Passkey
+		best = max(best, c.Passkey)
 	}
 	if !a.Has(Password) {
 		return best

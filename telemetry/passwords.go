@@ -71,6 +71,12 @@ func (e *evaluator) Dummy(ctx context.Context, password eid.Secret) (err error) 
 	return e.next.Dummy(ctx, password)
 }
 
+// Hash fills Evaluator.
+func (e *evaluator) Hash(ctx context.Context, password eid.Secret) (hash string, err error) {
+	defer e.begin()(&err)
+	return e.next.Hash(ctx, password)
+}
+
 // VerifyOld fills Evaluator.
 func (e *evaluator) VerifyOld(ctx context.Context, hash string, password eid.Secret) (updated string, err error) {
 	defer e.begin()(&err)
@@ -81,12 +87,6 @@ func (e *evaluator) VerifyOld(ctx context.Context, hash string, password eid.Sec
 func (e *evaluator) DummyOld(ctx context.Context, hash string, password eid.Secret) (err error) {
 	defer e.begin()(&err)
 	return e.next.DummyOld(ctx, hash, password)
-}
-
-// Hash fills Evaluator.
-func (e *evaluator) Hash(ctx context.Context, password eid.Secret) (hash string, err error) {
-	defer e.begin()(&err)
-	return e.next.Hash(ctx, password)
 }
 
 func (e *evaluator) begin() func(err *error) {

@@ -24,8 +24,10 @@ type Backlog struct {
 	AuditRows int64
 	Unsealed  time.Time // of the oldest audit row without a checkpoint; zero when there is none
 	Sealed    time.Time // when the last checkpoint was made; zero when there is none
-	Holders   int64     // notices to holders, not yet taken by the mail server
+	Holders   int64     // notices to holders, not yet taken by a server
 	Waits     time.Time // since when the oldest of these does; zero when there is none
+	Codes     time.Time // since when the oldest of these that brings a code does; zero when there is none
+	Dropped   int64     // SMS of this day of Viet Nam that the hour's bound was in the way of
 }
 
 // Probes look at what changes by itself. They are asked at each scrape, each
@@ -54,6 +56,7 @@ type samples struct {
 	notices, oldest, auditRows, storeUp     *prometheus.GaugeVec
 	unsealed, checkpoint, unshipped         *prometheus.GaugeVec
 	holders, holderWaits                    *prometheus.GaugeVec
+	codes, dropped                          *prometheus.GaugeVec
 	transition                              transition
 }
 
@@ -68,8 +71,10 @@ func newSamples(f factory) samples {
 		certificate:    f.gauges("certificate_expiry_timestamp_seconds", "When the server's certificate ends, since 1970."),
 		notices:        f.gauges("logout_outbox_waiting", "Notices of ended sessions that wait to be delivered."),
 		oldest:         f.gauges("logout_outbox_oldest_age_seconds", "Age of the oldest notice that waits; 0 when none does."),
-		holders:        f.gauges("notice_outbox_waiting", "Notices to holders that wait for the mail server."),
+		holders:        f.gauges("notice_outbox_waiting", "Notices to holders that wait for the mail server or the gateway of SMS."),
 		holderWaits:    f.gauges("notice_outbox_oldest_age_seconds", "Age of the oldest notice to a holder that waits; 0 when none does."),
+		codes:          f.gauges("code_outbox_oldest_age_seconds", "Age of the oldest code that waits to be sent; 0 when none does."),
+		dropped:        f.gauges("sms_dropped_today", "SMS of this day, in Viet Nam, that the bound of an hour was in the way of."),
 		auditRows:      f.gauges("audit_rows", "Rows that the audit was given."),
 		unsealed:       f.gauges("audit_unsealed_age_seconds", "Age of the oldest audit row without a checkpoint; 0 when none waits."),
 		checkpoint:     f.gauges("audit_checkpoint_timestamp_seconds", "When the last checkpoint of the audit was made, since 1970; none is made while nothing is written."),
@@ -181,24 +186,20 @@ func (s *samples) backlog(ctx context.Context, look func(context.Context) (Backl
 	if err != nil {
 		return
 	}
-	age := 0.0
-	if !b.Oldest.IsZero() {
-		age = max(0, now.Sub(b.Oldest).Seconds())
+	age := func(since time.Time) float64 {
+		if since.IsZero() {
+			return 0
+		}
+		return max(0, now.Sub(since).Seconds())
 	}
 	s.notices.WithLabelValues().Set(float64(b.Notices))
-	s.oldest.WithLabelValues().Set(age)
+	s.oldest.WithLabelValues().Set(age(b.Oldest))
 	s.auditRows.WithLabelValues().Set(float64(b.AuditRows))
 	s.holders.WithLabelValues().Set(float64(b.Holders))
-	waits := 0.0
-	if !b.Waits.IsZero() {
-		waits = max(0, now.Sub(b.Waits).Seconds())
-	}
-	s.holderWaits.WithLabelValues().Set(waits)
-	waits = 0.0
-	if !b.Unsealed.IsZero() {
-		waits = max(0, now.Sub(b.Unsealed).Seconds())
-	}
-	s.unsealed.WithLabelValues().Set(waits)
+	s.holderWaits.WithLabelValues().Set(age(b.Waits))
+	s.codes.WithLabelValues().Set(age(b.Codes))
+	s.dropped.WithLabelValues().Set(float64(b.Dropped))
+	s.unsealed.WithLabelValues().Set(age(b.Unsealed))
 	if !b.Sealed.IsZero() {
 		s.checkpoint.WithLabelValues().Set(unix(b.Sealed))
 	}

@@ -302,8 +302,8 @@ func TestButtons(t *testing.T) {
 		{"choose, remembered", Page{Name: "choose", Data: ChooseData{Common: form, Tiles: []Tile{{ID: "a", Usable: true, Last: true}}}}, []string{"source=a", "action=forget_source", "action=cancel"}},
 		{"choose of many", Page{Name: "choose", Data: ChooseData{Common: form, Tiles: manySamples(), Query: "dien luc da nang"}}, []string{"=", "source=source-0-2", "action=forget_source", "action=cancel"}},
 		// The first button of a form is the one that Enter presses.
-		{"password", Page{Name: "password", Data: PasswordData{Common: form}}, []string{"=", "action=cancel"}},
-		{"password of several", Page{Name: "password", Data: PasswordData{Common: form, OtherSources: true}}, []string{"=", "action=other_sources", "action=cancel"}},
+		{"password", Page{Name: "password", Data: PasswordData{Common: form}}, []string{"=", "way=passport", "action=cancel"}},
+		{"password of several", Page{Name: "password", Data: PasswordData{Common: form, OtherSources: true}}, []string{"=", "way=passport", "action=other_sources", "action=cancel"}},
 		{"login", Page{Name: "login", Data: LoginData{Common: form}}, []string{"=", "action=cancel"}},
 		{"login of several", Page{Name: "login", Data: LoginData{Common: form, OtherSources: true}}, []string{"=", "action=other_sources", "action=cancel"}},
 		{"code", Page{Name: "code", Data: CodeData{Common: form}}, []string{"=", "action=cancel"}},

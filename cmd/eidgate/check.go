@@ -34,10 +34,8 @@ func newCheck() *cobra.Command {
 		if _, err := openCustodies(cfg, time.Now); err != nil {
 			return err
 		}
-		if cfg.Notify.On() {
-			if _, err := mailSender(cfg, time.Now); err != nil {
-				return err
-			}
+		if _, err := senders(cfg, time.Now); err != nil {
+			return err
 		}
 		for _, fault := range cfg.Exposed() {
 			fmt.Fprintf(c.ErrOrStderr(), "warning: %v\n", fault)
@@ -50,7 +48,7 @@ func newCheck() *cobra.Command {
 		for _, note := range cfg.KeyFetchNotes() {
 			fmt.Fprintf(c.OutOrStdout(), "  %s\n", note)
 		}
-		fmt.Fprintf(c.OutOrStdout(), "  notices to holders: %s\n", cmp.Or(cfg.Notify.SMTP.Address, "on pages only; notify.smtp names no mail server"))
+		fmt.Fprintf(c.OutOrStdout(), "  notices to holders: mail %s, SMS %s\n", cmp.Or(cfg.Notify.SMTP.Address, "none (notify.smtp)"), cmp.Or(smsAt(cfg), "none (notify.sms)"))
 		for _, src := range sources {
 			provisions := ""
 			if src.Provision {

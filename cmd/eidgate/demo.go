@@ -103,13 +103,12 @@ func runDemo(ctx context.Context, o demoOptions, stdout, stderr io.Writer) (err 
 	if err != nil {
 		return err
 	}
-	letters, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	messages, err := openDemoMessages(ctx, now)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = letters.Close() }()
-	mailbox := demo.NewMailbox(now)
-	cfg.Notify.SMTP = demoMail(letters.Addr().String())
+	defer messages.close()
+	messages.configure(&cfg.Notify)
 	log := newLog(stderr, cfg.Log.Format, cfg.Log.Severity())
 	g, err := openGateway(ctx, cfg, log, now)
 	if err != nil {
@@ -129,9 +128,9 @@ func runDemo(ctx context.Context, o demoOptions, stdout, stderr io.Writer) (err 
 	if err != nil {
 		return err
 	}
-	others[ports.sources] = withMail(others[ports.sources], mailbox)
+	others[ports.sources] = messages.beside(others[ports.sources])
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return mailbox.Serve(ctx, letters) })
+	messages.run(ctx, group)
 	group.Go(func() error { return g.serve(ctx, listeners[ports.gateway], 0) })
 	for addr, handler := range others {
 		group.Go(func() error {
@@ -141,7 +140,7 @@ func runDemo(ctx context.Context, o demoOptions, stdout, stderr io.Writer) (err 
 	group.Go(func() error { return sources.serveDirectory(ctx, listeners[ports.directory]) })
 	report := newDemoReport(cfg, files, now())
 	report.Metrics = "http://" + g.monitor.address() + "/metrics"
-	report.Mail = "http://" + ports.sources + demo.MailPath
+	report.Messages = "http://" + ports.sources + demo.MessagesPath
 	if err := report.print(stdout, o.json); err != nil {
 		return fmt.Errorf("printing: %w", err)
 	}
@@ -165,19 +164,6 @@ func demoServers(cfg *config.Config, ports demoPorts, sources *standIns, now fun
 	}
 	servers[ports.sources] = sources.handler(cfg, now)
 	return servers, nil
-}
-
-// demoMail is the mail server of a demo, which keeps every letter.
-func demoMail(address string) config.SMTP {
-	return config.SMTP{Address: address, Security: "none", From: "Đăng nhập thử nghiệm <dangnhap@demo.example>"}
-}
-
-// withMail shows the letters beside what stands in for sources.
-func withMail(sources, mailbox http.Handler) http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle("GET "+demo.MailPath, mailbox)
-	mux.Handle("/", sources)
-	return mux
 }
 
 // clockAt is the machine's clock, moved so that it shows at when the demo starts.

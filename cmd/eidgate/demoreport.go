@@ -17,8 +17,8 @@ import (
 type demoReport struct {
 	Issuer   string        `json:"issuer"`
 	Data     string        `json:"data"`
-	Metrics  string        `json:"metrics"` // for Prometheus
-	Mail     string        `json:"mail"`    // what holders were told by message
+	Metrics  string        `json:"metrics"`  // for Prometheus
+	Messages string        `json:"messages"` // what holders were told by SMS and mail
 	Portals  []demoPortal  `json:"portals"`
 	Accounts []demoAccount `json:"accounts"`
 	Sources  []demoSource  `json:"sources"`
@@ -112,7 +112,7 @@ func (r demoReport) print(w io.Writer, asJSON bool) error {
 	}
 	fmt.Fprintf(t, "gateway\t%s\t%s/.well-known/openid-configuration\n", r.Issuer, r.Issuer)
 	fmt.Fprintf(t, "metrics\t%s\tfor Prometheus\n", r.Metrics)
-	fmt.Fprintf(t, "mail\t%s\twhat holders are told by message; none leaves this machine\n\n", r.Mail)
+	fmt.Fprintf(t, "messages\t%s\twhat holders are told by SMS and mail, codes too; none leaves this machine\n\n", r.Messages)
 	fmt.Fprintf(t, "PERSONAL NUMBER\tPASSWORD\tTOTP SECRET\tLEVEL\tSTATUS\tNOTE\n")
 	for _, a := range r.Accounts {
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", a.PersonalNumber, orDash(a.Password), orDash(a.TOTPSecret), a.Level, a.Status, a.Note)

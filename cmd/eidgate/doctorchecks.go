@@ -47,7 +47,9 @@ func checksOf(cfg *config.Config, via string, now func() time.Time) ([]doctor.Ch
 			return doctor.SigningKeys(ctx, databasePath(cfg), master, held.list(), k, now)
 		}},
 		{Name: "passing state", Look: func(ctx context.Context) []doctor.Finding { return passingStateChecks(ctx, cfg) }},
-		{Name: "notices", Look: func(ctx context.Context) []doctor.Finding { return mailCheck(ctx, cfg, sources, now) }},
+		{Name: "notices", Look: func(ctx context.Context) []doctor.Finding {
+			return append(mailCheck(ctx, cfg, sources, now), doctor.SMS(ctx, smsAt(cfg), pingSMS(cfg))...)
+		}},
 		{Name: "clock", Last: true, Look: clocks.Look},
 	}
 	if cfg.Custody.PKCS11.Given() {

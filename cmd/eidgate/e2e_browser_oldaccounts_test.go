@@ -102,7 +102,7 @@ func (v *visit) letters(receivers ...string) string {
 	page := ""
 	missing := func(receiver string) bool { return !strings.Contains(page, receiver) }
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-		r, err := http.NewRequestWithContext(v.ctx, http.MethodGet, v.demo.Mail, http.NoBody)
+		r, err := http.NewRequestWithContext(v.ctx, http.MethodGet, v.demo.Messages, http.NoBody)
 		must(v.t, err)
 		answer, err := http.DefaultClient.Do(r)
 		must(v.t, err)

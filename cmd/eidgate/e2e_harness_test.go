@@ -51,7 +51,7 @@ func runTests(m *testing.M) int {
 
 // report is the JSON document that a demo prints.
 type report struct {
-	Mail     string          `json:"mail"` // the page of letters
+	Messages string          `json:"messages"` // the page of SMS and letters
 	Issuer   string          `json:"issuer"`
 	Data     string          `json:"data"`
 	Metrics  string          `json:"metrics"`

@@ -88,7 +88,8 @@ func openDurable(ctx context.Context, cfg *config.Config, log *slog.Logger, now 
 // openUnexamined is openDurable for an emergency, which a key that does not open must
 // not keep from happening.
 func openUnexamined(ctx context.Context, cfg *config.Config, log *slog.Logger, now func() time.Time, m durableMeter) (*durable, error) {
-	where := sqlstore.Config{Path: databasePath(cfg), Meter: m, Notices: notify.Channels{Email: cfg.Notify.On()}}
+	where := sqlstore.Config{Path: databasePath(cfg), Meter: m, Notices: channels(cfg),
+		SMSHourly: notify.Hourly{All: cfg.Notify.SMS.PerHour, Abroad: cfg.Notify.SMS.PerHourAbroad}}
 	if _, err := os.Stat(where.Path); err != nil {
 		return nil, fmt.Errorf("there is no gateway's data at %s: %w", cfg.Data, err)
 	}
@@ -245,6 +246,9 @@ func (g *gateway) wire(ctx context.Context, cfg *config.Config) error {
 	g.passwords = g.metrics.Passwords(passwords, passwordOutcome)
 	g.account = account.Deps{
 		Accounts: g.db, Passwords: g.passwords, State: g.measured, Audit: g.db, Rehasher: g.db, Key: guessKey,
+	}
+	if err := g.wireCredentials(ctx); err != nil {
+		return err
 	}
 	if g.pages, err = web.New(); err != nil {
 		return fmt.Errorf("reading pages: %w", err)

@@ -13,7 +13,6 @@ import (
 	"eidgate/citizen"
 	"eidgate/config"
 	"eidgate/eid"
-	"eidgate/eid/credential"
 	"eidgate/provider"
 	"eidgate/web/shell"
 	"eidgate/web/signin"
@@ -46,7 +45,7 @@ func (g *gateway) mounts(cfg *config.Config) ([]provider.Mount, error) {
 	if err != nil {
 		return nil, err
 	}
-	policy, err := credential.NewPolicy(0, nil)
+	policy, err := passwordPolicy(cfg)
 	if err != nil {
 		return nil, err
 	}

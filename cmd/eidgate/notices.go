@@ -16,12 +16,12 @@ import (
 	"eidgate/store/sqlstore"
 )
 
-// openNotices makes what tells holders, nil where the configuration names no mail server.
+// openNotices makes what tells holders, nil where the configuration names no server for it.
 func openNotices(cfg *config.Config, g *gateway) (*notify.Runner, error) {
 	if !cfg.Notify.On() {
 		return nil, nil
 	}
-	sender, err := mailSender(cfg, g.now)
+	by, err := senders(cfg, g.now)
 	if err != nil {
 		return nil, err
 	}
@@ -30,24 +30,8 @@ func openNotices(cfg *config.Config, g *gateway) (*notify.Runner, error) {
 		return nil, err
 	}
 	return notify.NewRunner(cfg.Notify.PerMinute, notify.Deps{
-		Outbox: g.db, Ledger: g.db, Registry: g.db, Leases: g.db, Senders: map[notify.Channel]notify.Sender{notify.Email: sender}, Texts: texts, Meter: g.metrics, Log: g.log, Now: g.now,
+		Outbox: g.db, Ledger: g.db, Registry: g.db, Leases: g.db, Senders: by, Texts: texts, Meter: g.metrics, Log: g.log, Now: g.now,
 	})
-}
-
-// mailSender speaks to the mail server of the configuration.
-func mailSender(cfg *config.Config, now func() time.Time) (*notify.SMTP, error) {
-	s := &cfg.Notify.SMTP
-	conf, err := clientTLS("notify.smtp", s.CAFile, "", "")
-	if err != nil {
-		return nil, err
-	}
-	sender, err := notify.NewSMTP(notify.SMTPConfig{
-		Address: s.Address, Security: notify.Security(s.Security), TLS: conf, Username: s.Username, Password: s.Password, From: s.From, ReplyTo: s.ReplyTo,
-	}, now)
-	if err != nil {
-		return nil, fmt.Errorf("notify.smtp: %w", err)
-	}
-	return sender, nil
 }
 
 // newNotices makes `eidgate notices`.
@@ -142,44 +126,71 @@ func tableOfNotices(w io.Writer, all []noticesStatus) {
 
 func newNoticesTest() *cobra.Command {
 	c := &cobra.Command{
-		Use: "test --to ADDRESS --config FILE", Short: "send one message through the mail server of the configuration", Args: noArgs,
-		Long: `test sends the message of an old account that stops, with an invented portal, to an
-address of yours, and says how the mail server took it.`,
+		Use: "test (--email ADDRESS | --sms NUMBER) --config FILE", Short: "send one message through the servers of the configuration", Args: noArgs,
+		Long: `test sends a message to an address or a phone of yours, and says how the server took it:
+by mail that of an old account that stops, at an invented portal; by SMS a code that
+opens nothing.`,
 	}
 	path := configFlag(c)
-	to := c.Flags().String("to", "", "where to (required)")
+	email := c.Flags().String("email", "", "e-mail address to send a mail to")
+	number := c.Flags().String("sms", "", "number of a mobile phone to send an SMS to, such as 0901234567 or +84901234567")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		address, err := notify.ParseMailbox(*to)
-		if err != nil {
-			return usageError{fmt.Errorf("--to: %w", err)}
+		n := testNotice(time.Now())
+		switch {
+		case (*email == "") == (*number == ""):
+			return usageError{errors.New("one of --email and --sms")}
+		case *number != "":
+			n.Channel, n.Kind, n.Code, n.To = notify.SMS, notify.Code, eid.NewSecret("000000"), eid.NewSecret(*number)
+		default:
+			n.Channel, n.Kind, n.To = notify.Email, notify.OldStops, eid.NewSecret(*email)
 		}
+		to, err := notify.ParseAddress(n.Channel, n.To.Reveal())
+		if err != nil {
+			return usageError{fmt.Errorf("--email or --sms: %w", err)}
+		}
+		n.To = eid.NewSecret(to)
 		cfg, err := config.Load(*path, os.Environ())
 		if err != nil {
 			return fmt.Errorf("the configuration cannot be used:\n%w", err)
 		}
-		if !cfg.Notify.On() {
-			return errors.New("the configuration names no mail server: notify.smtp.address")
-		}
-		sender, err := mailSender(cfg, time.Now)
-		if err != nil {
-			return err
-		}
-		texts, err := notify.NewTexts(cfg.Issuer)
-		if err != nil {
-			return err
-		}
-		n := notify.Notice{ID: "test-" + time.Now().UTC().Format("20060102150405"), Kind: notify.OldStops, To: eid.NewSecret(address.Address)}
-		m, err := texts.Message(n, notify.Place{
-			Portal: "Cổng thử nghiệm (giả định)", PortalEN: "Trial portal (invented)", Stops: time.Now().Truncate(24*time.Hour).AddDate(0, 0, 30).Add(-7 * time.Hour), // midnight in Việt Nam
-		})
-		if err != nil {
-			return err
-		}
-		if err := sender.Send(c.Context(), m); err != nil {
-			return err
-		}
-		fmt.Fprintf(c.OutOrStdout(), "The mail server %s took the message.\n", cfg.Notify.SMTP.Address)
-		return nil
+		return sendTest(c.Context(), cfg, n, c.OutOrStdout())
 	}
 	return c
+}
+
+// testNotice is one that tells nobody of anything.
+func testNotice(now time.Time) notify.Notice {
+	return notify.Notice{ID: "test-" + now.UTC().Format("20060102150405"), CreatedAt: now, Until: now.Add(5 * time.Minute)}
+}
+
+func sendTest(ctx context.Context, cfg *config.Config, n notify.Notice, out io.Writer) error {
+	by, err := senders(cfg, time.Now)
+	if err != nil {
+		return err
+	}
+	sender, named := by[n.Channel]
+	if !named {
+		return fmt.Errorf("the configuration names nobody to send by %s: notify.%s", n.Channel, map[notify.Channel]string{notify.Email: "smtp", notify.SMS: "sms"}[n.Channel])
+	}
+	defer sender.Close()
+	texts, err := notify.NewTexts(cfg.Issuer)
+	if err != nil {
+		return err
+	}
+	m, err := texts.Message(n, notify.Place{
+		Portal: "Cổng thử nghiệm (giả định)", PortalEN: "Trial portal (invented)", Stops: n.CreatedAt.Truncate(24*time.Hour).AddDate(0, 0, 30).Add(-7 * time.Hour), // midnight in Việt Nam
+	})
+	if err != nil {
+		return err
+	}
+	m.Lasts = n.Until.Sub(n.CreatedAt)
+	if err := sender.Send(ctx, m); err != nil {
+		return err
+	}
+	if n.Channel == notify.SMS {
+		fmt.Fprintf(out, "%s took the SMS. Whether it arrives, the phone shows.\n", smsAt(cfg))
+		return nil
+	}
+	fmt.Fprintf(out, "The mail server %s took the message.\n", cfg.Notify.SMTP.Address)
+	return nil
 }

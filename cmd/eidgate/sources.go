@@ -6,7 +6,6 @@ import (
 	"eidgate/config"
 	"eidgate/eid"
 	"eidgate/federation"
-	"eidgate/federation/account"
 	"eidgate/federation/cas"
 	"eidgate/federation/ldap"
 	"eidgate/federation/openid"
@@ -20,12 +19,13 @@ func (g *gateway) buildSource(src eid.Source, cfg *config.Config) (federation.So
 	switch src.Kind {
 	case federation.KindAccount:
 		deps := g.account
-		deps.Carriage = src.Carriage
-		own, err := account.New(guessLimits(cfg.Limits), deps)
+		carriage := src.Carries()
+		deps.Carriage = &carriage
+		own, err := g.buildAccount(cfg, deps)
 		if err != nil {
 			return nil, err
 		}
-		return g.withPasskeys(own, src, cfg)
+		return g.withPasskeys(own, carriage, cfg)
 	case federation.KindOpenID:
 		settings, err := openid.ParseSettings(src.Settings)
 		if err != nil {

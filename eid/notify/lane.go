@@ -32,7 +32,7 @@ func (l Lane) manner() manner {
 	if l.Urgent { // a code lives for minutes
 		return manner{
 			turn: 10 * time.Second, lease: time.Minute, leastRest: time.Second, mostRest: 10 * time.Second,
-			pauses: []time.Duration{2 * time.Second, 5 * time.Second, 10 * time.Second, 20 * time.Second},
+			pauses: []time.Duration{5 * time.Second, 15 * time.Second, 30 * time.Second, time.Minute},
 		}
 	}
 	return manner{
@@ -156,6 +156,7 @@ func (c *courier) send(ctx context.Context, n Notice, at Place) error {
 	if err != nil {
 		return errors.Join(ErrRefused, err)
 	}
+	m.Lasts = n.Until.Sub(now)
 	return c.sender.Send(ctx, m)
 }
 

@@ -80,7 +80,7 @@ func NewRunner(perMinute int, d Deps) (*Runner, error) {
 	return r, nil
 }
 
-// Run delivers until ctx ends. While something is away notices wait, and it is said once.
+// Run delivers until ctx ends, and closes its senders. While something is away notices wait, and it is said once.
 func (r *Runner) Run(ctx context.Context) error {
 	var group errgroup.Group
 	for _, c := range r.couriers {
@@ -101,6 +101,9 @@ func (r *Runner) Run(ctx context.Context) error {
 		return nil
 	})
 	err := group.Wait()
+	for _, sender := range r.deps.Senders {
+		sender.Close()
+	}
 	r.giveBack(ctx)
 	return err
 }

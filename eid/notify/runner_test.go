@@ -345,7 +345,7 @@ func TestOneProcessOfTwoDelivers(t *testing.T) {
 // TestTheDaysOfNotices goes through a year.
 func TestTheDaysOfNotices(t *testing.T) {
 	o := newOffice()
-	r := o.runner(t, 600, nil)
+	r := o.runner(t, 600, &phones{})
 	end := o.source.Portal.VerifyBy
 	for _, tt := range []struct {
 		name string
@@ -385,7 +385,7 @@ func TestTheDaysOfNotices(t *testing.T) {
 func TestDeadlinesYield(t *testing.T) {
 	o := newOffice()
 	o.pages, o.at = 20, o.source.Portal.VerifyBy.AddDate(0, 0, -7)
-	r := o.runner(t, 60, nil)
+	r := o.runner(t, 60, &phones{})
 	o.queued = 120
 	if err := o.turns(t, r, 5); err != nil || len(o.stops) != 0 {
 		t.Errorf("%d pages, %v; want none while 120 wait", len(o.stops), err)

@@ -3,6 +3,7 @@ package notify
 import (
 	"context"
 	"errors"
+	"time"
 
 	"eidgate/eid"
 )
@@ -24,6 +25,8 @@ type Message struct {
 	To      eid.Secret
 	Subject string     // of a mail
 	Body    eid.Secret // plain text, lines ended by \n
+	// Lasts is for how long the message is of use; zero: for always.
+	Lasts time.Duration
 }
 
 // Sender brings messages to holders. Its errors hold no address and no text of a server,
@@ -31,4 +34,6 @@ type Message struct {
 type Sender interface {
 	// Send returns nil once somebody else answers for the message.
 	Send(ctx context.Context, m Message) error
+	// Close ends what is kept open between messages.
+	Close()
 }

@@ -109,6 +109,9 @@ func (s *SMTP) Ping(ctx context.Context) error {
 	return s.session(ctx, func(*smtp.Client) error { return nil })
 }
 
+// Close fills Sender. Nothing is kept open.
+func (*SMTP) Close() {}
+
 // message writes the mail. What stands in its header cannot begin a line: the subject is
 // encoded (RFC 2047), addresses were parsed.
 func (s *SMTP) message(m Message, to string) (*mail.Msg, error) {

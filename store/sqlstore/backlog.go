@@ -15,8 +15,10 @@ type Backlog struct {
 	AuditRows int64     // written so far
 	Unsealed  time.Time // when the oldest row without a checkpoint was written; zero without one
 	Sealed    time.Time // when the last checkpoint was made; zero without one
-	Holders   int64     // notices to holders, not yet taken by the mail server
+	Holders   int64     // notices to holders, not yet taken by a server
 	Waits     time.Time // since when the oldest of these does; zero without one
+	Codes     time.Time // since when the oldest of these that brings a code does; zero without one
+	Dropped   int64     // SMS of this day of Viet Nam that the hour's bound was in the way of
 }
 
 // Backlog looks at what waits.
@@ -48,6 +50,12 @@ func (db *DB) Backlog(ctx context.Context) (Backlog, error) {
 	}
 	if b.Waits, err = db.reader.OldestNotice(ctx); err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return Backlog{}, fmt.Errorf("finding the oldest notice to a holder: %w", away(err))
+	}
+	if b.Codes, err = db.reader.OldestUrgent(ctx); err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return Backlog{}, fmt.Errorf("finding the oldest code: %w", away(err))
+	}
+	if b.Dropped, err = db.CountOf(ctx, CountSMSDropped, db.now()); err != nil {
+		return Backlog{}, err
 	}
 	return b, nil
 }

@@ -11,3 +11,6 @@ FROM notices WHERE channel = 'sms' AND created_at > @since;
 
 -- name: CountWaitingInLane :one
 SELECT count(*) FROM notices WHERE channel = @channel AND urgent = @urgent AND sent_at IS NULL AND given_up_at IS NULL;
+
+-- name: OldestUrgent :one
+SELECT created_at FROM notices WHERE urgent AND sent_at IS NULL AND given_up_at IS NULL ORDER BY created_at LIMIT 1;

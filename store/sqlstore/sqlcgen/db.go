@@ -540,6 +540,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.oldestNoticeStmt, err = db.PrepareContext(ctx, oldestNotice); err != nil {
 		return nil, fmt.Errorf("error preparing query OldestNotice: %w", err)
 	}
+	if q.oldestUrgentStmt, err = db.PrepareContext(ctx, oldestUrgent); err != nil {
+		return nil, fmt.Errorf("error preparing query OldestUrgent: %w", err)
+	}
 	if q.openAppCasesStmt, err = db.PrepareContext(ctx, openAppCases); err != nil {
 		return nil, fmt.Errorf("error preparing query OpenAppCases: %w", err)
 	}
@@ -1618,6 +1621,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing oldestNoticeStmt: %w", cerr)
 		}
 	}
+	if q.oldestUrgentStmt != nil {
+		if cerr := q.oldestUrgentStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing oldestUrgentStmt: %w", cerr)
+		}
+	}
 	if q.openAppCasesStmt != nil {
 		if cerr := q.openAppCasesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing openAppCasesStmt: %w", cerr)
@@ -2184,6 +2192,7 @@ type Queries struct {
 	oldSubjectsUntakenStmt       *sql.Stmt
 	oldestLogoutStmt             *sql.Stmt
 	oldestNoticeStmt             *sql.Stmt
+	oldestUrgentStmt             *sql.Stmt
 	openAppCasesStmt             *sql.Stmt
 	openApplicationsStmt         *sql.Stmt
 	partyRegistrationsStmt       *sql.Stmt
@@ -2433,6 +2442,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		oldSubjectsUntakenStmt:       q.oldSubjectsUntakenStmt,
 		oldestLogoutStmt:             q.oldestLogoutStmt,
 		oldestNoticeStmt:             q.oldestNoticeStmt,
+		oldestUrgentStmt:             q.oldestUrgentStmt,
 		openAppCasesStmt:             q.openAppCasesStmt,
 		openApplicationsStmt:         q.openApplicationsStmt,
 		partyRegistrationsStmt:       q.partyRegistrationsStmt,

@@ -90,3 +90,14 @@ func (q *Queries) CountWaitingInLane(ctx context.Context, channel string, urgent
 	err := row.Scan(&count)
 	return count, err
 }
+
+const oldestUrgent = `-- name: OldestUrgent :one
+SELECT created_at FROM notices WHERE urgent AND sent_at IS NULL AND given_up_at IS NULL ORDER BY created_at LIMIT 1
+`
+
+func (q *Queries) OldestUrgent(ctx context.Context) (time.Time, error) {
+	row := q.queryRow(ctx, q.oldestUrgentStmt, oldestUrgent)
+	var created_at time.Time
+	err := row.Scan(&created_at)
+	return created_at, err
+}
