@@ -43,7 +43,7 @@ VNeID and of legacy providers that speak OpenID Connect, SAML and CAS; and a
 directory (LDAP). All people are synthetic, and so is the population registry
 that legacy providers are compared with.`,
 	}
-	c.Flags().StringVar(&o.addr, "addr", "127.0.0.1:8400", "address of the gateway; the next four ports are used too")
+	c.Flags().StringVar(&o.addr, "addr", "127.0.0.1:8400", "address of the gateway, such as localhost:8400 to try passkeys; the next four ports are used too")
 	c.Flags().StringVar(&o.data, "data", "demo-data", "directory that keeps everything")
 	c.Flags().StringVar(&o.state, "state", "", "Redis that keeps passing state, such as redis://127.0.0.1:6379; a file if empty")
 	c.Flags().StringVar(&o.at, "at", "", "time on the gateway's clock at the start, such as 2027-01-01T00:00:00+07:00")
@@ -69,7 +69,9 @@ func (p demoPorts) all() []string {
 func portsFrom(addr string) (demoPorts, error) {
 	host, port, err := net.SplitHostPort(addr)
 	first, portErr := strconv.Atoi(port)
-	if ip := net.ParseIP(host); err != nil || portErr != nil || ip == nil || !ip.IsLoopback() || first < 1 || first > 65531 {
+	// A browser has passkeys for localhost, and none for an address that is a number.
+	loopback := host == "localhost" || net.ParseIP(host).IsLoopback()
+	if err != nil || portErr != nil || !loopback || first < 1 || first > 65531 {
 		return demoPorts{}, usageError{fmt.Errorf("--addr %s: want a loopback address and a port up to 65531, such as 127.0.0.1:8400", addr)}
 	}
 	at := func(i int) string { return net.JoinHostPort(host, strconv.Itoa(first+i)) }

@@ -11,7 +11,6 @@ import (
 	"eidgate/eid"
 	"eidgate/eid/accounts"
 	"eidgate/eid/credential"
-	"eidgate/eid/notify"
 	"eidgate/federation"
 	"eidgate/federation/account"
 )
@@ -35,8 +34,8 @@ func openPasskeys(ctx context.Context, cfg *config.Config, d *durable) (*credent
 
 // withPasskeys puts passkeys in front of the account system, where they are a way to sign
 // in.
-func (g *gateway) withPasskeys(own federation.Source, src eid.Source, cfg *config.Config) (federation.Source, error) {
-	if g.passkeys == nil || src.Carries().Passkey == eid.LevelNone {
+func (g *gateway) withPasskeys(own federation.Source, carriage eid.Carriage, cfg *config.Config) (federation.Source, error) {
+	if g.passkeys == nil || carriage.Passkey == eid.LevelNone {
 		return own, nil
 	}
 	guesses, err := federation.NewGuesses(guessLimits(cfg.Limits), g.account.State, g.account.Key)
@@ -44,7 +43,7 @@ func (g *gateway) withPasskeys(own federation.Source, src eid.Source, cfg *confi
 		return nil, fmt.Errorf("counting guesses: %w", err)
 	}
 	return account.WithPasskeys(own, account.PasskeyDeps{
-		Verifier: g.passkeys, Store: g.db, State: g.account.State, Audit: g.account.Audit, Guesses: guesses, Carries: src.Carries().Carries,
+		Verifier: g.passkeys, Store: g.db, State: g.account.State, Audit: g.account.Audit, Guesses: guesses, Carries: carriage.Carries,
 	})
 }
 
@@ -52,7 +51,7 @@ func (g *gateway) withPasskeys(own federation.Source, src eid.Source, cfg *confi
 func (g *gateway) meDeps(cfg *config.Config, policy *credential.Policy) citizen.MeDeps {
 	return citizen.MeDeps{
 		Holders: g.db, Ways: accounts.NewCredentials(g.db, g.now), Passkeys: g.passkeys, Passwords: g.passwords, Policy: policy,
-		State: g.measured, Sealer: g.sealer, Poster: g.db, Channels: notify.Channels{Email: cfg.Notify.On()}, Carriage: g.carriage, Issuer: shownInApps(cfg.Issuer), Now: g.now,
+		State: g.measured, Sealer: g.sealer, Poster: g.db, Channels: channels(cfg), Carriage: g.carriage, Issuer: shownInApps(cfg.Issuer), Now: g.now,
 	}
 }
 

@@ -9,7 +9,6 @@ import (
 	"eidgate/eid/accounts"
 	"eidgate/eid/civil"
 	"eidgate/eid/credential"
-	"eidgate/eid/notify"
 	"eidgate/eid/registration"
 	"eidgate/eid/rules"
 )
@@ -24,7 +23,7 @@ func (g *gateway) registration(cfg *config.Config) (*registration.Service, error
 	if err != nil {
 		return nil, err
 	}
-	reach, enroller := notify.Channels{Email: cfg.Notify.On()}, accounts.NewEnroller(g.db, g.now)
+	reach, enroller := channels(cfg), accounts.NewEnroller(g.db, g.now)
 	return registration.New(registration.Deps{
 		State: g.measured, Sealer: g.sealer, Key: g.derivedKey("registration"), Rules: book,
 		Registries: civil.Registries{Population: g.population, Immigration: g.immigration}, Codes: codes,

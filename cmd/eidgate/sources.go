@@ -19,12 +19,13 @@ func (g *gateway) buildSource(src eid.Source, cfg *config.Config) (federation.So
 	switch src.Kind {
 	case federation.KindAccount:
 		deps := g.account
-		deps.Carriage = src.Carriage
+		carriage := src.Carries()
+		deps.Carriage = &carriage
 		own, err := g.buildAccount(cfg, deps)
 		if err != nil {
 			return nil, err
 		}
-		return g.withPasskeys(own, src, cfg)
+		return g.withPasskeys(own, carriage, cfg)
 	case federation.KindOpenID:
 		settings, err := openid.ParseSettings(src.Settings)
 		if err != nil {
