@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -37,6 +36,7 @@ type crowd struct {
 	// entering is held by who signs in: the gateway refuses a crowd before its passwords
 	// cost too much, and on a slow machine that is soon.
 	entering sync.Mutex
+	turn     atomic.Int64
 }
 
 const (
@@ -125,10 +125,16 @@ func (c *crowd) fill(ctx context.Context) error {
 	return nil
 }
 
+// choice goes through n things in wide steps, each as often as the others.
+func (c *crowd) choice(n int) int {
+	const step = 7919 // a prime
+	return int(c.turn.Add(step) % int64(n))
+}
+
 // number is that of anybody, so that no page of the database is asked for more often
 // than others.
 func (c *crowd) number() (eid.PersonalNumber, error) {
-	return accounts.SyntheticNumber(rand.IntN(c.size)) //nolint:gosec // a choice, and no secret
+	return accounts.SyntheticNumber(c.choice(c.size))
 }
 
 func (c *crowd) anybody(ctx context.Context) (eid.Account, error) {
@@ -230,12 +236,12 @@ func (r *rig) planCrowds() {
 			case opAccount:
 				c.proc, c.here = nil, true
 				c.do = func(ctx context.Context, _ int) error {
-					_, err := cr.db.Account(ctx, cr.ids[rand.IntN(len(cr.ids))]) //nolint:gosec // a choice, and no secret
+					_, err := cr.db.Account(ctx, cr.ids[cr.choice(len(cr.ids))])
 					return err
 				}
 			case opUserinfo:
 				c.do = func(ctx context.Context, _ int) error {
-					return cr.direct["ES256"].userinfo(ctx, cr.tokens[rand.IntN(len(cr.tokens))]) //nolint:gosec // a choice, and no secret
+					return cr.direct["ES256"].userinfo(ctx, cr.tokens[cr.choice(len(cr.tokens))])
 				}
 			}
 			r.scaled = append(r.scaled, c)

@@ -217,8 +217,7 @@ func seedPerson(ctx context.Context, writer *accounts.Accounts, locks *accounts.
 		return "", err
 	}
 	if p.Lock != "" {
-		act := accounts.LockAct{By: eid.ByAuthority, Requester: "cơ quan giả định", Document: "QĐ-000/GIẢ-ĐỊNH", Actor: actor}
-		if _, err := locks.Set(ctx, id, p.Lock, act); err != nil {
+		if _, err := locks.Set(ctx, id, p.Lock, demoLock(p.Lock)); err != nil {
 			return "", err
 		}
 	}
@@ -233,4 +232,18 @@ func seedPerson(ctx context.Context, writer *accounts.Accounts, locks *accounts.
 		}
 	}
 	return id, nil
+}
+
+// demoLock is who asked for a lock of a kind, and what it rests on.
+func demoLock(reason eid.LockReason) accounts.LockAct {
+	act := accounts.LockAct{By: eid.ByAuthority, Requester: "cơ quan giả định", Document: "QĐ-000/GIẢ-ĐỊNH", Actor: demoOperator}
+	switch reason {
+	case eid.LockSelf:
+		act.By, act.Requester, act.Document, act.Proof = eid.ByHolder, "", "", "pwd otp"
+	case eid.LockTerms:
+		act.By = eid.ByOperator
+	case eid.LockNumber, eid.LockDeath:
+		act.By = eid.ByRegistry
+	}
+	return act
 }

@@ -83,6 +83,7 @@ func TestBrowser(t *testing.T) {
 		{"consent", visitConsent},
 		{"consent declined", visitConsentDeclined},
 		{"consent, not me", visitConsentNotMe},
+		{"documents", visitDocuments},
 		{"history of use", visitHistory},
 		{"sign out of all", visitSignOutOfAll},
 		{"sign out, asked first", visitSignOutAsked},

@@ -1,0 +1,40 @@
+package main_test
+
+import (
+	"github.com/chromedp/chromedp"
+)
+
+// Numbers of the papers of the demo's person 016.
+const (
+	demoLicence = "999900000016"
+	demoHealth  = "GD4999900000016"
+)
+
+// visitDocuments shares one of two documents, after a change of the language that keeps
+// what was ticked; both answers are remembered, and the history tells of the one.
+func visitDocuments(v *visit) {
+	v.signIn("portal-2", "016")
+	v.submitCode("016")
+	v.at(headConsent)
+	v.sees("Giấy phép lái xe", "Thẻ bảo hiểm y tế", "Sở Giao thông vận tải (giả định)", "••• 016", "Có giá trị đến 31/12/2046",
+		"Giấy tờ không đánh dấu thì không được gửi.")
+	v.misses(demoLicence, demoHealth, "Đăng ký xe", "claim.", "documents.")
+	if n := v.count(`//input[@type="checkbox" and @checked]`); n != 0 {
+		v.t.Errorf("%d boxes are ticked, want none", n)
+	}
+	v.do(chromedp.Click(chromedp.CSS("#eid_driving_licence"), chromedp.NodeVisible))
+	v.press("English")
+	v.sees("Driving licence", "What is not ticked is not sent.")
+	if n := v.count(`//input[@type="checkbox" and @checked]`); n != 1 {
+		v.t.Errorf("%d boxes are ticked after the language changed, want the one", n)
+	}
+	v.press("Tiếng Việt")
+	v.press("Chia sẻ")
+	v.arrived("portal-2", 2, "Lý Thị Giấy Tờ")
+	v.sees(demoLicence)
+	v.misses(demoHealth)
+
+	v.open(v.demo.Issuer + "/history")
+	v.sees("Giấy tờ đã chia sẻ: Giấy phép lái xe")
+	v.misses(demoLicence, "Thẻ bảo hiểm y tế")
+}
