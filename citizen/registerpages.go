@@ -127,7 +127,12 @@ func (p *registering) page(t *turn, wrong []web.FieldProblem) {
 		}
 		p.render(t, web.PageOf(data))
 	case pagePassword:
-		p.render(t, web.PageOf(web.RegisterPasswordData{RegisterStep: s}))
+		said, err := p.service.Declare(f)
+		if err != nil {
+			p.fail(t, err)
+			return
+		}
+		p.render(t, web.PageOf(web.RegisterPasswordData{RegisterStep: s, Number: said.Person.Identifier.Reveal()}))
 	case pageWaiting:
 		p.render(t, web.PageOf(web.RegisterWaitingData{RegisterStep: s, Again: p.now().Add(retryAfter)}))
 	case pageYoung:

@@ -150,7 +150,7 @@ type RegisterCodeData struct {
 // its password.
 type RegisterPasswordData struct {
 	RegisterStep
-	Masked string // number
+	Number string // that the holder signs in with; it is not seen on the page
 }
 
 // RegisterWaitingData is page "register_waiting": the registry does not answer.

@@ -34,7 +34,7 @@ func registerMessages() []string {
 // givenBack are fields that show what was typed, and those whose value is an answer.
 func givenBack(in *element) bool {
 	return in.attrs["type"] == "radio" || in.attrs["type"] == "checkbox" ||
-		slices.Contains([]string{FieldPassport, FieldName, FieldDay, FieldMonth, FieldYear, FieldPhone, FieldEmail}, in.attrs["name"])
+		slices.Contains([]string{FieldPassport, FieldName, FieldDay, FieldMonth, FieldYear, FieldPhone, FieldEmail, "username"}, in.attrs["name"])
 }
 
 func registerSamples(noon time.Time) []sample {
@@ -81,7 +81,7 @@ func registerSamples(noon time.Time) []sample {
 	add("register_code", PageOf(RegisterCodeData{RegisterStep: step(0, "code"), Phone: "••• ••• 678"}))
 	add("register_code-again", PageOf(RegisterCodeData{RegisterStep: step(0, "code"), Email: "n•••@example.test", Again: true}))
 	add("register_code-wrong", PageOf(RegisterCodeData{RegisterStep: step(0, "code", is(FieldCode, "code")), Phone: "••• ••• 678"}))
-	add("register_password", PageOf(RegisterPasswordData{RegisterStep: step(0, "password")}))
+	add("register_password", PageOf(RegisterPasswordData{RegisterStep: step(0, "password"), Number: "001190000001"}))
 	add("register_password-wrong", PageOf(RegisterPasswordData{RegisterStep: step(0, "password", is(FieldNewPassword, "password_guessable"))}))
 	add("register_waiting", Page{Name: "register_waiting", Status: http.StatusServiceUnavailable, Data: RegisterWaitingData{RegisterStep: step(0, "waiting"), Again: noon}})
 	add("register_ended", PageOf(RegisterEndedData{common}))

@@ -55,7 +55,7 @@ func TestBrowserRegister(t *testing.T) {
 	w.declare("079193000022", "Nguyen Thi Thuy", "1", "9", "1993", "Nữ", "thuy@example.test")
 	w.press("Sửa Họ và tên")
 	w.at("Họ tên của Quý vị")
-	w.press("Tiếp tục")
+	w.press("Tiếp theo")
 	w.at("Kiểm tra lại thông tin")
 	w.press("Gửi")
 	w.fill("code", v.mailedCode("thuy@example.test"))
@@ -70,9 +70,9 @@ func TestBrowserRegister(t *testing.T) {
 	w.press("Bắt đầu")
 	w.press("Người Việt Nam")
 	w.fill("personal_number", "001315000023")
-	w.press("Tiếp tục")
+	w.press("Tiếp theo")
 	w.fill("name", "Phạm Thị Bé Thử")
-	w.press("Tiếp tục")
+	w.press("Tiếp theo")
 	w.born("1", "6", "2015", "Nữ")
 	w.at("Chưa đủ 14 tuổi")
 	w.sees("cha, mẹ hoặc người giám hộ")
@@ -85,14 +85,14 @@ func (v *visit) declare(number, name, day, month, year, gender, email string) {
 	v.press("Người Việt Nam")
 	v.at("Số định danh của Quý vị")
 	v.fill("personal_number", number)
-	v.press("Tiếp tục")
+	v.press("Tiếp theo")
 	v.at("Họ tên của Quý vị")
 	v.fill("name", name)
-	v.press("Tiếp tục")
+	v.press("Tiếp theo")
 	v.born(day, month, year, gender)
 	v.at("Liên hệ với Quý vị")
 	v.fill("email", email)
-	v.press("Tiếp tục")
+	v.press("Tiếp theo")
 }
 
 func (v *visit) born(day, month, year, gender string) {
@@ -102,7 +102,7 @@ func (v *visit) born(day, month, year, gender string) {
 	v.fill("month", month)
 	v.fill("year", year)
 	v.fill("gender", gender) // typing chooses in a list
-	v.press("Tiếp tục")
+	v.press("Tiếp theo")
 }
 
 var sixDigits = regexp.MustCompile(`\b\d{6}\b`)
