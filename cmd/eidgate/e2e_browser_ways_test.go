@@ -35,7 +35,7 @@ func visitRecovery(v *visit) {
 	v.open(v.demo.Issuer + "/recover")
 	v.at("Khôi phục mật khẩu")
 	v.fill("personal_number", v.demo.account("001").PersonalNumber)
-	v.press("Tiếp tục")
+	v.press("Nhận mã")
 	v.at("Nhập mã đã gửi")
 	v.misses("001188000001", "Nguyễn Thị Thử")
 	v.fill("code", v.sent(first))
