@@ -198,7 +198,12 @@ func (p *recovering) password(w http.ResponseWriter, r *http.Request, g shell.Gu
 	}
 }
 
-func (p *recovering) done(w http.ResponseWriter, r *http.Request, _ shell.Guest) {
+func (p *recovering) done(w http.ResponseWriter, r *http.Request, g shell.Guest) {
+	stage, err := p.service.Stage(r.Context(), g.Device, p.mode)
+	if err != nil || stage != recovery.StageDone {
+		p.goOn(w, r, stage, err)
+		return
+	}
 	p.end(w, r, web.RecoverEndData{Why: web.RecoverDone}, http.StatusOK)
 }
 
@@ -218,6 +223,8 @@ func (p *recovering) goOn(w http.ResponseWriter, r *http.Request, stage recovery
 		p.shell.Failure(w, r, err)
 	case stage == recovery.StagePassword:
 		shell.SeeOther(w, p.path+"/password")
+	case stage == recovery.StageDone:
+		shell.SeeOther(w, p.path+"/done")
 	case stage == recovery.StageElsewhere:
 		p.end(w, r, web.RecoverEndData{Why: web.RecoverElsewhere}, http.StatusForbidden)
 	default:

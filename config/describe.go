@@ -21,6 +21,7 @@ import (
 //go:embed config.go keys.go client.go source.go registration.go monitoring.go state.go civil.go policy.go
 //go:embed openid.go vneid.go saml.go cas.go ldap.go linking.go notify.go rules.go
 //go:embed openid.go vneid.go saml.go cas.go ldap.go linking.go notify.go sms.go
+//go:embed openid.go vneid.go saml.go cas.go ldap.go linking.go notify.go sms.go accountsystem.go
 var declared embed.FS
 
 // descriptions reads the comments of the fields of every block, by the names of

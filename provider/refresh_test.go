@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"eidgate/eid"
+	"eidgate/eid/accounts"
 	"eidgate/store/sqlstore"
 	"eidgate/store/storetest"
 )
@@ -310,6 +311,14 @@ func TestRefreshChecksEveryTerm(t *testing.T) {
 		"lock": func(w *world) {
 			_, err := w.locks.Set(t.Context(), w.people[numberLevel2], eid.LockSelf, storetest.Self())
 			must(t, err)
+		},
+		"credentials": func(w *world) {
+			id := w.people[numberLevel2]
+			hash, err := w.db.PasswordHash(t.Context(), id)
+			must(t, err)
+			must(t, accounts.NewCredentials(w.db, w.clock).SetPassword(t.Context(), id, accounts.PasswordChange{
+				Act: accounts.Act{Actor: "holder"}, PasswordHash: hash, Expected: hash,
+			}))
 		},
 		"window": func(w *world) { sources(w, func(s *eid.Source) { s.Window.Until = w.clock() }) },
 		"ceiling": func(w *world) {

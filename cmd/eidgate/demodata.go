@@ -210,7 +210,7 @@ func seedPerson(ctx context.Context, writer *accounts.Accounts, locks *accounts.
 	}
 	id, err := writer.Create(ctx, accounts.NewAccount{
 		Person: p.Person, Level: p.Level, Status: p.Status, OwnFloor: p.OwnFloor,
-		Phone: eid.Contact{Value: p.Phone, Verified: true}, Email: eid.Contact{Value: p.Email},
+		Phone: eid.Contact{Value: p.Phone, Verified: !p.Unproved}, Email: eid.Contact{Value: p.Email},
 		PasswordHash: hash, TOTPSecret: eid.NewSecret(p.TOTPSecret),
 	}, actor)
 	if err != nil {

@@ -70,6 +70,7 @@ func TestBrowser(t *testing.T) {
 		{"SAML", visitSAML},
 		{"CAS, declined and mismatched", visitCAS},
 		{"directory", visitDirectory},
+		{"code by SMS, and a password that is recovered", visitRecovery},
 		{"wrong password", visitWrongPassword},
 		{"wrong code", visitWrongCode},
 		{"too many guesses", visitTooManyGuesses},

@@ -42,6 +42,7 @@ const (
 	// StageElsewhere: the account has a factor that is not shown here. Its holder signs in
 	// with it, or goes to a counter.
 	StageElsewhere Stage = "elsewhere"
+	StageDone      Stage = "done" // nothing more: it is said once again for a while
 )
 
 // Errors, for callers to test with errors.Is. Besides them methods return what
@@ -372,8 +373,22 @@ func (s *Service) Choose(ctx context.Context, device string, m Mode, password ei
 	if errors.Is(err, eid.ErrExists) || errors.Is(err, accounts.ErrCredentialGone) || errors.Is(err, accounts.ErrFactorMissing) {
 		return "", ErrGone // it changed meanwhile
 	}
-	return "", err
+	if err != nil {
+		return "", err
+	}
+	r.Stage, r.Account, r.Shown = StageDone, "", nil
+	raw, err := json.Marshal(r)
+	if err != nil {
+		return "", fmt.Errorf("keeping a recovery: %w", err)
+	}
+	if _, err := s.d.State.Apply(ctx, s.slot(device), store.PutIfAbsent(keyRecord, raw, saidFor)); err != nil {
+		return "", fmt.Errorf("keeping a recovery: %w", err)
+	}
+	return "", nil
 }
+
+// saidFor is how long the page that says that it is done can be read again.
+const saidFor = 5 * time.Minute
 
 const keyRecord = "record"
 

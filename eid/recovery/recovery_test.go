@@ -208,8 +208,11 @@ func TestRecoverWithEveryFactor(t *testing.T) {
 	if len(w.recover) != 1 || w.recover[0].Proved != "+84912345678" || !slices.Equal(w.recover[0].Shown, []eid.Factor{eid.OneTimeCode}) || w.recover[0].Ref != "ref" {
 		t.Errorf("recoveries = %+v, want one with the factor shown", w.recover)
 	}
-	if _, err := w.Stage(t.Context(), "device", recovery.Recover); !errors.Is(err, recovery.ErrGone) {
-		t.Errorf("Stage() afterwards = %v, want %v", err, recovery.ErrGone)
+	if got := w.stage("device", recovery.Recover); got != recovery.StageDone {
+		t.Errorf("stage afterwards = %s, want %s", got, recovery.StageDone)
+	}
+	if _, err := w.Choose(t.Context(), "device", recovery.Recover, eid.NewSecret(fresh), ""); !errors.Is(err, recovery.ErrGone) || len(w.recover) != 1 {
+		t.Errorf("Choose() again = %v, want %v", err, recovery.ErrGone)
 	}
 }
 

@@ -17,6 +17,7 @@ const Password = "demo-mat-khau-1"
 type Person struct {
 	eid.Person
 	Phone      string // E.164
+	Unproved   bool   // the phone is declared only
 	Email      string
 	Level      eid.Level
 	Status     eid.Status
@@ -56,7 +57,7 @@ func People() []Person {
 			noted("mức 1, chỉ mật khẩu", "level 1, password only"),
 		holder(3, "079192000003", "Lê Thị Giả", "1992-11-30", "female", eid.Level1).withTOTP().
 			noted("mức 1, có mã xác nhận: mã không nâng mức định danh", "level 1 with TOTP: a second factor does not raise the level"),
-		holder(4, "048085000004", "Phạm Văn Thí", "1985-06-21", "male", eid.Level2).
+		holder(4, "048085000004", "Phạm Văn Thí", "1985-06-21", "male", eid.Level2).unproved().
 			noted("mức 2, chỉ mật khẩu: mật khẩu chỉ đạt mức 1", "level 2, password only: reaches level 1"),
 		holder(5, "079080000005", "Hoàng Văn Ngưỡng", "1980-09-02", "male", eid.Level2).withTOTP().withOwnFloor(eid.Level2).
 			noted("mức 2, tự đặt mức tối thiểu 2", "level 2 with TOTP, own floor 2"),
@@ -102,6 +103,12 @@ func holder(serial int, number, name, birth, gender string, level eid.Level) Per
 		Status:   eid.Active,
 		Password: Password,
 	}
+}
+
+// unproved is a person whose phone is declared only, so that no code goes there.
+func (p Person) unproved() Person {
+	p.Unproved = true
+	return p
 }
 
 // withTOTP enrols a secret that reads as synthetic once decoded: 160 bits, as
