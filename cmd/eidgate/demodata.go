@@ -204,6 +204,13 @@ func seedPerson(ctx context.Context, writer *accounts.Accounts, locks *accounts.
 	}
 	if p.Lock != "" {
 		act := accounts.LockAct{By: eid.ByAuthority, Requester: "cơ quan giả định", Document: "QĐ-000/GIẢ-ĐỊNH", Actor: actor}
+		switch p.Lock {
+		case eid.LockSelf:
+			act = accounts.LockAct{By: eid.ByHolder, Proof: "pwd otp", Actor: "holder"}
+		case eid.LockTerms:
+			act.By = eid.ByOperator
+		default:
+		}
 		if _, err := locks.Set(ctx, id, p.Lock, act); err != nil {
 			return err
 		}
