@@ -36,9 +36,17 @@ func (p *Pages) check(w http.ResponseWriter, r *http.Request, d desk) {
 	facts = fact(facts, "phone", a.Intake.Phone)
 	facts = fact(facts, "email", a.Intake.Email)
 	p.d.Shell.Render(w, r, web.Page{Name: "officer_check", Data: web.OfficerCheckData{
-		Common: shell.Form(r, d.CSRF), Facts: facts, Lists: []web.OfficerList{p.dependents(&a, ""), p.documents(&a, "")},
+		Common: shell.Form(r, d.CSRF), Facts: facts, Lists: []web.OfficerList{p.dependents(&a, ""), whole(p.documents(&a, ""), &a)},
 		Hidden: revisionOf(strconv.Itoa(a.Revision)), Further: "officer.check.further",
 	}})
+}
+
+// whole shows the numbers of documents as they are: the person checks them.
+func whole(list web.OfficerList, a *counter.Application) web.OfficerList {
+	for i := range list.Lines {
+		list.Lines[i].Text = a.Papers.Documents[i].Number.Reveal()
+	}
+	return list
 }
 
 // confirm puts the person's word on record.

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -73,6 +74,11 @@ func officerMessages(t *testing.T) []string {
 	add("officer.obstacle.account.", "locked managed closed higher")
 	add("officer.obstacle.", "contradicts biometric guardian contact channel")
 	return ids
+}
+
+// officerTypes reports whether a field of an officer's page gives back what was typed.
+func officerTypes(in *element) bool {
+	return slices.Contains(strings.Fields("scan number name birth_date address phone email reason ref"), in.attrs["name"])
 }
 
 func officerSamples(noon time.Time) []sample {
