@@ -83,6 +83,7 @@ func samples() []sample {
 	for _, reason := range eid.LockReasons() {
 		list = append(list, sample{"locked-" + string(reason), Page{Name: "locked", Data: LockedData{Common: common, Reason: reason}}})
 	}
+	list = append(list, sample{"locked-unlock", Page{Name: "locked", Status: http.StatusForbidden, Data: LockedData{Common: common, Reason: eid.LockSelf, Unlock: true}}})
 	for _, kind := range ErrorKinds() {
 		list = append(list, sample{"error-" + kind, Page{Name: "error", Status: http.StatusBadRequest, Data: ErrorData{
 			Common: Common{Ref: "K7QF-2M9D", PortalURL: "http://127.0.0.1:8401/"}, Kind: kind, Detail: "invalid_request_uri", Time: noon}}})
