@@ -22,6 +22,8 @@ type Deps struct {
 	Passwords    Hasher
 	Policy       Policy
 	Now          func() time.Time
+
+	Lock LockDeps // what a lock of one's own needs
 }
 
 // Pages answer below the paths of Paths.
@@ -35,13 +37,14 @@ func Paths() []string { return []string{pathRegister, "/activate", "/recover", "
 
 // New wires the pages.
 func New(d Deps) (*Pages, error) {
-	if d.Shell == nil || d.Me == nil || d.Registration == nil || d.Passwords == nil || d.Policy == nil || d.Now == nil {
+	if d.Shell == nil || d.Me == nil || d.Registration == nil || d.Passwords == nil || d.Policy == nil || d.Now == nil || d.Lock.Accounts == nil || d.Lock.Locks == nil {
 		return nil, errors.New("citizen: every dependency is needed")
 	}
 	p := &Pages{d: d, mux: http.NewServeMux()}
 	register := &registering{shell: d.Shell, service: d.Registration, passwords: d.Passwords, policy: d.Policy, now: d.Now}
 	p.mux.Handle(pathRegister, register)
 	p.mux.Handle(pathRegister+"/", register)
+	p.mux.Handle(pathLock, (&locking{shell: d.Shell, gate: d.Me, d: d.Lock}).handler())
 	p.mux.HandleFunc("/", func(_ http.ResponseWriter, r *http.Request) {
 		web.VisitOf(r).Fail(http.StatusNotFound, web.ErrorNotFound, "")
 	})

@@ -94,6 +94,7 @@ func samples() []sample {
 	list = append(list, linkSamples(common, noon)...)
 	list = append(list, waysSamples(common, noon)...)
 	list = append(list, officerSamples(noon)...)
+	list = append(list, sample{"me_lock", Page{Name: "me_lock", Data: MyLockData{Common: common}}}, sample{"me_lock-done", Page{Name: "me_lock", Data: MyLockData{Common: bare, Done: true}}})
 	list = append(list, registerSamples(noon)...)
 	return append(list, sample{"error-bare", Page{Name: "error", Data: ErrorData{Kind: ErrorSystem}}})
 }
