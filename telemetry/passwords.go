@@ -36,6 +36,8 @@ type Evaluator interface {
 	// VerifyOld and DummyOld are the same for hashes that portals made.
 	VerifyOld(ctx context.Context, hash string, password eid.Secret) (updated string, err error)
 	DummyOld(ctx context.Context, hash string, password eid.Secret) error
+	// Hash makes the hash of a password that was chosen.
+	Hash(ctx context.Context, password eid.Secret) (string, error)
 }
 
 // Passwords accounts for the evaluations of next. outcome names a result from few
@@ -86,6 +88,12 @@ func (e *evaluator) VerifyOld(ctx context.Context, hash string, password eid.Sec
 func (e *evaluator) DummyOld(ctx context.Context, hash string, password eid.Secret) (err error) {
 	defer e.begin()(&err)
 	return e.next.DummyOld(ctx, hash, password)
+}
+
+// Hash fills Evaluator.
+func (e *evaluator) Hash(ctx context.Context, password eid.Secret) (hash string, err error) {
+	defer e.begin()(&err)
+	return e.next.Hash(ctx, password)
 }
 
 func (e *evaluator) begin() func(err *error) {

@@ -145,6 +145,11 @@ func (f *demoFiles) writePopulation() error {
 	for _, p := range demo.People() {
 		people = append(people, person{p.Identifier.Reveal(), p.Name, p.BirthDate})
 	}
+	for _, p := range demo.Registrants() {
+		if p.Type == eid.Citizen {
+			people = append(people, person{p.Identifier.Reveal(), p.Name, p.BirthDate})
+		}
+	}
 	raw, err := json.Marshal(people)
 	if err != nil {
 		return fmt.Errorf("writing the synthetic population: %w", err)

@@ -22,6 +22,7 @@ type demoReport struct {
 	Portals  []demoPortal  `json:"portals"`
 	Accounts []demoAccount `json:"accounts"`
 	Sources  []demoSource  `json:"sources"`
+	Register demoRegister  `json:"register"`
 }
 
 type demoPortal struct {
@@ -57,7 +58,7 @@ type demoSignIn struct {
 }
 
 func newDemoReport(cfg *config.Config, f *demoFiles, now time.Time) demoReport {
-	r := demoReport{Issuer: cfg.Issuer, Data: f.dir}
+	r := demoReport{Issuer: cfg.Issuer, Data: f.dir, Register: newDemoRegister(cfg.Issuer)}
 	for _, c := range cfg.Clients {
 		r.Portals = append(r.Portals, demoPortal{
 			Name: c.Name, URL: c.URL, ClientID: c.ID, ClientSecret: c.Secrets[0].Reveal(),
@@ -116,6 +117,7 @@ func (r demoReport) print(w io.Writer, asJSON bool) error {
 	for _, a := range r.Accounts {
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", a.PersonalNumber, orDash(a.Password), orDash(a.TOTPSecret), a.Level, a.Status, a.Note)
 	}
+	r.Register.print(t)
 	fmt.Fprintf(t, "\nSOURCE\tKIND\tWINDOW\tLOGIN\tPASSWORD\tNOTE\n")
 	for _, s := range r.Sources {
 		s.print(t)

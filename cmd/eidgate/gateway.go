@@ -165,14 +165,16 @@ type gateway struct {
 	passwords telemetry.Evaluator
 	// population is nil where the configuration names no such registry.
 	population civil.Registry
-	pages      *web.Pages
-	front      atomic.Pointer[front]
-	metrics    *telemetry.Metrics
-	tracing    *telemetry.Tracing // nil where traces are off
-	monitor    *monitor           // serves the metrics; nil where they are off
-	keeper     *masterKeeper
-	watch      *watch       // nil where there is nothing to read again
-	tls        *certificate // nil where a proxy speaks TLS
+	// immigration is nil where the configuration names no such registry.
+	immigration civil.Immigration
+	pages       *web.Pages
+	front       atomic.Pointer[front]
+	metrics     *telemetry.Metrics
+	tracing     *telemetry.Tracing // nil where traces are off
+	monitor     *monitor           // serves the metrics; nil where they are off
+	keeper      *masterKeeper
+	watch       *watch       // nil where there is nothing to read again
+	tls         *certificate // nil where a proxy speaks TLS
 	// connections is how many may be open at a time.
 	connections int
 	evidence    *audit.Sealer

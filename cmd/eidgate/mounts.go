@@ -13,6 +13,8 @@ import (
 	"eidgate/citizen"
 	"eidgate/config"
 	"eidgate/eid"
+	"eidgate/eid/accounts"
+	"eidgate/eid/credential"
 	"eidgate/provider"
 	"eidgate/web/shell"
 	"eidgate/web/signin"
@@ -41,7 +43,15 @@ func (g *gateway) mounts(cfg *config.Config) ([]provider.Mount, error) {
 	if err != nil {
 		return nil, err
 	}
-	citizens, err := citizen.New(citizen.Deps{Shell: frame, Me: me})
+	register, err := g.registration(cfg)
+	if err != nil {
+		return nil, err
+	}
+	policy, err := credential.NewPolicy(0, nil)
+	if err != nil {
+		return nil, err
+	}
+	citizens, err := citizen.New(citizen.Deps{Shell: frame, Me: me, Registration: register, Passwords: g.passwords, Policy: policy, Now: g.now, Lock: citizen.LockDeps{Accounts: g.db, Locks: accounts.NewLocks(g.db, g.rules, g.now)}})
 	if err != nil {
 		return nil, err
 	}

@@ -133,8 +133,8 @@ func TestExchangeIsLeftAloneWhileItFails(t *testing.T) {
 	if got := calls.Load(); got > breakerCalls+1 {
 		t.Errorf("a failing registry was called %d times, want %d at most", got, breakerCalls+1)
 	}
-	if registry.breaker.RemainingDelay() > breakerPause+time.Second {
-		t.Errorf("it is left alone for %v", registry.breaker.RemainingDelay())
+	if registry.client.breaker.RemainingDelay() > breakerPause+time.Second {
+		t.Errorf("it is left alone for %v", registry.client.breaker.RemainingDelay())
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 
 	"eidgate/eid"
@@ -146,3 +147,12 @@ func (f *Finding) hold(said eid.Person, name string, born Date) {
 
 // Wrong reports whether a field is among those that differ.
 func (f *Finding) Wrong(field eid.Field) bool { return slices.Contains(f.Differs, field) }
+
+// String tells nothing of the person.
+func (Foreigner) String() string { return "[person]" }
+
+// GoString tells nothing of the person.
+func (Foreigner) GoString() string { return "[person]" }
+
+// LogValue tells nothing of the person.
+func (Foreigner) LogValue() slog.Value { return slog.StringValue("[person]") }

@@ -2,7 +2,9 @@ package civil
 
 import (
 	"context"
+	"crypto/rand"
 	"strings"
+	"time"
 
 	"eidgate/eid"
 )
@@ -29,4 +31,46 @@ func (s *Synthetic) Find(_ context.Context, asked Person) (Person, error) {
 		return Person{}, eid.ErrNotFound
 	}
 	return held, nil
+}
+
+// SyntheticCards is a citizen-card registry of invented people, by personal number.
+type SyntheticCards map[string]Card
+
+// Card returns the card of a number.
+func (s SyntheticCards) Card(_ context.Context, number eid.PersonalNumber) (Card, error) {
+	return s[number.Reveal()], nil
+}
+
+// SyntheticBorder is an immigration registry of invented people.
+type SyntheticBorder []Foreigner
+
+var _ Immigration = SyntheticBorder(nil)
+
+// FindForeigner implements Immigration.
+func (s SyntheticBorder) FindForeigner(_ context.Context, who eid.Identifier, birthYear int) (Foreigner, error) {
+	var found []Foreigner
+	for _, f := range s {
+		if f.Passport == who && f.BirthDate.Year == birthYear {
+			found = append(found, f)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return Foreigner{}, eid.ErrNotFound
+	case 1:
+		return found[0], nil
+	}
+	return Foreigner{}, ErrContradiction
+}
+
+// MismatchPrefix begins the captures that DevelopmentMatcher does not let match.
+const MismatchPrefix = "khac-"
+
+// DevelopmentMatcher compares nothing, and says so in each answer: it is for a demo or a
+// test bed, where invented people have no faces.
+type DevelopmentMatcher struct{ Now func() time.Time }
+
+// Match lets every capture match but those that begin with MismatchPrefix.
+func (d DevelopmentMatcher) Match(_ context.Context, c Capture) (Matched, error) {
+	return Matched{OK: !strings.HasPrefix(c.Reference, MismatchPrefix), Reference: rand.Text()[:12], At: d.Now(), Development: true}, nil
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/pquerna/otp/totp"
 
 	"eidgate/eid"
+	"eidgate/eid/accounts"
 	"eidgate/eid/credential"
 	"eidgate/federation"
 	"eidgate/federation/account"
@@ -38,6 +39,7 @@ const (
 type fakeAccounts struct {
 	byNumber map[string]eid.Account
 	hash     string
+	first    map[eid.AccountID]accounts.FirstPassword
 	broken   error
 }
 
@@ -65,6 +67,13 @@ func (f *fakeAccounts) PasswordHash(ctx context.Context, id eid.AccountID) (stri
 		return "", eid.ErrNotFound
 	}
 	return f.hash, nil
+}
+
+func (f *fakeAccounts) FirstPassword(_ context.Context, id eid.AccountID) (accounts.FirstPassword, error) {
+	if first, ok := f.first[id]; ok {
+		return first, nil
+	}
+	return accounts.FirstPassword{}, eid.ErrNotFound
 }
 
 func (f *fakeAccounts) TOTPSecret(ctx context.Context, id eid.AccountID) (eid.Secret, error) {

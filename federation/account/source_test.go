@@ -49,7 +49,7 @@ func TestBegin(t *testing.T) {
 		"first":                {federation.Request{}, federation.Form{Page: "password"}},
 		"hint":                 {federation.Request{Hint: eid.NewSecret("001 203 000 001")}, federation.Form{Page: "password", Fields: map[string]string{"personal_number": anNumber}}},
 		"hint that is none":    {federation.Request{Hint: eid.NewSecret("<b>an@example.vn")}, federation.Form{Page: "password"}},
-		"step-up":              {federation.Request{Account: "an", Level: eid.Level2}, federation.Form{Page: "code"}},
+		"step-up":              {federation.Request{Account: "an", Level: eid.Level2}, federation.Form{Page: "code", Second: &federation.Second{Kind: eid.SecondTOTP}}},
 		"step-up, fresh":       {federation.Request{Account: "an", Level: eid.Level2, Fresh: true}, federation.Form{Page: "password"}},
 		"step-up, no factor":   {federation.Request{Account: "binh", Level: eid.Level2}, federation.Form{Page: "password"}},
 		"step-up, locked":      {federation.Request{Account: "locked", Level: eid.Level2}, federation.Form{Page: "password"}},

@@ -35,35 +35,44 @@ const (
 
 // Post fills notify.Poster.
 func (db *DB) Post(ctx context.Context, posts ...notify.Post) error {
+	posts, err := db.ready(posts)
+	if err != nil || len(posts) == 0 {
+		return err
+	}
+	return db.writeAs(ctx, kindWrite, func(q *sqlcgen.Queries) error { return db.postAll(ctx, q, posts) })
+}
+
+// ready checks posts and brings their addresses to their one form.
+func (db *DB) ready(posts []notify.Post) ([]notify.Post, error) {
 	now, posts := db.now(), slices.Clone(posts)
 	for i := range posts {
 		if err := posts[i].Check(now); err != nil {
-			return err
+			return nil, err
 		}
 		address, err := notify.ParseAddress(posts[i].Channel, posts[i].To.Reveal())
 		if err != nil {
-			return fmt.Errorf("posting %q: %w", posts[i].Kind, err)
+			return nil, fmt.Errorf("posting %q: %w", posts[i].Kind, err)
 		}
 		posts[i].To = eid.NewSecret(address)
 	}
-	if len(posts) == 0 {
-		return nil
-	}
-	return db.writeAs(ctx, kindWrite, func(q *sqlcgen.Queries) error {
-		for _, p := range posts {
-			sends, err := db.sends(ctx, q, p.Channel)
-			if err == nil && !sends {
-				err = fmt.Errorf("%w: nobody sends by %s", notify.ErrRefused, p.Channel)
-			}
-			if err == nil {
-				err = db.post(ctx, q, notice(p))
-			}
-			if err != nil {
-				return fmt.Errorf("posting %q: %w", p.Kind, err)
-			}
+	return posts, nil
+}
+
+// postAll queues posts that are ready, in a transaction that may write more.
+func (db *DB) postAll(ctx context.Context, q *sqlcgen.Queries, posts []notify.Post) error {
+	for _, p := range posts {
+		sends, err := db.sends(ctx, q, p.Channel)
+		if err == nil && !sends {
+			err = fmt.Errorf("%w: nobody sends by %s", notify.ErrRefused, p.Channel)
 		}
-		return nil
-	})
+		if err == nil {
+			err = db.post(ctx, q, notice(p))
+		}
+		if err != nil {
+			return fmt.Errorf("posting %q: %w", p.Kind, err)
+		}
+	}
+	return nil
 }
 
 func notice(p notify.Post) notify.Notice {

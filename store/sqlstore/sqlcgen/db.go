@@ -45,6 +45,18 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.appCaseStmt, err = db.PrepareContext(ctx, appCase); err != nil {
 		return nil, fmt.Errorf("error preparing query AppCase: %w", err)
 	}
+	if q.applicationStmt, err = db.PrepareContext(ctx, application); err != nil {
+		return nil, fmt.Errorf("error preparing query Application: %w", err)
+	}
+	if q.applicationByRefStmt, err = db.PrepareContext(ctx, applicationByRef); err != nil {
+		return nil, fmt.Errorf("error preparing query ApplicationByRef: %w", err)
+	}
+	if q.applicationRevisionStmt, err = db.PrepareContext(ctx, applicationRevision); err != nil {
+		return nil, fmt.Errorf("error preparing query ApplicationRevision: %w", err)
+	}
+	if q.applicationsOfStmt, err = db.PrepareContext(ctx, applicationsOf); err != nil {
+		return nil, fmt.Errorf("error preparing query ApplicationsOf: %w", err)
+	}
 	if q.auditStmt, err = db.PrepareContext(ctx, audit); err != nil {
 		return nil, fmt.Errorf("error preparing query Audit: %w", err)
 	}
@@ -98,6 +110,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.countAllLogoutsStmt, err = db.PrepareContext(ctx, countAllLogouts); err != nil {
 		return nil, fmt.Errorf("error preparing query CountAllLogouts: %w", err)
+	}
+	if q.countApplicationsByStmt, err = db.PrepareContext(ctx, countApplicationsBy); err != nil {
+		return nil, fmt.Errorf("error preparing query CountApplicationsBy: %w", err)
 	}
 	if q.countConflictsStmt, err = db.PrepareContext(ctx, countConflicts); err != nil {
 		return nil, fmt.Errorf("error preparing query CountConflicts: %w", err)
@@ -321,6 +336,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.insertAppCaseStmt, err = db.PrepareContext(ctx, insertAppCase); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertAppCase: %w", err)
 	}
+	if q.insertApplicationStmt, err = db.PrepareContext(ctx, insertApplication); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertApplication: %w", err)
+	}
 	if q.insertAuditStmt, err = db.PrepareContext(ctx, insertAudit); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertAudit: %w", err)
 	}
@@ -534,6 +552,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.openAppCasesStmt, err = db.PrepareContext(ctx, openAppCases); err != nil {
 		return nil, fmt.Errorf("error preparing query OpenAppCases: %w", err)
 	}
+	if q.openApplicationsStmt, err = db.PrepareContext(ctx, openApplications); err != nil {
+		return nil, fmt.Errorf("error preparing query OpenApplications: %w", err)
+	}
 	if q.overdueLockRequestsStmt, err = db.PrepareContext(ctx, overdueLockRequests); err != nil {
 		return nil, fmt.Errorf("error preparing query OverdueLockRequests: %w", err)
 	}
@@ -723,6 +744,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.unverifyImportedStmt, err = db.PrepareContext(ctx, unverifyImported); err != nil {
 		return nil, fmt.Errorf("error preparing query UnverifyImported: %w", err)
 	}
+	if q.updateApplicationStmt, err = db.PrepareContext(ctx, updateApplication); err != nil {
+		return nil, fmt.Errorf("error preparing query UpdateApplication: %w", err)
+	}
 	if q.verifyImportedStmt, err = db.PrepareContext(ctx, verifyImported); err != nil {
 		return nil, fmt.Errorf("error preparing query VerifyImported: %w", err)
 	}
@@ -773,6 +797,26 @@ func (q *Queries) Close() error {
 	if q.appCaseStmt != nil {
 		if cerr := q.appCaseStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing appCaseStmt: %w", cerr)
+		}
+	}
+	if q.applicationStmt != nil {
+		if cerr := q.applicationStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing applicationStmt: %w", cerr)
+		}
+	}
+	if q.applicationByRefStmt != nil {
+		if cerr := q.applicationByRefStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing applicationByRefStmt: %w", cerr)
+		}
+	}
+	if q.applicationRevisionStmt != nil {
+		if cerr := q.applicationRevisionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing applicationRevisionStmt: %w", cerr)
+		}
+	}
+	if q.applicationsOfStmt != nil {
+		if cerr := q.applicationsOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing applicationsOfStmt: %w", cerr)
 		}
 	}
 	if q.auditStmt != nil {
@@ -863,6 +907,11 @@ func (q *Queries) Close() error {
 	if q.countAllLogoutsStmt != nil {
 		if cerr := q.countAllLogoutsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countAllLogoutsStmt: %w", cerr)
+		}
+	}
+	if q.countApplicationsByStmt != nil {
+		if cerr := q.countApplicationsByStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countApplicationsByStmt: %w", cerr)
 		}
 	}
 	if q.countConflictsStmt != nil {
@@ -1235,6 +1284,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing insertAppCaseStmt: %w", cerr)
 		}
 	}
+	if q.insertApplicationStmt != nil {
+		if cerr := q.insertApplicationStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertApplicationStmt: %w", cerr)
+		}
+	}
 	if q.insertAuditStmt != nil {
 		if cerr := q.insertAuditStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertAuditStmt: %w", cerr)
@@ -1590,6 +1644,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing openAppCasesStmt: %w", cerr)
 		}
 	}
+	if q.openApplicationsStmt != nil {
+		if cerr := q.openApplicationsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing openApplicationsStmt: %w", cerr)
+		}
+	}
 	if q.overdueLockRequestsStmt != nil {
 		if cerr := q.overdueLockRequestsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing overdueLockRequestsStmt: %w", cerr)
@@ -1905,6 +1964,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing unverifyImportedStmt: %w", cerr)
 		}
 	}
+	if q.updateApplicationStmt != nil {
+		if cerr := q.updateApplicationStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing updateApplicationStmt: %w", cerr)
+		}
+	}
 	if q.verifyImportedStmt != nil {
 		if cerr := q.verifyImportedStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing verifyImportedStmt: %w", cerr)
@@ -1971,6 +2035,10 @@ type Queries struct {
 	addCountStmt                 *sql.Stmt
 	advanceImportStmt            *sql.Stmt
 	appCaseStmt                  *sql.Stmt
+	applicationStmt              *sql.Stmt
+	applicationByRefStmt         *sql.Stmt
+	applicationRevisionStmt      *sql.Stmt
+	applicationsOfStmt           *sql.Stmt
 	auditStmt                    *sql.Stmt
 	auditFromStmt                *sql.Stmt
 	auditHeadStmt                *sql.Stmt
@@ -1989,6 +2057,7 @@ type Queries struct {
 	contactsOfStmt               *sql.Stmt
 	contestRefStmt               *sql.Stmt
 	countAllLogoutsStmt          *sql.Stmt
+	countApplicationsByStmt      *sql.Stmt
 	countConflictsStmt           *sql.Stmt
 	countHoldsOnAllStmt          *sql.Stmt
 	countLockRequestsStmt        *sql.Stmt
@@ -2063,6 +2132,7 @@ type Queries struct {
 	importsOfStmt                *sql.Stmt
 	insertAccountStmt            *sql.Stmt
 	insertAppCaseStmt            *sql.Stmt
+	insertApplicationStmt        *sql.Stmt
 	insertAuditStmt              *sql.Stmt
 	insertCheckpointStmt         *sql.Stmt
 	insertConflictStmt           *sql.Stmt
@@ -2134,6 +2204,7 @@ type Queries struct {
 	oldestNoticeStmt             *sql.Stmt
 	oldestUrgentStmt             *sql.Stmt
 	openAppCasesStmt             *sql.Stmt
+	openApplicationsStmt         *sql.Stmt
 	overdueLockRequestsStmt      *sql.Stmt
 	partyRegistrationsStmt       *sql.Stmt
 	portalAccountsOfStmt         *sql.Stmt
@@ -2197,6 +2268,7 @@ type Queries struct {
 	unreachableImportedStmt      *sql.Stmt
 	unshippedStmt                *sql.Stmt
 	unverifyImportedStmt         *sql.Stmt
+	updateApplicationStmt        *sql.Stmt
 	verifyImportedStmt           *sql.Stmt
 	waitingConflictsStmt         *sql.Stmt
 	waitingLockRequestStmt       *sql.Stmt
@@ -2214,6 +2286,10 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		addCountStmt:                 q.addCountStmt,
 		advanceImportStmt:            q.advanceImportStmt,
 		appCaseStmt:                  q.appCaseStmt,
+		applicationStmt:              q.applicationStmt,
+		applicationByRefStmt:         q.applicationByRefStmt,
+		applicationRevisionStmt:      q.applicationRevisionStmt,
+		applicationsOfStmt:           q.applicationsOfStmt,
 		auditStmt:                    q.auditStmt,
 		auditFromStmt:                q.auditFromStmt,
 		auditHeadStmt:                q.auditHeadStmt,
@@ -2232,6 +2308,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		contactsOfStmt:               q.contactsOfStmt,
 		contestRefStmt:               q.contestRefStmt,
 		countAllLogoutsStmt:          q.countAllLogoutsStmt,
+		countApplicationsByStmt:      q.countApplicationsByStmt,
 		countConflictsStmt:           q.countConflictsStmt,
 		countHoldsOnAllStmt:          q.countHoldsOnAllStmt,
 		countLockRequestsStmt:        q.countLockRequestsStmt,
@@ -2306,6 +2383,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		importsOfStmt:                q.importsOfStmt,
 		insertAccountStmt:            q.insertAccountStmt,
 		insertAppCaseStmt:            q.insertAppCaseStmt,
+		insertApplicationStmt:        q.insertApplicationStmt,
 		insertAuditStmt:              q.insertAuditStmt,
 		insertCheckpointStmt:         q.insertCheckpointStmt,
 		insertConflictStmt:           q.insertConflictStmt,
@@ -2377,6 +2455,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		oldestNoticeStmt:             q.oldestNoticeStmt,
 		oldestUrgentStmt:             q.oldestUrgentStmt,
 		openAppCasesStmt:             q.openAppCasesStmt,
+		openApplicationsStmt:         q.openApplicationsStmt,
 		overdueLockRequestsStmt:      q.overdueLockRequestsStmt,
 		partyRegistrationsStmt:       q.partyRegistrationsStmt,
 		portalAccountsOfStmt:         q.portalAccountsOfStmt,
@@ -2440,6 +2519,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		unreachableImportedStmt:      q.unreachableImportedStmt,
 		unshippedStmt:                q.unshippedStmt,
 		unverifyImportedStmt:         q.unverifyImportedStmt,
+		updateApplicationStmt:        q.updateApplicationStmt,
 		verifyImportedStmt:           q.verifyImportedStmt,
 		waitingConflictsStmt:         q.waitingConflictsStmt,
 		waitingLockRequestStmt:       q.waitingLockRequestStmt,

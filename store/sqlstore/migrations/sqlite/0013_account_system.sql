@@ -94,19 +94,19 @@ CREATE TABLE applications (
     status        TEXT      NOT NULL, -- submitted, processing, confirmed, approved, rejected, withdrawn
     office        TEXT      NOT NULL,
     opened_by     TEXT      NOT NULL, -- account of the officer
-    confirmed_at  TIMESTAMP,
     decided_by    TEXT      NOT NULL DEFAULT '',
     decided_at    TIMESTAMP,
-    reason        TEXT      NOT NULL DEFAULT '',
-    account       TEXT REFERENCES accounts (id),
+    account       TEXT REFERENCES accounts (id), -- once it is approved
     rules         TEXT      NOT NULL,
     due_at        TIMESTAMP NOT NULL,
     revision      INTEGER   NOT NULL DEFAULT 1,
     created_at    TIMESTAMP NOT NULL,
     updated_at    TIMESTAMP NOT NULL
 );
-CREATE INDEX applications_open ON applications (status, due_at);
-CREATE INDEX applications_of_number ON applications (number_index, created_at);
+CREATE INDEX applications_due ON applications (office, status, due_at);
+CREATE INDEX applications_opened ON applications (opened_by, created_at);
+-- A number has one open application at most, wherever it was taken in.
+CREATE UNIQUE INDEX applications_of_number ON applications (number_index) WHERE status IN ('submitted', 'processing', 'confirmed');
 
 -- Which party asked for a lock (empty: a row from before, whose reason says it), and who
 -- for its end and on what grounds.
