@@ -32,7 +32,6 @@ type Evaluator interface {
 	Admit(who string, familiar bool) (leave func(), err error)
 	Verify(ctx context.Context, hash string, password eid.Secret) (updated string, err error)
 	Dummy(ctx context.Context, password eid.Secret) error
-	Hash(ctx context.Context, password eid.Secret) (string, error)
 	// VerifyOld and DummyOld are the same for hashes that portals made.
 	VerifyOld(ctx context.Context, hash string, password eid.Secret) (updated string, err error)
 	DummyOld(ctx context.Context, hash string, password eid.Secret) error
@@ -70,12 +69,6 @@ func (e *evaluator) Verify(ctx context.Context, hash string, password eid.Secret
 func (e *evaluator) Dummy(ctx context.Context, password eid.Secret) (err error) {
 	defer e.begin()(&err)
 	return e.next.Dummy(ctx, password)
-}
-
-// Hash fills Evaluator.
-func (e *evaluator) Hash(ctx context.Context, password eid.Secret) (hash string, err error) {
-	defer e.begin()(&err)
-	return e.next.Hash(ctx, password)
 }
 
 // VerifyOld fills Evaluator.
