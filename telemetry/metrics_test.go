@@ -33,7 +33,6 @@ type hashes struct{ err error }
 
 func (h hashes) Admit(string, bool) (func(), error)                            { return func() {}, h.err }
 func (h hashes) Verify(context.Context, string, eid.Secret) (string, error)    { return "", h.err }
-func (h hashes) Hash(context.Context, eid.Secret) (string, error)              { return "", h.err }
 func (h hashes) Dummy(context.Context, eid.Secret) error                       { return h.err }
 func (h hashes) Hash(context.Context, eid.Secret) (string, error)              { return "", h.err }
 func (h hashes) VerifyOld(context.Context, string, eid.Secret) (string, error) { return "", h.err }
