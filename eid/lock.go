@@ -41,6 +41,12 @@ type Lock struct {
 	SetAt     time.Time
 }
 
+// SelfLocked reports whether nothing but the holder's own locks keeps an active account
+// from signing in.
+func (a *Account) SelfLocked() bool {
+	return a.Status == Active && len(a.Locks) > 0 && !slices.ContainsFunc(a.Locks, func(l Lock) bool { return l.Reason != LockSelf })
+}
+
 // LockedError carries the lock that bars a sign-in. It wraps ErrLocked.
 type LockedError struct{ Lock Lock }
 

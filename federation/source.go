@@ -82,6 +82,9 @@ type Request struct {
 	Account eid.AccountID
 	// Fresh asks for an authentication now, not one remembered by the source.
 	Fresh bool
+	// Unlock: a holder wants to end a lock of their own. A source of factors asks for
+	// each that the account has, although it is locked.
+	Unlock bool
 	// Hint is what the portal or the holder gave as a login name, if anything.
 	Hint eid.Secret
 	// Language is that of the pages so far, as a BCP 47 tag; empty where nothing is

@@ -305,6 +305,8 @@ func (p *Provider) act(c *gin.Context, f *flow, form url.Values) {
 		l.verifyNow()
 	case action == web.ActionLater && d.stage == stageStops:
 		l.Stops = nil
+	case action == web.ActionUnlock && d.stage == stageRefuse && d.refusal.Unlock != "":
+		l.Unlocking, l.Refusal, l.Source, l.Step, l.Failed = true, nil, d.refusal.Unlock, nil, ""
 	case action == web.ActionStay && d.stage == stageStepUp && d.mayStay:
 		l.Stayed = true
 	case action == web.ActionOtherSources && d.stage == stageRefuse && f.others:

@@ -194,7 +194,7 @@ func (l *login) proving() bool {
 // asksAnew reports whether a source is to authenticate the person now, rather than
 // remember them.
 func (l *login) asksAnew(src *eid.Source) bool {
-	return l.fresh() || l.SteppingUp && src.Kind != federation.KindAccount || l.Linking != nil
+	return l.fresh() || l.SteppingUp && src.Kind != federation.KindAccount || l.Linking != nil || l.Unlocking
 }
 
 // link names the stage of a login with a pending side.

@@ -46,6 +46,8 @@ type login struct {
 	// Stops is the side of an old account that signed in, while the page is due that
 	// says when it stops.
 	Stops *linking `json:"stops,omitempty"`
+	// Unlocking: the holder wants to end a lock of their own, and proves all there is.
+	Unlocking bool `json:"unlocking,omitempty"`
 	// Refusal ends the login, once set.
 	Refusal *refusal `json:"refusal,omitempty"`
 }
@@ -72,6 +74,9 @@ type refusal struct {
 	Source string         `json:"source,omitempty"` // id of the one it is about
 	Until  time.Time      `json:"until,omitzero"`
 	Lock   eid.LockReason `json:"lock,omitempty"`
+	// Unlock is the source where the holder may undo the lock; empty where that is not
+	// the holder's to do.
+	Unlock string `json:"unlock,omitempty"`
 	// Ref is the reference that officers know a conflict by.
 	Ref string `json:"ref,omitempty"`
 }

@@ -225,7 +225,7 @@ func (p *Provider) showOtherPerson(c *gin.Context, f *flow) {
 func (p *Provider) showRefused(c *gin.Context, f *flow, r refusal) {
 	note(c, "refused", string(r.Reason))
 	if r.Reason == reasonLocked {
-		p.renderLogin(c, f, http.StatusForbidden, "locked", web.LockedData{Common: p.common(c, f), Reason: r.Lock})
+		p.renderLogin(c, f, http.StatusForbidden, "locked", web.LockedData{Common: p.common(c, f), Reason: r.Lock, Unlock: r.Unlock != ""})
 		return
 	}
 	status := http.StatusForbidden

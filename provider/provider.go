@@ -155,6 +155,8 @@ type Deps struct {
 	OldAccounts OldAccounts
 	// Linker writes the links that holders make.
 	Linker Linker
+	// Locks lets holders undo locks of their own.
+	Locks Locks
 	// Subjects and LockRequests are what a service user needs to ask for a lock.
 	Subjects     Subjects
 	LockRequests LockRequests
@@ -201,7 +203,7 @@ func New(cfg Config, d Deps) (*Provider, error) {
 		return nil, errors.New("acr: two different values are needed")
 	}
 	if d.Clients == nil || d.Accounts == nil || d.Sources == nil || d.Grants == nil || d.Consents == nil || d.History == nil || d.Documents == nil || d.State == nil ||
-		d.Outbox == nil || d.Registrar == nil || d.Linker == nil || d.OldAccounts == nil || d.Events == nil || d.Switches == nil || d.Revocations == nil || d.KeyFetches == nil || d.Subjects == nil || d.LockRequests == nil || d.Outbound == nil || d.Keys == nil || d.Sealer == nil || d.Pages == nil || d.Log == nil || d.Now == nil || d.Ready == nil {
+		d.Outbox == nil || d.Registrar == nil || d.Linker == nil || d.OldAccounts == nil || d.Events == nil || d.Switches == nil || d.Revocations == nil || d.KeyFetches == nil || d.Subjects == nil || d.Locks == nil || d.LockRequests == nil || d.Outbound == nil || d.Keys == nil || d.Sealer == nil || d.Pages == nil || d.Log == nil || d.Now == nil || d.Ready == nil {
 		return nil, errors.New("every dependency of the provider is needed")
 	}
 	if d.Meter == nil {

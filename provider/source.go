@@ -73,7 +73,7 @@ func (p *Provider) sourceRequest(c *gin.Context, f *flow, src eid.Source, state 
 		State: p.stateText(state), Callback: p.cfg.Issuer + pathCallback + src.ID,
 		Level: f.login.Level, Memory: memory, Now: p.deps.Now(),
 		Address: clientAddress(c), Device: p.device(c), Language: p.language(c),
-		Hint: p.openHint(&f.login.Request), Fresh: f.login.asksAnew(&src),
+		Hint: p.openHint(&f.login.Request), Fresh: f.login.asksAnew(&src), Unlock: f.login.Unlocking,
 	}
 	// The missing factor alone is enough where this source was given the others,
 	// and those alone, a short while ago: the proof that follows states both.
@@ -296,13 +296,22 @@ func (p *Provider) believe(c *gin.Context, f *flow, w way, step federation.Step)
 	if f.login.SteppingUp {
 		entry.Action = eid.ActionSteppedUp
 	}
+	if f.login.Unlocking && unlocksAt(&src, &account) != "" && wholeProof(&src, &account, a) {
+		if account, err = p.unlock(ctx, &account, a, ref(c)); err != nil {
+			p.fail(c, f, err)
+			return
+		}
+	}
+	f.login.Unlocking = false
 	if unusable := account.Usable(); unusable != nil {
 		entry.Action = eid.ActionSignInRefused
 		if err := p.deps.Grants.Record(ctx, entry); err != nil {
 			p.fail(c, f, err)
 			return
 		}
-		p.endWith(c, f, refusalOf(unusable))
+		r := refusalOf(unusable)
+		r.Unlock = unlocksAt(&src, &account)
+		p.endWith(c, f, r)
 		return
 	}
 	r, err := p.agree(ctx, &src, a, &account, entry)

@@ -216,7 +216,7 @@ func newWorldWith(t testing.TB, change func(cfg *provider.Config, d *provider.De
 			Clients: w.db, Accounts: w.db, Grants: w.db, Consents: w.db, History: w.db, Documents: w.db, Sources: registry, State: w.state, Sealer: sealer, Outbox: w.outbox, Events: w.db, Switches: w.db, Revocations: w.db, KeyFetches: w.db, Outbound: outbound, Keys: countedKeys{ring, &w.snapshots}, Pages: seed.pages,
 			Log: log, Now: w.clock, Ready: func(context.Context) error { return nil }, Meter: w.meter, TokenKey: make([]byte, 32),
 			Registrar: accounts.NewRegistrar(w.db, w.clock), Linker: accounts.NewLinker(w.db, w.clock), OldAccounts: w.db,
-			Subjects: w.db, LockRequests: storetest.Requests(t, w.db, w.clock),
+			Locks: storetest.Locks(t, w.db, w.clock), Subjects: w.db, LockRequests: storetest.Requests(t, w.db, w.clock),
 		}
 		change(&cfg, &deps)
 		p, err := provider.New(cfg, deps)

@@ -27,6 +27,7 @@ type Backlog struct {
 	Holders   int64     // notices to holders, not yet taken by a server
 	Waits     time.Time // since when the oldest of these does; zero when there is none
 	Codes     time.Time // since when the oldest of these that brings a code does; zero when there is none
+	LocksLate int64     // requests for locks that wait after their term
 	Dropped   int64     // SMS of this day of Viet Nam that the hour's bound was in the way of
 }
 
@@ -56,7 +57,7 @@ type samples struct {
 	notices, oldest, auditRows, storeUp     *prometheus.GaugeVec
 	unsealed, checkpoint, unshipped         *prometheus.GaugeVec
 	holders, holderWaits                    *prometheus.GaugeVec
-	codes, dropped                          *prometheus.GaugeVec
+	codes, dropped, locksLate               *prometheus.GaugeVec
 	transition                              transition
 }
 
@@ -74,6 +75,7 @@ func newSamples(f factory) samples {
 		holders:        f.gauges("notice_outbox_waiting", "Notices to holders that wait for the mail server or the gateway of SMS."),
 		holderWaits:    f.gauges("notice_outbox_oldest_age_seconds", "Age of the oldest notice to a holder that waits; 0 when none does."),
 		codes:          f.gauges("code_outbox_oldest_age_seconds", "Age of the oldest code that waits to be sent; 0 when none does."),
+		locksLate:      f.gauges("lock_requests_overdue", "Requests for locks that wait after their term."),
 		dropped:        f.gauges("sms_dropped_today", "SMS of this day, in Viet Nam, that the bound of an hour was in the way of."),
 		auditRows:      f.gauges("audit_rows", "Rows that the audit was given."),
 		unsealed:       f.gauges("audit_unsealed_age_seconds", "Age of the oldest audit row without a checkpoint; 0 when none waits."),
@@ -198,6 +200,7 @@ func (s *samples) backlog(ctx context.Context, look func(context.Context) (Backl
 	s.holders.WithLabelValues().Set(float64(b.Holders))
 	s.holderWaits.WithLabelValues().Set(age(b.Waits))
 	s.codes.WithLabelValues().Set(age(b.Codes))
+	s.locksLate.WithLabelValues().Set(float64(b.LocksLate))
 	s.dropped.WithLabelValues().Set(float64(b.Dropped))
 	s.unsealed.WithLabelValues().Set(age(b.Unsealed))
 	if !b.Sealed.IsZero() {

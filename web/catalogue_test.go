@@ -70,6 +70,7 @@ func used(t *testing.T) (required, optional []string) {
 	for _, reason := range eid.LockReasons() {
 		parts("locked."+string(reason), "why", "who")
 	}
+	required = append(required, "locked.unlock.step1", "locked.unlock.step2", "locked.unlock.step3", "lock.done.step1", "lock.done.step2")
 	for _, kind := range ErrorKinds() {
 		parts("error."+kind, "title", "why")
 	}

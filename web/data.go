@@ -219,6 +219,7 @@ func RefusedReasons() []string {
 type LockedData struct {
 	Common
 	Reason eid.LockReason
+	Unlock bool // the holder set it, and may undo it here after every proof
 }
 
 // ErrorData is page "error".

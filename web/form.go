@@ -46,6 +46,7 @@ const (
 	ActionVerify       = "verify"        // an old account now, before it stops
 	ActionLater        = "later"         // or another time
 	ActionUndo         = "undo"          // a link
+	ActionUnlock       = "unlock"        // end the holder's own lock, after every proof
 	ActionForgetSource = "forget_source" // what this device remembers of the last choice
 )
 

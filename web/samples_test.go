@@ -83,6 +83,7 @@ func samples() []sample {
 	for _, reason := range eid.LockReasons() {
 		list = append(list, sample{"locked-" + string(reason), Page{Name: "locked", Data: LockedData{Common: common, Reason: reason}}})
 	}
+	list = append(list, sample{"locked-unlock", Page{Name: "locked", Status: http.StatusForbidden, Data: LockedData{Common: common, Reason: eid.LockSelf, Unlock: true}}})
 	for _, kind := range ErrorKinds() {
 		list = append(list, sample{"error-" + kind, Page{Name: "error", Status: http.StatusBadRequest, Data: ErrorData{
 			Common: Common{Ref: "K7QF-2M9D", PortalURL: "http://127.0.0.1:8401/"}, Kind: kind, Detail: "invalid_request_uri", Time: noon}}})
@@ -94,6 +95,7 @@ func samples() []sample {
 	list = append(list, meSamples()...)
 	list = append(list, waysSamples(common, noon)...)
 	list = append(list, officerSamples(noon)...)
+	list = append(list, sample{"me_lock", Page{Name: "me_lock", Data: MyLockData{Common: common}}}, sample{"me_lock-done", Page{Name: "me_lock", Data: MyLockData{Common: bare, Done: true}}})
 	list = append(list, registerSamples(noon)...)
 	return append(list, sample{"error-bare", Page{Name: "error", Data: ErrorData{Kind: ErrorSystem}}})
 }

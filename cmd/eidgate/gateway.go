@@ -336,7 +336,7 @@ func (g *gateway) newFront(cfg *config.Config, old *front) (_ *front, err error)
 	} else {
 		next.provider, err = provider.New(providerConfig(cfg), provider.Deps{
 			Registry: g.population, Reviews: accounts.NewReviews(g.db, g.now), Registrar: accounts.NewRegistrar(g.db, g.now), Linker: accounts.NewLinker(g.db, g.now), OldAccounts: g.db,
-			Subjects: g.db, LockRequests: accounts.NewLockRequests(g.db, g.rules, g.now), Documents: g.db,
+			Locks: accounts.NewLocks(g.db, g.rules, g.now), Subjects: g.db, LockRequests: accounts.NewLockRequests(g.db, g.rules, g.now), Documents: g.db,
 			Clients: g.db, Accounts: g.db, Grants: g.db, Consents: g.db, History: g.db, State: g.measured, Keys: g.ring, Pages: g.pages, Log: g.log, Now: g.now,
 			Sources: next.sources,
 			Outbox:  g.db, Events: g.db, Switches: g.db, Revocations: g.db, KeyFetches: g.db, Outbound: g.calls, Sealer: g.sealer,

@@ -57,7 +57,7 @@ func (g *gateway) mounts(cfg *config.Config) ([]provider.Mount, error) {
 	}
 	citizens, err := citizen.New(citizen.Deps{
 		Shell: frame, Me: me, Registration: register, Passwords: g.passwords, Policy: policy, Recovery: back, Least: policy.Least(), Now: g.now,
-		My: g.meDeps(cfg, policy),
+		My: g.meDeps(cfg, policy), Lock: citizen.LockDeps{Accounts: g.db, Locks: accounts.NewLocks(g.db, g.rules, g.now)},
 	})
 	if err != nil {
 		return nil, err

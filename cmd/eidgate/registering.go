@@ -3,29 +3,23 @@ package main
 import (
 	"crypto/hmac"
 	"crypto/sha256"
-	"fmt"
 
 	"eidgate/config"
 	"eidgate/eid/accounts"
 	"eidgate/eid/civil"
 	"eidgate/eid/credential"
 	"eidgate/eid/registration"
-	"eidgate/eid/rules"
 )
 
 // registration makes the way to an account in the app for a configuration.
 func (g *gateway) registration(cfg *config.Config) (*registration.Service, error) {
-	book, err := rules.Open("")
-	if err != nil {
-		return nil, fmt.Errorf("reading the rules: %w", err)
-	}
 	codes, err := credential.NewCodes(g.measured, g.derivedKey("sent codes"))
 	if err != nil {
 		return nil, err
 	}
 	reach, enroller := channels(cfg), accounts.NewEnroller(g.db, g.now)
 	return registration.New(registration.Deps{
-		State: g.measured, Sealer: g.sealer, Key: g.derivedKey("registration"), Rules: book,
+		State: g.measured, Sealer: g.sealer, Key: g.derivedKey("registration"), Rules: g.rules,
 		Registries: civil.Registries{Population: g.population, Immigration: g.immigration}, Codes: codes,
 		Enroller: enroller, Activator: accounts.NewCredentials(g.db, g.now), Holders: g.db, Poster: g.db,
 		Cases:    registration.NewCases(g.db, enroller, g.db, reach, g.now),

@@ -65,7 +65,7 @@ func (s *Source) send(ctx context.Context, req federation.Request, m *memory, ac
 // factor.
 func (s *Source) finishCode(ctx context.Context, req federation.Request, m memory, acct *eid.Account, values url.Values) (federation.Step, error) {
 	if way := eid.Second(federation.Sent(values, federation.FieldWay)); way != "" {
-		if acct.Usable() == nil && slices.Contains(s.carriage.Seconds(acct), way) {
+		if goesOn(req, acct) && slices.Contains(s.carriage.Seconds(acct), way) {
 			return s.askSecond(ctx, req, m, acct, way)
 		}
 		return codeForm(m, "")

@@ -109,13 +109,19 @@ func (s *Source) finishPassword(ctx context.Context, req federation.Request, val
 // passwordMatched goes on after the right password of an account.
 func (s *Source) passwordMatched(ctx context.Context, req federation.Request, m memory, acct *eid.Account) (federation.Step, error) {
 	// Nothing is gained by asking a code of somebody who will be refused.
-	if req.Level >= eid.Level2 && acct.Usable() == nil {
+	if (req.Level >= eid.Level2 || req.Unlock) && goesOn(req, acct) {
 		if seconds := s.carriage.Seconds(acct); len(seconds) > 0 {
 			return s.askSecond(ctx, req, m, acct, seconds[0])
 		}
 	}
 	methods := []string{string(eid.Password)}
 	return s.assertion(m, req, s.carriage.Carries(methods), methods), nil
+}
+
+// goesOn reports whether a factor more may let somebody in: where the account can sign in,
+// or its holder is about to end a lock of their own.
+func goesOn(req federation.Request, acct *eid.Account) bool {
+	return acct.Usable() == nil || req.Unlock && acct.SelfLocked()
 }
 
 // verify evaluates exactly one password. An empty id is nobody's: the look-up of its hash

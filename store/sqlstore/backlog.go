@@ -18,6 +18,7 @@ type Backlog struct {
 	Holders   int64     // notices to holders, not yet taken by a server
 	Waits     time.Time // since when the oldest of these does; zero without one
 	Codes     time.Time // since when the oldest of these that brings a code does; zero without one
+	LocksLate int64     // requests for locks that wait after their term
 	Dropped   int64     // SMS of this day of Viet Nam that the hour's bound was in the way of
 }
 
@@ -53,6 +54,9 @@ func (db *DB) Backlog(ctx context.Context) (Backlog, error) {
 	}
 	if b.Codes, err = db.reader.OldestUrgent(ctx); err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return Backlog{}, fmt.Errorf("finding the oldest code: %w", away(err))
+	}
+	if b.LocksLate, err = db.reader.OverdueLockRequests(ctx, db.stamp()); err != nil {
+		return Backlog{}, fmt.Errorf("counting overdue requests: %w", away(err))
 	}
 	if b.Dropped, err = db.CountOf(ctx, CountSMSDropped, db.now()); err != nil {
 		return Backlog{}, err

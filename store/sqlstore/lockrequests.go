@@ -159,7 +159,16 @@ func (db *DB) RuleLockRequest(ctx context.Context, id string, decide func(accoun
 
 // OverdueLockRequests counts requests that still wait after their term.
 func (db *DB) OverdueLockRequests(ctx context.Context, at time.Time) (int, error) {
-	n, err := db.reader.OverdueLockRequests(ctx, stamp(at))
+	return overdueLockRequests(ctx, db.reader, at)
+}
+
+// OverdueLockRequests does the same for who looks in from outside.
+func (e *Examination) OverdueLockRequests(ctx context.Context, at time.Time) (int, error) {
+	return overdueLockRequests(ctx, e.queries, at)
+}
+
+func overdueLockRequests(ctx context.Context, q *sqlcgen.Queries, at time.Time) (int, error) {
+	n, err := q.OverdueLockRequests(ctx, stamp(at))
 	if err != nil {
 		return 0, fmt.Errorf("counting overdue requests: %w", away(err))
 	}
