@@ -74,7 +74,7 @@ var arrows = map[string][]string{
 }
 
 // forTests lists what the tests of any package may import besides.
-var forTests = []string{"keys", "federation/fedtest", "federation/account", "federation/openid", "federation/vneid", "federation/cas", "federation/ldap", "federation/saml", "federation/portal", "store/statestore", "store/redisstore", "store/sqlstore", "store/storetest", "web/browsertest", "eid/credential/passkeytest", "keys/transit/transittest", "keys/pkcs11/softhsm"}
+var forTests = []string{"keys", "federation/fedtest", "federation/account", "federation/openid", "federation/vneid", "federation/cas", "federation/ldap", "federation/saml", "federation/portal", "store/statestore", "store/redisstore", "store/sqlstore", "store/storetest", "web/browsertest", "eid/notify/smpptest", "eid/credential/passkeytest", "keys/transit/transittest", "keys/pkcs11/softhsm"}
 
 // outside lists the third-party modules of packages that may not have any other.
 var outside = map[string][]string{"eid": {"golang.org/x/text"}}
