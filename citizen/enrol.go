@@ -149,7 +149,7 @@ func (p *Pages) app(w http.ResponseWriter, r *http.Request, who signin.Person, a
 // begunApp is a secret that waits for its first code.
 type begunApp struct {
 	Account eid.AccountID `json:"account"`
-	Secret  string        `json:"secret"` //nolint:gosec // sealed where it is kept
+	Secret  string        `json:"secret"`
 }
 
 func (p *Pages) beginApp(ctx context.Context, who signin.Person, a eid.Account) (begunApp, error) {

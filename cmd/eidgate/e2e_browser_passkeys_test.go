@@ -17,6 +17,7 @@ const (
 	headMe      = "Tài khoản của tôi"
 	headWays    = "Cách đăng nhập"
 	headPasskey = "Thêm khóa truy cập"
+	headEnded   = "Quý vị cần đăng nhập lại"
 	usePasskey  = "Đăng nhập bằng khóa truy cập"
 	makePasskey = "Tạo khóa truy cập"
 )
@@ -39,6 +40,15 @@ func TestBrowserPasskeys(t *testing.T) {
 	v.misses(usePasskey)
 	v.submitPassword("001")
 	v.at(headWays)
+	v.sees("Ứng dụng tạo mã")
+	for path, fields := range map[string]string{"/me/ways/remove": "way: 'app'", "/me/ways/passkey": "name: 'x', passkey: '{}'", "/me/ways/password": "new_password: 'bốn chữ không ngờ tới'"} {
+		v.open(d.Issuer + "/me")
+		v.post(path, fields)
+		v.at(headEnded)
+	}
+	v.open(d.Issuer + "/me/ways")
+	v.sees("Mật khẩu", "Ứng dụng tạo mã")
+	v.misses("Đã gỡ", "Khóa truy cập ngày")
 	v.press(headPasskey)
 	v.at(headStepUp)
 	v.press("Tiếp tục")
@@ -108,6 +118,26 @@ func (v *visit) today() string {
 		v.t.Fatalf("no passkey on %q", v.page.Text)
 	}
 	return rest[:len("02/01/2006")]
+}
+
+// post sends fields with the page's own mark, as somebody would who has the session and
+// no page for it.
+func (b *tab) post(path, fields string) {
+	b.t.Helper()
+	b.arriving(chromedp.Evaluate[chromedp.Void](`(() => {
+	  const form = document.createElement('form'), mark = document.querySelector('input[name=csrf]').value
+	  form.method = 'post'
+	  form.action = '` + path + `'
+	  for (const [name, value] of Object.entries({csrf: mark, ` + fields + `})) {
+	    const field = document.createElement('input')
+	    field.type = 'hidden'
+	    field.name = name
+	    field.value = value
+	    form.append(field)
+	  }
+	  document.body.append(form)
+	  form.submit()
+	})()`))
 }
 
 // offered reports whether the page shows a button for a passkey.

@@ -197,8 +197,8 @@ func (p *Passkeys) Enrolled(e Enrolment, answer string) (eid.PasskeyRecord, erro
 		BackupEligible: c.Flags.BackupEligible, BackedUp: c.Flags.BackupState,
 	}
 	for _, t := range c.Transport {
-		if known := protocol.AuthenticatorTransport(t); len(known) <= 16 && len(record.Transports) < 8 {
-			record.Transports = append(record.Transports, string(known))
+		if len(t) <= 16 && len(record.Transports) < 8 {
+			record.Transports = append(record.Transports, string(t))
 		}
 	}
 	return record, nil

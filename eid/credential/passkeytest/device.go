@@ -43,9 +43,17 @@ type Device struct {
 	key    virtualwebauthn.Credential
 }
 
+// coseLen is the length of a COSE_Key on P-256 with two whole coordinates, in bytes.
+const coseLen = 77
+
 // New makes one without owner.
 func New(t Traits) *Device {
 	d := &Device{key: virtualwebauthn.NewCredential(virtualwebauthn.KeyTypeEC2)}
+	// The library writes a coordinate without its leading zeros, which no authenticator
+	// does (RFC 9053 §7.1.1): such a key is rightly refused, and not what is tested.
+	for len(d.key.Key.AttestationData()) != coseLen {
+		d.key = virtualwebauthn.NewCredential(virtualwebauthn.KeyTypeEC2)
+	}
 	d.Behave(t)
 	return d
 }
