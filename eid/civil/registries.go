@@ -60,6 +60,7 @@ func (r Registries) Compare(ctx context.Context, said eid.Person) (Finding, erro
 		return r.citizen(ctx, said)
 	case eid.Foreigner:
 		return r.foreigner(ctx, said)
+	case eid.PortalAccount: // no registry knows one
 	}
 	return Finding{}, nil
 }

@@ -191,7 +191,7 @@ func (c *Counter) changePapers(ctx context.Context, by By, id string, revision i
 // Match has a capture compared with what a database holds of the person, and puts the
 // answer on record whatever it is. The application's last Match is it.
 func (c *Counter) Match(ctx context.Context, by By, id string, revision int, method eid.BiometricMethod, database eid.Database, capture string) (Application, error) {
-	return c.change(ctx, by, id, revision, ActMatch, func(a *Application, rules *eid.RuleSet, now time.Time) error {
+	return c.change(ctx, by, id, revision, ActMatch, func(a *Application, rules *eid.RuleSet, _ time.Time) error {
 		rule := rules.Level(a.Level)
 		switch {
 		case len(a.Matches) >= maxMatches:

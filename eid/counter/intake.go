@@ -162,6 +162,7 @@ func fits(p eid.Person) bool {
 	case eid.KindPassport:
 		return p.Type == eid.Foreigner && isCountry(p.Identifier.Country()) && len(number) <= 20 &&
 			!strings.ContainsFunc(number, func(r rune) bool { return (r < 'A' || r > 'Z') && (r < '0' || r > '9') })
+	case eid.KindPortalAccount: // nobody's number
 	}
 	return false
 }

@@ -85,6 +85,7 @@ func TestRow6AForeignerAtTheCounter(t *testing.T) {
 // Without a valid card nothing is confirmed; who has it issued at this visit may go on,
 // and is approved once the registry says that it is being issued.
 func TestRow11ACardOrItsIssue(t *testing.T) {
+	w := newWorld(t)
 	for _, tt := range []struct {
 		name    string
 		card    civil.Card
@@ -102,7 +103,7 @@ func TestRow11ACardOrItsIssue(t *testing.T) {
 		{"lost, to be issued", civil.Card{Status: civil.CardLost}, "HS-1", true, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			w, in := newWorld(t), citizen(numberA)
+			in := citizen(numberA)
 			w.cards[numberA], in.CardIssue = tt.card, tt.issue
 			a := w.open(t, in)
 			a, err := w.Match(t.Context(), w.first, a.ID, a.Revision, eid.Portrait, eid.CitizenCard, "capture-1")
@@ -115,6 +116,8 @@ func TestRow11ACardOrItsIssue(t *testing.T) {
 				if !errors.As(err, &o) || len(o.Obstacles) != 1 || o.Obstacles[0].Kind != counter.ObstacleCard {
 					t.Errorf("Confirm() = %v, want the card in its way", err)
 				}
+				_, err = w.Withdraw(t.Context(), w.first, a.ID, a.Revision)
+				wantErr(t, "Withdraw()", err, nil)
 				return
 			}
 			wantErr(t, "Confirm()", err, nil)

@@ -64,6 +64,7 @@ func TestNoPathToLevel2WithoutEvidence(t *testing.T) {
 				edited.Intake.CardIssue = rapid.SampledFrom([]string{"", "HS-1"}).Draw(t, "issue")
 			case ActApprove:
 				edited.Findings = draw(t)
+			case ActReadBack, ActConfirm, ActWithdraw, ActReturn, ActReject:
 			}
 			after, err := move(edited, act, by, own, &rules, now)
 			if err != nil {

@@ -55,7 +55,7 @@ type matcher struct {
 	n   int
 }
 
-func (m *matcher) Match(_ context.Context, c civil.Capture) (civil.Matched, error) {
+func (m *matcher) Match(_ context.Context, _ civil.Capture) (civil.Matched, error) {
 	m.n++
 	return civil.Matched{OK: !m.no, Reference: fmt.Sprintf("match-%d", m.n), At: storetest.NewClock().Now()}, m.err
 }
