@@ -105,7 +105,7 @@ func officerSamples(noon time.Time) []sample {
 	intake := OfficerData{Common: form, Title: "officer.intake.title", Intro: "officer.intake.intro", Buttons: []OfficerButton{{"", "officer.button.take_in", "primary"}}, Back: "/officer",
 		Links: []OfficerLink{{"/officer/new/foreigner", "officer.intake.foreigner"}},
 		Fields: []OfficerField{{Name: "scan", Hint: "officer.hint.scan"}, {Name: "number", Mode: "numeric", Value: "001 188 000 001"}, {Name: "name"}, {Name: "birth_date", Hint: "officer.hint.date", Mode: "numeric"},
-			{Name: "gender", Choices: []OfficerChoice{{"male", "officer.gender.male", false}, {"female", "officer.gender.female", false}}}, {Name: "address"}, {Name: "phone", Hint: "officer.hint.phone", Mode: "tel"}}}
+			{Name: "gender", Choices: []OfficerChoice{{"male", "officer.gender.male", false}, {"female", "officer.gender.female", true}}}, {Name: "address"}, {Name: "phone", Hint: "officer.hint.phone", Mode: "tel"}}}
 	wrong, bad := intake, overview
 	wrong.Notice = "officer.notice.down"
 	wrong.Faults = []FieldProblem{{"number", "officer.fault.number.malformed"}, {"gender", "officer.fault.gender.missing"}, {"phone", "officer.fault.phone.missing"}}
