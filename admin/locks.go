@@ -52,7 +52,9 @@ const lockCasePlace = "officer/lock-case"
 
 // parties are those whom an officer acts for here. A service user's request has a queue of
 // its own, a holder's lock pages of the holder's own.
-func parties() []eid.LockParty { return []eid.LockParty{eid.ByAuthority, eid.ByOperator, eid.ByRegistry} }
+func parties() []eid.LockParty {
+	return []eid.LockParty{eid.ByAuthority, eid.ByOperator, eid.ByRegistry}
+}
 
 // locks sets and lifts locks. An account is found by its number within a case only: who
 // asks, with which document, goes on record with the look.

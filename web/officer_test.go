@@ -31,7 +31,7 @@ func officerMessages(t *testing.T) []string {
 		t.Fatalf("no package admin: %v", err)
 	}
 	for _, name := range files {
-		body, err := os.ReadFile(name) //nolint:gosec // a file of this repository
+		body, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
 		}
