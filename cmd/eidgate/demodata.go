@@ -203,6 +203,12 @@ func seedPerson(ctx context.Context, writer *accounts.Accounts, locks *accounts.
 	}
 	if p.Lock != "" {
 		act := accounts.LockAct{By: eid.ByAuthority, Requester: "cơ quan giả định", Document: "QĐ-000/GIẢ-ĐỊNH", Actor: actor}
+		switch p.Lock {
+		case eid.LockSelf:
+			act = accounts.LockAct{By: eid.ByHolder, Proof: "demo", Actor: actor}
+		case eid.LockTerms:
+			act.By = eid.ByOperator
+		}
 		if _, err := locks.Set(ctx, id, p.Lock, act); err != nil {
 			return err
 		}
