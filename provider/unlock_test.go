@@ -93,7 +93,7 @@ func TestRow30OnlyTheOwnLock(t *testing.T) {
 			t.Errorf("%s beside: %d, want 403 without the offer", reason, p.status)
 		}
 		// Asked for all the same, it is no act of this page.
-		p = both.submit(p, "action", "unlock")
+		both.submit(p, "action", "unlock")
 		p = both.get(w.authorizeURL("portal"))
 		p = both.submit(p, "action", "unlock", "personal_number", numberLevel1, "password", password)
 		if len(w.locksOf(numberLevel1)) != 2 {

@@ -14,7 +14,7 @@ import (
 	"eidgate/eid"
 )
 
-// ErrInvalid: what was asked breaks a rule; the text names every fault. Besides it a
+// ErrInvalid reports that what was asked breaks a rule; the text names every fault. Besides it a
 // change returns eid.ErrNotFound and eid.ErrExists.
 var ErrInvalid = errors.New("invalid")
 

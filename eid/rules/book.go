@@ -20,7 +20,7 @@ import (
 //go:embed sets/*.json
 var builtIn embed.FS
 
-// ErrBefore: no rules were in force at that time yet.
+// ErrBefore reports a time at which no rules were in force yet.
 var ErrBefore = errors.New("before the first rule set")
 
 const (
