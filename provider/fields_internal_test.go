@@ -94,13 +94,13 @@ func TestRecordsKeepEveryField(t *testing.T) {
 	}
 }
 
-// A grant of the format before has no documents, and everything else.
+// A grant of the format before has no documents and no ProvedAt, and everything else.
 func TestGrantsOfTheFormatBefore(t *testing.T) {
 	var n int64
 	var grant grantRecord
 	filled(t, reflect.ValueOf(&grant).Elem(), &n)
 	raw := writeFields(withDocuments-1, grant.fields)
-	grant.Grant.Documents = nil
+	grant.Documents, grant.ProvedAt = nil, time.Time{}
 	got, err := readGrant(raw)
 	if diff := cmp.Diff(got, grant, cmpopts.IgnoreUnexported(requestedClaims{})); err != nil || diff != "" {
 		t.Errorf("grant read of %q: %v (-got +want):\n%s", raw, err, diff)
