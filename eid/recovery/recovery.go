@@ -12,7 +12,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	"eidgate/eid"
@@ -84,7 +83,7 @@ type Deps struct {
 	Codes       *credential.Codes
 	Poster      notify.Poster
 	State       store.State
-	Key         []byte // hides names in passing state: 32 bytes, the same on every replica
+	Key         []byte // hides names in passing state: 32 bytes, the account system's, on every replica
 	Now         func() time.Time
 }
 
@@ -105,6 +104,7 @@ func New(channels notify.Channels, d Deps) (*Service, error) {
 // record is where one recovery stands. It names no address and no number.
 type record struct {
 	ID      string         `json:"id"`
+	At      time.Time      `json:"at"` // when it was begun
 	Mode    Mode           `json:"mode"`
 	Stage   Stage          `json:"stage"`
 	Account eid.AccountID  `json:"account,omitempty"` // empty: nobody's, which only the code would show
@@ -125,7 +125,7 @@ func (s *Service) Begin(ctx context.Context, device string, m Mode, id eid.Ident
 	if err != nil && !errors.Is(err, eid.ErrNotFound) {
 		return fmt.Errorf("finding the account: %w", err)
 	}
-	r := record{ID: rand.Text(), Mode: m, Stage: StageCode, Subject: s.name("subject", id.Canonical())}
+	r := record{ID: rand.Text(), At: s.d.Now(), Mode: m, Stage: StageCode, Subject: s.name("subject", id.Canonical())}
 	if channel, to, ok := s.contact(m, &acct); ok {
 		r.Account, r.Channel, r.Address = acct.ID, channel, s.mark(to)
 	}
@@ -313,12 +313,15 @@ func (s *Service) Factor(ctx context.Context, device string, m Mode, code string
 	if !ok {
 		return ErrWrong
 	}
-	used := store.PutIfAbsent("step."+strconv.FormatInt(step, 10), []byte{1}, 2*credential.CodeValidity)
-	if results, err = s.d.State.Apply(ctx, slot, used, store.Delete("tries")); err != nil {
-		return fmt.Errorf("marking a one-time code as used: %w", err)
+	first, err := credential.UseStep(ctx, s.d.State, s.d.Key, r.Account, step)
+	if err != nil {
+		return err
 	}
-	if len(results) == 0 || !results[0].OK {
+	if !first {
 		return ErrWrong
+	}
+	if _, err := s.d.State.Apply(ctx, slot, store.Delete("tries")); err != nil {
+		return fmt.Errorf("forgetting guesses: %w", err)
 	}
 	r.Shown = append(r.Shown, eid.OneTimeCode)
 	return s.move(ctx, device, r)
@@ -366,9 +369,9 @@ func (s *Service) Choose(ctx context.Context, device string, m Mode, password ei
 	}
 	act := accounts.Act{Actor: "holder", Ref: ref}
 	if m == Activate {
-		err = s.d.Credentials.Activate(ctx, r.Account, accounts.Activation{Act: act, PasswordHash: hash, Proved: proved})
+		err = s.d.Credentials.Activate(ctx, r.Account, accounts.Activation{Act: act, PasswordHash: hash, Proved: proved, ProvedAt: r.At})
 	} else {
-		err = s.d.Credentials.Recover(ctx, r.Account, accounts.Recovery{Act: act, PasswordHash: hash, Proved: proved, Shown: r.Shown})
+		err = s.d.Credentials.Recover(ctx, r.Account, accounts.Recovery{Act: act, PasswordHash: hash, Proved: proved, ProvedAt: r.At, Shown: r.Shown})
 	}
 	if errors.Is(err, eid.ErrExists) || errors.Is(err, accounts.ErrCredentialGone) || errors.Is(err, accounts.ErrFactorMissing) {
 		return "", ErrGone // it changed meanwhile

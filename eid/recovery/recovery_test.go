@@ -33,6 +33,7 @@ type world struct {
 	*recovery.Service
 	t     testing.TB
 	clock *storetest.Clock
+	state *statestore.Store
 
 	mu       sync.Mutex
 	people   map[string]eid.Account // by number
@@ -50,6 +51,7 @@ func newWorld(t testing.TB, dir string) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = state.Close() })
+	w.state = state
 	codes, err := credential.NewCodes(state, make([]byte, 32))
 	if err != nil {
 		t.Fatal(err)
@@ -205,7 +207,7 @@ func TestRecoverWithEveryFactor(t *testing.T) {
 	if weakness, err := w.Choose(t.Context(), "device", recovery.Recover, eid.NewSecret(fresh), "ref"); weakness != "" || err != nil {
 		t.Fatalf("Choose() = %q, %v", weakness, err)
 	}
-	if len(w.recover) != 1 || w.recover[0].Proved != "+84912345678" || !slices.Equal(w.recover[0].Shown, []eid.Factor{eid.OneTimeCode}) || w.recover[0].Ref != "ref" {
+	if len(w.recover) != 1 || w.recover[0].Proved != "+84912345678" || !slices.Equal(w.recover[0].Shown, []eid.Factor{eid.OneTimeCode}) || w.recover[0].Ref != "ref" || !w.recover[0].ProvedAt.Equal(w.clock.Now()) {
 		t.Errorf("recoveries = %+v, want one with the factor shown", w.recover)
 	}
 	if got := w.stage("device", recovery.Recover); got != recovery.StageDone {
@@ -213,6 +215,26 @@ func TestRecoverWithEveryFactor(t *testing.T) {
 	}
 	if _, err := w.Choose(t.Context(), "device", recovery.Recover, eid.NewSecret(fresh), ""); !errors.Is(err, recovery.ErrGone) || len(w.recover) != 1 {
 		t.Errorf("Choose() again = %v, want %v", err, recovery.ErrGone)
+	}
+}
+
+// A code of an app that was shown at a sign-in is none here (RFC 6238 §5.2).
+func TestRecoverWithAUsedCode(t *testing.T) {
+	w := newWorld(t, t.TempDir())
+	w.begin("device", recovery.Recover, w.person(1, func(a *eid.Account) { a.Factors = append(a.Factors, eid.OneTimeCode) }))
+	if err := w.Code(t.Context(), "device", recovery.Recover, w.sent()); err != nil {
+		t.Fatal(err)
+	}
+	app, err := totp.GenerateCode(secret, w.clock.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	step := w.clock.Now().Unix() / int64(credential.CodePeriod/time.Second)
+	if ok, err := credential.UseStep(t.Context(), w.state, make([]byte, 32), "a1", step); !ok || err != nil {
+		t.Fatalf("UseStep() = %t, %v", ok, err)
+	}
+	if err := w.Factor(t.Context(), "device", recovery.Recover, app); !errors.Is(err, recovery.ErrWrong) {
+		t.Errorf("Factor() with a used code = %v, want %v", err, recovery.ErrWrong)
 	}
 }
 
@@ -327,7 +349,7 @@ func TestRow23ActivationIsSentAgain(t *testing.T) {
 	if _, err := w.Choose(t.Context(), "device", recovery.Activate, eid.NewSecret(fresh), ""); err != nil {
 		t.Fatal(err)
 	}
-	if len(w.activate) != 1 || w.activate[0].Proved != "+84912345678" {
+	if len(w.activate) != 1 || w.activate[0].Proved != "+84912345678" || !w.activate[0].ProvedAt.Equal(w.clock.Now()) {
 		t.Errorf("activations = %+v, want one that proves the phone", w.activate)
 	}
 	w.begin("active", recovery.Activate, w.person(2, nil))
