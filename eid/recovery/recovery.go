@@ -207,8 +207,9 @@ func (s *Service) Resend(ctx context.Context, device string, m Mode, language st
 }
 
 // Code takes the code that was sent. After the right one, and not before, it returns what
-// bars the account.
-func (s *Service) Code(ctx context.Context, device string, m Mode, code string) error {
+// bars the account. The recovery goes on as next, a new name of the browser: who knew the
+// one of before, on a device that people share, has nothing of it.
+func (s *Service) Code(ctx context.Context, device, next string, m Mode, code string) error {
 	r, err := s.load(ctx, device, m)
 	if err != nil || r.Stage != StageCode {
 		return err
@@ -227,7 +228,7 @@ func (s *Service) Code(ctx context.Context, device string, m Mode, code string) 
 	if err := bars(m, &acct); err != nil {
 		return err
 	}
-	return s.move(ctx, device, r)
+	return s.move(ctx, device, next, r)
 }
 
 // bars says why an account cannot be come back to, as its holder may be told.
@@ -241,8 +242,8 @@ func bars(m Mode, a *eid.Account) error {
 	return a.Usable()
 }
 
-// next is what is asked after a code that was right. It is pure.
-func next(m Mode, a *eid.Account, shown []eid.Factor) Stage {
+// asked is what is asked after a code that was right. It is pure.
+func asked(m Mode, a *eid.Account, shown []eid.Factor) Stage {
 	if m == Activate { // it has nothing yet but what it waits with
 		return StagePassword
 	}
@@ -256,24 +257,27 @@ func next(m Mode, a *eid.Account, shown []eid.Factor) Stage {
 	return StageElsewhere
 }
 
-// move goes on to the next stage, once.
-func (s *Service) move(ctx context.Context, device string, r record) error {
+// move goes on to the next stage, once, under another name of the browser or its own.
+func (s *Service) move(ctx context.Context, device, to string, r record) error {
 	acct, err := s.d.Accounts.Account(ctx, r.Account)
 	if err != nil {
 		return fmt.Errorf("reading the account: %w", err)
 	}
 	before := r.raw
-	r.Stage = next(r.Mode, &acct, r.Shown)
+	r.Stage = asked(r.Mode, &acct, r.Shown)
 	raw, err := json.Marshal(r)
 	if err != nil {
 		return fmt.Errorf("keeping a recovery: %w", err)
 	}
-	results, err := s.d.State.Apply(ctx, s.slot(device), store.CompareAndSet(keyRecord, before, raw, life))
+	results, err := s.d.State.Apply(ctx, s.slot(device), store.CompareAndSet(keyRecord, before, []byte("{}"), time.Second), store.Delete(keyRecord))
 	if err != nil {
 		return fmt.Errorf("keeping a recovery: %w", err)
 	}
-	if len(results) != 1 || !results[0].OK {
+	if len(results) != 2 {
 		return ErrGone
+	}
+	if _, err := s.d.State.Apply(ctx, s.slot(to), store.Delete(keyRecord), store.PutIfAbsent(keyRecord, raw, life)); err != nil {
+		return fmt.Errorf("keeping a recovery: %w", err)
 	}
 	return nil
 }
@@ -324,7 +328,7 @@ func (s *Service) Factor(ctx context.Context, device string, m Mode, code string
 		return fmt.Errorf("forgetting guesses: %w", err)
 	}
 	r.Shown = append(r.Shown, eid.OneTimeCode)
-	return s.move(ctx, device, r)
+	return s.move(ctx, device, device, r)
 }
 
 // Choose takes the new password. A weakness says why it may not be chosen. Of several at
