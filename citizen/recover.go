@@ -151,7 +151,12 @@ func (p *recovering) code(w http.ResponseWriter, r *http.Request, g shell.Guest)
 	case data.App:
 		data.Problem, err = web.ProblemCode, p.service.Factor(ctx, g.Device, p.mode, text)
 	default:
-		data.Problem, err = web.ProblemSentCode, p.service.Code(ctx, g.Device, p.mode, text)
+		next := shell.NewDevice()
+		data.Problem, err = web.ProblemSentCode, p.service.Code(ctx, g.Device, next, p.mode, text)
+		if err == nil {
+			p.shell.Rename(w, r, next)
+			g.Device = next
+		}
 	}
 	if text == "" || errors.Is(err, recovery.ErrWrong) {
 		p.show(w, r, "recover_code", data, data.Problem)

@@ -95,10 +95,14 @@ type Activation struct {
 	// FirstPasswordHash is the stored hash that a first password matched; empty where a
 	// code was sent instead.
 	FirstPasswordHash string
+	// ProvedAt is when the proof of a code was begun. One of before the account was
+	// enrolled anew is none.
+	ProvedAt time.Time
 }
 
 // Activate makes a pending account active, once. eid.ErrExists when it is no pending one,
-// ErrCredentialGone when the first password has ended or was used.
+// ErrCredentialGone when the first password has ended or was used, or the account was
+// enrolled anew since ProvedAt.
 func (c *Credentials) Activate(ctx context.Context, id eid.AccountID, a Activation) error {
 	return c.change(ctx, "activating account", id, a.Act, eid.ActionAccountActivated, func(s CredentialStanding, now time.Time) (CredentialChange, error) {
 		switch {
@@ -107,6 +111,8 @@ func (c *Credentials) Activate(ctx context.Context, id eid.AccountID, a Activati
 		case s.Account.Status != eid.PendingActivation:
 			return CredentialChange{}, eid.ErrExists
 		case a.FirstPasswordHash != "" && !s.First.Counts(a.FirstPasswordHash, now):
+			return CredentialChange{}, ErrCredentialGone
+		case a.FirstPasswordHash == "" && !s.Account.Counts(a.ProvedAt):
 			return CredentialChange{}, ErrCredentialGone
 		case a.PasswordHash == "":
 			return CredentialChange{}, fmt.Errorf("%w: password is missing", ErrInvalid)
@@ -147,15 +153,18 @@ func (c *Credentials) SetPassword(ctx context.Context, id eid.AccountID, p Passw
 type Recovery struct {
 	Act
 	PasswordHash string
-	// Proved is the verified contact that a code reached.
-	Proved string
+	// Proved is the verified contact that a code reached, in a recovery that was begun at
+	// ProvedAt.
+	Proved   string
+	ProvedAt time.Time
 	// Shown are the factors that the holder showed beside the code.
 	Shown []eid.Factor
 }
 
 // Recover sets a password in place of a forgotten one and ends what was proved before.
 // ErrFactorMissing when the account has a factor, by then, that was not shown: no
-// recovery skips one. It gives no level and takes none.
+// recovery skips one. ErrCredentialGone when credentials were changed since ProvedAt: the
+// holder may have done so because of who began. It gives no level and takes none.
 func (c *Credentials) Recover(ctx context.Context, id eid.AccountID, r Recovery) error {
 	return c.change(ctx, "recovering account", id, r.Act, eid.ActionAccountRecovered, func(s CredentialStanding, _ time.Time) (CredentialChange, error) {
 		switch err := s.Account.Usable(); {
@@ -163,7 +172,7 @@ func (c *Credentials) Recover(ctx context.Context, id eid.AccountID, r Recovery)
 			return CredentialChange{}, err
 		case r.PasswordHash == "":
 			return CredentialChange{}, fmt.Errorf("%w: password is missing", ErrInvalid)
-		case !reaches(s.Account, r.Proved):
+		case !reaches(s.Account, r.Proved), !s.Account.Counts(r.ProvedAt):
 			return CredentialChange{}, ErrCredentialGone
 		case len(Unshown(s.Account, r.Shown)) > 0:
 			return CredentialChange{}, ErrFactorMissing

@@ -1,8 +1,13 @@
 package credential
 
 import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
 	"crypto/subtle"
+	"encoding/base64"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -10,6 +15,7 @@ import (
 	"github.com/pquerna/otp/hotp"
 
 	"eidgate/eid"
+	"eidgate/store"
 )
 
 // Parameters of one-time codes, the ones every authenticator app knows (RFC 6238
@@ -47,6 +53,20 @@ func MatchCode(secret eid.Secret, code string, now time.Time) (step int64, ok bo
 		}
 	}
 	return step, ok, nil
+}
+
+// UseStep lets a step of an account count once, wherever a code of it is shown: at a
+// sign-in or in a recovery. ok is false when it was used before. key hides the account.
+func UseStep(ctx context.Context, state store.State, key []byte, account eid.AccountID, step int64) (ok bool, err error) {
+	mac := hmac.New(sha256.New, key)
+	mac.Write([]byte("eidgate used step 1\x00" + account))
+	slot := "step." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+	// Twice the validity: the replica that forgets may be ahead in time.
+	results, err := state.Apply(ctx, slot, store.PutIfAbsent(strconv.FormatInt(step, 10), []byte{1}, 2*CodeValidity))
+	if err != nil {
+		return false, fmt.Errorf("marking a one-time code as used: %w", err)
+	}
+	return len(results) == 1 && results[0].OK, nil
 }
 
 // cleanCode drops the spaces that people and apps put between groups.

@@ -12,7 +12,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	"eidgate/eid"
@@ -84,7 +83,7 @@ type Deps struct {
 	Codes       *credential.Codes
 	Poster      notify.Poster
 	State       store.State
-	Key         []byte // hides names in passing state: 32 bytes, the same on every replica
+	Key         []byte // hides names in passing state: 32 bytes, the account system's, on every replica
 	Now         func() time.Time
 }
 
@@ -105,6 +104,7 @@ func New(channels notify.Channels, d Deps) (*Service, error) {
 // record is where one recovery stands. It names no address and no number.
 type record struct {
 	ID      string         `json:"id"`
+	At      time.Time      `json:"at"` // when it was begun
 	Mode    Mode           `json:"mode"`
 	Stage   Stage          `json:"stage"`
 	Account eid.AccountID  `json:"account,omitempty"` // empty: nobody's, which only the code would show
@@ -125,7 +125,7 @@ func (s *Service) Begin(ctx context.Context, device string, m Mode, id eid.Ident
 	if err != nil && !errors.Is(err, eid.ErrNotFound) {
 		return fmt.Errorf("finding the account: %w", err)
 	}
-	r := record{ID: rand.Text(), Mode: m, Stage: StageCode, Subject: s.name("subject", id.Canonical())}
+	r := record{ID: rand.Text(), At: s.d.Now(), Mode: m, Stage: StageCode, Subject: s.name("subject", id.Canonical())}
 	if channel, to, ok := s.contact(m, &acct); ok {
 		r.Account, r.Channel, r.Address = acct.ID, channel, s.mark(to)
 	}
@@ -207,8 +207,9 @@ func (s *Service) Resend(ctx context.Context, device string, m Mode, language st
 }
 
 // Code takes the code that was sent. After the right one, and not before, it returns what
-// bars the account.
-func (s *Service) Code(ctx context.Context, device string, m Mode, code string) error {
+// bars the account. The recovery goes on as next, a new name of the browser: who knew the
+// one of before, on a device that people share, has nothing of it.
+func (s *Service) Code(ctx context.Context, device, next string, m Mode, code string) error {
 	r, err := s.load(ctx, device, m)
 	if err != nil || r.Stage != StageCode {
 		return err
@@ -227,7 +228,7 @@ func (s *Service) Code(ctx context.Context, device string, m Mode, code string) 
 	if err := bars(m, &acct); err != nil {
 		return err
 	}
-	return s.move(ctx, device, r)
+	return s.move(ctx, device, next, r)
 }
 
 // bars says why an account cannot be come back to, as its holder may be told.
@@ -241,8 +242,8 @@ func bars(m Mode, a *eid.Account) error {
 	return a.Usable()
 }
 
-// next is what is asked after a code that was right. It is pure.
-func next(m Mode, a *eid.Account, shown []eid.Factor) Stage {
+// asked is what is asked after a code that was right. It is pure.
+func asked(m Mode, a *eid.Account, shown []eid.Factor) Stage {
 	if m == Activate { // it has nothing yet but what it waits with
 		return StagePassword
 	}
@@ -256,24 +257,27 @@ func next(m Mode, a *eid.Account, shown []eid.Factor) Stage {
 	return StageElsewhere
 }
 
-// move goes on to the next stage, once.
-func (s *Service) move(ctx context.Context, device string, r record) error {
+// move goes on to the next stage, once, under another name of the browser or its own.
+func (s *Service) move(ctx context.Context, device, to string, r record) error {
 	acct, err := s.d.Accounts.Account(ctx, r.Account)
 	if err != nil {
 		return fmt.Errorf("reading the account: %w", err)
 	}
 	before := r.raw
-	r.Stage = next(r.Mode, &acct, r.Shown)
+	r.Stage = asked(r.Mode, &acct, r.Shown)
 	raw, err := json.Marshal(r)
 	if err != nil {
 		return fmt.Errorf("keeping a recovery: %w", err)
 	}
-	results, err := s.d.State.Apply(ctx, s.slot(device), store.CompareAndSet(keyRecord, before, raw, life))
+	results, err := s.d.State.Apply(ctx, s.slot(device), store.CompareAndSet(keyRecord, before, []byte("{}"), time.Second), store.Delete(keyRecord))
 	if err != nil {
 		return fmt.Errorf("keeping a recovery: %w", err)
 	}
-	if len(results) != 1 || !results[0].OK {
+	if len(results) != 2 {
 		return ErrGone
+	}
+	if _, err := s.d.State.Apply(ctx, s.slot(to), store.Delete(keyRecord), store.PutIfAbsent(keyRecord, raw, life)); err != nil {
+		return fmt.Errorf("keeping a recovery: %w", err)
 	}
 	return nil
 }
@@ -313,15 +317,18 @@ func (s *Service) Factor(ctx context.Context, device string, m Mode, code string
 	if !ok {
 		return ErrWrong
 	}
-	used := store.PutIfAbsent("step."+strconv.FormatInt(step, 10), []byte{1}, 2*credential.CodeValidity)
-	if results, err = s.d.State.Apply(ctx, slot, used, store.Delete("tries")); err != nil {
-		return fmt.Errorf("marking a one-time code as used: %w", err)
+	first, err := credential.UseStep(ctx, s.d.State, s.d.Key, r.Account, step)
+	if err != nil {
+		return err
 	}
-	if len(results) == 0 || !results[0].OK {
+	if !first {
 		return ErrWrong
 	}
+	if _, err := s.d.State.Apply(ctx, slot, store.Delete("tries")); err != nil {
+		return fmt.Errorf("forgetting guesses: %w", err)
+	}
 	r.Shown = append(r.Shown, eid.OneTimeCode)
-	return s.move(ctx, device, r)
+	return s.move(ctx, device, device, r)
 }
 
 // Choose takes the new password. A weakness says why it may not be chosen. Of several at
@@ -366,9 +373,9 @@ func (s *Service) Choose(ctx context.Context, device string, m Mode, password ei
 	}
 	act := accounts.Act{Actor: "holder", Ref: ref}
 	if m == Activate {
-		err = s.d.Credentials.Activate(ctx, r.Account, accounts.Activation{Act: act, PasswordHash: hash, Proved: proved})
+		err = s.d.Credentials.Activate(ctx, r.Account, accounts.Activation{Act: act, PasswordHash: hash, Proved: proved, ProvedAt: r.At})
 	} else {
-		err = s.d.Credentials.Recover(ctx, r.Account, accounts.Recovery{Act: act, PasswordHash: hash, Proved: proved, Shown: r.Shown})
+		err = s.d.Credentials.Recover(ctx, r.Account, accounts.Recovery{Act: act, PasswordHash: hash, Proved: proved, ProvedAt: r.At, Shown: r.Shown})
 	}
 	if errors.Is(err, eid.ErrExists) || errors.Is(err, accounts.ErrCredentialGone) || errors.Is(err, accounts.ErrFactorMissing) {
 		return "", ErrGone // it changed meanwhile

@@ -33,6 +33,7 @@ type world struct {
 	*recovery.Service
 	t     testing.TB
 	clock *storetest.Clock
+	state *statestore.Store
 
 	mu       sync.Mutex
 	people   map[string]eid.Account // by number
@@ -50,6 +51,7 @@ func newWorld(t testing.TB, dir string) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = state.Close() })
+	w.state = state
 	codes, err := credential.NewCodes(state, make([]byte, 32))
 	if err != nil {
 		t.Fatal(err)
@@ -174,13 +176,13 @@ func TestRecoverWithEveryFactor(t *testing.T) {
 		t.Errorf("Choose() before the code = %v, want %v", err, recovery.ErrGone)
 	}
 	code := w.sent()
-	if err := w.Code(t.Context(), "another", recovery.Recover, code); !errors.Is(err, recovery.ErrGone) {
+	if err := w.Code(t.Context(), "another", "another", recovery.Recover, code); !errors.Is(err, recovery.ErrGone) {
 		t.Errorf("Code() of another browser = %v, want %v", err, recovery.ErrGone)
 	}
-	if err := w.Code(t.Context(), "device", recovery.Activate, code); !errors.Is(err, recovery.ErrGone) {
+	if err := w.Code(t.Context(), "device", "device", recovery.Activate, code); !errors.Is(err, recovery.ErrGone) {
 		t.Errorf("Code() for another purpose = %v, want %v", err, recovery.ErrGone)
 	}
-	if err := w.Code(t.Context(), "device", recovery.Recover, code); err != nil {
+	if err := w.Code(t.Context(), "device", "device", recovery.Recover, code); err != nil {
 		t.Fatalf("Code() = %v", err)
 	}
 	if got := w.stage("device", recovery.Recover); got != recovery.StageFactor {
@@ -205,7 +207,7 @@ func TestRecoverWithEveryFactor(t *testing.T) {
 	if weakness, err := w.Choose(t.Context(), "device", recovery.Recover, eid.NewSecret(fresh), "ref"); weakness != "" || err != nil {
 		t.Fatalf("Choose() = %q, %v", weakness, err)
 	}
-	if len(w.recover) != 1 || w.recover[0].Proved != "+84912345678" || !slices.Equal(w.recover[0].Shown, []eid.Factor{eid.OneTimeCode}) || w.recover[0].Ref != "ref" {
+	if len(w.recover) != 1 || w.recover[0].Proved != "+84912345678" || !slices.Equal(w.recover[0].Shown, []eid.Factor{eid.OneTimeCode}) || w.recover[0].Ref != "ref" || !w.recover[0].ProvedAt.Equal(w.clock.Now()) {
 		t.Errorf("recoveries = %+v, want one with the factor shown", w.recover)
 	}
 	if got := w.stage("device", recovery.Recover); got != recovery.StageDone {
@@ -213,6 +215,41 @@ func TestRecoverWithEveryFactor(t *testing.T) {
 	}
 	if _, err := w.Choose(t.Context(), "device", recovery.Recover, eid.NewSecret(fresh), ""); !errors.Is(err, recovery.ErrGone) || len(w.recover) != 1 {
 		t.Errorf("Choose() again = %v, want %v", err, recovery.ErrGone)
+	}
+}
+
+// Who knows the cookie that a browser had before the code has nothing of what follows it.
+func TestRecoverGoesOnUnderAnotherName(t *testing.T) {
+	w := newWorld(t, t.TempDir())
+	w.begin("shared", recovery.Recover, w.person(1, nil))
+	if err := w.Code(t.Context(), "shared", "holder", recovery.Recover, w.sent()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Choose(t.Context(), "shared", recovery.Recover, eid.NewSecret(fresh), ""); !errors.Is(err, recovery.ErrGone) || len(w.recover) != 0 {
+		t.Errorf("Choose() of who knew the cookie = %v, want %v", err, recovery.ErrGone)
+	}
+	if _, err := w.Choose(t.Context(), "holder", recovery.Recover, eid.NewSecret(fresh), ""); err != nil || len(w.recover) != 1 {
+		t.Errorf("Choose() = %v", err)
+	}
+}
+
+// A code of an app that was shown at a sign-in is none here (RFC 6238 §5.2).
+func TestRecoverWithAUsedCode(t *testing.T) {
+	w := newWorld(t, t.TempDir())
+	w.begin("device", recovery.Recover, w.person(1, func(a *eid.Account) { a.Factors = append(a.Factors, eid.OneTimeCode) }))
+	if err := w.Code(t.Context(), "device", "device", recovery.Recover, w.sent()); err != nil {
+		t.Fatal(err)
+	}
+	app, err := totp.GenerateCode(secret, w.clock.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	step := w.clock.Now().Unix() / int64(credential.CodePeriod/time.Second)
+	if ok, err := credential.UseStep(t.Context(), w.state, make([]byte, 32), "a1", step); !ok || err != nil {
+		t.Fatalf("UseStep() = %t, %v", ok, err)
+	}
+	if err := w.Factor(t.Context(), "device", recovery.Recover, app); !errors.Is(err, recovery.ErrWrong) {
+		t.Errorf("Factor() with a used code = %v, want %v", err, recovery.ErrWrong)
 	}
 }
 
@@ -225,7 +262,7 @@ func TestRecoverRace(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 16 {
 		wg.Go(func() {
-			if err := w.Code(context.Background(), "device", recovery.Recover, code); err == nil {
+			if err := w.Code(context.Background(), "device", "device", recovery.Recover, code); err == nil {
 				right.Add(1)
 			}
 		})
@@ -269,7 +306,7 @@ func TestRecoverTellsNobodyWhoExists(t *testing.T) {
 			t.Errorf("%s: stage = %s, want %s", name, got, recovery.StageCode)
 		}
 		for range 7 { // more than there are tries
-			if err := w.Code(t.Context(), name, recovery.Recover, "not a code"); !errors.Is(err, recovery.ErrWrong) {
+			if err := w.Code(t.Context(), name, name, recovery.Recover, "not a code"); !errors.Is(err, recovery.ErrWrong) {
 				t.Errorf("%s: Code(wrong) = %v, want %v", name, err, recovery.ErrWrong)
 			}
 		}
@@ -289,7 +326,7 @@ func TestRecoverTellsNobodyWhoExists(t *testing.T) {
 func TestRecoverLocked(t *testing.T) {
 	w := newWorld(t, t.TempDir())
 	w.begin("device", recovery.Recover, w.person(1, func(a *eid.Account) { a.Locks = []eid.Lock{{Reason: eid.LockAuthority}} }))
-	if err := w.Code(t.Context(), "device", recovery.Recover, w.sent()); !errors.Is(err, eid.ErrLocked) {
+	if err := w.Code(t.Context(), "device", "device", recovery.Recover, w.sent()); !errors.Is(err, eid.ErrLocked) {
 		t.Errorf("Code() = %v, want %v", err, eid.ErrLocked)
 	}
 	if _, err := w.Choose(t.Context(), "device", recovery.Recover, eid.NewSecret(fresh), ""); !errors.Is(err, recovery.ErrGone) || len(w.recover) != 0 {
@@ -302,7 +339,7 @@ func TestRecoverAfterTheContactChanged(t *testing.T) {
 	w := newWorld(t, t.TempDir())
 	id := w.person(1, nil)
 	w.begin("device", recovery.Recover, id)
-	if err := w.Code(t.Context(), "device", recovery.Recover, w.sent()); err != nil {
+	if err := w.Code(t.Context(), "device", "device", recovery.Recover, w.sent()); err != nil {
 		t.Fatal(err)
 	}
 	w.person(1, func(a *eid.Account) { a.Phone.Value = "+84987654321" })
@@ -321,13 +358,13 @@ func TestRow23ActivationIsSentAgain(t *testing.T) {
 	if w.posts[0].Kind != notify.Activation {
 		t.Errorf("kind = %s, want %s", w.posts[0].Kind, notify.Activation)
 	}
-	if err := w.Code(t.Context(), "device", recovery.Activate, w.sent()); err != nil {
+	if err := w.Code(t.Context(), "device", "device", recovery.Activate, w.sent()); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := w.Choose(t.Context(), "device", recovery.Activate, eid.NewSecret(fresh), ""); err != nil {
 		t.Fatal(err)
 	}
-	if len(w.activate) != 1 || w.activate[0].Proved != "+84912345678" {
+	if len(w.activate) != 1 || w.activate[0].Proved != "+84912345678" || !w.activate[0].ProvedAt.Equal(w.clock.Now()) {
 		t.Errorf("activations = %+v, want one that proves the phone", w.activate)
 	}
 	w.begin("active", recovery.Activate, w.person(2, nil))
@@ -352,7 +389,7 @@ func TestRecoveryNeverSkipsAFactor(t *testing.T) {
 		for range rapid.IntRange(1, 8).Draw(rt, "acts") {
 			switch rapid.IntRange(0, 4).Draw(rt, "act") {
 			case 0:
-				if stage, err := w.Stage(t.Context(), "d", recovery.Recover); err == nil && stage == recovery.StageCode && w.Code(t.Context(), "d", recovery.Recover, w.sent()) == nil {
+				if stage, err := w.Stage(t.Context(), "d", recovery.Recover); err == nil && stage == recovery.StageCode && w.Code(t.Context(), "d", "d", recovery.Recover, w.sent()) == nil {
 					coded = true
 				}
 			case 1:
@@ -364,7 +401,7 @@ func TestRecoveryNeverSkipsAFactor(t *testing.T) {
 					shown = true
 				}
 			case 2:
-				_ = w.Code(t.Context(), "d", recovery.Recover, "000000")
+				_ = w.Code(t.Context(), "d", "d", recovery.Recover, "000000")
 			case 3:
 				w.clock.Advance(time.Minute)
 			case 4:

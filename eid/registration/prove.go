@@ -181,11 +181,11 @@ func (s *Service) activate(ctx context.Context, t Token, passwordHash string, v 
 	}
 	ch, to := said.contact(draft.Sent.By)
 	err = s.d.Activator.Activate(ctx, draft.Sent.Holder, accounts.Activation{
-		Act: accounts.Act{Actor: "holder", Ref: v.Ref}, PasswordHash: passwordHash, Proved: to,
+		Act: accounts.Act{Actor: "holder", Ref: v.Ref}, PasswordHash: passwordHash, Proved: to, ProvedAt: draft.Sent.At,
 	})
 	after := Draft{Stage: StageDone}
 	switch {
-	case errors.Is(err, eid.ErrExists), errors.Is(err, eid.ErrNotFound), errors.Is(err, eid.ErrLocked), errors.Is(err, accounts.ErrInvalid):
+	case errors.Is(err, eid.ErrExists), errors.Is(err, eid.ErrNotFound), errors.Is(err, eid.ErrLocked), errors.Is(err, accounts.ErrInvalid), errors.Is(err, accounts.ErrCredentialGone):
 		after = refused(draft)
 	case err != nil:
 		return "", err

@@ -228,6 +228,33 @@ func (m manyTries) At(at time.Time) (eid.RuleSet, error) {
 	return r, nil
 }
 
+// A counter enrols the person anew: a draft of before that has the same phone activates
+// nothing (the counter's account is of Level 2, and its first password alone opens it).
+func TestRow23ActivationOfBeforeTheCounter(t *testing.T) {
+	w := newWorld(t)
+	draft, stage := w.through(t, citizen(), somewhere(1))
+	held, err := w.holder(t, citizen())
+	must(t, err)
+	at := w.clock()
+	_, err = accounts.NewEnroller(w.db, w.clock).Enrol(t.Context(), accounts.Enrolment{
+		Person: held.Person, Phone: held.Phone, Level: eid.Level2, Replace: true, Rules: "decree-69-2024", Actor: "officer:o2",
+		FirstPasswordHash: "$first", FirstPasswordUntil: at.Add(time.Hour),
+		Evidence: []eid.Evidence{
+			{Kind: eid.EvidenceRegistry, Database: eid.Population, At: at},
+			{Kind: eid.EvidenceCard, Database: eid.CitizenCard, Officer: "o1", At: at},
+			{Kind: eid.EvidenceBiometric, Method: eid.Portrait, Database: eid.Population, Reference: "m", Officer: "o1", At: at},
+			{Kind: eid.EvidenceConfirmation, Officer: "o1", At: at},
+		},
+	})
+	must(t, err)
+	if got, err := w.service.Activate(t.Context(), draft, "of the app", somewhere(1)); err != nil || stage != registration.StageProved || got != registration.StageRefused {
+		t.Errorf("Activate() = %q, %v, want %q", got, err, registration.StageRefused)
+	}
+	held, err = w.holder(t, citizen())
+	must(t, err)
+	wantErr(t, "Usable()", held.Usable(), eid.ErrNotActivated)
+}
+
 // TestRow21Foreigner is compared with the immigration registry, by passport.
 func TestRow21Foreigner(t *testing.T) {
 	w := newWorld(t)

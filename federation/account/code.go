@@ -119,5 +119,5 @@ func (s *Source) takeCode(ctx context.Context, req federation.Request, m memory,
 		return false, nil
 	}
 	// A code that was seen over a shoulder is as good as a wrong one.
-	return s.useStep(ctx, m.Account, step)
+	return credential.UseStep(ctx, s.d.State, s.d.Key, m.Account, step)
 }

@@ -4,13 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strconv"
 	"time"
 
 	"eidgate/eid"
-	"eidgate/eid/credential"
 	"eidgate/federation"
-	"eidgate/store"
 )
 
 // guesses is the counter of evaluated guesses at one secret.
@@ -77,18 +74,6 @@ func (g guesses) forget(ctx context.Context) (tries int64, err error) {
 		return g.s.limits.Forget(ctx, g.slot, g.key, keyMarked)
 	}
 	return g.s.limits.Forget(ctx, g.slot, g.key)
-}
-
-// useStep marks a time step of an account as used; ok is false when it was used
-// before. One step counts once, whoever shows it (RFC 6238 §5.2).
-func (s *Source) useStep(ctx context.Context, id eid.AccountID, step int64) (ok bool, err error) {
-	// Twice the validity: the replica that forgets may be ahead in time.
-	mark := store.PutIfAbsent("step."+strconv.FormatInt(step, 10), []byte{1}, 2*credential.CodeValidity)
-	results, err := s.d.State.Apply(ctx, s.slot("account", string(id)), mark)
-	if err != nil {
-		return false, fmt.Errorf("marking a one-time code as used: %w", err)
-	}
-	return len(results) == 1 && results[0].OK, nil
 }
 
 // slot names the state of one number or account without telling which.

@@ -265,8 +265,8 @@ func TestSlotsTellNothing(t *testing.T) {
 	req := b.request(eid.Level2)
 	req.Memory = b.finish(t, req, credentials(anNumber, password)).Memory
 	b.finish(t, req, code(codeAt(t, b.now)))
-	if len(b.state.slots) != 3 {
-		t.Errorf("slots = %d, want those of the crowd, the number and the account", len(b.state.slots))
+	if len(b.state.slots) != 4 {
+		t.Errorf("slots = %d, want those of the crowd, the number, the account and its used codes", len(b.state.slots))
 	}
 	for key := range b.state.counts {
 		if strings.Contains(key, "192.0.2") || len(key) > 128 {

@@ -106,6 +106,9 @@ func (s durableSuite) credentialChanges(t *testing.T) {
 	wantErr(t, "EnrolTOTP()", c.EnrolTOTP(t.Context(), id, secret, holder), nil)
 	wantErr(t, "EnrolTOTP() again", c.EnrolTOTP(t.Context(), id, secret, holder), eid.ErrExists)
 	recovery := accounts.Recovery{Act: holder, PasswordHash: "$recovered", Proved: n.Phone.Value}
+	wantErr(t, "Recover() begun before the password was changed", c.Recover(t.Context(), id, recovery), accounts.ErrCredentialGone)
+	d.clock.Advance(time.Second)
+	recovery.ProvedAt = d.clock.Now()
 	wantErr(t, "Recover() without the factor", c.Recover(t.Context(), id, recovery), accounts.ErrFactorMissing)
 	recovery.Shown = []eid.Factor{eid.OneTimeCode}
 	recovery.Proved = n.Email.Value

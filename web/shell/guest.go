@@ -29,7 +29,7 @@ func (s *Shell) Open(keep []string, next func(http.ResponseWriter, *http.Request
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		device, known := s.Cookie(r, deviceCookie)
 		if !known {
-			device = Random(16)
+			device = NewDevice()
 		}
 		g := Guest{Device: device, CSRF: s.Mark("guest", device)}
 		if r.Method == http.MethodPost {
@@ -46,8 +46,17 @@ func (s *Shell) Open(keep []string, next func(http.ResponseWriter, *http.Request
 			}
 		}
 		if !known {
-			s.SetCookie(w, r, deviceCookie, device)
+			s.Rename(w, r, device)
 		}
 		next(w, r, g)
 	})
+}
+
+// NewDevice is a name for a browser that no one has.
+func NewDevice() string { return Random(16) }
+
+// Rename gives the browser of a guest a name: what was kept for the one of before is
+// there no more for it.
+func (s *Shell) Rename(w http.ResponseWriter, r *http.Request, device string) {
+	s.SetCookie(w, r, deviceCookie, device)
 }

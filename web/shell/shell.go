@@ -156,17 +156,27 @@ func (s *Shell) SetCookie(w http.ResponseWriter, r *http.Request, name, value st
 }
 
 // Cookie is the value of a cookie that was made here; anything else is none, and costs
-// no look at the store.
+// no look at the store. Over https only the name with the prefix counts: a neighbour
+// under the same domain can plant the other one, with a value that was made for them.
 func (s *Shell) Cookie(r *http.Request, name string) (string, bool) {
-	for _, full := range []string{"__Host-eidgate-" + name, "eidgate-" + name} {
-		cookie, err := r.Cookie(full)
-		if err != nil {
-			continue
-		}
-		value, mark, ok := strings.Cut(cookie.Value, "~")
-		return value, ok && equal(mark, s.mark("cookie "+name, value, 16))
+	return s.cookie(r, CookieName(web.VisitOf(r), name), name)
+}
+
+// Brings reports whether a request carries such a cookie under either name. It lets
+// nobody in.
+func (s *Shell) Brings(r *http.Request, name string) bool {
+	_, pinned := s.cookie(r, CookieName(web.Visit{Secure: true}, name), name)
+	_, plain := s.cookie(r, CookieName(web.Visit{}, name), name)
+	return pinned || plain
+}
+
+func (s *Shell) cookie(r *http.Request, full, name string) (string, bool) {
+	cookie, err := r.Cookie(full)
+	if err != nil {
+		return "", false
 	}
-	return "", false
+	value, mark, ok := strings.Cut(cookie.Value, "~")
+	return value, ok && equal(mark, s.mark("cookie "+name, value, 16))
 }
 
 // DropCookie has the browser forget a value.

@@ -185,8 +185,7 @@ func (g *Gate) person(h held) Person {
 // Brings reports whether a request carries a cookie of a sign-in that was made here: who
 // sends it was signed in once. Whether that session lives would cost a look at the store.
 func (g *Gate) Brings(r *http.Request) bool {
-	_, ok := g.cookie(r)
-	return ok
+	return g.d.Shell.Brings(r, g.cfg.Name)
 }
 
 // stopped says that nobody is signed in, why, and where to go on.
