@@ -290,3 +290,25 @@ func TestAuditTellsNothingOfThePerson(t *testing.T) {
 }
 
 var auditAll = sqlstore.AuditFilter{}
+
+// A registry that knows the year of birth alone leaves a doubt for the second officer; it
+// does not cover that the same person's nationality or gender is another.
+func TestYearOnlyCoversNoOtherField(t *testing.T) {
+	w := newWorld(t)
+	w.border[0].BirthDate = civil.Date{Year: 1985}
+	for field, change := range map[eid.Field]func(*eid.Person){
+		eid.FieldNationality: func(p *eid.Person) { p.Nationality = "USA" },
+		eid.FieldGender:      func(p *eid.Person) { p.Gender = "female" },
+	} {
+		in := foreigner()
+		change(&in.Person)
+		a := w.open(t, in)
+		list, err := w.Obstacles(&a)
+		must(t, err)
+		if want := (counter.Obstacle{Kind: counter.ObstacleDiffers, Field: field}); !slices.Contains(list, want) {
+			t.Errorf("Obstacles() = %v, want %v among them", list, want)
+		}
+		_, err = w.Withdraw(t.Context(), w.first, a.ID, a.Revision)
+		must(t, err)
+	}
+}
