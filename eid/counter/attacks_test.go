@@ -312,3 +312,26 @@ func TestYearOnlyCoversNoOtherField(t *testing.T) {
 		must(t, err)
 	}
 }
+
+// An application that one office left lying past its term keeps nobody from being taken
+// in at another: it is withdrawn then, on record, and nobody goes on with it.
+func TestAnOverdueApplicationBlocksNoNumber(t *testing.T) {
+	w, ctx := newWorld(t), t.Context()
+	left := w.confirmed(t, citizen(numberA))
+	w.clock.Advance(left.DueAt.Sub(w.clock.Now()))
+	_, err := w.Open(ctx, w.other, eid.Level2, citizen(numberA), counter.Papers{})
+	wantErr(t, "Open() at the end of the term", err, eid.ErrExists)
+	w.clock.Advance(time.Second)
+	var after int64
+	w.actions(t, &after)
+	_, err = w.Open(ctx, w.other, eid.Level2, citizen(numberA), counter.Papers{})
+	wantErr(t, "Open() after the term", err, nil)
+	want := []string{eid.ActionApplicationDecided, eid.ActionApplicationOpened}
+	if got := w.actions(t, &after); !slices.Equal(got, want) {
+		t.Errorf("on record: %v, want %v", got, want)
+	}
+	_, err = w.Approve(ctx, w.second, left.ID, left.Revision)
+	wantErr(t, "Approve() of the one that was withdrawn, as it was shown", err, counter.ErrStale)
+	_, err = w.Approve(ctx, w.second, left.ID, left.Revision+1)
+	wantErr(t, "Approve() of the one that was withdrawn", err, counter.ErrStatus)
+}
