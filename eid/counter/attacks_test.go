@@ -335,3 +335,14 @@ func TestAnOverdueApplicationBlocksNoNumber(t *testing.T) {
 	_, err = w.Approve(ctx, w.second, left.ID, left.Revision+1)
 	wantErr(t, "Approve() of the one that was withdrawn", err, counter.ErrStatus)
 }
+
+// A passport that no sign-in reads would make an account that nobody comes into.
+func TestAPassportIsOneThatCanSignIn(t *testing.T) {
+	w := newWorld(t)
+	for _, p := range [][2]string{{"KOR", "M123456789"}, {"XQZ", "M12345678"}, {"KOR", "m12345678"}} {
+		in := foreigner()
+		in.Person.Identifier = eid.NewIdentifier(eid.KindPassport, p[0], p[1])
+		_, err := w.Open(t.Context(), w.first, eid.Level2, in, counter.Papers{})
+		wantErr(t, fmt.Sprintf("Open() with passport %v", p), err, accounts.ErrInvalid)
+	}
+}
