@@ -28,8 +28,9 @@ demo: build ## run the gateway, two portals and a source of each kind here; ARGS
 	@exec bin/eidgate demo $(ARGS)
 
 .PHONY: test
-test: deps build ## run every test: units under the race detector, then end to end
-	@$(hsm) go test -race -timeout=20m $$(go list ./... | grep -vx eidgate/cmd/eidgate)
+test: deps build ## run every test: units under the race detector, pages in a browser, then end to end
+	@$(hsm) go test -race -timeout=20m -skip '^TestBrowser$$' $$(go list ./... | grep -vx eidgate/cmd/eidgate)
+	@go test -count=1 -timeout=20m -run '^TestBrowser$$' ./web
 	@go test -count=1 -run '^Test(EveryOrder|Model)' ./provider
 	@go test -count=1 -timeout=20m ./cmd/eidgate
 
