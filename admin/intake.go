@@ -54,8 +54,11 @@ func intakeOf(of eid.SubjectType, form url.Values) counter.Intake {
 	typed := line(form, string(eid.FieldNumber))
 	if of == eid.Foreigner {
 		in.Person.Nationality = upper(form, string(eid.FieldNationality))
-		if typed != "" {
-			in.Person.Identifier = eid.NewIdentifier(eid.KindPassport, upper(form, fieldCountry), typed)
+		country := upper(form, fieldCountry)
+		if passport, err := eid.ParsePassport(country, typed); err == nil {
+			in.Person.Identifier = passport
+		} else if typed != "" {
+			in.Person.Identifier = eid.NewIdentifier(eid.KindPassport, country, typed) // the counter says what is wrong with it
 		}
 		return in
 	}

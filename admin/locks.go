@@ -26,7 +26,7 @@ const (
 )
 
 func lockFields() []string {
-	return []string{fieldParty, fieldRequester, fieldPaperNo, fieldLockCase, fieldLock, fieldRemedy}
+	return []string{fieldParty, fieldRequester, fieldPaperNo, fieldCountry, fieldLockCase, fieldLock, fieldRemedy}
 }
 
 // Actions of the page of locks.
@@ -83,10 +83,22 @@ func (p *Pages) findPage(w http.ResponseWriter, r *http.Request, d desk, form ur
 	data.Title, data.Intro, data.Back = "officer.locks.title", "officer.locks.intro", Path
 	data.Fields = []web.OfficerField{
 		choice(form, fieldParty, "officer.party.", words(parties())...), text(form, fieldRequester, "", ""), text(form, fieldPaperNo, "officer.hint.request_document", ""),
-		{Name: string(eid.FieldNumber), Mode: "numeric"}, // typed anew each time: it is kept nowhere
+		text(form, fieldCountry, "officer.hint.country", ""),
+		{Name: string(eid.FieldNumber)}, // typed anew each time: it is kept nowhere
 	}
 	data.Buttons = submit("officer.button.find")
 	p.show(w, r, d, data)
+}
+
+// identifierOf reads whom a case is about: a passport where its country is given, else a
+// personal number.
+func identifierOf(form url.Values) (eid.Identifier, error) {
+	typed := form.Get(string(eid.FieldNumber))
+	if country := upper(form, fieldCountry); country != "" {
+		return eid.ParsePassport(country, typed)
+	}
+	number, err := eid.ParsePersonalNumber(typed)
+	return eid.IdentifierOf(number), err
 }
 
 // find looks for the account, once the case is on record. That nobody has the number
@@ -105,13 +117,12 @@ func (p *Pages) find(w http.ResponseWriter, r *http.Request, d desk, form url.Va
 	add(!slices.Contains(parties(), c.Party), fieldParty, "officer.fault.party")
 	add(!oneLine(c.Requester), fieldRequester, "officer.fault.requester")
 	add(!oneLine(c.Document), fieldPaperNo, "officer.fault.request_document")
-	number, err := eid.ParsePersonalNumber(form.Get(string(eid.FieldNumber)))
+	who, err := identifierOf(form)
 	add(err != nil, string(eid.FieldNumber), "officer.fault.number.malformed")
 	if len(data.Faults) > 0 {
 		p.findPage(w, r, d, form, data)
 		return
 	}
-	who := eid.IdentifierOf(number)
 	account, err := p.d.People.AccountByIdentifier(r.Context(), who)
 	if err != nil && !errors.Is(err, eid.ErrNotFound) {
 		p.d.Shell.Failure(w, r, err)

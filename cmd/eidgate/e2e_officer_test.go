@@ -141,3 +141,26 @@ func TestCounterToAccount(t *testing.T) {
 		t.Errorf("another office's application = %d, want 404", p.status)
 	}
 }
+
+// TestOfficerLocks locks an account and unlocks it, within a case alone (rows 31 and 33).
+func TestOfficerLocks(t *testing.T) {
+	d := startDemo(t)
+	clerk, holder := d.account("001"), d.account("005")
+	d.office(t, clerk, "add", "--office", testOffice, "--tasks", "locks")
+	desk := d.officer(t, clerk)
+	find := func(number string) screen {
+		return desk.submit(desk.get(d.Issuer+"/officer/locks"), "party", "authority", "requester", "Tòa án Mẫu", "request_document", "12/QĐ-TA", "number", number)
+	}
+	found := find(holder.PersonalNumber)
+	if locked := desk.submit(found, "action", "set", "lock", "authority"); locked.status != http.StatusOK || !strings.Contains(locked.body, `value="lift.`) {
+		t.Fatalf("locking = %d %q, want a lock that can be lifted\n%s", locked.status, locked.title(), locked.body)
+	}
+	again := find(holder.PersonalNumber)
+	lift := regexp.MustCompile(`lift\.[A-Z2-7]+`).FindString(again.body)
+	if p := desk.press(again, "action", lift); p.status != http.StatusOK || strings.Contains(p.body, `value="lift.`) {
+		t.Errorf("lifting = %d %q, want no lock in force", p.status, p.title())
+	}
+	if p := desk.submit(find(clerk.PersonalNumber), "action", "set", "lock", "authority"); p.status != http.StatusUnprocessableEntity {
+		t.Errorf("locking one's own = %d %q, want 422", p.status, p.title())
+	}
+}

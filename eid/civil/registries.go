@@ -113,12 +113,15 @@ func (r Registries) foreigner(ctx context.Context, said eid.Person) (Finding, er
 	}
 	names, dates := compareNames(said.Name, held.Name), compareDates(born, held.BirthDate)
 	f.Verdict = min(names, dates)
+	if said.Nationality != held.Nationality || said.Gender != held.Gender {
+		f.Verdict = Mismatch
+	}
 	f.differ(names, dates)
 	if said.Nationality != held.Nationality {
-		f.Verdict, f.Differs = Mismatch, append(f.Differs, eid.FieldNationality)
+		f.Differs = append(f.Differs, eid.FieldNationality)
 	}
 	if said.Gender != held.Gender {
-		f.Verdict, f.Differs = Mismatch, append(f.Differs, eid.FieldGender)
+		f.Differs = append(f.Differs, eid.FieldGender)
 	}
 	f.hold(said, held.Name, held.BirthDate)
 	return f, nil

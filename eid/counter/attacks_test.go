@@ -290,3 +290,59 @@ func TestAuditTellsNothingOfThePerson(t *testing.T) {
 }
 
 var auditAll = sqlstore.AuditFilter{}
+
+// A registry that knows the year of birth alone leaves a doubt for the second officer; it
+// does not cover that the same person's nationality or gender is another.
+func TestYearOnlyCoversNoOtherField(t *testing.T) {
+	w := newWorld(t)
+	w.border[0].BirthDate = civil.Date{Year: 1985}
+	for field, change := range map[eid.Field]func(*eid.Person){
+		eid.FieldNationality: func(p *eid.Person) { p.Nationality = "USA" },
+		eid.FieldGender:      func(p *eid.Person) { p.Gender = "female" },
+	} {
+		in := foreigner()
+		change(&in.Person)
+		a := w.open(t, in)
+		list, err := w.Obstacles(&a)
+		must(t, err)
+		if want := (counter.Obstacle{Kind: counter.ObstacleDiffers, Field: field}); !slices.Contains(list, want) {
+			t.Errorf("Obstacles() = %v, want %v among them", list, want)
+		}
+		_, err = w.Withdraw(t.Context(), w.first, a.ID, a.Revision)
+		must(t, err)
+	}
+}
+
+// An application that one office left lying past its term keeps nobody from being taken
+// in at another: it is withdrawn then, on record, and nobody goes on with it.
+func TestAnOverdueApplicationBlocksNoNumber(t *testing.T) {
+	w, ctx := newWorld(t), t.Context()
+	left := w.confirmed(t, citizen(numberA))
+	w.clock.Advance(left.DueAt.Sub(w.clock.Now()))
+	_, err := w.Open(ctx, w.other, eid.Level2, citizen(numberA), counter.Papers{})
+	wantErr(t, "Open() at the end of the term", err, eid.ErrExists)
+	w.clock.Advance(time.Second)
+	var after int64
+	w.actions(t, &after)
+	_, err = w.Open(ctx, w.other, eid.Level2, citizen(numberA), counter.Papers{})
+	wantErr(t, "Open() after the term", err, nil)
+	want := []string{eid.ActionApplicationDecided, eid.ActionApplicationOpened}
+	if got := w.actions(t, &after); !slices.Equal(got, want) {
+		t.Errorf("on record: %v, want %v", got, want)
+	}
+	_, err = w.Approve(ctx, w.second, left.ID, left.Revision)
+	wantErr(t, "Approve() of the one that was withdrawn, as it was shown", err, counter.ErrStale)
+	_, err = w.Approve(ctx, w.second, left.ID, left.Revision+1)
+	wantErr(t, "Approve() of the one that was withdrawn", err, counter.ErrStatus)
+}
+
+// A passport that no sign-in reads would make an account that nobody comes into.
+func TestAPassportIsOneThatCanSignIn(t *testing.T) {
+	w := newWorld(t)
+	for _, p := range [][2]string{{"KOR", "M123456789"}, {"XQZ", "M12345678"}, {"KOR", "m12345678"}} {
+		in := foreigner()
+		in.Person.Identifier = eid.NewIdentifier(eid.KindPassport, p[0], p[1])
+		_, err := w.Open(t.Context(), w.first, eid.Level2, in, counter.Papers{})
+		wantErr(t, fmt.Sprintf("Open() with passport %v", p), err, accounts.ErrInvalid)
+	}
+}

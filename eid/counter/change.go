@@ -17,8 +17,9 @@ import (
 // Store keeps applications. Each method that writes is one transaction with its audit
 // row.
 type Store interface {
-	// OpenApplication inserts one. eid.ErrExists while the number has another open one,
-	// ErrTooMany where its officer opened too many of late.
+	// OpenApplication inserts one. eid.ErrExists while the number has another open one
+	// that is not past its term, which is withdrawn then, on record; ErrTooMany where its
+	// officer opened too many of late.
 	OpenApplication(ctx context.Context, r Record, entry eid.AuditEntry) error
 	// Application returns one, or eid.ErrNotFound.
 	Application(ctx context.Context, id string) (Record, error)

@@ -160,8 +160,8 @@ func fits(p eid.Person) bool {
 		n, err := eid.ParsePersonalNumber(number)
 		return p.Type == eid.Citizen && err == nil && eid.IdentifierOf(n) == p.Identifier
 	case eid.KindPassport:
-		return p.Type == eid.Foreigner && isCountry(p.Identifier.Country()) && len(number) <= 20 &&
-			!strings.ContainsFunc(number, func(r rune) bool { return (r < 'A' || r > 'Z') && (r < '0' || r > '9') })
+		read, err := eid.ParsePassport(p.Identifier.Country(), number) // as the sign-in does
+		return p.Type == eid.Foreigner && err == nil && read == p.Identifier
 	case eid.KindPortalAccount: // nobody's number
 	}
 	return false

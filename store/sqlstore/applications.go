@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -33,6 +34,9 @@ func (db *DB) OpenApplication(ctx context.Context, r counter.Record, entry eid.A
 		if opened >= maxOpenedDaily {
 			return counter.ErrTooMany
 		}
+		if err := db.withdrawOverdue(ctx, q, r, entry); err != nil {
+			return err
+		}
 		n, err := q.InsertApplication(ctx, sqlcgen.InsertApplicationParams{
 			ID: r.ID, Ref: r.Ref, SubjectType: string(r.Intake.Person.Type), NumberIndex: db.index.identifier(r.Who), Sealed: sealed,
 			Level: int64(r.Level), Status: string(r.Status), Office: r.Office, OpenedBy: string(r.OpenedBy), Rules: r.Rules,
@@ -43,6 +47,36 @@ func (db *DB) OpenApplication(ctx context.Context, r counter.Record, entry eid.A
 		}
 		return insertAudit(ctx, q, entry)
 	})
+}
+
+// withdrawOverdue ends an application that was left lying past its term, wherever that
+// was: its person stands at another counter, which could neither see nor end it.
+func (db *DB) withdrawOverdue(ctx context.Context, q *sqlcgen.Queries, r counter.Record, opened eid.AuditEntry) error {
+	rows, err := q.WithdrawOverdueApplications(ctx, sqlcgen.WithdrawOverdueApplicationsParams{
+		DecidedBy: string(r.OpenedBy), At: nullable(r.CreatedAt), NumberIndex: db.index.identifier(r.Who),
+	})
+	if err != nil {
+		return fmt.Errorf("withdrawing an overdue application: %w", err)
+	}
+	for _, row := range rows {
+		entry := opened
+		entry.Action = eid.ActionApplicationDecided
+		entry.Detail, err = json.Marshal(struct {
+			Application string         `json:"application"`
+			Status      counter.Status `json:"status"`
+			Level       int64          `json:"level"`
+			Office      string         `json:"office"`
+			Rules       string         `json:"rules"`
+			Overdue     bool           `json:"overdue"`
+		}{row.Ref, counter.StatusWithdrawn, row.Level, row.Office, row.Rules, true})
+		if err == nil {
+			err = insertAudit(ctx, q, entry)
+		}
+		if err != nil {
+			return fmt.Errorf("writing that an application was withdrawn: %w", err)
+		}
+	}
+	return nil
 }
 
 // Application fills counter.Store.

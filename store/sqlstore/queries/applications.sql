@@ -29,3 +29,8 @@ FROM applications WHERE office = @office AND status = @status ORDER BY due_at, i
 -- name: ApplicationByRef :many
 SELECT id, ref, subject_type, level, status, opened_by, due_at, revision, created_at, updated_at
 FROM applications WHERE ref = @ref AND office = @office;
+
+-- name: WithdrawOverdueApplications :many
+UPDATE applications SET status = 'withdrawn', decided_by = @decided_by, decided_at = @at, updated_at = @at, revision = revision + 1
+WHERE number_index = @number_index AND status IN ('submitted', 'processing', 'confirmed') AND due_at < @at
+RETURNING ref, level, office, rules;

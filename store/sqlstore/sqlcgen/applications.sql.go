@@ -324,3 +324,50 @@ func (q *Queries) UpdateApplication(ctx context.Context, arg UpdateApplicationPa
 	}
 	return result.RowsAffected()
 }
+
+const withdrawOverdueApplications = `-- name: WithdrawOverdueApplications :many
+UPDATE applications SET status = 'withdrawn', decided_by = ?1, decided_at = ?2, updated_at = ?2, revision = revision + 1
+WHERE number_index = ?3 AND status IN ('submitted', 'processing', 'confirmed') AND due_at < ?2
+RETURNING ref, level, office, rules
+`
+
+type WithdrawOverdueApplicationsParams struct {
+	DecidedBy   string
+	At          sql.NullTime
+	NumberIndex []byte
+}
+
+type WithdrawOverdueApplicationsRow struct {
+	Ref    string
+	Level  int64
+	Office string
+	Rules  string
+}
+
+func (q *Queries) WithdrawOverdueApplications(ctx context.Context, arg WithdrawOverdueApplicationsParams) ([]WithdrawOverdueApplicationsRow, error) {
+	rows, err := q.query(ctx, q.withdrawOverdueApplicationsStmt, withdrawOverdueApplications, arg.DecidedBy, arg.At, arg.NumberIndex)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []WithdrawOverdueApplicationsRow{}
+	for rows.Next() {
+		var i WithdrawOverdueApplicationsRow
+		if err := rows.Scan(
+			&i.Ref,
+			&i.Level,
+			&i.Office,
+			&i.Rules,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
