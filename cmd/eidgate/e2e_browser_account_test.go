@@ -87,7 +87,7 @@ func visitForeigner(v *visit) {
 		v.t.Fatalf("accounts renew-paper: exit %d, %q, %q", exit, out, errs)
 	}
 	v.letters(address, "Hộ chiếu mới dùng để đăng nhập")
-	v.start("portal-1")
+	v.press("Hỏi mức 1")
 	v.arrived("portal-1", 1, "SOMSAK MAU") // the session goes on
 
 	w := v.another()
