@@ -176,7 +176,12 @@ func (p *recovering) password(w http.ResponseWriter, r *http.Request, g shell.Gu
 		p.goOn(w, r, stage, err)
 		return
 	}
-	data := web.RecoverPasswordData{RecoverStep: p.step(r, g), Least: p.least}
+	number, err := p.service.Number(ctx, g.Device, p.mode)
+	if err != nil {
+		p.goOn(w, r, "", err)
+		return
+	}
+	data := web.RecoverPasswordData{RecoverStep: p.step(r, g), Number: number.Reveal(), Least: p.least}
 	if r.Method != http.MethodPost {
 		p.show(w, r, "recover_password", data, "")
 		return

@@ -34,7 +34,8 @@ const (
 	ActionApplicationConfirmed = "application.confirmed" // by the person
 	ActionApplicationDecided   = "application.decided"
 	ActionApplicationViewed    = "application.viewed"
-	ActionAccountRenewed       = "account.renewed" // by another enrolment; what opened it before ended
+	ActionAccountRenewed       = "account.renewed"       // by another enrolment; what opened it before ended
+	ActionPaperRenewed         = "account.paper_renewed" // another passport is its login name
 	ActionAccountLocked        = "account.locked"
 	ActionAccountUnlocked      = "account.unlocked"
 	ActionLinkCreated          = "link.created"
@@ -70,7 +71,7 @@ const (
 func Actions() []string {
 	return []string{
 		ActionGrantIssued, ActionSignInFailed, ActionSignInRefused, ActionSignedIn, ActionSteppedUp, ActionSessionEnded,
-		ActionAccountCreated, ActionLevelChanged, ActionDataDiffers, ActionAccountRenewed, ActionApplicationOpened, ActionApplicationChanged, ActionApplicationMatched, ActionApplicationConfirmed, ActionApplicationDecided, ActionApplicationViewed, ActionAccountLocked, ActionAccountUnlocked, ActionLinkCreated,
+		ActionAccountCreated, ActionLevelChanged, ActionDataDiffers, ActionAccountRenewed, ActionPaperRenewed, ActionApplicationOpened, ActionApplicationChanged, ActionApplicationMatched, ActionApplicationConfirmed, ActionApplicationDecided, ActionApplicationViewed, ActionAccountLocked, ActionAccountUnlocked, ActionLinkCreated,
 		ActionAccountVerified, ActionConflictOpened, ActionConflictDecided, ActionConflictOffered, ActionOfferWithdrawn, ActionAccountsExport, ActionAccountsImport, ActionSubjectsImport, ActionSubjectMoved,
 		ActionSubjectsTold,
 		ActionConsentGiven, ActionConsentEnded, ActionSourceDistrust, ActionSourceOff, ActionSourceOn, ActionReviewOpened,

@@ -100,7 +100,7 @@ func TestGrantsOfTheFormatBefore(t *testing.T) {
 	var grant grantRecord
 	filled(t, reflect.ValueOf(&grant).Elem(), &n)
 	raw := writeFields(withDocuments-1, grant.fields)
-	grant.Documents, grant.ProvedAt = nil, time.Time{}
+	grant.Grant.Documents, grant.Grant.ProvedAt = nil, time.Time{}
 	got, err := readGrant(raw)
 	if diff := cmp.Diff(got, grant, cmpopts.IgnoreUnexported(requestedClaims{})); err != nil || diff != "" {
 		t.Errorf("grant read of %q: %v (-got +want):\n%s", raw, err, diff)

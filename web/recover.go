@@ -61,7 +61,8 @@ func (d RecoverCodeData) Problems() []FieldProblem { return d.problems(FieldCode
 // RecoverPasswordData is page "recover_password": the choice of the new password.
 type RecoverPasswordData struct {
 	RecoverStep
-	Least int // characters that it has at least
+	Number string // for password managers: what the password belongs to; not shown
+	Least  int    // characters that it has at least
 }
 
 // Problems ties the page's problem to its field.

@@ -28,7 +28,7 @@ func newAccounts() *cobra.Command {
 		Use: "accounts", Short: "old accounts of portals, and accounts for tests", Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newAccountsAdd(), newAccountsLink(), newAccountsImport(), newAccountsImported(), newAccountsLock(), newAccountsUnlock(), newAccountsLocks())
+	c.AddCommand(newAccountsAdd(), newAccountsLink(), newAccountsImport(), newAccountsImported(), newAccountsLock(), newAccountsUnlock(), newAccountsLocks(), newAccountsRenewPaper())
 	return c
 }
 

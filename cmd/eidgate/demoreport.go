@@ -112,6 +112,9 @@ func (r demoReport) print(w io.Writer, asJSON bool) error {
 		fmt.Fprintf(t, "portal, level %s\t%s\t%s\n", p.MinLevel, p.URL, p.Name)
 	}
 	fmt.Fprintf(t, "gateway\t%s\t%s/.well-known/openid-configuration\n", r.Issuer, r.Issuer)
+	fmt.Fprintf(t, "own account\t%s/me\tways to sign in, history of use, links, lock\n", r.Issuer)
+	fmt.Fprintf(t, "registration\t%s\twith the numbers below; /activate and /recover lead back to an account\n", r.Register.URL)
+	fmt.Fprintf(t, "counter\t%s/officer\tfor the officers below\n", r.Issuer)
 	fmt.Fprintf(t, "metrics\t%s\tfor Prometheus\n", r.Metrics)
 	fmt.Fprintf(t, "messages\t%s\twhat holders are told by SMS and mail, codes too; none leaves this machine\n\n", r.Messages)
 	fmt.Fprintf(t, "PERSONAL NUMBER\tPASSWORD\tTOTP SECRET\tLEVEL\tSTATUS\tNOTE\n")

@@ -56,7 +56,7 @@ func visitNotActivated(v *visit) {
 
 func visitLocked(v *visit) {
 	tests := []struct{ name, tail, why, step string }{
-		{"by the holder", "007", "Quý vị đã tự khóa tài khoản này.", "Mang thẻ căn cước đến nơi quản lý tài khoản."},
+		{"by the holder", "007", "Quý vị đã tự khóa tài khoản này.", "Bấm Mở khóa."},
 		{"by an authority", "008", "theo yêu cầu của cơ quan có thẩm quyền hoặc bên sử dụng dịch vụ", "Liên hệ nơi quản lý tài khoản và đọc mã tra cứu."},
 		{"terms", "009", "do vi phạm điều khoản sử dụng", "Liên hệ nơi quản lý tài khoản để biết việc cần khắc phục."},
 		{"number", "010", "Số định danh đã được xác lập lại hoặc bị hủy.", "Mang giấy tờ tùy thân đến quầy tiếp nhận của công an nơi cư trú."},

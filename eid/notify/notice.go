@@ -42,6 +42,7 @@ const (
 	Recovered            Kind = "recovered" // a new password without the old one
 	FactorAdded          Kind = "factor_added"
 	FactorRemoved        Kind = "factor_removed"
+	PaperRenewed         Kind = "paper_renewed" // another passport is the login name
 	Locked               Kind = "locked"
 	Unlocked             Kind = "unlocked"
 	LockDecided          Kind = "lock_decided" // an officer decided on a request
@@ -53,7 +54,7 @@ func Kinds() []Kind {
 		LinkMade, LinkEnded, OldLinked, OldUnlinked, OldStops, ConflictAccepted, ConflictRejected,
 		Code, Activation, FirstPassword,
 		Activated, RegisteredAgain, RegistrationAccepted, RegistrationRefused, LevelRaised, PasswordChanged, Recovered,
-		FactorAdded, FactorRemoved, Locked, Unlocked, LockDecided,
+		FactorAdded, FactorRemoved, PaperRenewed, Locked, Unlocked, LockDecided,
 	}
 }
 

@@ -191,6 +191,22 @@ func (s *Service) Stage(ctx context.Context, device string, m Mode) (Stage, erro
 	return r.Stage, err
 }
 
+// Number is what the holder signs in with, for who has proved to be it; ErrGone before.
+func (s *Service) Number(ctx context.Context, device string, m Mode) (eid.Identifier, error) {
+	r, err := s.load(ctx, device, m)
+	if err != nil {
+		return eid.Identifier{}, err
+	}
+	if r.Stage != StagePassword {
+		return eid.Identifier{}, ErrGone
+	}
+	acct, err := s.d.Accounts.Account(ctx, r.Account)
+	if err != nil {
+		return eid.Identifier{}, fmt.Errorf("reading the account: %w", err)
+	}
+	return acct.Person.Identifier, nil
+}
+
 // Resend sends another code. Tries at the one before stay counted.
 func (s *Service) Resend(ctx context.Context, device string, m Mode, language string) error {
 	r, err := s.load(ctx, device, m)

@@ -22,6 +22,7 @@ func Durable(t *testing.T, open func(t *testing.T, now func() time.Time) *sqlsto
 	t.Run("credentials", s.credentials)
 	t.Run("activation", s.activation)
 	t.Run("changes of credentials", s.credentialChanges)
+	t.Run("renewed papers", s.papers)
 	t.Run("passkeys", s.passkeys)
 	t.Run("passkeys at once", s.passkeyRaces)
 	t.Run("locks", s.locks)
