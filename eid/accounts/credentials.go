@@ -182,11 +182,21 @@ func (c *Credentials) Recover(ctx context.Context, id eid.AccountID, r Recovery)
 }
 
 // Unshown are the factors of an account that a recovery has to show beside a code: all
-// but those that are recovered.
+// but those that are recovered. One at Level 2 without any has to show one that it does
+// not have, so that it is recovered at a counter: whoever has its phone would else have
+// both factors of Level 2, the password by one code and another code.
 func Unshown(a eid.Account, shown []eid.Factor) []eid.Factor {
-	var missing []eid.Factor
+	var beside, missing []eid.Factor
 	for _, f := range a.Factors {
-		if f != eid.Password && f != eid.FirstPassword && !slices.Contains(shown, f) {
+		if f != eid.Password && f != eid.FirstPassword {
+			beside = append(beside, f)
+		}
+	}
+	if len(beside) == 0 && a.Level >= eid.Level2 {
+		beside = append(beside, eid.Passkey)
+	}
+	for _, f := range beside {
+		if !slices.Contains(shown, f) {
 			missing = append(missing, f)
 		}
 	}

@@ -38,8 +38,8 @@ const (
 	StageCode     Stage = "code"     // that was sent, if there was anywhere to send it
 	StageFactor   Stage = "factor"   // the code of an app
 	StagePassword Stage = "password" // the new one
-	// StageElsewhere: the account has a factor that is not shown here. Its holder signs in
-	// with it, or goes to a counter.
+	// StageElsewhere: a code is not enough, and what else the account has is not shown here.
+	// Its holder signs in with that, or goes to a counter.
 	StageElsewhere Stage = "elsewhere"
 	StageDone      Stage = "done" // nothing more: it is said once again for a while
 )
