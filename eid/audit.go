@@ -39,7 +39,7 @@ const (
 	ActionAccountLocked        = "account.locked"
 	ActionAccountUnlocked      = "account.unlocked"
 	ActionLinkCreated          = "link.created"
-	// What holders sign in with.
+
 	ActionAccountActivated = "account.activated"
 	ActionAccountRecovered = "account.recovered"
 	ActionPasswordChanged  = "password.changed"

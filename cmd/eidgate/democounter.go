@@ -47,6 +47,7 @@ func (f *demoFiles) writeRegistries() error {
 			cards = append(cards, card{p.Identifier.Reveal(), civil.CardValid, "2045-12-31"})
 		case eid.Foreigner:
 			foreigners = append(foreigners, foreigner{p.Identifier.Country(), p.Identifier.Reveal(), p.Name, p.BirthDate, p.Gender, p.Nationality})
+		case eid.PortalAccount: // none of these
 		}
 	}
 	for _, p := range demo.People() {

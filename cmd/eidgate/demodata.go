@@ -244,6 +244,7 @@ func demoLock(reason eid.LockReason) accounts.LockAct {
 		act.By = eid.ByOperator
 	case eid.LockNumber, eid.LockDeath:
 		act.By = eid.ByRegistry
+	case eid.LockAuthority: // as it stands
 	}
 	return act
 }

@@ -9,7 +9,7 @@ import (
 	"eidgate/eid"
 )
 
-// ErrOtherPaper: the paper is not a passport of a foreigner, or not the successor of the
+// ErrOtherPaper tells that the paper is not a passport of a foreigner, or not the successor of the
 // one that the account is known by.
 var ErrOtherPaper = errors.New("paper is no renewal of that of the account")
 

@@ -9,7 +9,7 @@ import (
 	"eidgate/eid"
 )
 
-// ErrTooManyPasskeys: the account has MaxPasskeys.
+// ErrTooManyPasskeys tells that the account has MaxPasskeys.
 var ErrTooManyPasskeys = errors.New("too many passkeys")
 
 const (

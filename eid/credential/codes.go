@@ -43,7 +43,7 @@ const (
 	usedFor      = time.Second
 )
 
-// ErrTooMany: no more codes are made for a subject at the moment. See TooManyError.
+// ErrTooMany tells that no more codes are made for a subject at the moment. See TooManyError.
 var ErrTooMany = errors.New("too many codes asked for")
 
 // TooManyError says when the next code may be asked for. It wraps ErrTooMany.

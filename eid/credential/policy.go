@@ -99,7 +99,7 @@ func (p *Policy) Judge(ctx context.Context, password eid.Secret, own []string) (
 	return "", nil
 }
 
-// ErrWeak: a password may not be chosen.
+// ErrWeak tells that a password may not be chosen.
 var ErrWeak = errors.New("password may not be chosen")
 
 // OwnWords are what others know of a person and try first: names, numbers, the birth date

@@ -151,11 +151,11 @@ func (s durableSuite) enrolledAnew(t *testing.T) {
 	wantErr(t, "PendingEvents()", err, nil)
 	equal(t, "events", len(events), 0)
 
-	for name, make := range map[string]func() error{
+	for name, enrol := range map[string]func() error{
 		"in use":             func() error { _, err := d.accounts.Create(ctx, Citizen(t, numberB), "system"); return err },
 		"pending at level 2": func() error { _, err := d.enroller().Enrol(ctx, d.enrolment(t, numberC)); return err },
 	} {
-		must(t, make())
+		must(t, enrol())
 		n := d.appEnrolment(t, map[string]string{"in use": numberB, "pending at level 2": numberC}[name])
 		_, err := d.enroller().Enrol(ctx, n)
 		wantErr(t, "Enrol() over one "+name, err, eid.ErrExists)
