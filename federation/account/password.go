@@ -109,7 +109,7 @@ func (s *Source) finishPassword(ctx context.Context, req federation.Request, val
 // passwordMatched goes on after the right password of an account.
 func (s *Source) passwordMatched(ctx context.Context, req federation.Request, m memory, acct *eid.Account) (federation.Step, error) {
 	// Nothing is gained by asking a code of somebody who will be refused.
-	if (req.Level >= eid.Level2 || req.Unlock) && goesOn(req, acct) {
+	if (min(req.Level, acct.Level) >= eid.Level2 || req.Unlock) && goesOn(req, acct) {
 		if seconds := s.carriage.Seconds(acct); len(seconds) > 0 {
 			return s.askSecond(ctx, req, m, acct, seconds[0])
 		}
