@@ -168,7 +168,11 @@ func openRules(cfg *config.Config) (*rules.Book, error) {
 // reloadRules is what a subject calls when files of rule sets changed. A fault leaves
 // the rules in force as they are, and is looked at again.
 func (g *gateway) reloadRules(ctx context.Context, _ bool) bool {
-	book, err := openRules(g.front.Load().cfg)
+	cfg := g.front.Load().cfg
+	if cfg.Rules.Directory == "" {
+		return true // those of the program never change
+	}
+	book, err := openRules(cfg)
 	if err != nil {
 		g.log.ErrorContext(ctx, "rule sets refused", "err", err)
 		return false
