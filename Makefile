@@ -29,10 +29,10 @@ demo: build ## run the gateway, two portals and a source of each kind here; ARGS
 
 .PHONY: test
 test: deps build ## run every test: units under the race detector, pages in a browser, then end to end
-	@$(hsm) go test -race -timeout=20m -skip '^TestBrowser$$' $$(go list ./... | grep -vx eidgate/cmd/eidgate)
+	@$(hsm) go test -race -timeout=30m -skip '^TestBrowser$$' $$(go list ./... | grep -vx eidgate/cmd/eidgate)
 	@go test -count=1 -timeout=20m -run '^TestBrowser$$' ./web
 	@go test -count=1 -run '^Test(EveryOrder|Model)' ./provider
-	@go test -count=1 -timeout=20m ./cmd/eidgate
+	@go test -count=1 -timeout=35m ./cmd/eidgate
 
 .PHONY: interop
 interop: build ## sign in with real relying parties; writes docs/interop.md
