@@ -437,15 +437,16 @@ func (r *run) refreshed(rt *rapid.T) {
 	g.tokens = got
 }
 
+// lock sets and lifts a lock that an authority asked for: no page undoes it.
 func (r *run) lock(rt *rapid.T, p person) {
 	var err error
 	locked := r.truth.locked[p.name]
 	if account, failed := r.db.Account(r.t.Context(), p.account(r.world)); failed != nil {
 		err = failed
 	} else if locked {
-		err = r.locks.Lift(r.t.Context(), account.ID, account.Locks[0].ID, storetest.Self())
+		err = r.locks.Lift(r.t.Context(), account.ID, account.Locks[0].ID, storetest.Authority("2/QĐ"))
 	} else {
-		_, err = r.locks.Set(r.t.Context(), account.ID, eid.LockSelf, storetest.Self())
+		_, err = r.locks.Set(r.t.Context(), account.ID, eid.LockAuthority, storetest.Authority("1/QĐ"))
 	}
 	if err != nil {
 		rt.Fatal(err)
