@@ -95,7 +95,8 @@ type Account struct {
 	// ManagedBy is the national source that the account was made through and whose
 	// word its level follows; empty where an operator made it.
 	ManagedBy string
-	// SessionsFrom is when credentials were changed: what was proved before does not count.
+	// SessionsFrom is when the account was last locked, or its credentials were changed:
+	// what was proved before does not count, though the lock was lifted since.
 	SessionsFrom time.Time
 	// UpdatedAt is when the row last changed.
 	UpdatedAt time.Time

@@ -54,8 +54,8 @@ func (p *Provider) startLogin(c *gin.Context, req *request) {
 	case err != nil || f.holder == nil:
 	case f.holder.Usable() != nil:
 		d, err = p.endBarred(ctx, f, endedLocked, ref(c))
-	case f.ended:
-		d, err = p.endBarred(ctx, f, endedSourceOff, ref(c))
+	case f.ended != "":
+		d, err = p.endBarred(ctx, f, f.ended, ref(c))
 	}
 	if err == nil {
 		d, err = p.hinted(ctx, f, d)
@@ -90,7 +90,7 @@ func (p *Provider) startLogin(c *gin.Context, req *request) {
 }
 
 // endBarred ends a session whose account was locked since, as the device may be in
-// other hands now, or whose only sources were switched off. The login goes on as
+// other hands now, or none of whose proofs counts any more. The login goes on as
 // nobody's.
 func (p *Provider) endBarred(ctx context.Context, f *flow, why, ref string) (decision, error) {
 	_, err := p.endSession(ctx, f.browser, ending{why: why, client: f.login.Request.Client, ref: ref})

@@ -31,6 +31,7 @@ const (
 	endedOtherPerson = "other_person"
 	endedLocked      = "locked"
 	endedSourceOff   = "source_off"
+	endedReset       = "reset" // credentials were changed, or the account was locked for a while
 	endedUpstream    = "upstream_logout"
 	endedTooMany     = "too_many" // of one person at one source: see trail
 )
@@ -123,7 +124,7 @@ func (p *Provider) recordEnd(ctx context.Context, s session, grants []sessionGra
 		Detail: detail(map[string]any{"why": e.why, "parties": len(parties)}),
 	}
 	switch e.why {
-	case endedLocked, endedSourceOff:
+	case endedLocked, endedSourceOff, endedReset:
 		entry.Actor = "system"
 	case endedUpstream, endedTooMany:
 		entry.Actor = "system"

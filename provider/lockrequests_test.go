@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"eidgate/eid"
 	"eidgate/eid/accounts"
@@ -63,6 +64,7 @@ func TestRow31ServiceUserIsToldAndUndoes(t *testing.T) {
 	}
 	_, err = requests.Accept(t.Context(), end.json["id"].(string), decided)
 	must(t, err)
+	w.pass(time.Second) // what is proved counts from after the lock
 	if p := w.browser().signIn(w.authorizeURL("portal"), numberLevel1); p.back == nil || p.back.Query().Get("code") == "" {
 		t.Errorf("sign-in after its end = %d, want a code", p.status)
 	}
@@ -186,5 +188,6 @@ func TestEachLockIsInForce(t *testing.T) {
 			end.Correction = reason.Terminal()
 		}
 		must(t, w.locks.Lift(t.Context(), w.people[numberLevel1], l.ID, end))
+		w.pass(time.Second) // what is proved counts from after the lock
 	}
 }

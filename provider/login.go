@@ -183,8 +183,8 @@ type flow struct {
 	holder *eid.Account
 	// documents are the holder's, of the kinds that the request wants.
 	documents []eid.Document
-	others    bool // more than one source may be chosen
-	ended     bool // a switched-off source ended the session
+	others    bool   // more than one source may be chosen
+	ended     string // why the session is one no more; empty while it is
 }
 
 func loginKey(id string) string { return kindLogin + ":" + hashText(id) }

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"time"
@@ -337,12 +338,20 @@ func (v *view) consider(src *eid.Source) federation.Choice {
 	return federation.Consider(src, &v.login.Request.rp, federation.Wanted{}, v.now)
 }
 
-// over reports whether every proof that the session has was ended, by the switch of its
-// source or because the holder's credentials were changed: then it is a session no more.
-func (v *view) over() bool {
-	ended := func(p federation.Proof) bool {
+// over is why the session is one no more: every proof that it has was ended, by the
+// switch of its source, or because credentials were changed or the account was locked
+// since. Empty while it is one.
+func (v *view) over() (why string) {
+	for _, p := range v.session.Proofs {
 		src := v.source(p.Source)
-		return src != nil && federation.Ended(src, p) || v.account != nil && !v.account.Counts(p.Believed())
+		switch {
+		case v.account != nil && !v.account.Counts(p.Believed()):
+			why = endedReset
+		case src != nil && federation.Ended(src, p):
+			why = cmp.Or(why, endedSourceOff)
+		default:
+			return ""
+		}
 	}
-	return len(v.session.Proofs) > 0 && !slices.ContainsFunc(v.session.Proofs, func(p federation.Proof) bool { return !ended(p) })
+	return why
 }

@@ -37,8 +37,9 @@ type Rules interface {
 // LockStore keeps locks. Each change is one transaction with its audit entry.
 type LockStore interface {
 	// AddLock reads an account, asks decide and puts the lock in force; an
-	// eid.EventLocked commits with it. An error of decide is returned and nothing is
-	// written. eid.ErrNotFound when there is no such account.
+	// eid.EventLocked commits with it, and what was proved before eid.Lock.SetAt does
+	// not count any more (eid.Account.SessionsFrom). An error of decide is returned and
+	// nothing is written. eid.ErrNotFound when there is no such account.
 	AddLock(ctx context.Context, id eid.AccountID, decide func(eid.Account) (LockSetting, error)) error
 	// LiftLock reads a lock in force, asks decide about it and lifts it. An error
 	// of decide is returned and nothing is written. eid.ErrNotFound when the

@@ -27,7 +27,8 @@ func (db *DB) AddLock(ctx context.Context, id eid.AccountID, decide func(eid.Acc
 	})
 }
 
-// addLock puts a lock in force within a transaction. Its holder is told.
+// addLock puts a lock in force within a transaction. What was proved before it does not
+// come back when it is lifted. Its holder is told.
 func (db *DB) addLock(ctx context.Context, q *sqlcgen.Queries, id eid.AccountID, set accounts.LockSetting) error {
 	l := set.Lock
 	if err := touch(ctx, q, id, l.SetAt); err != nil {
@@ -39,6 +40,9 @@ func (db *DB) addLock(ctx context.Context, q *sqlcgen.Queries, id eid.AccountID,
 	})
 	if err != nil {
 		return fmt.Errorf("inserting lock: %w", err)
+	}
+	if err := q.ResetAccount(ctx, nullable(l.SetAt), string(id)); err != nil {
+		return fmt.Errorf("ending what was proved before a lock: %w", err)
 	}
 	if err := insertEvent(ctx, q, eid.EventLocked, id, l.SetAt); err != nil {
 		return err

@@ -55,6 +55,9 @@ func (s durableSuite) lockRequests(t *testing.T) {
 	if len(a.Locks) != 1 || a.Locks[0].ID != accepted.Lock || a.Locks[0].Client != "bank" || a.Locks[0].SetBy != eid.ByServiceUser {
 		t.Errorf("locks = %+v, want the bank's %s", a.Locks, accepted.Lock)
 	}
+	if a.Counts(d.clock.Now()) || !a.Counts(d.clock.Now().Add(time.Microsecond)) {
+		t.Errorf("what was proved counts from %v, want from after the lock", a.SessionsFrom)
+	}
 	equal(t, "audit", d.actions(t, &seen), []string{eid.ActionAccountLocked, eid.ActionLockDecided})
 	events, err := d.PendingEvents(ctx, 10)
 	must(t, err)
