@@ -67,6 +67,12 @@ func validPort(port string) bool {
 	return err == nil && ap.Port() != 0
 }
 
+// Local reports whether the issuer is an address that this machine alone reaches.
+func (c *Config) Local() bool {
+	u, err := url.Parse(c.Issuer)
+	return err == nil && loopback(u.Hostname())
+}
+
 // loopback reports whether a host names this machine itself (RFC 8252 §7.3;
 // RFC 6761 §6.3 for names below localhost).
 func loopback(host string) bool {

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"net/url"
 	"slices"
 
 	"eidgate/eid"
@@ -125,7 +124,7 @@ func (c *Config) checkMatcher(f *faults) {
 	if r.Matcher.Given() {
 		f.add(at, "given beside matcher", "keep one of the two")
 	}
-	if u, err := url.Parse(c.Issuer); err != nil || !loopback(u.Hostname()) {
+	if !c.Local() {
 		f.add(at, "compares nothing, and the issuer is no address of this machine alone", "registries.matcher")
 	}
 }

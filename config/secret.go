@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"eidgate/eid"
@@ -92,6 +93,7 @@ func (c *Config) files(each func(at string, path *string)) {
 	each("redis.key_file", &c.Redis.KeyFile)
 	each("audit.ship.token_file", &c.Audit.Ship.TokenFile)
 	each("audit.ship.ca_file", &c.Audit.Ship.CAFile)
+	each("account_system.passwords.leaked_file", &c.AccountSystem.Passwords.LeakedFile)
 	each("notify.smtp.password_file", &c.Notify.SMTP.PasswordFile)
 	each("notify.smtp.ca_file", &c.Notify.SMTP.CAFile)
 	each("notify.sms.smpp.password_file", &c.Notify.SMS.SMPP.PasswordFile)
@@ -138,8 +140,9 @@ func (c *Config) Files() []string {
 func (c *Config) Exposed() []*Fault {
 	var exposed []*Fault
 	c.files(func(at string, path *string) {
-		if strings.HasSuffix(at, "jwks_file") || strings.HasSuffix(at, "cert_file") || strings.HasSuffix(at, "ca_file") || strings.HasSuffix(at, "people_file") || strings.HasSuffix(at, "metadata_file") || at == "custody.pkcs11.module" || *path == "" {
-			return // public
+		public := at == "custody.pkcs11.module" || slices.ContainsFunc([]string{"jwks_file", "cert_file", "ca_file", "people_file", "metadata_file", "leaked_file"}, func(key string) bool { return strings.HasSuffix(at, key) })
+		if public || *path == "" {
+			return
 		}
 		if info, err := os.Stat(*path); err == nil && info.Mode().Perm()&0o007 != 0 {
 			exposed = append(exposed, &Fault{Path: at, Problem: "everybody on this machine may read the file", Remedy: "chmod o= " + *path})

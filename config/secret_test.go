@@ -138,6 +138,42 @@ func TestExposed(t *testing.T) {
 	}
 }
 
+// Files that hold no clients' secrets are found beside the configuration as well; what they
+// held is not shown, and a list of leaks is no secret.
+func TestFilesOfOtherBlocks(t *testing.T) {
+	path := write(t, map[string]string{
+		"eidgate.yaml": withFiles + `
+account_system: {passwords: {leaked_file: leaks.txt}}
+notify:
+  smtp: {address: "mail.example.vn:587", username: u, password_file: smtp.txt, from: a@example.vn}
+  sms: {smpp: {address: "smsc.example.vn:3550", system_id: s, source: S, password_file: smpp.txt}}
+registries: {population: {url: "https://dan-cu.example.vn", token_file: token.txt}}
+`,
+		"old.txt": longSecret, "new.txt": longSecret + "2", "upstream.txt": longSecret, "smtp.txt": "hidden", "smpp.txt": "hidden", "token.txt": "hidden", "leaks.txt": "",
+	})
+	c, err := Load(path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaks := filepath.Join(filepath.Dir(path), "leaks.txt")
+	if got := c.AccountSystem.Passwords.LeakedFile; got != leaks {
+		t.Errorf("leaked_file = %q, want %q", got, leaks)
+	}
+	if err := os.Chmod(leaks, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if got := c.Exposed(); len(got) != 0 {
+		t.Errorf("Exposed() = %v, want none", got)
+	}
+	text, err := Show(path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(text), "[redacted]") || strings.Contains(string(text), "hidden") {
+		t.Errorf("Show() shows what files hold beside their names:\n%s", text)
+	}
+}
+
 func TestShow(t *testing.T) {
 	path := write(t, map[string]string{
 		"eidgate.yaml": withFiles, "old.txt": longSecret, "new.txt": longSecret + "2", "upstream.txt": longSecret,

@@ -39,14 +39,16 @@ func Show(path string, environ []string) ([]byte, error) {
 			c.Clients[i].JWKS = ""
 		}
 	}
-	if c.Redis.PasswordFile != "" {
-		c.Redis.Password = eid.Secret{}
-	}
-	c.Registries.each(func(_ string, r *Registry) {
-		if r.TokenFile != "" {
-			r.Token = eid.Secret{} // what the file held
+	forget := func(secret *eid.Secret, file string) {
+		if file != "" {
+			*secret = eid.Secret{} // what the file held
 		}
-	})
+	}
+	forget(&c.Redis.Password, c.Redis.PasswordFile)
+	forget(&c.Notify.SMTP.Password, c.Notify.SMTP.PasswordFile)
+	forget(&c.Notify.SMS.SMPP.Password, c.Notify.SMS.SMPP.PasswordFile)
+	forget(&c.Notify.SMS.HTTP.Token, c.Notify.SMS.HTTP.TokenFile)
+	c.Registries.each(func(_ string, r *Registry) { forget(&r.Token, r.TokenFile) })
 	for i := range c.Sources {
 		for _, b := range c.Sources[i].blocks() {
 			if b.given {

@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/url"
 	"os"
-	"slices"
 	"time"
 
 	"eidgate/cmd/eidgate/doctor"
@@ -47,11 +46,11 @@ func checksOf(cfg *config.Config, via string, now func() time.Time) ([]doctor.Ch
 			return doctor.SigningKeys(ctx, databasePath(cfg), master, held.list(), k, now)
 		}},
 		{Name: "passing state", Look: func(ctx context.Context) []doctor.Finding { return passingStateChecks(ctx, cfg) }},
-		{Name: "notices", Look: func(ctx context.Context) []doctor.Finding {
-			return append(mailCheck(ctx, cfg, sources, now), doctor.SMS(ctx, smsAt(cfg), pingSMS(cfg))...)
-		}},
+		{Name: "rule sets", Look: func(context.Context) []doctor.Finding { return doctor.RuleSets(cfg.Rules.Directory, now()) }},
+		{Name: "notices", Look: func(ctx context.Context) []doctor.Finding { return noticeChecks(ctx, cfg, sources, now) }},
 		{Name: "clock", Last: true, Look: clocks.Look},
 	}
+	checks = append(append(checks, accountSystemChecks(cfg, sources)...), registryChecks(cfg)...)
 	if cfg.Custody.PKCS11.Given() {
 		checks = append(checks, doctor.Check{Name: "custody.pkcs11", Look: func(ctx context.Context) []doctor.Finding {
 			return doctor.Custody(ctx, "token "+cfg.Custody.PKCS11.Token, unless(held.pkcs11 != nil, custodyErr), held.pkcs11.Ping)
@@ -158,18 +157,6 @@ func passingStateChecks(ctx context.Context, cfg *config.Config) []doctor.Findin
 		return doctor.PassingState(ctx, statePath(cfg))
 	}
 	return redisChecks(ctx, cfg, server)
-}
-
-// mailCheck looks at the mail server of notices.
-func mailCheck(ctx context.Context, cfg *config.Config, sources []eid.Source, now func() time.Time) []doctor.Finding {
-	portals := slices.ContainsFunc(sources, func(s eid.Source) bool { return s.Portal != nil && now().Before(s.Portal.VerifyBy) })
-	return doctor.Mail(ctx, cfg.Notify.SMTP.Address, portals, func(ctx context.Context) error {
-		sender, err := mailSender(cfg, now)
-		if err != nil {
-			return err
-		}
-		return sender.Ping(ctx)
-	})
 }
 
 // exposed are the files of secrets that everybody may read.

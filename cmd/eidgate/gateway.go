@@ -19,8 +19,6 @@ import (
 	"eidgate/eid"
 	"eidgate/eid/accounts"
 	"eidgate/eid/audit"
-	"eidgate/eid/civil"
-	"eidgate/eid/counter"
 	"eidgate/eid/credential"
 	"eidgate/eid/notify"
 	"eidgate/eid/rules"
@@ -166,14 +164,7 @@ type gateway struct {
 	passwords telemetry.Evaluator
 	passkeys  *credential.Passkeys // nil where browsers have none for the issuer
 	codes     *credential.Codes    // that are sent
-	// population is nil where the configuration names no such registry.
-	population civil.Registry
-	// immigration is nil where the configuration names no such registry.
-	immigration civil.Immigration
-	// cards and matcher are nil where the configuration names none: no citizen reaches
-	// level 2 at the counter then.
-	cards   counter.Cards
-	matcher counter.Matcher
+	registries
 	pages   *web.Pages
 	front   atomic.Pointer[front]
 	metrics *telemetry.Metrics
@@ -268,8 +259,11 @@ func (g *gateway) wire(ctx context.Context, cfg *config.Config) error {
 	if g.passkeys, err = openPasskeys(ctx, cfg, g.durable); err != nil {
 		return err
 	}
+	if g.passkeys == nil {
+		g.log.InfoContext(ctx, "no passkeys: browsers have none for an issuer that is an IP address", "issuer", cfg.Issuer)
+	}
 	g.outbound = federation.NewOutbound(federation.Destinations{}) // adopt says which
-	if err := g.openRegistries(cfg); err != nil {
+	if g.registries, err = openRegistries(cfg, g.now); err != nil {
 		return err
 	}
 	g.calls = g.outbound.Client()

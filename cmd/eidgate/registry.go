@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"time"
 
 	"eidgate/config"
 	"eidgate/eid"
@@ -14,35 +15,43 @@ import (
 	"eidgate/federation"
 )
 
-// openRegistries makes the registries that the configuration names. One that it does not
-// name stays nil, and answers nobody.
-func (g *gateway) openRegistries(cfg *config.Config) (err error) {
-	r := &cfg.Registries
-	if g.population, err = populationRegistry(cfg); err != nil {
-		return err
+// registries are those that the configuration names. One that it does not name is nil, and
+// answers nobody.
+type registries struct {
+	population  civil.Registry
+	immigration civil.Immigration
+	// Without cards and matcher no citizen reaches level 2 at the counter.
+	cards   counter.Cards
+	matcher counter.Matcher
+}
+
+// openRegistries makes them. It calls nobody.
+func openRegistries(cfg *config.Config, now func() time.Time) (r registries, err error) {
+	var errs [4]error
+	r.population, errs[0] = populationRegistry(cfg)
+	if cfg.Registries.CitizenCard.Given() {
+		r.cards, errs[1] = cardRegistry(cfg)
 	}
-	if r.CitizenCard.Given() {
-		if g.cards, err = cardRegistry(cfg); err != nil {
-			return err
-		}
-	}
-	if r.Immigration.Given() {
-		if g.immigration, err = immigrationRegistry(cfg); err != nil {
-			return err
-		}
+	if cfg.Registries.Immigration.Given() {
+		r.immigration, errs[2] = immigrationRegistry(cfg)
 	}
 	switch {
-	case r.DevelopmentMatcher:
-		g.matcher = civil.DevelopmentMatcher{Now: g.now}
-	case r.Matcher.Given():
-		client, err := registryClient(cfg, "registries.matcher", &r.Matcher)
-		if err != nil {
-			return err
-		}
-		g.matcher, err = civil.NewMatching(r.Matcher.URL, r.Matcher.Token, client, g.now)
-		return err
+	case cfg.Registries.DevelopmentMatcher:
+		r.matcher = civil.DevelopmentMatcher{Now: now}
+	case cfg.Registries.Matcher.Given():
+		r.matcher, errs[3] = matcher(cfg, now)
 	}
-	return nil
+	return r, errors.Join(errs[:]...)
+}
+
+// matcher makes the client of what compares biometrics.
+func matcher(cfg *config.Config, now func() time.Time) (counter.Matcher, error) {
+	r := &cfg.Registries.Matcher
+	client, err := registryClient(cfg, "registries.matcher", r)
+	if err != nil {
+		return nil, err
+	}
+	return civil.NewMatching(r.URL, r.Token, client, now)
 }
 
 // registryClient makes the client of one registry.

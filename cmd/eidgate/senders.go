@@ -1,9 +1,8 @@
 package main
 
 import (
-	"context"
+	"errors"
 	"fmt"
-	"net/url"
 	"time"
 
 	"eidgate/config"
@@ -14,19 +13,18 @@ import (
 // senders are what the configuration names to send messages with.
 func senders(cfg *config.Config, now func() time.Time) (map[notify.Channel]notify.Sender, error) {
 	all := map[notify.Channel]notify.Sender{}
-	if cfg.Notify.Mail() {
-		mail, err := mailSender(cfg, now)
-		if err != nil {
-			return nil, err
+	var errs []error
+	add := func(on bool, channel notify.Channel, open func() (notify.Sender, error)) {
+		if !on {
+			return
 		}
-		all[notify.Email] = mail
+		sender, err := open()
+		all[channel], errs = sender, append(errs, err)
 	}
-	if cfg.Notify.SMS.On() {
-		sms, err := smsSender(cfg)
-		if err != nil {
-			return nil, err
-		}
-		all[notify.SMS] = sms
+	add(cfg.Notify.Mail(), notify.Email, func() (notify.Sender, error) { return mailSender(cfg, now) })
+	add(cfg.Notify.SMS.On(), notify.SMS, func() (notify.Sender, error) { return smsSender(cfg) })
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
 	}
 	return all, nil
 }
@@ -96,23 +94,5 @@ func smsAt(cfg *config.Config) string {
 	if at := cfg.Notify.SMS.SMPP.Address; at != "" {
 		return at
 	}
-	at, err := url.Parse(cfg.Notify.SMS.HTTP.URL)
-	if err != nil {
-		return ""
-	}
-	return at.Host
-}
-
-// pingSMS has an SMSC see who we are. A provider over HTTP has nothing to be asked.
-func pingSMS(cfg *config.Config) func(context.Context) error {
-	if cfg.Notify.SMS.SMPP.Address == "" {
-		return nil
-	}
-	return func(ctx context.Context) error {
-		sender, err := smppSender(cfg)
-		if err != nil {
-			return err
-		}
-		return sender.Ping(ctx)
-	}
+	return hostIn(cfg.Notify.SMS.HTTP.URL)
 }

@@ -51,23 +51,33 @@ type Passkeys struct {
 	key []byte
 }
 
-// NewPasskeys makes them for the gateway's own address, under a name that devices show.
-// key is 32 random bytes, the same on every replica and for good: it turns account ids
-// into user handles. It returns ErrNoPasskeys for an address that can have none.
-func NewPasskeys(issuer, name string, key []byte) (*Passkeys, error) {
+// RPID is the host that the passkeys of an address belong to, and no other host (WebAuthn
+// Level 3, §5.1.2). It returns ErrNoPasskeys for an address that can have none.
+func RPID(issuer string) (string, error) {
 	u, err := url.Parse(issuer)
 	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
-		return nil, fmt.Errorf("preparing passkeys: %q is no address", issuer)
+		return "", fmt.Errorf("preparing passkeys: %q is no address", issuer)
 	}
 	host := u.Hostname()
 	if net.ParseIP(host) != nil || u.Scheme == "http" && host != "localhost" && !strings.HasSuffix(host, ".localhost") {
-		return nil, ErrNoPasskeys
+		return "", ErrNoPasskeys
+	}
+	return host, nil
+}
+
+// NewPasskeys makes them for the gateway's own origin, under a name that devices show.
+// key is 32 random bytes, the same on every replica and for good: it turns account ids
+// into user handles. It returns ErrNoPasskeys for an address that can have none.
+func NewPasskeys(issuer, name string, key []byte) (*Passkeys, error) {
+	host, err := RPID(issuer)
+	if err != nil {
+		return nil, err
 	}
 	if len(key) != sha256.Size {
 		return nil, fmt.Errorf("preparing passkeys: a key of %d bytes, want %d", len(key), sha256.Size)
 	}
 	rp, err := webauthn.New(&webauthn.Config{
-		RPID: host, RPDisplayName: name, RPOrigins: []string{u.Scheme + "://" + u.Host},
+		RPID: host, RPDisplayName: name, RPOrigins: []string{issuer},
 		AttestationPreference: protocol.PreferNoAttestation,
 		AuthenticatorSelection: protocol.AuthenticatorSelection{
 			ResidentKey: protocol.ResidentKeyRequirementRequired, RequireResidentKey: protocol.ResidentKeyRequired(),

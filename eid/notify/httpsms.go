@@ -151,6 +151,22 @@ func (s *HTTPSMS) Send(ctx context.Context, m Message) error {
 	return s.verdict(res.StatusCode, answer)
 }
 
+// Ping reports whether somebody answers there. It sends nothing, and does not show who we
+// are: a provider has nothing that could be asked.
+func (s *HTTPSMS) Ping(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, sendTime)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodHead, s.cfg.URL, http.NoBody)
+	if err != nil {
+		return fmt.Errorf("%w: no request can be made", ErrDown)
+	}
+	res, err := s.client.Do(req)
+	if err != nil { // which names the address
+		return fmt.Errorf("%w: not reached", ErrDown)
+	}
+	return res.Body.Close()
+}
+
 // Close fills Sender.
 func (s *HTTPSMS) Close(context.Context) { s.client.CloseIdleConnections() }
 

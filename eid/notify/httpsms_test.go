@@ -143,6 +143,19 @@ func TestWhatTheGatewayAnswers(t *testing.T) {
 	}
 }
 
+// TestPingSendsNothing: nothing of ours reaches who is only asked whether they are there.
+func TestPingSendsNothing(t *testing.T) {
+	g := serveSMS(t)
+	g.status = http.StatusNotFound
+	if err := g.sender(t, nil).Ping(t.Context()); err != nil || g.calls != 1 || g.body != "" || g.header.Get("Authorization") != "" {
+		t.Errorf("Ping() = %v after %d calls with %d bytes, want one that says nothing", err, g.calls, len(g.body))
+	}
+	g.Close()
+	if err := g.sender(t, nil).Ping(t.Context()); !errors.Is(err, notify.ErrDown) || strings.Contains(err.Error(), "127.0.0.1") {
+		t.Errorf("Ping() of nobody = %v, want ErrDown", err)
+	}
+}
+
 // TestBadGatewaysAreBounded: one that is not there is down; one that hangs up with the
 // message in its hands may have taken it.
 func TestBadGatewaysAreBounded(t *testing.T) {
