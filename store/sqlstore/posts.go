@@ -164,10 +164,14 @@ func (db *DB) insertNotice(ctx context.Context, q *sqlcgen.Queries, n notify.Not
 	if err != nil {
 		return fmt.Errorf("sealing notice: %w", err)
 	}
+	due, ready := now, sql.NullTime{}
+	if !n.Kind.OfLink() { // the version before would take it and give it up
+		due, ready = stamp(n.Until), nullable(now)
+	}
 	err = q.InsertNotice(ctx, sqlcgen.InsertNoticeParams{
 		ID: id, Kind: string(n.Kind), Channel: string(n.Channel), Urgent: n.Kind.Urgent(), Abroad: n.Channel == notify.SMS && eid.PhoneAbroad(n.To.Reveal()),
 		Source: n.Source, Imported: sql.NullString{String: imported, Valid: imported != ""}, Bulk: bulk, Ref: n.Ref,
-		AddressIndex: db.index.address(n.To.Reveal()), Sealed: sealed, DueAt: now, Until: stamp(n.Until), CreatedAt: now,
+		AddressIndex: db.index.address(n.To.Reveal()), Sealed: sealed, DueAt: due, ReadyAt: ready, Until: stamp(n.Until), CreatedAt: now,
 	})
 	if err != nil {
 		return fmt.Errorf("inserting notice: %w", err)

@@ -257,3 +257,66 @@ func TestAnOldRowIsRead(t *testing.T) {
 		t.Errorf("claimed = %+v, want the mail", got)
 	}
 }
+
+// TestTheVersionBeforeLeavesItsMessages: its process, with its own statements of 0012,
+// finds what it knows and neither takes nor gives up a code or a word on an account,
+// whatever became of these meanwhile.
+func TestTheVersionBeforeLeavesItsMessages(t *testing.T) {
+	p := newPostOffice(t)
+	code := p.code("0901234567")
+	code.Channel, code.To = notify.Email, eid.NewSecret("code@example.vn")
+	locked := notify.Post{Kind: notify.Locked, Channel: notify.Email, To: eid.NewSecret("locked@example.vn"), Until: p.now().Add(time.Hour)}
+	if err := p.Post(t.Context(), code, locked); err != nil {
+		t.Fatalf("Post(): %v", err)
+	}
+	p.unlink(t, p.linked(t, "999190000001", "holder@example.vn", "x1"))
+	old := func() (due string) {
+		t.Helper()
+		db, now := rawDB(t, p.path), p.now().UnixMicro()
+		if _, err := db.ExecContext(t.Context(), `UPDATE notices SET given_up_at = ?1, sealed = x'' WHERE sent_at IS NULL AND given_up_at IS NULL AND until <= ?1`, now); err != nil {
+			t.Fatal(err)
+		}
+		if err := db.QueryRowContext(t.Context(), `SELECT coalesce(group_concat(kind), '') FROM notices
+			WHERE sent_at IS NULL AND given_up_at IS NULL AND due_at <= ?1`, now).Scan(&due); err != nil {
+			t.Fatal(err)
+		}
+		return due
+	}
+	if got := old(); got != "link_ended" {
+		t.Errorf("the version before finds %q, want link_ended", got)
+	}
+	lanes := []notify.Lane{{Channel: notify.Email, Urgent: true}, {Channel: notify.Email}}
+	for attempt, after := range []func(id string) error{
+		func(id string) error { return p.NoticePutBack(t.Context(), id, p.now()) },
+		func(id string) error { return p.NoticeFailed(t.Context(), id, p.now()) },
+		func(string) error { p.pass(2 * time.Minute); return nil }, // its lease ends
+	} {
+		var kinds []notify.Kind
+		for _, lane := range lanes {
+			for _, n := range p.claimFrom(t, lane) {
+				kinds = append(kinds, n.Kind)
+				if err := after(n.ID); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if got := fmt.Sprint(kinds); got != "[code locked link_ended]" && got != "[code link_ended locked]" {
+			t.Errorf("attempt %d claims %s, want all three", attempt+1, got)
+		}
+		if got := old(); got != "link_ended" {
+			t.Errorf("behind attempt %d the version before finds %q, want link_ended", attempt+1, got)
+		}
+	}
+	// One that it leased is not claimed here as well.
+	exec(t, p.path, fmt.Sprintf(`UPDATE notices SET due_at = %d WHERE kind = 'link_ended'`, p.now().Add(3*time.Minute).UnixMicro()))
+	for _, n := range p.claimFrom(t, lanes[1]) {
+		if n.Kind == notify.LinkEnded {
+			t.Errorf("a notice that the version before is sending was claimed")
+		}
+	}
+	// What is over is over for both.
+	p.pass(5 * time.Minute)
+	if got := old(); strings.Contains(got, "code") {
+		t.Errorf("the version before finds %q", got)
+	}
+}
