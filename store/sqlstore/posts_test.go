@@ -125,15 +125,18 @@ func TestACodeIsSealedAndGoes(t *testing.T) {
 }
 
 // TestAFloodOfOneNumber from sixteen browsers at once, in all its spellings: ten codes an
-// hour, thirty a day, and what tells of the account is not among them.
+// hour, thirty a day, six and twenty of them for strangers, and what tells of the account
+// is not among them.
 func TestAFloodOfOneNumber(t *testing.T) {
 	p := sends(t, notify.Channels{SMS: true}, notify.Hourly{})
 	spellings := []string{"0901234567", "+84901234567", "84 90 123 45 67", "(090) 123.4567"}
-	flood := func() int {
+	flood := func(stranger bool) int {
 		var group sync.WaitGroup
 		for i := range 16 {
 			group.Go(func() {
-				if err := p.Post(t.Context(), p.code(spellings[i%len(spellings)])); err != nil {
+				post := p.code(spellings[i%len(spellings)])
+				post.Stranger = stranger
+				if err := p.Post(t.Context(), post); err != nil {
 					t.Errorf("Post(): %v", err)
 				}
 			})
@@ -141,48 +144,55 @@ func TestAFloodOfOneNumber(t *testing.T) {
 		group.Wait()
 		return len(p.claimFrom(t, urgentSMS))
 	}
-	if got := flood(); got != 10 {
-		t.Errorf("%d codes in an hour, want 10", got)
+	if got := flood(true); got != 6 {
+		t.Errorf("%d codes in an hour for strangers, want 6", got)
 	}
-	if got := p.counted(t, sqlstore.CountNoticesDropped); got != 6 {
-		t.Errorf("%d were counted as dropped, want 6", got)
+	if got := flood(false); got != 4 {
+		t.Errorf("%d codes beside them, want 4", got)
+	}
+	if got := p.counted(t, sqlstore.CountNoticesDropped); got != 10+12 {
+		t.Errorf("%d were counted as dropped, want 22", got)
 	}
 	if err := p.Post(t.Context(), notify.Post{Kind: notify.PasswordChanged, Channel: notify.SMS, To: eid.NewSecret("0901234567")}); err != nil || len(p.claimFrom(t, quietSMS)) != 1 {
 		t.Errorf("the holder is not told of a new password: %v", err)
 	}
-	all := 10
+	strangers, all := 6, 4
 	for range 5 {
 		p.pass(61 * time.Minute)
-		all += flood()
+		strangers += flood(true)
 	}
-	if all != 30 {
-		t.Errorf("%d codes in six hours, want 30", all)
+	for range 5 {
+		p.pass(61 * time.Minute)
+		all += flood(false)
+	}
+	if strangers != 20 || strangers+all != 30 {
+		t.Errorf("%d codes in a day, %d of them for strangers; want 30 and 20", strangers+all, strangers)
 	}
 }
 
 // TestPumping: many numbers of one prefix, each asked for once. The hour has its bound;
-// declared numbers have half of it, numbers abroad their own.
+// what strangers ask for has half of it, numbers abroad their own.
 func TestPumping(t *testing.T) {
 	p := sends(t, notify.Channels{SMS: true}, notify.Hourly{All: 20, Abroad: 3})
-	post := func(kind notify.Kind, from string, n int) {
+	post := func(stranger bool, from string, n int) {
 		t.Helper()
 		for i := range n {
 			c := p.code(fmt.Sprintf("%s%03d", from, i))
-			c.Kind = kind
+			c.Stranger = stranger
 			if err := p.Post(t.Context(), c); err != nil {
 				t.Fatalf("Post(): %v", err)
 			}
 		}
 	}
-	post(notify.Activation, "+99890000", 30)
+	post(true, "+99890000", 30)
 	if got := len(p.claimFrom(t, urgentSMS)); got != 3 {
 		t.Errorf("%d messages abroad, want 3", got)
 	}
-	post(notify.Activation, "0901230", 30)
+	post(true, "0901230", 30)
 	if got := len(p.claimFrom(t, urgentSMS)); got != 7 {
-		t.Errorf("%d messages to declared numbers, want 7 more", got)
+		t.Errorf("%d messages for strangers, want 7 more", got)
 	}
-	post(notify.Code, "0912340", 30)
+	post(false, "0912340", 30)
 	if got := len(p.claimFrom(t, urgentSMS)); got != 10 {
 		t.Errorf("%d codes to holders meanwhile, want 10", got)
 	}
@@ -190,7 +200,7 @@ func TestPumping(t *testing.T) {
 		t.Errorf("%d were counted as dropped, want 70", got)
 	}
 	p.pass(time.Hour)
-	post(notify.Code, "0987650", 1)
+	post(false, "0987650", 1)
 	if got := len(p.claimFrom(t, urgentSMS)); got != 1 {
 		t.Errorf("%d codes an hour later, want 1", got)
 	}

@@ -1,6 +1,6 @@
 -- name: InsertNotice :exec
-INSERT INTO notices (id, kind, channel, urgent, abroad, source, imported, bulk, ref, address_index, sealed, due_at, ready_at, until, created_at)
-VALUES (@id, @kind, @channel, @urgent, @abroad, @source, @imported, @bulk, @ref, @address_index, @sealed, @due_at, @ready_at, @until, @created_at);
+INSERT INTO notices (id, kind, channel, urgent, abroad, stranger, source, imported, bulk, ref, address_index, sealed, due_at, ready_at, until, created_at)
+VALUES (@id, @kind, @channel, @urgent, @abroad, @stranger, @source, @imported, @bulk, @ref, @address_index, @sealed, @due_at, @ready_at, @until, @created_at);
 
 -- name: CountWaitingNotices :one
 SELECT count(*) FROM notices WHERE sent_at IS NULL AND given_up_at IS NULL AND bulk >= @least;

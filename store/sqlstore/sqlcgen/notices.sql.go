@@ -192,8 +192,8 @@ func (q *Queries) ImportedToNotify(ctx context.Context, id string) (ImportedToNo
 }
 
 const insertNotice = `-- name: InsertNotice :exec
-INSERT INTO notices (id, kind, channel, urgent, abroad, source, imported, bulk, ref, address_index, sealed, due_at, ready_at, until, created_at)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
+INSERT INTO notices (id, kind, channel, urgent, abroad, stranger, source, imported, bulk, ref, address_index, sealed, due_at, ready_at, until, created_at)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
 `
 
 type InsertNoticeParams struct {
@@ -202,6 +202,7 @@ type InsertNoticeParams struct {
 	Channel      string
 	Urgent       bool
 	Abroad       bool
+	Stranger     bool
 	Source       string
 	Imported     sql.NullString
 	Bulk         bool
@@ -221,6 +222,7 @@ func (q *Queries) InsertNotice(ctx context.Context, arg InsertNoticeParams) erro
 		arg.Channel,
 		arg.Urgent,
 		arg.Abroad,
+		arg.Stranger,
 		arg.Source,
 		arg.Imported,
 		arg.Bulk,
