@@ -23,6 +23,7 @@ type Deps struct {
 	Passwords    Hasher
 	Policy       Policy
 	Recovery     *recovery.Service
+	Devices      Devices
 	Least        int // characters of a password
 	Now          func() time.Time
 	My           MeDeps   // what those work with
@@ -40,7 +41,7 @@ func Paths() []string { return []string{pathRegister, pathActivate, pathRecover,
 
 // New wires the pages.
 func New(d Deps) (*Pages, error) {
-	if d.Shell == nil || d.Me == nil || d.Registration == nil || d.Passwords == nil || d.Policy == nil || d.Recovery == nil || d.Now == nil ||
+	if d.Shell == nil || d.Me == nil || d.Registration == nil || d.Passwords == nil || d.Policy == nil || d.Recovery == nil || d.Devices == nil || d.Now == nil ||
 		d.Lock.Accounts == nil || d.Lock.Locks == nil {
 		return nil, errors.New("citizen: every dependency is needed")
 	}
@@ -52,7 +53,7 @@ func New(d Deps) (*Pages, error) {
 	p.mux.Handle(pathRegister, register)
 	p.mux.Handle(pathRegister+"/", register)
 	for mode, path := range map[recovery.Mode]string{recovery.Recover: pathRecover, recovery.Activate: pathActivate} {
-		back := &recovering{shell: d.Shell, service: d.Recovery, least: d.Least, mode: mode, path: path, now: d.Now}
+		back := &recovering{shell: d.Shell, service: d.Recovery, least: d.Least, mode: mode, path: path, devices: d.Devices, now: d.Now}
 		p.mux.Handle(path, back.handler())
 		p.mux.Handle(path+"/", back.handler())
 	}

@@ -29,8 +29,17 @@ type recovering struct {
 	least   int // characters of a password
 	mode    recovery.Mode
 	path    string
+	devices Devices
 	now     func() time.Time
 }
+
+// Devices knows browsers that somebody signed in with before, by what that left in them.
+type Devices interface {
+	Familiar(marks string, id eid.Identifier, now time.Time) bool
+}
+
+// familiarCookie is what a sign-in leaves in a browser: package provider sets it.
+const familiarCookie = "device"
 
 // Bounds of numbers that somebody tries, beside those on codes. What is sent for one
 // number is bounded in package credential, whoever asks.
@@ -98,11 +107,19 @@ func (p *recovering) number(w http.ResponseWriter, r *http.Request, g shell.Gues
 		p.later(w, r, p.now().Add(wait))
 		return
 	}
-	if err := p.service.Begin(r.Context(), g.Device, p.mode, id, web.VisitOf(r).Language); err != nil {
+	if err := p.service.Begin(r.Context(), g.Device, p.mode, id, p.visitor(r, id)); err != nil {
 		p.shell.Failure(w, r, err)
 		return
 	}
 	shell.SeeOther(w, p.path+"/code")
+}
+
+func (p *recovering) visitor(r *http.Request, id eid.Identifier) recovery.Visitor {
+	v := recovery.Visitor{Language: web.VisitOf(r).Language}
+	if cookie, err := r.Cookie(shell.CookieName(web.VisitOf(r), familiarCookie)); err == nil {
+		v.Familiar = p.devices.Familiar(cookie.Value, id, p.now())
+	}
+	return v
 }
 
 // identifier reads a personal number, or a passport and its country.

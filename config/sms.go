@@ -12,7 +12,8 @@ import (
 // nobody is sent any.
 type SMS struct {
 	// How many SMS go in an hour, from all processes together. What would be one more is
-	// dropped and counted. At most half of them go to numbers that nobody has proved yet.
+	// dropped and counted. At most half of them are sent for who has shown nothing: neither
+	// a password nor an earlier sign-in.
 	PerHour int `koanf:"per_hour"`
 	// How many of these go to numbers of other countries; 0 sends none there.
 	PerHourAbroad int `koanf:"per_hour_abroad"`

@@ -15,6 +15,7 @@ import (
 	"eidgate/eid"
 	"eidgate/eid/accounts"
 	"eidgate/eid/registration"
+	"eidgate/federation/account"
 	"eidgate/provider"
 	"eidgate/web/shell"
 	"eidgate/web/signin"
@@ -55,8 +56,12 @@ func (g *gateway) mounts(cfg *config.Config) ([]provider.Mount, error) {
 	if err != nil {
 		return nil, err
 	}
+	devices, err := account.New(guessLimits(cfg.Limits), g.account)
+	if err != nil {
+		return nil, err
+	}
 	citizens, err := citizen.New(citizen.Deps{
-		Shell: frame, Me: me, Registration: register, Passwords: g.passwords, Policy: policy, Recovery: back, Least: policy.Least(), Now: g.now,
+		Shell: frame, Me: me, Registration: register, Passwords: g.passwords, Policy: policy, Recovery: back, Devices: devices, Least: policy.Least(), Now: g.now,
 		My: g.meDeps(cfg, policy), Lock: citizen.LockDeps{Accounts: g.db, Locks: accounts.NewLocks(g.db, g.rules, g.now)},
 	})
 	if err != nil {

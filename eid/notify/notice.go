@@ -79,6 +79,7 @@ type Notice struct {
 	Source    string     // where an old account is
 	To        eid.Secret // the address; shown and logged nowhere
 	Code      eid.Secret // of the urgent ones
+	Stranger  bool       // see Post
 	Ref       string     // what the holder was shown to ask with
 	Language  string     // of the holder, such as vi; empty: it is not known
 	Attempts  int        // begun before this one

@@ -12,12 +12,15 @@ import (
 
 // Post is a message to be sent.
 type Post struct {
-	Kind     Kind
-	Channel  Channel
-	To       eid.Secret // a phone number or an e-mail address
-	Code     eid.Secret // what the urgent kinds bring; none beside the others
-	Ref      string     // what the holder was shown to ask with; may be empty
-	Language string     // vi or en; empty: it is not known
+	Kind    Kind
+	Channel Channel
+	To      eid.Secret // a phone number or an e-mail address
+	Code    eid.Secret // what the urgent kinds bring; none beside the others
+	// Stranger: whoever asked for the code has shown nothing, neither a password nor a mark
+	// of an earlier sign-in. Such codes have a part of an address's and of an hour's room.
+	Stranger bool
+	Ref      string // what the holder was shown to ask with; may be empty
+	Language string // vi or en; empty: it is not known
 	// Until is when the message is of no use any more: it is not sent later. With a code it
 	// is when the code ends. Zero: after TriedFor, but a code always has its end.
 	Until time.Time

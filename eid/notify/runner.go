@@ -20,13 +20,9 @@ const (
 	pruneEvery  = time.Hour
 )
 
-// LeaseName is the lease of the process that sends on a channel.
-func LeaseName(ch Channel) string {
-	if ch == Email {
-		return "notices"
-	}
-	return "notices." + string(ch)
-}
+// LeaseName is the lease of the process that sends on a channel. "notices" is that of a
+// version that sends mail alone and does not know codes: it holds up nobody who does.
+func LeaseName(ch Channel) string { return "notices." + string(ch) }
 
 // Deps are what a Runner works with.
 type Deps struct {

@@ -103,29 +103,43 @@ func New(channels notify.Channels, d Deps) (*Service, error) {
 
 // record is where one recovery stands. It names no address and no number.
 type record struct {
-	ID      string         `json:"id"`
-	At      time.Time      `json:"at"` // when it was begun
-	Mode    Mode           `json:"mode"`
-	Stage   Stage          `json:"stage"`
-	Account eid.AccountID  `json:"account,omitempty"` // empty: nobody's, which only the code would show
-	Subject string         `json:"subject"`           // hidden name of the number
-	Channel notify.Channel `json:"channel,omitempty"`
-	Address []byte         `json:"address,omitempty"` // hidden name of where the code went
-	Shown   []eid.Factor   `json:"shown,omitempty"`
-	raw     []byte
+	ID    string    `json:"id"`
+	At    time.Time `json:"at"` // when it was begun
+	Mode  Mode      `json:"mode"`
+	Stage Stage     `json:"stage"`
+	// Familiar: somebody signed in with the number from this browser before.
+	Familiar bool           `json:"familiar,omitempty"`
+	Account  eid.AccountID  `json:"account,omitempty"` // empty: nobody's, which only the code would show
+	Subject  string         `json:"subject"`           // hidden name of the number, among the familiar or not
+	Channel  notify.Channel `json:"channel,omitempty"`
+	Address  []byte         `json:"address,omitempty"` // hidden name of where the code went
+	Shown    []eid.Factor   `json:"shown,omitempty"`
+	raw      []byte
 }
 
 // life is how long a recovery may take.
 const life = 30 * time.Minute
 
+// Visitor is who comes back, as far as anybody knows.
+type Visitor struct {
+	// Familiar: somebody signed in with the number from this browser before. Its codes are
+	// counted apart, so that strangers who ask for codes use up none of theirs. All such
+	// browsers of a number count together: a mark of one is had for a password alone.
+	Familiar bool
+	Language string
+}
+
 // Begin begins for the account of an identifier, if there is one that it can be for. The
 // answer and the work are the same if there is none.
-func (s *Service) Begin(ctx context.Context, device string, m Mode, id eid.Identifier, language string) error {
+func (s *Service) Begin(ctx context.Context, device string, m Mode, id eid.Identifier, v Visitor) error {
 	acct, err := s.d.Accounts.AccountByIdentifier(ctx, id)
 	if err != nil && !errors.Is(err, eid.ErrNotFound) {
 		return fmt.Errorf("finding the account: %w", err)
 	}
-	r := record{ID: rand.Text(), At: s.d.Now(), Mode: m, Stage: StageCode, Subject: s.name("subject", id.Canonical())}
+	r := record{ID: rand.Text(), At: s.d.Now(), Mode: m, Stage: StageCode, Familiar: v.Familiar, Subject: s.name("subject", id.Canonical())}
+	if v.Familiar {
+		r.Subject = s.name("familiar", id.Canonical())
+	}
 	if channel, to, ok := s.contact(m, &acct); ok {
 		r.Account, r.Channel, r.Address = acct.ID, channel, s.mark(to)
 	}
@@ -137,7 +151,7 @@ func (s *Service) Begin(ctx context.Context, device string, m Mode, id eid.Ident
 	if _, err := s.d.State.Apply(ctx, slot, store.Delete(keyRecord), store.PutIfAbsent(keyRecord, raw, life)); err != nil {
 		return fmt.Errorf("keeping a recovery: %w", err)
 	}
-	return s.send(ctx, &r, &acct, language)
+	return s.send(ctx, &r, &acct, v.Language)
 }
 
 // contact is where the code of an account goes: to a contact that was proved or, where
@@ -173,7 +187,9 @@ func (s *Service) send(ctx context.Context, r *record, acct *eid.Account, langua
 	if r.Mode == Activate {
 		kind = notify.Activation
 	}
-	err = s.d.Poster.Post(ctx, notify.Post{Kind: kind, Channel: channel, To: to, Code: code, Language: language, Until: now.Add(credential.SentCodeLife)})
+	err = s.d.Poster.Post(ctx, notify.Post{
+		Kind: kind, Channel: channel, To: to, Code: code, Stranger: !r.Familiar, Language: language, Until: now.Add(credential.SentCodeLife),
+	})
 	if err != nil && !errors.Is(err, notify.ErrRefused) {
 		return fmt.Errorf("sending a code: %w", err)
 	}

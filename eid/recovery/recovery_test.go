@@ -153,7 +153,7 @@ func (w *world) Activate(_ context.Context, _ eid.AccountID, a accounts.Activati
 }
 
 func (w *world) begin(device string, m recovery.Mode, id eid.Identifier) {
-	if err := w.Begin(context.Background(), device, m, id, "vi"); err != nil {
+	if err := w.Begin(context.Background(), device, m, id, recovery.Visitor{Language: "vi"}); err != nil {
 		w.t.Fatalf("Begin() = %v", err)
 	}
 }
@@ -254,6 +254,48 @@ func TestRecoverWithAUsedCode(t *testing.T) {
 }
 
 // Of the same password sent many times at once, one counts.
+// Strangers who ask for all codes of a day keep nobody away who has one already, or whose
+// browser is known.
+func TestStrangersUseUpTheirCodesAlone(t *testing.T) {
+	w := newWorld(t, t.TempDir())
+	id := w.person(1, nil)
+	w.begin("holder", recovery.Recover, id)
+	first := w.sent()
+	for range 30 {
+		w.begin("stranger", recovery.Recover, id)
+	}
+	if got := len(w.posts); got != 5 {
+		t.Fatalf("%d codes within minutes, want 5", got)
+	}
+	if err := w.Code(t.Context(), "holder", "holder", recovery.Recover, first); err != nil || w.stage("holder", recovery.Recover) != recovery.StagePassword {
+		t.Errorf("the code that the holder has: %v", err)
+	}
+	for range 5 {
+		w.clock.Advance(16 * time.Minute)
+		for range 10 {
+			w.begin("stranger", recovery.Recover, id)
+		}
+	}
+	if got := len(w.posts); got != 20 {
+		t.Errorf("%d codes in a day, want 20", got)
+	}
+	for i := range 7 {
+		if err := w.Begin(t.Context(), "known", recovery.Recover, id, recovery.Visitor{Familiar: true}); err != nil {
+			t.Fatalf("Begin() = %v", err)
+		}
+		if got := len(w.posts); got != min(21+i, 25) || w.posts[got-1].Stranger {
+			t.Fatalf("known browsers have %d codes, want %d, and as no strangers", got-20, min(i+1, 5))
+		}
+	}
+	code := w.sent()
+	if err := w.Code(t.Context(), "stranger", "stranger", recovery.Recover, code); !errors.Is(err, recovery.ErrWrong) {
+		t.Errorf("a stranger with the code of a known browser: %v, want ErrWrong", err)
+	}
+	if !w.posts[0].Stranger {
+		t.Errorf("a code for nobody known is not marked as a stranger's")
+	}
+}
+
 func TestRecoverRace(t *testing.T) {
 	w := newWorld(t, t.TempDir())
 	w.begin("device", recovery.Recover, w.person(1, nil))

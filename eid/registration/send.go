@@ -138,7 +138,8 @@ func (s *Service) code(ctx context.Context, said Declaration, sent Sent, v Visit
 		return notify.Post{}, err
 	}
 	return notify.Post{
-		Kind: notify.Activation, Channel: ch, To: eid.NewSecret(to), Code: code, Language: v.Language, Until: now.Add(credential.SentCodeLife),
+		Kind: notify.Activation, Channel: ch, To: eid.NewSecret(to), Code: code, Stranger: true,
+		Language: v.Language, Until: now.Add(credential.SentCodeLife),
 	}, nil
 }
 

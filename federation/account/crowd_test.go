@@ -294,6 +294,13 @@ func TestMarks(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			req := b.from("192.0.2.1")
 			req.Device, req.Now = tt.marks, b.now.Add(tt.later)
+			n, err := eid.ParsePersonalNumber(number(tt.who))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := b.Familiar(tt.marks, eid.IdentifierOf(n), req.Now); got != tt.want {
+				t.Errorf("Familiar() = %v, want %v", got, tt.want)
+			}
 			step, err := b.Finish(t.Context(), req, credentials(number(tt.who), password))
 			if got := step.Assertion != nil; got != tt.want || !got && !errors.Is(err, federation.ErrThrottled) {
 				t.Errorf("signed in %v (%v), want %v", got, err, tt.want)

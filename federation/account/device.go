@@ -9,6 +9,8 @@ import (
 	"encoding/binary"
 	"strings"
 	"time"
+
+	"eidgate/eid"
 )
 
 // A browser that somebody signed in with keeps a mark of it, so that strangers'
@@ -51,6 +53,11 @@ func (s *Source) deviceOf(marks, number string, now time.Time) device {
 		}
 	}
 	return device{}
+}
+
+// Familiar reports whether a browser holds a mark of a number.
+func (s *Source) Familiar(marks string, id eid.Identifier, now time.Time) bool {
+	return s.deviceOf(marks, s.numberSlot(id), now) != (device{})
 }
 
 // withMark gives a browser a new mark of a number beside those of other people,

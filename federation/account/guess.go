@@ -79,6 +79,9 @@ func (g guesses) forget(ctx context.Context) (tries int64, err error) {
 // slot names the state of one number or account without telling which.
 func (s *Source) slot(kind, name string) string { return s.limits.Slot(kind, name) }
 
+// numberSlot is the hidden name of a number, known or not.
+func (s *Source) numberSlot(id eid.Identifier) string { return s.slot("number", id.Canonical()) }
+
 // countUnknown counts evaluated guesses at numbers that nobody has.
 const countUnknown = "signin.failed.unknown"
 

@@ -173,7 +173,7 @@ type try struct {
 }
 
 func (s *Source) tryAt(id eid.Identifier, password eid.Secret, req federation.Request) try {
-	number := s.slot("number", id.Canonical())
+	number := s.numberSlot(id)
 	from := s.deviceOf(req.Device, number, req.Now)
 	t := try{guesses: s.guessesAtPassword(number, from)}
 	if from.name == "" {

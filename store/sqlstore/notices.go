@@ -27,7 +27,7 @@ const CountNoticesGivenUp = "notice.given_up"
 func (db *DB) ClaimNotices(ctx context.Context, of notify.Lane, lease time.Duration, limit int) ([]notify.Notice, error) {
 	now := db.stamp()
 	// Most calls find nothing. They take no write lock.
-	if due, err := db.reader.NoticeDue(ctx, sqlcgen.NoticeDueParams{Channel: string(of.Channel), Urgent: of.Urgent, Now: now}); err != nil || due == 0 {
+	if due, err := db.reader.NoticeDue(ctx, sqlcgen.NoticeDueParams{Channel: string(of.Channel), Urgent: of.Urgent, Now: nullable(now)}); err != nil || due == 0 {
 		return nil, away(err)
 	}
 	var claimed []notify.Notice
@@ -41,7 +41,7 @@ func (db *DB) ClaimNotices(ctx context.Context, of notify.Lane, lease time.Durat
 				return err
 			}
 		}
-		rows, err := q.NoticesDue(ctx, sqlcgen.NoticesDueParams{Channel: string(of.Channel), Urgent: of.Urgent, Now: now, Page: int64(limit)})
+		rows, err := q.NoticesDue(ctx, sqlcgen.NoticesDueParams{Channel: string(of.Channel), Urgent: of.Urgent, Now: nullable(now), Page: int64(limit)})
 		if err != nil {
 			return fmt.Errorf("reading: %w", err)
 		}

@@ -24,6 +24,8 @@ const (
 	maxNoticesDaily   = 24
 	maxCodesHourly    = 10
 	maxCodesDaily     = 30
+	maxStrangesHourly = 6 // of the codes: those that anybody can ask for
+	maxStrangesDaily  = 20
 	maxNoticesWaiting = 20_000 // of one channel and urgency; reminders, which come a page at a time, aside
 )
 
@@ -76,7 +78,7 @@ func (db *DB) postAll(ctx context.Context, q *sqlcgen.Queries, posts []notify.Po
 }
 
 func notice(p notify.Post) notify.Notice {
-	return notify.Notice{Kind: p.Kind, Channel: p.Channel, To: p.To, Code: p.Code, Ref: p.Ref, Language: p.Language, Until: p.Until}
+	return notify.Notice{Kind: p.Kind, Channel: p.Channel, To: p.To, Code: p.Code, Stranger: p.Stranger, Ref: p.Ref, Language: p.Language, Until: p.Until}
 }
 
 // post queues one notice that somebody's act is the reason of, if its address had not
@@ -93,11 +95,13 @@ func (db *DB) post(ctx context.Context, q *sqlcgen.Queries, n notify.Notice) err
 	if n.Kind.Urgent() {
 		hourly, daily = maxCodesHourly, maxCodesDaily
 	}
+	full := had.Hourly >= hourly || had.Daily >= daily ||
+		n.Stranger && (had.StrangersHourly >= maxStrangesHourly || had.StrangersDaily >= maxStrangesDaily)
 	waiting, err := q.CountWaitingInLane(ctx, string(n.Channel), n.Kind.Urgent())
 	if err != nil {
 		return fmt.Errorf("counting notices: %w", err)
 	}
-	if had.Hourly >= hourly || had.Daily >= daily || waiting >= maxNoticesWaiting {
+	if full || waiting >= maxNoticesWaiting {
 		return db.count(ctx, q, CountNoticesDropped, 1)
 	}
 	if n.Channel == notify.SMS {
@@ -112,10 +116,10 @@ func (db *DB) post(ctx context.Context, q *sqlcgen.Queries, n notify.Notice) err
 }
 
 // roomForSMS holds the messages of an hour against their bounds, which keep whoever earns
-// from messages to numbers of their own from earning much. What goes to numbers that
-// nobody has proved has half of the room, so that holders get their codes meanwhile.
+// from messages to numbers of their own from earning much. What strangers ask for has half
+// of the room, so that holders get their codes meanwhile.
 func (db *DB) roomForSMS(ctx context.Context, q *sqlcgen.Queries, n notify.Notice, now time.Time) (bool, error) {
-	sent, err := q.CountSMSSince(ctx, string(notify.Activation), now.Add(-time.Hour))
+	sent, err := q.CountSMSSince(ctx, now.Add(-time.Hour))
 	if err != nil {
 		return false, fmt.Errorf("counting SMS: %w", err)
 	}
@@ -123,7 +127,7 @@ func (db *DB) roomForSMS(ctx context.Context, q *sqlcgen.Queries, n notify.Notic
 	switch {
 	case sent.Sent >= int64(most.All):
 		return false, nil
-	case n.Kind == notify.Activation && sent.Declared >= int64(most.All+1)/2:
+	case n.Stranger && sent.Strangers >= int64(most.All+1)/2:
 		return false, nil
 	}
 	return !eid.PhoneAbroad(n.To.Reveal()) || sent.Abroad < int64(most.Abroad), nil
@@ -164,10 +168,14 @@ func (db *DB) insertNotice(ctx context.Context, q *sqlcgen.Queries, n notify.Not
 	if err != nil {
 		return fmt.Errorf("sealing notice: %w", err)
 	}
+	due, ready := now, sql.NullTime{}
+	if !n.Kind.OfLink() { // the version before would take it and give it up
+		due, ready = stamp(n.Until), nullable(now)
+	}
 	err = q.InsertNotice(ctx, sqlcgen.InsertNoticeParams{
-		ID: id, Kind: string(n.Kind), Channel: string(n.Channel), Urgent: n.Kind.Urgent(), Abroad: n.Channel == notify.SMS && eid.PhoneAbroad(n.To.Reveal()),
+		ID: id, Kind: string(n.Kind), Channel: string(n.Channel), Urgent: n.Kind.Urgent(), Abroad: n.Channel == notify.SMS && eid.PhoneAbroad(n.To.Reveal()), Stranger: n.Stranger,
 		Source: n.Source, Imported: sql.NullString{String: imported, Valid: imported != ""}, Bulk: bulk, Ref: n.Ref,
-		AddressIndex: db.index.address(n.To.Reveal()), Sealed: sealed, DueAt: now, Until: stamp(n.Until), CreatedAt: now,
+		AddressIndex: db.index.address(n.To.Reveal()), Sealed: sealed, DueAt: due, ReadyAt: ready, Until: stamp(n.Until), CreatedAt: now,
 	})
 	if err != nil {
 		return fmt.Errorf("inserting notice: %w", err)

@@ -125,15 +125,18 @@ func TestACodeIsSealedAndGoes(t *testing.T) {
 }
 
 // TestAFloodOfOneNumber from sixteen browsers at once, in all its spellings: ten codes an
-// hour, thirty a day, and what tells of the account is not among them.
+// hour, thirty a day, six and twenty of them for strangers, and what tells of the account
+// is not among them.
 func TestAFloodOfOneNumber(t *testing.T) {
 	p := sends(t, notify.Channels{SMS: true}, notify.Hourly{})
 	spellings := []string{"0901234567", "+84901234567", "84 90 123 45 67", "(090) 123.4567"}
-	flood := func() int {
+	flood := func(stranger bool) int {
 		var group sync.WaitGroup
 		for i := range 16 {
 			group.Go(func() {
-				if err := p.Post(t.Context(), p.code(spellings[i%len(spellings)])); err != nil {
+				post := p.code(spellings[i%len(spellings)])
+				post.Stranger = stranger
+				if err := p.Post(t.Context(), post); err != nil {
 					t.Errorf("Post(): %v", err)
 				}
 			})
@@ -141,48 +144,55 @@ func TestAFloodOfOneNumber(t *testing.T) {
 		group.Wait()
 		return len(p.claimFrom(t, urgentSMS))
 	}
-	if got := flood(); got != 10 {
-		t.Errorf("%d codes in an hour, want 10", got)
+	if got := flood(true); got != 6 {
+		t.Errorf("%d codes in an hour for strangers, want 6", got)
 	}
-	if got := p.counted(t, sqlstore.CountNoticesDropped); got != 6 {
-		t.Errorf("%d were counted as dropped, want 6", got)
+	if got := flood(false); got != 4 {
+		t.Errorf("%d codes beside them, want 4", got)
+	}
+	if got := p.counted(t, sqlstore.CountNoticesDropped); got != 10+12 {
+		t.Errorf("%d were counted as dropped, want 22", got)
 	}
 	if err := p.Post(t.Context(), notify.Post{Kind: notify.PasswordChanged, Channel: notify.SMS, To: eid.NewSecret("0901234567")}); err != nil || len(p.claimFrom(t, quietSMS)) != 1 {
 		t.Errorf("the holder is not told of a new password: %v", err)
 	}
-	all := 10
+	strangers, all := 6, 4
 	for range 5 {
 		p.pass(61 * time.Minute)
-		all += flood()
+		strangers += flood(true)
 	}
-	if all != 30 {
-		t.Errorf("%d codes in six hours, want 30", all)
+	for range 5 {
+		p.pass(61 * time.Minute)
+		all += flood(false)
+	}
+	if strangers != 20 || strangers+all != 30 {
+		t.Errorf("%d codes in a day, %d of them for strangers; want 30 and 20", strangers+all, strangers)
 	}
 }
 
 // TestPumping: many numbers of one prefix, each asked for once. The hour has its bound;
-// declared numbers have half of it, numbers abroad their own.
+// what strangers ask for has half of it, numbers abroad their own.
 func TestPumping(t *testing.T) {
 	p := sends(t, notify.Channels{SMS: true}, notify.Hourly{All: 20, Abroad: 3})
-	post := func(kind notify.Kind, from string, n int) {
+	post := func(stranger bool, from string, n int) {
 		t.Helper()
 		for i := range n {
 			c := p.code(fmt.Sprintf("%s%03d", from, i))
-			c.Kind = kind
+			c.Stranger = stranger
 			if err := p.Post(t.Context(), c); err != nil {
 				t.Fatalf("Post(): %v", err)
 			}
 		}
 	}
-	post(notify.Activation, "+99890000", 30)
+	post(true, "+99890000", 30)
 	if got := len(p.claimFrom(t, urgentSMS)); got != 3 {
 		t.Errorf("%d messages abroad, want 3", got)
 	}
-	post(notify.Activation, "0901230", 30)
+	post(true, "0901230", 30)
 	if got := len(p.claimFrom(t, urgentSMS)); got != 7 {
-		t.Errorf("%d messages to declared numbers, want 7 more", got)
+		t.Errorf("%d messages for strangers, want 7 more", got)
 	}
-	post(notify.Code, "0912340", 30)
+	post(false, "0912340", 30)
 	if got := len(p.claimFrom(t, urgentSMS)); got != 10 {
 		t.Errorf("%d codes to holders meanwhile, want 10", got)
 	}
@@ -190,7 +200,7 @@ func TestPumping(t *testing.T) {
 		t.Errorf("%d were counted as dropped, want 70", got)
 	}
 	p.pass(time.Hour)
-	post(notify.Code, "0987650", 1)
+	post(false, "0987650", 1)
 	if got := len(p.claimFrom(t, urgentSMS)); got != 1 {
 		t.Errorf("%d codes an hour later, want 1", got)
 	}
@@ -255,5 +265,68 @@ func TestAnOldRowIsRead(t *testing.T) {
 	}
 	if got := p.claim(t); len(got) != 1 || got[0].To.Reveal() != "a@example.vn" || got[0].Channel != notify.Email {
 		t.Errorf("claimed = %+v, want the mail", got)
+	}
+}
+
+// TestTheVersionBeforeLeavesItsMessages: its process, with its own statements of 0012,
+// finds what it knows and neither takes nor gives up a code or a word on an account,
+// whatever became of these meanwhile.
+func TestTheVersionBeforeLeavesItsMessages(t *testing.T) {
+	p := newPostOffice(t)
+	code := p.code("0901234567")
+	code.Channel, code.To = notify.Email, eid.NewSecret("code@example.vn")
+	locked := notify.Post{Kind: notify.Locked, Channel: notify.Email, To: eid.NewSecret("locked@example.vn"), Until: p.now().Add(time.Hour)}
+	if err := p.Post(t.Context(), code, locked); err != nil {
+		t.Fatalf("Post(): %v", err)
+	}
+	p.unlink(t, p.linked(t, "999190000001", "holder@example.vn", "x1"))
+	old := func() (due string) {
+		t.Helper()
+		db, now := rawDB(t, p.path), p.now().UnixMicro()
+		if _, err := db.ExecContext(t.Context(), `UPDATE notices SET given_up_at = ?1, sealed = x'' WHERE sent_at IS NULL AND given_up_at IS NULL AND until <= ?1`, now); err != nil {
+			t.Fatal(err)
+		}
+		if err := db.QueryRowContext(t.Context(), `SELECT coalesce(group_concat(kind), '') FROM notices
+			WHERE sent_at IS NULL AND given_up_at IS NULL AND due_at <= ?1`, now).Scan(&due); err != nil {
+			t.Fatal(err)
+		}
+		return due
+	}
+	if got := old(); got != "link_ended" {
+		t.Errorf("the version before finds %q, want link_ended", got)
+	}
+	lanes := []notify.Lane{{Channel: notify.Email, Urgent: true}, {Channel: notify.Email}}
+	for attempt, after := range []func(id string) error{
+		func(id string) error { return p.NoticePutBack(t.Context(), id, p.now()) },
+		func(id string) error { return p.NoticeFailed(t.Context(), id, p.now()) },
+		func(string) error { p.pass(2 * time.Minute); return nil }, // its lease ends
+	} {
+		var kinds []notify.Kind
+		for _, lane := range lanes {
+			for _, n := range p.claimFrom(t, lane) {
+				kinds = append(kinds, n.Kind)
+				if err := after(n.ID); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if got := fmt.Sprint(kinds); got != "[code locked link_ended]" && got != "[code link_ended locked]" {
+			t.Errorf("attempt %d claims %s, want all three", attempt+1, got)
+		}
+		if got := old(); got != "link_ended" {
+			t.Errorf("behind attempt %d the version before finds %q, want link_ended", attempt+1, got)
+		}
+	}
+	// One that it leased is not claimed here as well.
+	exec(t, p.path, fmt.Sprintf(`UPDATE notices SET due_at = %d WHERE kind = 'link_ended'`, p.now().Add(3*time.Minute).UnixMicro()))
+	for _, n := range p.claimFrom(t, lanes[1]) {
+		if n.Kind == notify.LinkEnded {
+			t.Errorf("a notice that the version before is sending was claimed")
+		}
+	}
+	// What is over is over for both.
+	p.pass(5 * time.Minute)
+	if got := old(); strings.Contains(got, "code") {
+		t.Errorf("the version before finds %q", got)
 	}
 }

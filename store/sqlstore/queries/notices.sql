@@ -1,6 +1,6 @@
 -- name: InsertNotice :exec
-INSERT INTO notices (id, kind, channel, urgent, abroad, source, imported, bulk, ref, address_index, sealed, due_at, until, created_at)
-VALUES (@id, @kind, @channel, @urgent, @abroad, @source, @imported, @bulk, @ref, @address_index, @sealed, @due_at, @until, @created_at);
+INSERT INTO notices (id, kind, channel, urgent, abroad, stranger, source, imported, bulk, ref, address_index, sealed, due_at, ready_at, until, created_at)
+VALUES (@id, @kind, @channel, @urgent, @abroad, @stranger, @source, @imported, @bulk, @ref, @address_index, @sealed, @due_at, @ready_at, @until, @created_at);
 
 -- name: CountWaitingNotices :one
 SELECT count(*) FROM notices WHERE sent_at IS NULL AND given_up_at IS NULL AND bulk >= @least;
@@ -9,7 +9,7 @@ SELECT count(*) FROM notices WHERE sent_at IS NULL AND given_up_at IS NULL AND b
 SELECT created_at FROM notices WHERE sent_at IS NULL AND given_up_at IS NULL ORDER BY created_at LIMIT 1;
 
 -- name: NoticeDue :one
-SELECT count(*) FROM (SELECT 1 FROM notices WHERE channel = @channel AND urgent = @urgent AND sent_at IS NULL AND given_up_at IS NULL AND (due_at <= @now OR until <= @now) LIMIT 1);
+SELECT count(*) FROM (SELECT 1 FROM notices WHERE channel = @channel AND urgent = @urgent AND sent_at IS NULL AND given_up_at IS NULL AND (COALESCE(ready_at, due_at) <= @now OR until <= @now) LIMIT 1);
 
 -- name: GiveUpLateNotices :execrows
 UPDATE notices SET given_up_at = @given_up_at, sealed = @nothing
@@ -18,11 +18,14 @@ WHERE channel = @channel AND urgent = @urgent AND sent_at IS NULL AND given_up_a
 -- name: NoticesDue :many
 SELECT n.id, n.kind, n.channel, n.source, n.ref, n.sealed, n.attempts, n.created_at, n.until, n.imported, i.state
 FROM notices n LEFT JOIN imported_accounts i ON i.id = n.imported
-WHERE n.channel = @channel AND n.urgent = @urgent AND n.sent_at IS NULL AND n.given_up_at IS NULL AND n.due_at <= @now
-ORDER BY n.bulk, n.due_at, n.id LIMIT @page;
+WHERE n.channel = @channel AND n.urgent = @urgent AND n.sent_at IS NULL AND n.given_up_at IS NULL AND COALESCE(n.ready_at, n.due_at) <= @now
+ORDER BY n.bulk, COALESCE(n.ready_at, n.due_at), n.id LIMIT @page;
 
 -- name: LeaseNotice :exec
-UPDATE notices SET due_at = @until, attempts = attempts + 1 WHERE id = @id;
+UPDATE notices
+SET due_at = CASE WHEN ready_at IS NULL THEN @until ELSE due_at END, ready_at = CASE WHEN ready_at IS NOT NULL THEN @until END,
+    attempts = attempts + 1
+WHERE id = @id;
 
 -- name: DeleteNotice :exec
 DELETE FROM notices WHERE id = @id;
@@ -31,10 +34,15 @@ DELETE FROM notices WHERE id = @id;
 UPDATE notices SET sent_at = @sent_at, sealed = @nothing WHERE id = @id AND sent_at IS NULL;
 
 -- name: DeferNotice :execrows
-UPDATE notices SET due_at = @due_at WHERE id = @id AND sent_at IS NULL AND given_up_at IS NULL;
+UPDATE notices
+SET due_at = CASE WHEN ready_at IS NULL THEN @due_at ELSE due_at END, ready_at = CASE WHEN ready_at IS NOT NULL THEN @due_at END
+WHERE id = @id AND sent_at IS NULL AND given_up_at IS NULL;
 
 -- name: PutBackNotice :execrows
-UPDATE notices SET due_at = @due_at, attempts = CASE WHEN attempts > 0 THEN attempts - 1 ELSE 0 END WHERE id = @id AND sent_at IS NULL AND given_up_at IS NULL;
+UPDATE notices
+SET due_at = CASE WHEN ready_at IS NULL THEN @due_at ELSE due_at END, ready_at = CASE WHEN ready_at IS NOT NULL THEN @due_at END,
+    attempts = CASE WHEN attempts > 0 THEN attempts - 1 ELSE 0 END
+WHERE id = @id AND sent_at IS NULL AND given_up_at IS NULL;
 
 -- name: GiveUpNotice :execrows
 UPDATE notices SET given_up_at = @given_up_at, sealed = @nothing WHERE id = @id AND sent_at IS NULL AND given_up_at IS NULL;
@@ -62,7 +70,8 @@ WHERE i.source = @source AND i.state = @state
 ORDER BY i.seq LIMIT @page;
 
 -- name: NotifiedImported :exec
-UPDATE imported_accounts SET notified_at = @at, notices = notices + 1 WHERE id = @id;
+UPDATE imported_accounts SET notified_at = @at, notices = notices + 1
+WHERE id = @id;
 
 -- name: UnreachableImported :exec
 UPDATE imported_accounts SET unreachable_at = @at WHERE id = @id;

@@ -85,7 +85,9 @@ func (q *Queries) CountWaitingNotices(ctx context.Context, least bool) (int64, e
 }
 
 const deferNotice = `-- name: DeferNotice :execrows
-UPDATE notices SET due_at = ?1 WHERE id = ?2 AND sent_at IS NULL AND given_up_at IS NULL
+UPDATE notices
+SET due_at = CASE WHEN ready_at IS NULL THEN ?1 ELSE due_at END, ready_at = CASE WHEN ready_at IS NOT NULL THEN ?1 END
+WHERE id = ?2 AND sent_at IS NULL AND given_up_at IS NULL
 `
 
 func (q *Queries) DeferNotice(ctx context.Context, dueAt time.Time, iD string) (int64, error) {
@@ -190,8 +192,8 @@ func (q *Queries) ImportedToNotify(ctx context.Context, id string) (ImportedToNo
 }
 
 const insertNotice = `-- name: InsertNotice :exec
-INSERT INTO notices (id, kind, channel, urgent, abroad, source, imported, bulk, ref, address_index, sealed, due_at, until, created_at)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+INSERT INTO notices (id, kind, channel, urgent, abroad, stranger, source, imported, bulk, ref, address_index, sealed, due_at, ready_at, until, created_at)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
 `
 
 type InsertNoticeParams struct {
@@ -200,6 +202,7 @@ type InsertNoticeParams struct {
 	Channel      string
 	Urgent       bool
 	Abroad       bool
+	Stranger     bool
 	Source       string
 	Imported     sql.NullString
 	Bulk         bool
@@ -207,6 +210,7 @@ type InsertNoticeParams struct {
 	AddressIndex []byte
 	Sealed       []byte
 	DueAt        time.Time
+	ReadyAt      sql.NullTime
 	Until        time.Time
 	CreatedAt    time.Time
 }
@@ -218,6 +222,7 @@ func (q *Queries) InsertNotice(ctx context.Context, arg InsertNoticeParams) erro
 		arg.Channel,
 		arg.Urgent,
 		arg.Abroad,
+		arg.Stranger,
 		arg.Source,
 		arg.Imported,
 		arg.Bulk,
@@ -225,6 +230,7 @@ func (q *Queries) InsertNotice(ctx context.Context, arg InsertNoticeParams) erro
 		arg.AddressIndex,
 		arg.Sealed,
 		arg.DueAt,
+		arg.ReadyAt,
 		arg.Until,
 		arg.CreatedAt,
 	)
@@ -232,7 +238,10 @@ func (q *Queries) InsertNotice(ctx context.Context, arg InsertNoticeParams) erro
 }
 
 const leaseNotice = `-- name: LeaseNotice :exec
-UPDATE notices SET due_at = ?1, attempts = attempts + 1 WHERE id = ?2
+UPDATE notices
+SET due_at = CASE WHEN ready_at IS NULL THEN ?1 ELSE due_at END, ready_at = CASE WHEN ready_at IS NOT NULL THEN ?1 END,
+    attempts = attempts + 1
+WHERE id = ?2
 `
 
 func (q *Queries) LeaseNotice(ctx context.Context, until time.Time, iD string) error {
@@ -241,13 +250,13 @@ func (q *Queries) LeaseNotice(ctx context.Context, until time.Time, iD string) e
 }
 
 const noticeDue = `-- name: NoticeDue :one
-SELECT count(*) FROM (SELECT 1 FROM notices WHERE channel = ?1 AND urgent = ?2 AND sent_at IS NULL AND given_up_at IS NULL AND (due_at <= ?3 OR until <= ?3) LIMIT 1)
+SELECT count(*) FROM (SELECT 1 FROM notices WHERE channel = ?1 AND urgent = ?2 AND sent_at IS NULL AND given_up_at IS NULL AND (COALESCE(ready_at, due_at) <= ?3 OR until <= ?3) LIMIT 1)
 `
 
 type NoticeDueParams struct {
 	Channel string
 	Urgent  bool
-	Now     time.Time
+	Now     sql.NullTime
 }
 
 func (q *Queries) NoticeDue(ctx context.Context, arg NoticeDueParams) (int64, error) {
@@ -311,14 +320,14 @@ func (q *Queries) NoticeSent(ctx context.Context, arg NoticeSentParams) (int64, 
 const noticesDue = `-- name: NoticesDue :many
 SELECT n.id, n.kind, n.channel, n.source, n.ref, n.sealed, n.attempts, n.created_at, n.until, n.imported, i.state
 FROM notices n LEFT JOIN imported_accounts i ON i.id = n.imported
-WHERE n.channel = ?1 AND n.urgent = ?2 AND n.sent_at IS NULL AND n.given_up_at IS NULL AND n.due_at <= ?3
-ORDER BY n.bulk, n.due_at, n.id LIMIT ?4
+WHERE n.channel = ?1 AND n.urgent = ?2 AND n.sent_at IS NULL AND n.given_up_at IS NULL AND COALESCE(n.ready_at, n.due_at) <= ?3
+ORDER BY n.bulk, COALESCE(n.ready_at, n.due_at), n.id LIMIT ?4
 `
 
 type NoticesDueParams struct {
 	Channel string
 	Urgent  bool
-	Now     time.Time
+	Now     sql.NullTime
 	Page    int64
 }
 
@@ -377,7 +386,8 @@ func (q *Queries) NoticesDue(ctx context.Context, arg NoticesDueParams) ([]Notic
 }
 
 const notifiedImported = `-- name: NotifiedImported :exec
-UPDATE imported_accounts SET notified_at = ?1, notices = notices + 1 WHERE id = ?2
+UPDATE imported_accounts SET notified_at = ?1, notices = notices + 1
+WHERE id = ?2
 `
 
 func (q *Queries) NotifiedImported(ctx context.Context, at sql.NullTime, iD string) error {
@@ -480,7 +490,10 @@ func (q *Queries) PruneNotices(ctx context.Context, arg PruneNoticesParams) (int
 }
 
 const putBackNotice = `-- name: PutBackNotice :execrows
-UPDATE notices SET due_at = ?1, attempts = CASE WHEN attempts > 0 THEN attempts - 1 ELSE 0 END WHERE id = ?2 AND sent_at IS NULL AND given_up_at IS NULL
+UPDATE notices
+SET due_at = CASE WHEN ready_at IS NULL THEN ?1 ELSE due_at END, ready_at = CASE WHEN ready_at IS NOT NULL THEN ?1 END,
+    attempts = CASE WHEN attempts > 0 THEN attempts - 1 ELSE 0 END
+WHERE id = ?2 AND sent_at IS NULL AND given_up_at IS NULL
 `
 
 func (q *Queries) PutBackNotice(ctx context.Context, dueAt time.Time, iD string) (int64, error) {

@@ -34,7 +34,8 @@ func (q *Queries) ContactsOf(ctx context.Context, id string) (ContactsOfRow, err
 }
 
 const countMessagesSince = `-- name: CountMessagesSince :one
-SELECT count(CASE WHEN created_at > ?1 THEN 1 END) AS hourly, count(*) AS daily
+SELECT count(CASE WHEN created_at > ?1 THEN 1 END) AS hourly, count(*) AS daily,
+    count(CASE WHEN stranger AND created_at > ?1 THEN 1 END) AS strangers_hourly, count(CASE WHEN stranger THEN 1 END) AS strangers_daily
 FROM notices WHERE address_index = ?2 AND urgent = ?3 AND created_at > ?4
 `
 
@@ -46,8 +47,10 @@ type CountMessagesSinceParams struct {
 }
 
 type CountMessagesSinceRow struct {
-	Hourly int64
-	Daily  int64
+	Hourly          int64
+	Daily           int64
+	StrangersHourly int64
+	StrangersDaily  int64
 }
 
 func (q *Queries) CountMessagesSince(ctx context.Context, arg CountMessagesSinceParams) (CountMessagesSinceRow, error) {
@@ -58,25 +61,30 @@ func (q *Queries) CountMessagesSince(ctx context.Context, arg CountMessagesSince
 		arg.Day,
 	)
 	var i CountMessagesSinceRow
-	err := row.Scan(&i.Hourly, &i.Daily)
+	err := row.Scan(
+		&i.Hourly,
+		&i.Daily,
+		&i.StrangersHourly,
+		&i.StrangersDaily,
+	)
 	return i, err
 }
 
 const countSMSSince = `-- name: CountSMSSince :one
-SELECT count(*) AS sent, count(CASE WHEN kind = ?1 THEN 1 END) AS declared, count(CASE WHEN abroad THEN 1 END) AS abroad
-FROM notices WHERE channel = 'sms' AND created_at > ?2
+SELECT count(*) AS sent, count(CASE WHEN stranger THEN 1 END) AS strangers, count(CASE WHEN abroad THEN 1 END) AS abroad
+FROM notices WHERE channel = 'sms' AND created_at > ?1
 `
 
 type CountSMSSinceRow struct {
-	Sent     int64
-	Declared int64
-	Abroad   int64
+	Sent      int64
+	Strangers int64
+	Abroad    int64
 }
 
-func (q *Queries) CountSMSSince(ctx context.Context, declared string, since time.Time) (CountSMSSinceRow, error) {
-	row := q.queryRow(ctx, q.countSMSSinceStmt, countSMSSince, declared, since)
+func (q *Queries) CountSMSSince(ctx context.Context, since time.Time) (CountSMSSinceRow, error) {
+	row := q.queryRow(ctx, q.countSMSSinceStmt, countSMSSince, since)
 	var i CountSMSSinceRow
-	err := row.Scan(&i.Sent, &i.Declared, &i.Abroad)
+	err := row.Scan(&i.Sent, &i.Strangers, &i.Abroad)
 	return i, err
 }
 

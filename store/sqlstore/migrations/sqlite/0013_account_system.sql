@@ -146,9 +146,13 @@ CREATE INDEX lock_requests_of_client ON lock_requests (client, status);
 
 -- A notice goes by mail or SMS; sealed holds the address, and with it a code and the
 -- language of the holder. urgent: somebody waits for it. abroad: to a number of another
--- country.
+-- country. stranger: whoever asked for it has shown nothing.
 ALTER TABLE notices ADD COLUMN channel TEXT NOT NULL DEFAULT 'email';
 ALTER TABLE notices ADD COLUMN urgent BOOLEAN NOT NULL DEFAULT FALSE;
 ALTER TABLE notices ADD COLUMN abroad BOOLEAN NOT NULL DEFAULT FALSE;
-CREATE INDEX notices_of_lane ON notices (channel, urgent, bulk, due_at) WHERE sent_at IS NULL AND given_up_at IS NULL;
-CREATE INDEX notices_by_channel ON notices (channel, created_at, kind, abroad);
+ALTER TABLE notices ADD COLUMN stranger BOOLEAN NOT NULL DEFAULT FALSE;
+-- When it is due, of a kind that the version before does not know and would give up. Its
+-- due_at is its end, at which that version finds it late and no more. Null: see due_at.
+ALTER TABLE notices ADD COLUMN ready_at TIMESTAMP;
+CREATE INDEX notices_of_lane ON notices (channel, urgent, bulk, COALESCE(ready_at, due_at)) WHERE sent_at IS NULL AND given_up_at IS NULL;
+CREATE INDEX notices_by_channel ON notices (channel, created_at, stranger, abroad);
