@@ -37,6 +37,9 @@ func newCheck() *cobra.Command {
 		if _, err := senders(cfg, time.Now); err != nil {
 			return err
 		}
+		if _, err := openLeaks(cfg); err != nil {
+			return err
+		}
 		for _, fault := range cfg.Exposed() {
 			fmt.Fprintf(c.ErrOrStderr(), "warning: %v\n", fault)
 		}

@@ -166,6 +166,7 @@ type gateway struct {
 	passwords telemetry.Evaluator
 	passkeys  *credential.Passkeys // nil where browsers have none for the issuer
 	codes     *credential.Codes    // that are sent
+	leaks     credential.Leaks     // nil where no list of leaked passwords is configured
 	// population is nil where the configuration names no such registry.
 	population civil.Registry
 	// immigration is nil where the configuration names no such registry.
@@ -259,7 +260,7 @@ func (g *gateway) wire(ctx context.Context, cfg *config.Config) error {
 	g.account = account.Deps{
 		Accounts: g.db, Passwords: g.passwords, State: g.measured, Audit: g.db, Rehasher: g.db, Key: guessKey,
 	}
-	if err := g.wireCredentials(ctx); err != nil {
+	if err := g.wireCredentials(ctx, cfg); err != nil {
 		return err
 	}
 	if g.pages, err = web.New(); err != nil {
