@@ -26,8 +26,7 @@ type Deps struct {
 	Devices      Devices
 	Least        int // characters of a password
 	Now          func() time.Time
-	My           MeDeps   // what those work with
-	Lock         LockDeps // what a lock of one's own needs
+	My           MeDeps // what those work with
 }
 
 // Pages answer below the paths of Paths.
@@ -41,8 +40,7 @@ func Paths() []string { return []string{pathRegister, pathActivate, pathRecover,
 
 // New wires the pages.
 func New(d Deps) (*Pages, error) {
-	if d.Shell == nil || d.Me == nil || d.Registration == nil || d.Passwords == nil || d.Policy == nil || d.Recovery == nil || d.Devices == nil || d.Now == nil ||
-		d.Lock.Accounts == nil || d.Lock.Locks == nil {
+	if d.Shell == nil || d.Me == nil || d.Registration == nil || d.Passwords == nil || d.Policy == nil || d.Recovery == nil || d.Devices == nil || d.Now == nil {
 		return nil, errors.New("citizen: every dependency is needed")
 	}
 	if err := d.My.check(); err != nil {
@@ -57,7 +55,6 @@ func New(d Deps) (*Pages, error) {
 		p.mux.Handle(path, back.handler())
 		p.mux.Handle(path+"/", back.handler())
 	}
-	p.mux.Handle(pathLock, (&locking{shell: d.Shell, gate: d.Me, d: d.Lock}).handler())
 	p.mux.HandleFunc("/", func(_ http.ResponseWriter, r *http.Request) {
 		web.VisitOf(r).Fail(http.StatusNotFound, web.ErrorNotFound, "")
 	})

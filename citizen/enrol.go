@@ -13,7 +13,6 @@ import (
 	"eidgate/eid"
 	"eidgate/eid/accounts"
 	"eidgate/eid/credential"
-	"eidgate/eid/notify"
 	"eidgate/store"
 	"eidgate/web"
 	"eidgate/web/shell"
@@ -69,7 +68,6 @@ func (p *Pages) passkey(w http.ResponseWriter, r *http.Request, who signin.Perso
 	case err != nil:
 		p.d.Shell.Failure(w, r, err)
 	default:
-		p.tell(r, &a, notify.FactorAdded)
 		shell.SeeOther(w, pathWays+"?done="+web.DoneAdded)
 	}
 }
@@ -121,9 +119,14 @@ func (p *Pages) app(w http.ResponseWriter, r *http.Request, who signin.Person, a
 		p.showApp(w, r, who, a, kept, web.ProblemCodeMissing)
 		return
 	}
-	_, ok, err := credential.MatchCode(eid.NewSecret(kept.Secret), code, p.d.My.Now())
+	step, ok, err := credential.MatchCode(eid.NewSecret(kept.Secret), code, p.d.My.Now())
 	if err == nil && ok {
 		ok, err = p.takeBegun(ctx, who, begunTOTP, &kept) // of two forms one counts
+	}
+	if err == nil && ok {
+		// Whoever saw this code signs in with another. That the step may be used already,
+		// by the app of before, is no fault.
+		_, err = credential.UseStep(ctx, p.d.My.State, p.d.My.Key, a.ID, step)
 	}
 	if err != nil {
 		p.d.Shell.Failure(w, r, err)
@@ -142,7 +145,6 @@ func (p *Pages) app(w http.ResponseWriter, r *http.Request, who signin.Person, a
 		p.d.Shell.Failure(w, r, err)
 		return
 	}
-	p.tell(r, &a, notify.FactorAdded)
 	shell.SeeOther(w, pathWays+"?done="+web.DoneApp)
 }
 

@@ -10,7 +10,6 @@ import (
 	"eidgate/eid/accounts"
 	"eidgate/eid/audit"
 	"eidgate/eid/credential"
-	"eidgate/eid/notify"
 	"eidgate/store"
 	"eidgate/web"
 	"eidgate/web/shell"
@@ -25,6 +24,7 @@ const (
 	pathApp      = "/me/ways/app"
 	pathRemove   = "/me/ways/remove"
 	pathPassword = "/me/ways/password"
+	pathLock     = "/me/lock"
 )
 
 // Holders reads what holders see of themselves.
@@ -62,8 +62,10 @@ type MeDeps struct {
 	Policy    *credential.Policy
 	State     store.State
 	Sealer    Sealer
-	Poster    notify.Poster
-	Channels  notify.Channels
+	Locks     LockSetter
+	// Key hides accounts in the marks of used codes, as it does at the sign-in: a code
+	// counts once, wherever it is shown.
+	Key []byte
 	// Carriage is what methods carry at the account system now.
 	Carriage func(ctx context.Context) (eid.Carriage, error)
 	// Issuer is what authenticator apps show: the host of the gateway.
@@ -73,7 +75,7 @@ type MeDeps struct {
 
 func (d *MeDeps) check() error {
 	if d.Holders == nil || d.Ways == nil || d.Passwords == nil || d.Policy == nil || d.State == nil || d.Sealer == nil ||
-		d.Poster == nil || d.Carriage == nil || d.Issuer == "" || d.Now == nil {
+		d.Locks == nil || len(d.Key) < 32 || d.Carriage == nil || d.Issuer == "" || d.Now == nil {
 		return errors.New("citizen: every dependency of the holder's own pages is needed")
 	}
 	return nil
@@ -83,10 +85,11 @@ func (d *MeDeps) check() error {
 func (p *Pages) mountMe() {
 	p.mux.Handle("GET "+pathMe, p.d.Me.Guard(signin.Need{}, p.me))
 	p.mux.Handle(pathWays, p.d.Me.Guard(signin.Need{}, p.ways))
-	p.mux.Handle(pathPasskey, p.fresh([]string{web.FieldName}, wait, p.passkey))
-	p.mux.Handle(pathApp, p.fresh(nil, wait, p.app))
-	p.mux.Handle(pathRemove, p.fresh([]string{web.FieldWay}, prompt, p.remove))
-	p.mux.Handle(pathPassword, p.fresh(nil, prompt, p.password))
+	p.mux.Handle(pathPasskey, p.fresh([]string{web.FieldName}, wait, p.toChange, p.passkey))
+	p.mux.Handle(pathApp, p.fresh(nil, wait, p.toReach2, p.app))
+	p.mux.Handle(pathRemove, p.fresh([]string{web.FieldWay}, prompt, p.toChange, p.remove))
+	p.mux.Handle(pathPassword, p.fresh(nil, prompt, p.toChange, p.password))
+	p.mux.Handle(pathLock, p.fresh(nil, wait, p.toLock, p.lock))
 }
 
 // me shows the account.

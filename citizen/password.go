@@ -7,7 +7,6 @@ import (
 	"eidgate/eid"
 	"eidgate/eid/accounts"
 	"eidgate/eid/credential"
-	"eidgate/eid/notify"
 	"eidgate/web"
 	"eidgate/web/shell"
 	"eidgate/web/signin"
@@ -34,8 +33,9 @@ func (p *Pages) password(w http.ResponseWriter, r *http.Request, who signin.Pers
 	}
 	chosen := eid.NewSecret(r.PostForm.Get(web.FieldNewPassword))
 	weak, err := p.d.My.Policy.Judge(ctx, chosen, credential.OwnWords(&a))
-	if err != nil { // the judgement stands without the list
-		web.VisitOf(r).Note("leaks", err)
+	if err != nil {
+		p.d.Shell.Failure(w, r, err)
+		return
 	}
 	if weak != "" {
 		show(http.StatusUnprocessableEntity, weaknesses[weak])
@@ -59,7 +59,6 @@ func (p *Pages) password(w http.ResponseWriter, r *http.Request, who signin.Pers
 	case err != nil:
 		p.d.Shell.Failure(w, r, err)
 	default:
-		p.tell(r, &a, notify.PasswordChanged)
 		p.d.Shell.Render(w, r, web.Page{Name: "me_done", Data: web.WayDoneData{Common: shell.Common(r), What: web.DonePassword}})
 	}
 }

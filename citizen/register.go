@@ -234,7 +234,8 @@ func (p *registering) activate(t *turn) {
 	own := credential.OwnWords(&eid.Account{Person: said.Person, Phone: eid.Contact{Value: said.Phone}, Email: eid.Contact{Value: said.Email}})
 	weak, err := p.policy.Judge(t.r.Context(), password, own)
 	if err != nil {
-		web.VisitOf(t.r).Note("err", err) // a list of leaks that is away keeps nobody from a password
+		p.fail(t, err)
+		return
 	}
 	if weak != "" {
 		wrong("password_" + string(weak))

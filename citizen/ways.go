@@ -1,13 +1,13 @@
 package citizen
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"time"
 
 	"eidgate/eid"
 	"eidgate/eid/accounts"
-	"eidgate/eid/notify"
 	"eidgate/web"
 	"eidgate/web/shell"
 	"eidgate/web/signin"
@@ -21,18 +21,22 @@ const (
 	wait = 10 * time.Minute
 )
 
-// fresh lets in who proved to be the holder a few minutes ago, at the account's own
-// level. So whoever has one factor of an account at Level 2 adds no second, and takes
-// none away: that is for who reaches Level 2 already. The proof is the account system's
-// or a national source's, since our own pages take no other.
-func (p *Pages) fresh(keep []string, posted time.Duration, next func(http.ResponseWriter, *http.Request, signin.Person, eid.Account)) http.Handler {
+// fresh lets in who proved to be the holder a few minutes ago, at the level that level
+// gives. The proof is the account system's or a national source's, since our own pages
+// take no other.
+func (p *Pages) fresh(keep []string, posted time.Duration, level func(context.Context, *eid.Account) (eid.Level, error),
+	next func(http.ResponseWriter, *http.Request, signin.Person, eid.Account),
+) http.Handler {
 	return p.d.Me.Guard(signin.Need{Keep: keep}, func(w http.ResponseWriter, r *http.Request, who signin.Person) {
+		need := signin.Need{MaxAge: prompt, Keep: keep}
 		a, err := p.d.My.Holders.Account(r.Context(), who.Account)
+		if err == nil {
+			need.Level, err = level(r.Context(), &a)
+		}
 		if err != nil {
 			p.d.Shell.Failure(w, r, err)
 			return
 		}
-		need := signin.Need{Level: a.Level, MaxAge: prompt, Keep: keep}
 		if r.Method == http.MethodPost {
 			need.MaxAge = posted
 		}
@@ -42,7 +46,7 @@ func (p *Pages) fresh(keep []string, posted time.Duration, next func(http.Respon
 				who.Typed = typed
 			}
 			if who.Account != a.ID { // signed in anew meanwhile, as somebody else
-				shell.SeeOther(w, pathWays)
+				shell.SeeOther(w, pathMe)
 				return
 			}
 			next(w, r, who, a)
@@ -50,8 +54,54 @@ func (p *Pages) fresh(keep []string, posted time.Duration, next func(http.Respon
 	})
 }
 
+// toReach2 is the level of a proof that adds what reaches Level 2: the account's own. So
+// whoever has one factor adds no second.
+func (p *Pages) toReach2(_ context.Context, a *eid.Account) (eid.Level, error) { return a.Level, nil }
+
+// toChange is the level of a proof that changes what the holder signs in with: the most
+// that they can prove with it. So whoever has one factor of two takes none away, and who
+// has no more than one may change it. Without any the national source proves the
+// account's own level.
+func (p *Pages) toChange(ctx context.Context, a *eid.Account) (eid.Level, error) {
+	most, err := p.provable(ctx, a)
+	if most == eid.LevelNone {
+		most = a.Level
+	}
+	return most, err
+}
+
+// toLock is the level of a proof that locks: never more than the holder can prove here,
+// and without any means here what the national source gives.
+func (p *Pages) toLock(ctx context.Context, a *eid.Account) (eid.Level, error) {
+	return p.provable(ctx, a)
+}
+
+// provable is the most that a holder can prove with what they have to sign in with here,
+// by what methods carry now; eid.LevelNone for who has nothing here.
+func (p *Pages) provable(ctx context.Context, a *eid.Account) (eid.Level, error) {
+	carriage, err := p.d.My.Carriage(ctx)
+	if err != nil {
+		return eid.LevelNone, err
+	}
+	list, err := p.d.My.Holders.Passkeys(ctx, a.ID)
+	if err != nil {
+		return eid.LevelNone, err
+	}
+	beside := *a
+	beside.Factors = without(a.Factors, eid.Passkey)
+	most := carriage.Reach(&beside)
+	for _, k := range list { // one that was made at Level 1 carries no more
+		most = max(most, min(carriage.Passkey, k.Level))
+	}
+	return min(most, a.Level), nil
+}
+
+func without(factors []eid.Factor, gone eid.Factor) []eid.Factor {
+	return slices.DeleteFunc(slices.Clone(factors), func(f eid.Factor) bool { return f == gone })
+}
+
 // done are what the list of ways may say was done.
-var done = []string{web.DoneAdded, web.DoneApp, web.DoneRemoved}
+var done = []string{web.DoneAdded, web.DoneApp}
 
 // ways shows what the holder signs in with.
 func (p *Pages) ways(w http.ResponseWriter, r *http.Request, who signin.Person) {
@@ -71,11 +121,17 @@ func (p *Pages) ways(w http.ResponseWriter, r *http.Request, who signin.Person) 
 		p.d.Shell.Failure(w, r, err)
 		return
 	}
+	most, err := p.provable(ctx, &a)
+	if err != nil {
+		p.d.Shell.Failure(w, r, err)
+		return
+	}
 	seconds := carriage.Seconds(&a)
 	data := web.WaysData{
 		Common: shell.Common(r), HasPassword: a.Has(eid.Password), App: a.Has(eid.OneTimeCode),
 		AddApp:     a.Level >= eid.Level2 && !a.Has(eid.OneTimeCode) && a.Has(eid.Password) && carriage.TOTP >= eid.Level2,
 		AddPasskey: p.d.My.Passkeys != nil && carriage.Passkey.Valid() && len(list) < accounts.MaxPasskeys,
+		Short:      most.Valid() && most < a.Level,
 	}
 	if slices.Contains(seconds, eid.SecondSMS) {
 		data.Phone = maskedPhone(a.Phone.Value)
@@ -126,7 +182,7 @@ func (p *Pages) remove(w http.ResponseWriter, r *http.Request, who signin.Person
 		gone = eid.Passkey
 	}
 	if i < 0 || len(list) == 1 {
-		left.Factors = slices.DeleteFunc(slices.Clone(a.Factors), func(f eid.Factor) bool { return f == gone })
+		left.Factors = without(a.Factors, gone)
 	}
 	data := web.WayRemoveData{
 		Common: shell.Form(r, who.CSRF), Way: way, Last: last,
@@ -159,29 +215,14 @@ func (p *Pages) removeNow(w http.ResponseWriter, r *http.Request, a eid.Account,
 		p.d.Shell.Failure(w, r, err)
 		return
 	}
-	p.tell(r, &a, notify.FactorRemoved)
+	gone := web.DoneRemoved
 	if way == wayApp {
-		shell.SeeOther(w, pathWays+"?done="+web.DoneRemoved)
-		return
+		gone = web.DoneAppGone
 	}
-	p.d.Shell.Render(w, r, web.Page{Name: "me_done", Data: web.WayDoneData{Common: shell.Common(r), What: web.DoneRemoved}})
+	p.d.Shell.Render(w, r, web.Page{Name: "me_done", Data: web.WayDoneData{Common: shell.Common(r), What: gone}})
 }
 
 // act is the holder's own, in this request.
 func act(r *http.Request) accounts.Act {
 	return accounts.Act{Actor: "holder", Ref: web.VisitOf(r).Ref}
-}
-
-// tell lets the holder know of a change that is made, at an address that they proved. It
-// is not undone where nobody can be told.
-func (p *Pages) tell(r *http.Request, a *eid.Account, kind notify.Kind) {
-	v := web.VisitOf(r)
-	ch, to, ok := notify.Reach(a.Phone, a.Email, p.d.My.Channels)
-	if !ok {
-		return
-	}
-	post := notify.Post{Kind: kind, Channel: ch, To: to, Ref: v.Ref, Language: v.Language}
-	if err := p.d.My.Poster.Post(r.Context(), post); err != nil {
-		v.Note("untold", err)
-	}
 }

@@ -37,7 +37,7 @@ func wholeProof(src *eid.Source, a *eid.Account, said federation.Assertion) bool
 		return true
 	}
 	carriage := src.Carries()
-	return !a.Has(eid.OneTimeCode) && !a.Has(eid.Passkey) || carriage.Carries(said.Methods) >= eid.Level2
+	return carriage.Carries(said.Methods) >= carriage.Reach(a)
 }
 
 // unlock lifts the holder's own locks, and gives the account as it is then.

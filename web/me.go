@@ -28,6 +28,7 @@ type WaysData struct {
 	Passkeys    []Way
 	AddApp      bool
 	AddPasskey  bool
+	Short       bool   // of all these none reaches the level of the account
 	Done        string // one of the Done constants; empty: nothing was done
 }
 
@@ -44,7 +45,8 @@ type Way struct {
 const (
 	DoneAdded    = "added"
 	DoneApp      = "app"
-	DoneRemoved  = "removed"
+	DoneRemoved  = "removed" // a passkey
+	DoneAppGone  = "removed_app"
 	DonePassword = "password"
 )
 
@@ -105,7 +107,7 @@ func (d WayPasswordData) Problems() []FieldProblem { return problemOn(FieldNewPa
 // WayDoneData is page "me_done": it is done, and everybody is signed out.
 type WayDoneData struct {
 	Common
-	What string // DoneRemoved or DonePassword
+	What string // DoneRemoved, DoneAppGone or DonePassword
 }
 
 // Problems of these pages: message ids.

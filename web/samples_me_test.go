@@ -21,7 +21,7 @@ func meSamples() []sample {
 		{"me-new", Page{Name: "me", Data: MeData{Common: bare, HolderName: "Nguyễn Thị Mẫu", Level: eid.Level1, SignOut: out}}},
 		{"me-hostile", Page{Name: "me", Data: MeData{Common: bare, HolderName: hostile, MaskedNumber: hostile, UsedAtPortal: Label{hostile, hostile}, UsedAt: noon, Level: eid.Level1, SignOut: out}}},
 		{"me-ways", Page{Name: "me_ways", Data: WaysData{Common: bare, HasPassword: true, Phone: "••• ••• 789", Email: "n•••@example.test", App: true, Passkeys: keys, AddPasskey: true, Done: DoneAdded}}},
-		{"me-ways-few", Page{Name: "me_ways", Data: WaysData{Common: bare, HasPassword: true, AddApp: true, AddPasskey: true}}},
+		{"me-ways-few", Page{Name: "me_ways", Data: WaysData{Common: bare, HasPassword: true, AddApp: true, AddPasskey: true, Short: true}}},
 		{"me-ways-hostile", Page{Name: "me_ways", Data: WaysData{Common: bare, Email: hostile, Passkeys: []Way{{ID: hostile, Name: hostile, Added: noon}}}}},
 		{"me-passkey", Page{Name: "me_passkey", Data: WayPasskeyData{Common: form, Today: noon, Passkey: creation}}},
 		{"me-passkey-failed", Page{Name: "me_passkey", Status: http.StatusUnprocessableEntity, Data: WayPasskeyData{Common: form, Name: hostile, Problem: ProblemNewPasskey, Passkey: creation}}},
@@ -41,10 +41,10 @@ func meSamples() []sample {
 // meMessages are those whose ids data make.
 func meMessages() []string {
 	ids := []string{ProblemName, ProblemNewPasskey, ProblemKnown, ProblemMany}
-	for _, what := range []string{DoneAdded, DoneApp, DoneRemoved} {
+	for _, what := range []string{DoneAdded, DoneApp} {
 		ids = append(ids, "ways.done."+what)
 	}
-	for _, what := range []string{DonePassword, DoneRemoved} {
+	for _, what := range []string{DonePassword, DoneRemoved, DoneAppGone} {
 		ids = append(ids, "done."+what+".title", "done."+what+".what")
 	}
 	return ids

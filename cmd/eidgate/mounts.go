@@ -48,7 +48,7 @@ func (g *gateway) mounts(cfg *config.Config) ([]provider.Mount, error) {
 	if err != nil {
 		return nil, err
 	}
-	policy, err := passwordPolicy(cfg)
+	policy, err := g.passwordPolicy(cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +62,7 @@ func (g *gateway) mounts(cfg *config.Config) ([]provider.Mount, error) {
 	}
 	citizens, err := citizen.New(citizen.Deps{
 		Shell: frame, Me: me, Registration: register, Passwords: g.passwords, Policy: policy, Recovery: back, Devices: devices, Least: policy.Least(), Now: g.now,
-		My: g.meDeps(cfg, policy), Lock: citizen.LockDeps{Accounts: g.db, Locks: accounts.NewLocks(g.db, g.rules, g.now)},
+		My: g.meDeps(cfg, policy),
 	})
 	if err != nil {
 		return nil, err

@@ -62,9 +62,14 @@ type CredentialChange struct {
 	AddPasskey   eid.PasskeyRecord
 	// RemovePasskey is an id; eid.ErrNotFound when the account has none such.
 	RemovePasskey string
-	// Reset ends what was proved before; an eid.EventCredentialsReset commits.
-	Reset bool
-	Entry eid.AuditEntry
+	Entry         eid.AuditEntry
+}
+
+// Resets reports whether what was proved before ends; an eid.EventCredentialsReset then
+// commits. It does where something that opened the account is replaced or goes: that may
+// be why.
+func (c CredentialChange) Resets() bool {
+	return c.PasswordHash != "" && !c.Activate || c.RemoveFactor != "" || c.RemovePasskey != ""
 }
 
 // Credentials changes what holders sign in with. That who asks is the holder is for its
@@ -145,7 +150,7 @@ func (c *Credentials) SetPassword(ctx context.Context, id eid.AccountID, p Passw
 		case p.First && !s.First.Counts(p.Expected, now), !p.First && s.PasswordHash != p.Expected:
 			return CredentialChange{}, ErrCredentialGone
 		}
-		return CredentialChange{PasswordHash: p.PasswordHash, Reset: true}, nil
+		return CredentialChange{PasswordHash: p.PasswordHash}, nil
 	})
 }
 
@@ -177,7 +182,7 @@ func (c *Credentials) Recover(ctx context.Context, id eid.AccountID, r Recovery)
 		case len(Unshown(s.Account, r.Shown)) > 0:
 			return CredentialChange{}, ErrFactorMissing
 		}
-		return CredentialChange{PasswordHash: r.PasswordHash, Reset: true}, nil
+		return CredentialChange{PasswordHash: r.PasswordHash}, nil
 	})
 }
 
@@ -226,8 +231,9 @@ func (c *Credentials) EnrolTOTP(ctx context.Context, id eid.AccountID, secret ei
 	})
 }
 
-// RemoveFactor takes the one-time codes from an account. eid.ErrNotFound when it has none,
-// ErrLastMeans when nothing would be left to sign in with.
+// RemoveFactor takes the one-time codes from an account, and what was proved before does
+// not count any more. eid.ErrNotFound when it has none, ErrLastMeans when nothing would be
+// left to sign in with.
 func (c *Credentials) RemoveFactor(ctx context.Context, id eid.AccountID, f eid.Factor, act Act) error {
 	detail := factorDetail{Factor: f}
 	return c.changeWith(ctx, "removing a factor", id, act, eid.ActionFactorRemoved, detail, func(s CredentialStanding, _ time.Time) (CredentialChange, error) {

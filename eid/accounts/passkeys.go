@@ -49,8 +49,8 @@ func (c *Credentials) AddPasskey(ctx context.Context, p eid.PasskeyRecord, act A
 }
 
 // RemovePasskey takes a passkey from an account: nobody signs in with it any more, and
-// what was proved before does not count, since it may be why it has to go. eid.ErrNotFound
-// when the account has no such one, ErrLastMeans when nothing would be left to sign in with.
+// what was proved before does not count. eid.ErrNotFound when the account has no such one,
+// ErrLastMeans when nothing would be left to sign in with.
 func (c *Credentials) RemovePasskey(ctx context.Context, account eid.AccountID, id string, act Act) error {
 	detail := passkeyDetail{Factor: eid.Passkey, Passkey: id}
 	return c.changeWith(ctx, "removing a passkey", account, act, eid.ActionFactorRemoved, detail, func(s CredentialStanding, _ time.Time) (CredentialChange, error) {
@@ -62,7 +62,7 @@ func (c *Credentials) RemovePasskey(ctx context.Context, account eid.AccountID, 
 		case s.PasswordHash == "" && s.Passkeys <= 1:
 			return CredentialChange{}, ErrLastMeans
 		}
-		return CredentialChange{RemovePasskey: id, Reset: true}, nil
+		return CredentialChange{RemovePasskey: id}, nil
 	})
 }
 

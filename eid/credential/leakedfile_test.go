@@ -53,3 +53,50 @@ func TestLeakedFileRefuses(t *testing.T) {
 		t.Error("NewLeakedFile(missing) = nil, want an error")
 	}
 }
+
+// What has the file's name counts from when it has it; what is no list never does, and
+// nothing is judged by a file that was overwritten with something else.
+func TestLeakedFileIsReplaced(t *testing.T) {
+	dir := t.TempDir()
+	path, beside := filepath.Join(dir, "list"), filepath.Join(dir, "next")
+	one, two := sha1.Sum([]byte("one")), sha1.Sum([]byte("two"))
+	write := func(at string, text string) {
+		t.Helper()
+		if err := os.WriteFile(at, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rename := func(text string) {
+		t.Helper()
+		write(beside, text)
+		if err := os.Rename(beside, path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(path, fmt.Sprintf("%X:1\n", one))
+	file, err := credential.NewLeakedFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		name     string
+		change   func()
+		one, two bool
+		fails    bool
+	}{
+		{"at first", func() {}, true, false, false},
+		{"another list", func() { rename(fmt.Sprintf("%X:1\n", two)) }, false, true, false},
+		{"no list", func() { rename("password\n") }, false, true, false},
+		{"gone", func() { _ = os.Remove(path) }, false, true, false},
+		{"back", func() { rename(fmt.Sprintf("%X:1\n", one)) }, true, false, false},
+		{"emptied", func() { write(path, "") }, false, false, true},
+		{"written over", func() { write(path, fmt.Sprintf("%X:1\n", two)) }, false, true, false},
+	} {
+		step.change()
+		gotOne, errOne := file.Leaked(t.Context(), one)
+		gotTwo, errTwo := file.Leaked(t.Context(), two)
+		if gotOne != step.one || gotTwo != step.two || (errOne != nil) != step.fails || (errTwo != nil) != step.fails {
+			t.Errorf("%s: Leaked() = %t, %v and %t, %v, want %t and %t, errors: %t", step.name, gotOne, errOne, gotTwo, errTwo, step.one, step.two, step.fails)
+		}
+	}
+}

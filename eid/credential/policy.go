@@ -3,7 +3,6 @@ package credential
 import (
 	"context"
 	"crypto/sha1" //nolint:gosec // lists of leaked passwords are kept so
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -14,6 +13,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"eidgate/eid"
+	"eidgate/store"
 )
 
 // Weakness is why a password may not be chosen. The zero value: it may.
@@ -68,8 +68,8 @@ func NewPolicy(least int, leaks Leaks) (*Policy, error) {
 func (p *Policy) Least() int { return p.least }
 
 // Judge says what is wrong with a password that somebody chose. own are the words that
-// others know of them: see OwnWords. An error of the list of leaks is returned with the
-// judgement without it.
+// others know of them: see OwnWords. Where the list of leaks cannot be searched nothing is
+// judged, and no password can be chosen until it can: the error is a store.ErrUnavailable.
 func (p *Policy) Judge(ctx context.Context, password eid.Secret, own []string) (Weakness, error) {
 	text, ok := prepare(password)
 	switch {
@@ -91,16 +91,13 @@ func (p *Policy) Judge(ctx context.Context, password eid.Secret, own []string) (
 	}
 	out, err := p.leaks.Leaked(ctx, sha1.Sum([]byte(text))) //nolint:gosec // the form of the lists
 	if err != nil {
-		return "", fmt.Errorf("looking for a leaked password: %w", err)
+		return "", fmt.Errorf("looking for a leaked password: %w: %w", store.ErrUnavailable, err)
 	}
 	if out {
 		return Leaked, nil
 	}
 	return "", nil
 }
-
-// ErrWeak tells that a password may not be chosen.
-var ErrWeak = errors.New("password may not be chosen")
 
 // OwnWords are what others know of a person and try first: names, numbers, the birth date
 // in the ways it is written, contacts.

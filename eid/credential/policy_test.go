@@ -9,6 +9,7 @@ import (
 
 	"eidgate/eid"
 	"eidgate/eid/credential"
+	"eidgate/store"
 )
 
 func newPolicy(t *testing.T, leaks credential.Leaks) *credential.Policy {
@@ -88,8 +89,8 @@ func TestPolicyAsksForLeaks(t *testing.T) {
 		{leaks{err: errors.New("down")}, "", true},
 	} {
 		got, err := newPolicy(t, tt.leaks).Judge(t.Context(), eid.NewSecret("tz4#kQw9pL"), nil)
-		if got != tt.want || (err != nil) != tt.fails {
-			t.Errorf("Judge() = %q, %v, want %q, error: %v", got, err, tt.want, tt.fails)
+		if got != tt.want || errors.Is(err, store.ErrUnavailable) != tt.fails || (err != nil) != tt.fails {
+			t.Errorf("Judge() = %q, %v, want %q, store.ErrUnavailable: %t", got, err, tt.want, tt.fails)
 		}
 	}
 }

@@ -144,7 +144,7 @@ func (db *DB) changeAccess(ctx context.Context, q *sqlcgen.Queries, id eid.Accou
 			return fmt.Errorf("noting a proved contact: %w", err)
 		}
 	}
-	if !c.Reset {
+	if !c.Resets() {
 		return nil
 	}
 	if err := q.ResetAccount(ctx, nullable(c.At), string(id)); err != nil {

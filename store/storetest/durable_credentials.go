@@ -116,7 +116,16 @@ func (s durableSuite) credentialChanges(t *testing.T) {
 	recovery.Proved = n.Phone.Value
 	wantErr(t, "Recover()", c.Recover(t.Context(), id, recovery), nil)
 
+	d.clock.Advance(time.Second)
+	proved := d.clock.Now()
+	d.clock.Advance(time.Second)
+	a, err = d.Account(t.Context(), id)
+	wantErr(t, "Account()", err, nil)
+	equal(t, "what was proved before the factor goes counts", a.Counts(proved), true)
 	wantErr(t, "RemoveFactor(otp)", c.RemoveFactor(t.Context(), id, eid.OneTimeCode, holder), nil)
+	a, err = d.Account(t.Context(), id)
+	wantErr(t, "Account()", err, nil)
+	equal(t, "what was proved before it went counts", a.Counts(proved), false)
 	wantErr(t, "RemoveFactor(otp) again", c.RemoveFactor(t.Context(), id, eid.OneTimeCode, holder), eid.ErrNotFound)
 	wantErr(t, "RemoveFactor(pwd)", c.RemoveFactor(t.Context(), id, eid.Password, holder), accounts.ErrInvalid)
 
