@@ -29,6 +29,16 @@ func (c *Calendar) Works(t time.Time) bool {
 	return t.Weekday() != time.Saturday && t.Weekday() != time.Sunday
 }
 
+// Ends is the first moment of legal time that the calendar says nothing of; the zero time
+// where ListedTo is no day.
+func (c *Calendar) Ends() time.Time {
+	last, err := time.ParseInLocation(time.DateOnly, c.ListedTo, LawTime())
+	if err != nil {
+		return time.Time{}
+	}
+	return last.AddDate(0, 0, 1)
+}
+
 // Due is the last second of the working day that ends a term of so many working days.
 // The day on which it begins does not count, and it ends with its last day (Civil Code
 // 2015, Arts. 147 and 148). A term of no days is over at once.

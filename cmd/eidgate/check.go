@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"eidgate/cmd/eidgate/doctor"
 	"eidgate/config"
 	"eidgate/eid"
 )
@@ -28,6 +29,15 @@ func newCheck() *cobra.Command {
 		if err := usable(cfg, time.Now); err != nil {
 			return fmt.Errorf("the configuration cannot be used:\n%w", err)
 		}
+		set, err := rulesInForce(cfg, time.Now())
+		if err != nil {
+			return err
+		}
+		for _, f := range doctor.Rules(set, nil, time.Now()) {
+			if f.Status != doctor.OK {
+				fmt.Fprintf(c.ErrOrStderr(), "warning: rules: %s; %s\n", f.Found, f.Mend)
+			}
+		}
 		for _, fault := range cfg.Exposed() {
 			fmt.Fprintf(c.ErrOrStderr(), "warning: %v\n", fault)
 		}
@@ -39,6 +49,7 @@ func newCheck() *cobra.Command {
 		for _, note := range append(cfg.KeyFetchNotes(), cfg.DocumentNotes()...) {
 			fmt.Fprintf(c.OutOrStdout(), "  %s\n", note)
 		}
+		fmt.Fprintf(c.OutOrStdout(), "  rules %s, %s\n", set.ID, set.Title)
 		fmt.Fprintf(c.OutOrStdout(), "  notices to holders: mail %s, SMS %s\n", cmp.Or(cfg.Notify.SMTP.Address, "none (notify.smtp)"), cmp.Or(smsAt(cfg), "none (notify.sms)"))
 		fmt.Fprintf(c.OutOrStdout(), "  registries: %s\n", strings.Join(registryNotes(cfg), ", "))
 		for _, src := range cfg.Sources {

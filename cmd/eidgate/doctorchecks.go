@@ -90,6 +90,10 @@ func checksOf(cfg *config.Config, via string, now func() time.Time) ([]doctor.Ch
 		doctor.Check{Name: "clients", Look: func(context.Context) []doctor.Finding {
 			return doctor.Levels(cfg.RelyingParties(), sources, now())
 		}},
+		doctor.Check{Name: "rules", Look: func(context.Context) []doctor.Finding {
+			set, err := rulesInForce(cfg, now())
+			return doctor.Rules(set, err, now())
+		}},
 		doctor.Check{Name: "lock requests", Look: doctor.LockRequests{Database: databasePath(cfg), Now: now}.Look},
 		doctor.Check{Name: "old accounts", Look: doctor.OldAccounts{Database: databasePath(cfg), Sources: sources, Now: now}.Look},
 		doctor.Check{Name: "open files", Look: func(ctx context.Context) []doctor.Finding {

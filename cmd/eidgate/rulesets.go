@@ -68,12 +68,14 @@ func newRulesShow() *cobra.Command {
 	c := &cobra.Command{
 		Use: "show", Short: "show the rules in force on a day, and where each value is from", Args: noArgs,
 		Example: `  eidgate rules show
-  eidgate rules show --at 2022-12-31 --output json`,
+  eidgate rules show --at 2022-12-31 --output json
+  eidgate rules show --file > rules/decree-69-2024.json`,
 	}
 	beside := newBesideFlags(c)
 	at := c.Flags().String("at", "", "a day such as 2024-07-01, or a time such as 2024-07-01T00:00:00+07:00 (default: now)")
 	format := outputFlag(c)
 	asJSON := c.Flags().Bool("json", false, "print JSON")
+	asFile := c.Flags().Bool("file", false, "print the set as a file of rules.directory, to be changed there")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		when, err := lawTime(*at)
 		if err != nil {
@@ -90,6 +92,12 @@ func newRulesShow() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if *asFile {
+			if all := book.All(); set.ID != all[len(all)-1].ID {
+				set.Until = time.Time{} // the next one says it
+			}
+			return printJSON(c.OutOrStdout(), set)
+		}
 		values := rules.Values(&set)
 		shown := struct {
 			eid.RuleSet
@@ -99,7 +107,7 @@ func newRulesShow() *cobra.Command {
 			fmt.Fprintf(w, "%s (%s)\nin force from %s until %s, on %s\n\n", set.Title, set.ID, lawDay(set.From), lawDay(set.Until), when.In(eid.LawTime()).Format("2006-01-02 15:04"))
 			fmt.Fprintln(w, "VALUE\tIS\tFROM\tARTICLE\tNOTE")
 			for _, v := range values {
-				if v.Text == "false" || v.Text == "none" && v.Basis.Note == "" { // what is not asked for
+				if v.Text == "false" { // what is not asked for
 					continue
 				}
 				from := "assumed"
@@ -163,6 +171,15 @@ func openRules(cfg *config.Config) (*rules.Book, error) {
 		return nil, fmt.Errorf("rules.directory: %w", err)
 	}
 	return book, nil
+}
+
+// rulesInForce are those of a configuration that hold now.
+func rulesInForce(cfg *config.Config, now time.Time) (eid.RuleSet, error) {
+	book, err := openRules(cfg)
+	if err != nil {
+		return eid.RuleSet{}, err
+	}
+	return book.At(now)
 }
 
 // reloadRules is what a subject calls when files of rule sets changed. A fault leaves

@@ -20,8 +20,9 @@ import (
 //go:embed sets/*.json
 var builtIn embed.FS
 
-// ErrBefore reports a time at which no rules were in force yet.
-var ErrBefore = errors.New("before the first rule set")
+// ErrNone reports a time at which no rules are in force: before the first set began, or
+// after the last one ended.
+var ErrNone = errors.New("no rules are in force")
 
 const (
 	maxSets = 100
@@ -75,7 +76,7 @@ func Files(directory string) []string {
 	return files[:min(len(files), maxSets+1)]
 }
 
-// At gives the rule set in force at t, or ErrBefore.
+// At gives the rule set in force at t, or ErrNone.
 func (b *Book) At(t time.Time) (eid.RuleSet, error) {
 	sets := *b.sets.Load()
 	for i := range sets {
@@ -83,7 +84,11 @@ func (b *Book) At(t time.Time) (eid.RuleSet, error) {
 			return sets[i], nil
 		}
 	}
-	return eid.RuleSet{}, fmt.Errorf("%w: %s is in force from %s", ErrBefore, sets[0].Title, sets[0].From.In(eid.LawTime()).Format(time.DateOnly))
+	first, last := sets[0], sets[len(sets)-1]
+	if t.Before(first.From) {
+		return eid.RuleSet{}, fmt.Errorf("%w: the first, %s, begins on %s", ErrNone, first.Title, day(first.From))
+	}
+	return eid.RuleSet{}, fmt.Errorf("%w: the last, %s, ended on %s", ErrNone, last.Title, day(last.Until))
 }
 
 // All lists the rule sets, the oldest first.

@@ -2,6 +2,7 @@ package rules_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -41,8 +42,12 @@ func TestAt(t *testing.T) {
 		if got.ID != tt.want || (err != nil) != (tt.want == "") {
 			t.Errorf("At(%s) = %q, %v, want %q", tt.at, got.ID, err, tt.want)
 		}
-		if tt.want == "" && !errors.Is(err, rules.ErrBefore) {
-			t.Errorf("At(%s) = %v, want ErrBefore", tt.at, err)
+		if tt.want == "" && !errors.Is(err, rules.ErrNone) {
+			t.Errorf("At(%s) = %v, want ErrNone", tt.at, err)
 		}
+	}
+	ends := open(t, folder(t, map[string][]string{"decree-99-2027.json": later(`"ages": [`, `"until": "2028-01-01T00:00:00+07:00", "ages": [`)}))
+	if set, err := ends.At(at(t, "2028-01-01T00:00:00+07:00")); !errors.Is(err, rules.ErrNone) || !strings.Contains(err.Error(), "ended on 2028-01-01") {
+		t.Errorf("At() after the last set = %s, %v, want ErrNone that says when it ended", set.ID, err)
 	}
 }

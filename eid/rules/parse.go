@@ -185,11 +185,16 @@ func (f *faults) locks(locks []eid.LockRule) {
 		f.add(l.Terminal() && !l.UndoDocument, "%s.undo_document: a correction names its document", at)
 		f.add(l.MaySet(eid.ByServiceUser) && (l.WorkingDays < 1 || l.WorkingDays > maxDays), "%s.working_days: want 1 to %d", at, maxDays)
 		f.add(l.MaySet(eid.ByHolder) && l.Reason != eid.LockSelf, "%s.set_by: holders set a lock of their own only", at)
+		f.add(l.Reason == eid.LockSelf && !(holderAlone(l.SetBy) && holderAlone(l.UndoneBy)), "%s: set and undone by the holder alone", at)
 		f.add(l.MaySet(eid.ByServiceUser) && (!l.Document || !l.OwnRequester), "%s: of a service user the document is on record, and nobody else undoes it", at)
 	}
 	for _, reason := range eid.LockReasons() {
 		f.add(seen[reason] != 1, "locks.%s: want one rule, there are %d", reason, seen[reason])
 	}
+}
+
+func holderAlone(list []eid.LockParty) bool {
+	return slices.Equal(list, []eid.LockParty{eid.ByHolder})
 }
 
 func (f *faults) calendar(c eid.Calendar) {

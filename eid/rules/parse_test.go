@@ -1,8 +1,10 @@
 package rules_test
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -97,6 +99,8 @@ func TestFaultsAreNamed(t *testing.T) {
 		{"without a document", later("      \"document\": true,\n", ""), "the document is on record"},
 		{"anybody undoes a service user's", later("      \"own_requester\": true,\n", ""), "nobody else undoes it"},
 		{"a correction without document", later(`"undone_by": [], "document": true, "undo_document": true`, `"undone_by": [], "document": true`), "a correction names its document"},
+		{"an authority locks in the holder's place", later(`"set_by": ["holder"], "undone_by": ["holder"]`, `"set_by": ["holder", "authority"], "undone_by": ["holder"]`), "locks.self: set and undone by the holder alone"},
+		{"a holder who cannot undo the own lock", later(`"set_by": ["holder"], "undone_by": ["holder"]`, `"set_by": ["holder"], "undone_by": [], "undo_document": true`), "locks.self: set and undone by the holder alone"},
 		{"unknown reason", later(`"reason": "self"`, `"reason": "whim"`), "locks.whim"},
 		{"no holiday", later(`"2026-01-01"`, `"2026-13-01"`), "calendar.holidays"},
 		{"a worked weekday", later(`"2026-01-10"`, `"2026-01-09"`), "2026-01-09 is no weekend day"},
@@ -180,7 +184,8 @@ func FuzzOpen(f *testing.F) {
 		}
 		for _, set := range b.All() { // whatever is taken keeps the rules of all rules
 			for _, reason := range eid.LockReasons() {
-				if rule := set.Lock(reason); reason.Terminal() && !rule.Terminal() || rule.MaySet(eid.ByServiceUser) && !rule.OwnRequester {
+				rule := set.Lock(reason)
+				if reason.Terminal() && !rule.Terminal() || rule.MaySet(eid.ByServiceUser) && !rule.OwnRequester || rule.MayUndo(eid.ByHolder) != (reason == eid.LockSelf) {
 					t.Errorf("%s: %+v was taken", reason, rule)
 				}
 			}
@@ -189,4 +194,28 @@ func FuzzOpen(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestASetIsAFile: what is shown as a file is taken as one, and says the same.
+func TestASetIsAFile(t *testing.T) {
+	dir := t.TempDir()
+	all := open(t, "").All()
+	for _, set := range all {
+		text, err := json.Marshal(set)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, set.ID+".json"), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	again := open(t, dir).All()
+	if len(again) != len(all) {
+		t.Fatalf("All() has %d sets, want %d", len(again), len(all))
+	}
+	for i := range all {
+		if got, want := rules.Values(&again[i]), rules.Values(&all[i]); !slices.Equal(got, want) {
+			t.Errorf("%s = %v, want %v", all[i].ID, got, want)
+		}
+	}
 }

@@ -43,7 +43,9 @@ func Values(r *eid.RuleSet) []Value {
 		for _, kind := range []eid.SubjectType{eid.Citizen, eid.Foreigner} {
 			v.add(at+".compared."+string(kind), list(l.Compared[kind]))
 		}
-		v.add(at+".biometric", list(l.Biometric))
+		if len(l.Biometric) > 0 {
+			v.add(at+".biometric", list(l.Biometric))
+		}
 		v.add(at+".second_officer", strconv.FormatBool(l.SecondOfficer))
 		v.add(at+".working_days", strconv.Itoa(l.WorkingDays))
 	}
