@@ -65,7 +65,7 @@ func usable(cfg *config.Config, now func() time.Time) error {
 	}
 	try(openCustodies(cfg, now))
 	try(openRules(cfg))
-	try(passwordPolicy(cfg))
+	try(openLeaks(cfg))
 	try(openRegistries(cfg, now))
 	try(senders(cfg, now))
 	return errors.Join(errs...)

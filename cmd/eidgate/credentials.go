@@ -13,7 +13,11 @@ import (
 )
 
 // wireCredentials makes what changes and sends what holders sign in with.
-func (g *gateway) wireCredentials(ctx context.Context) error {
+func (g *gateway) wireCredentials(ctx context.Context, cfg *config.Config) error {
+	var err error
+	if g.leaks, err = openLeaks(cfg); err != nil {
+		return err
+	}
 	key, err := g.db.Secret(ctx, "sent-codes")
 	if err != nil {
 		return err
@@ -36,7 +40,7 @@ func (g *gateway) recovery(cfg *config.Config, policy *credential.Policy) (*reco
 
 // buildAccount makes the account system as it is registered, under a configuration.
 func (g *gateway) buildAccount(cfg *config.Config, deps account.Deps) (federation.Source, error) {
-	policy, err := passwordPolicy(cfg)
+	policy, err := g.passwordPolicy(cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -45,15 +49,19 @@ func (g *gateway) buildAccount(cfg *config.Config, deps account.Deps) (federatio
 }
 
 // passwordPolicy says which passwords may be chosen under a configuration.
-func passwordPolicy(cfg *config.Config) (*credential.Policy, error) {
-	p := cfg.AccountSystem.Passwords
-	var leaks credential.Leaks
-	if p.LeakedFile != "" {
-		file, err := credential.NewLeakedFile(p.LeakedFile)
-		if err != nil {
-			return nil, fmt.Errorf("account_system.passwords.leaked_file: %w", err)
-		}
-		leaks = file
+func (g *gateway) passwordPolicy(cfg *config.Config) (*credential.Policy, error) {
+	return credential.NewPolicy(cfg.AccountSystem.Passwords.Least, g.leaks)
+}
+
+// openLeaks opens the list of passwords that got out; nil where none is configured.
+func openLeaks(cfg *config.Config) (credential.Leaks, error) {
+	path := cfg.AccountSystem.Passwords.LeakedFile
+	if path == "" {
+		return nil, nil //nolint:nilnil // none is no fault
 	}
-	return credential.NewPolicy(p.Least, leaks)
+	file, err := credential.NewLeakedFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("account_system.passwords.leaked_file: %w", err)
+	}
+	return file, nil
 }

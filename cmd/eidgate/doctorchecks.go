@@ -61,6 +61,12 @@ func checksOf(cfg *config.Config, via string, now func() time.Time) ([]doctor.Ch
 			return doctor.Custody(ctx, cfg.Custody.Transit.Address, unless(held.transit != nil, custodyErr), held.transit.Ping)
 		}})
 	}
+	if path := cfg.AccountSystem.Passwords.LeakedFile; path != "" {
+		checks = append(checks, doctor.Check{Name: "leaked passwords", Look: func(context.Context) []doctor.Finding {
+			_, err := openLeaks(cfg)
+			return doctor.Leaked(path, err)
+		}})
+	}
 	if cfg.TLS.On() {
 		checks = append(checks, doctor.Check{Name: "certificate", Look: func(context.Context) []doctor.Finding {
 			return doctor.Certificate(cfg.TLS.CertFile, cfg.TLS.KeyFile, issuer.Hostname(), nil, now())

@@ -164,6 +164,7 @@ type gateway struct {
 	passwords telemetry.Evaluator
 	passkeys  *credential.Passkeys // nil where browsers have none for the issuer
 	codes     *credential.Codes    // that are sent
+	leaks     credential.Leaks     // nil where no list of leaked passwords is configured
 	registries
 	pages   *web.Pages
 	front   atomic.Pointer[front]
@@ -250,7 +251,7 @@ func (g *gateway) wire(ctx context.Context, cfg *config.Config) error {
 	g.account = account.Deps{
 		Accounts: g.db, Passwords: g.passwords, State: g.measured, Audit: g.db, Rehasher: g.db, Key: guessKey,
 	}
-	if err := g.wireCredentials(ctx); err != nil {
+	if err := g.wireCredentials(ctx, cfg); err != nil {
 		return err
 	}
 	if g.pages, err = web.New(); err != nil {

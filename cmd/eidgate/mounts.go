@@ -47,7 +47,7 @@ func (g *gateway) mounts(cfg *config.Config) ([]provider.Mount, error) {
 	if err != nil {
 		return nil, err
 	}
-	policy, err := passwordPolicy(cfg)
+	policy, err := g.passwordPolicy(cfg)
 	if err != nil {
 		return nil, err
 	}

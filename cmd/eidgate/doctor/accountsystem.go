@@ -47,17 +47,6 @@ func holidays(set *eid.RuleSet, now time.Time) (Finding, bool) {
 		"its holidays are listed to %s only: terms of working days that reach beyond count holidays as working days", set.Calendar.ListedTo), true
 }
 
-// LeakedPasswords looks at the file of passwords that got out.
-func LeakedPasswords(file string) []Finding {
-	if file == "" {
-		return []Finding{ok("no file of leaked ones is named: those that others try first are refused all the same")}
-	}
-	if _, err := credential.NewLeakedFile(file); err != nil {
-		return []Finding{fault("name a file as Have I Been Pwned gives it, that the gateway may read; without it the gateway does not start", "account_system.passwords.leaked_file: %v", err)}
-	}
-	return []Finding{ok("%s can be searched", file)}
-}
-
 // Passkeys says which host they belong to. carries is the level that one carries.
 func Passkeys(issuer string, carries eid.Level) []Finding {
 	if carries == eid.LevelNone {

@@ -48,30 +48,6 @@ func TestRuleSets(t *testing.T) {
 	wants(t, "a file that is half written", doctor.RuleSets(dir, at("2025-06-01"))[0], doctor.Fault, "half.json")
 }
 
-func TestLeakedPasswords(t *testing.T) {
-	dir := t.TempDir()
-	file := func(name, text string) string {
-		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return path
-	}
-	good := file("good", "00000010F4B38525354491E099EB1796278544B1:3\r\n")
-	for _, tt := range []struct {
-		name, file string
-		want       doctor.Status
-		word       string
-	}{
-		{"none", "", doctor.OK, "no file"},
-		{"a list of leaks", good, doctor.OK, good},
-		{"another file", file("bad", "password\n"), doctor.Fault, "leaked_file"},
-		{"no file", filepath.Join(dir, "missing"), doctor.Fault, "no such file"},
-	} {
-		wants(t, tt.name, doctor.LeakedPasswords(tt.file)[0], tt.want, tt.word)
-	}
-}
-
 func TestPasskeysOfIssuers(t *testing.T) {
 	for _, tt := range []struct {
 		issuer  string
