@@ -126,6 +126,19 @@ func TestPackageDocs(t *testing.T) {
 	}
 }
 
+// TestArchitectureNamesPackages: the page that shows the house shows every room of it.
+func TestArchitectureNamesPackages(t *testing.T) {
+	page, err := os.ReadFile("docs/ARCHITECTURE.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for folder := range arrows {
+		if !strings.HasSuffix(folder, "/...") && !strings.Contains(string(page), "`"+folder+"`") {
+			t.Errorf("docs/ARCHITECTURE.md says nothing of `%s`", folder)
+		}
+	}
+}
+
 func TestFileLength(t *testing.T) {
 	for _, f := range house(t) {
 		if !f.test && !ast.IsGenerated(f.ast) && f.lines > maxLines {

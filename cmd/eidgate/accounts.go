@@ -25,7 +25,7 @@ import (
 // newAccounts makes `eidgate accounts`.
 func newAccounts() *cobra.Command {
 	c := &cobra.Command{
-		Use: "accounts", Short: "old accounts of portals, and accounts for tests", Args: noArgs,
+		Use: "accounts", Short: "locks, renewed passports, old accounts of portals, accounts for tests", Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(newAccountsAdd(), newAccountsLink(), newAccountsImport(), newAccountsImported(), newAccountsLock(), newAccountsUnlock(), newAccountsLocks(), newAccountsRenewPaper())

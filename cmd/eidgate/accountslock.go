@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -25,7 +26,7 @@ func newLockFlags(c *cobra.Command) lockFlags {
 	return lockFlags{
 		newOfficerFlags(c),
 		c.Flags().String("by", "", "who asks: holder, authority, operator or registry (required)"),
-		c.Flags().String("requester", "", "name of the authority, or of whoever else asks"),
+		c.Flags().String("requester", "", "name of the authority, or of whoever else asks (required, save of a holder)"),
 		c.Flags().String("document", "", "number of the document that it rests on"),
 		c.Flags().String("proof", "", "of a holder at the counter: the record of how it was seen who that is"),
 		c.Flags().String("remedy", "", "how a breach was remedied, and who asked for the end"),
@@ -154,9 +155,13 @@ func newAccountsLocks() *cobra.Command {
 				views[i] = lockView{l.ID, l.Reason, l.SetBy, l.Requester, l.Client, l.Document, l.SetAt, l.LiftedAt, l.LiftedBy, l.LiftedFor, l.LiftDocument, l.Remedy}
 			}
 			return format.print(c.OutOrStdout(), views, func(w io.Writer) {
+				if len(views) == 0 {
+					fmt.Fprintln(w, "no lock is in force, and none was before")
+					return
+				}
 				fmt.Fprintln(w, "LOCK\tREASON\tASKED BY\tREQUESTER\tDOCUMENT\tSINCE\tLIFTED")
 				for _, l := range views {
-					fmt.Fprintln(w, strings.Join([]string{l.ID, string(l.Reason), string(l.By), l.Requester, l.Document, clock(l.SetAt), clock(l.LiftedAt)}, "\t"))
+					fmt.Fprintln(w, strings.Join([]string{l.ID, string(l.Reason), string(l.By), cmp.Or(printable(l.Requester), "-"), cmp.Or(printable(l.Document), "-"), local(l.SetAt), local(l.LiftedAt)}, "\t"))
 				}
 			})
 		})
@@ -175,6 +180,8 @@ func lockRefused(err error) error {
 		return errors.New("the account has no such lock in force; see eidgate accounts locks")
 	case errors.Is(err, eid.ErrExists):
 		return errors.New("nothing was changed: the same lock is in force")
+	case errors.Is(err, accounts.ErrInvalid):
+		return usageError{fmt.Errorf("nothing was changed; --requester, --document, --proof and --remedy say what is wanted here:\n%w", err)}
 	}
 	return err
 }

@@ -33,10 +33,8 @@ func newCheck() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		for _, f := range doctor.Rules(set, nil, time.Now()) {
-			if f.Status != doctor.OK {
-				fmt.Fprintf(c.ErrOrStderr(), "warning: rules: %s; %s\n", f.Found, f.Mend)
-			}
+		if f := doctor.Holidays(&set, time.Now()); f.Status != doctor.OK {
+			fmt.Fprintf(c.ErrOrStderr(), "warning: rules: %s; %s\n", f.Found, f.Mend)
 		}
 		for _, fault := range cfg.Exposed() {
 			fmt.Fprintf(c.ErrOrStderr(), "warning: %v\n", fault)

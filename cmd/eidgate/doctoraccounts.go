@@ -23,9 +23,6 @@ func accountSystemChecks(cfg *config.Config, sources []eid.Source) []doctor.Chec
 	carries := sources[i].Carries()
 	return []doctor.Check{
 		{Name: "passkeys", Look: func(context.Context) []doctor.Finding { return doctor.Passkeys(cfg.Issuer, carries.Passkey) }},
-		{Name: "passwords", Look: func(context.Context) []doctor.Finding {
-			return doctor.LeakedPasswords(cfg.AccountSystem.Passwords.LeakedFile)
-		}},
 	}
 }
 

@@ -61,6 +61,12 @@ func checksOf(cfg *config.Config, via string, now func() time.Time) ([]doctor.Ch
 			return doctor.Custody(ctx, cfg.Custody.Transit.Address, unless(held.transit != nil, custodyErr), held.transit.Ping)
 		}})
 	}
+	if path := cfg.AccountSystem.Passwords.LeakedFile; path != "" {
+		checks = append(checks, doctor.Check{Name: "leaked passwords", Look: func(context.Context) []doctor.Finding {
+			_, err := openLeaks(cfg)
+			return doctor.Leaked(path, err)
+		}})
+	}
 	if cfg.TLS.On() {
 		checks = append(checks, doctor.Check{Name: "certificate", Look: func(context.Context) []doctor.Finding {
 			return doctor.Certificate(cfg.TLS.CertFile, cfg.TLS.KeyFile, issuer.Hostname(), nil, now())
@@ -89,10 +95,6 @@ func checksOf(cfg *config.Config, via string, now func() time.Time) ([]doctor.Ch
 	return append(append(checks, more...),
 		doctor.Check{Name: "clients", Look: func(context.Context) []doctor.Finding {
 			return doctor.Levels(cfg.RelyingParties(), sources, now())
-		}},
-		doctor.Check{Name: "rules", Look: func(context.Context) []doctor.Finding {
-			set, err := rulesInForce(cfg, now())
-			return doctor.Rules(set, err, now())
 		}},
 		doctor.Check{Name: "lock requests", Look: doctor.LockRequests{Database: databasePath(cfg), Now: now}.Look},
 		doctor.Check{Name: "old accounts", Look: doctor.OldAccounts{Database: databasePath(cfg), Sources: sources, Now: now}.Look},

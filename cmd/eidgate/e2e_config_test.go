@@ -37,6 +37,38 @@ func TestCheckNamesEveryFault(t *testing.T) {
 	}
 }
 
+// TestCheckNamesWhatCannotBeMade: what the file's own keys cannot tell is named by key as
+// well, all of it at once.
+func TestCheckNamesWhatCannotBeMade(t *testing.T) {
+	dir := t.TempDir()
+	must(t, os.Mkdir(filepath.Join(dir, "rules"), 0o700))
+	must(t, os.WriteFile(filepath.Join(dir, "rules", "half.json"), []byte(`{"id":"half"}`), 0o600))
+	file := filepath.Join(dir, "eidgate.yaml")
+	must(t, os.WriteFile(file, []byte(`
+issuer: https://dangnhap.example.vn
+rules: {directory: rules}
+account_system: {passwords: {leaked_file: leaks.txt}}
+registries: {immigration: {people_file: people.json}}
+notify:
+  smtp: {address: "mail.example.vn:587", from: a@example.vn, ca_file: ca.pem}
+  sms: {http: {url: "https://sms.example.vn", body: "{{.Nobody}}"}}
+sources: [{id: own, kind: account, name: N, provider: P, may_assert: [1], grants_at_most: 1}]
+clients: []
+`), 0o600))
+	exit, stdout, stderr := run(t, "check", "--config", file)
+	if exit != 1 || stdout != "" {
+		t.Errorf("exit %d, stdout %q, want 1 and nothing", exit, stdout)
+	}
+	for _, want := range []string{
+		"rules.directory: rule set " + filepath.Join(dir, "rules", "half.json"), "account_system.passwords.leaked_file: ", "registries.immigration.people_file: ",
+		"notify.smtp.ca_file: ", "notify.sms.http: body",
+	} {
+		if !strings.Contains(stderr, want) {
+			t.Errorf("check does not say %q:\n%s", want, stderr)
+		}
+	}
+}
+
 func TestCheckAcceptsTheExample(t *testing.T) {
 	exit, stdout, stderr := run(t, "check", "--config", "../../eidgate.example.yaml")
 	if exit != 0 || !strings.HasPrefix(stdout, "ok: issuer https://dangnhap.example.vn") || stderr != "" {

@@ -93,13 +93,17 @@ func newLockRequestsList() *cobra.Command {
 				views[i] = viewLockRequest(&list[i])
 			}
 			return format.print(c.OutOrStdout(), views, func(w io.Writer) {
+				if len(views) == 0 {
+					fmt.Fprintln(w, "none: nothing waits; --all lists what was decided as well")
+					return
+				}
 				fmt.Fprintln(w, "REQUEST\tASKS\tREQUESTER\tDOCUMENT\tDUE\tSTATUS")
 				for _, v := range views {
 					status := string(v.Status)
 					if v.Overdue {
 						status = "overdue"
 					}
-					fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", v.ID, v.asks(), v.Requester, v.Document, lawDay(v.DueAt), status)
+					fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", v.ID, v.asks(), printable(v.Requester), printable(v.Document), lawDay(v.DueAt), status)
 				}
 			})
 		})
@@ -133,11 +137,11 @@ func newLockRequestsShow() *cobra.Command {
 				for _, line := range [][2]string{
 					{"request", shown.ID}, {"asks for", shown.asks()}, {"requester", shown.Requester}, {"client", shown.Client}, {"document", shown.Document},
 					{"reason", shown.Reason}, {"account", string(shown.Account)}, {"number", shown.Number}, {"locks in force", fmt.Sprint(shown.Locks)},
-					{"since", clock(shown.CreatedAt)}, {"due", clock(shown.DueAt)}, {"rules", shown.Rules}, {"status", string(shown.Status)},
+					{"since", local(shown.CreatedAt)}, {"due", local(shown.DueAt)}, {"rules", shown.Rules}, {"status", string(shown.Status)},
 					{"decided by", shown.DecidedBy}, {"because", shown.Why},
 				} {
 					if line[1] != "" {
-						fmt.Fprintf(w, "%s\t%s\n", line[0], line[1])
+						fmt.Fprintf(w, "%s\t%s\n", line[0], printable(line[1]))
 					}
 				}
 			})
@@ -204,13 +208,15 @@ func newLockRequestsDecide(verb, short string, decide func(*accounts.LockRequest
 func noLockRequest(err error, id string) error {
 	switch {
 	case errors.Is(err, eid.ErrNotFound):
-		return fmt.Errorf("there is no such request, or no lock of that service user to end: %s; see eidgate lock-requests list --all", id)
+		return fmt.Errorf("there is no such request, or no lock of it in force to end: %s; see eidgate lock-requests list --all", id)
 	case errors.Is(err, accounts.ErrDecided):
 		return fmt.Errorf("%s was decided before; a decision stands", id)
 	case errors.Is(err, accounts.ErrNoRoom):
 		return errors.New("nothing was added: so many requests wait that there is no room")
 	case errors.Is(err, eid.ErrExists):
 		return errors.New("nothing was changed: the same lock is in force")
+	case errors.Is(err, accounts.ErrInvalid):
+		return usageError{fmt.Errorf("nothing was added; --requester, --document and --reason say what is wanted here:\n%w", err)}
 	}
 	return err
 }

@@ -3,9 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -84,7 +84,7 @@ func newOfficersAdd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(c.OutOrStdout(), "officer: %s, %s, %s\n", a.ID, printable(*office), *words)
+			fmt.Fprintf(c.OutOrStdout(), "officer: %s, %s, %s\n", a.ID, printable(*office), joined(tasks))
 			return nil
 		})
 	}
@@ -99,7 +99,7 @@ func parseTasks(words string) ([]eid.Task, error) {
 	for word := range strings.SplitSeq(words, ",") {
 		t := eid.Task(strings.TrimSpace(word))
 		if !slices.Contains(eid.Tasks(), t) {
-			return nil, usageError{fmt.Errorf("--tasks: %q is no task; want some of %v", word, eid.Tasks())}
+			return nil, usageError{fmt.Errorf("--tasks: %q is no task; want some of %s", word, joined(eid.Tasks()))}
 		}
 		if !slices.Contains(list, t) {
 			list = append(list, t)
@@ -130,29 +130,39 @@ func newOfficersEnd() *cobra.Command {
 func newOfficersList() *cobra.Command {
 	c := &cobra.Command{Use: "list", Short: "list the officers of now, by office", Args: noArgs}
 	beside := newBesideFlags(c)
-	asJSON := c.Flags().Bool("json", false, "print JSON")
+	format := outputFlag(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		return beside.open(c.Context(), func(d *durable) error {
 			list, err := d.db.Officers(c.Context())
 			if err != nil {
 				return err
 			}
-			if *asJSON {
-				rows := make([]officerRow, len(list))
-				for i, o := range list {
-					rows[i] = officerRow{o.Account, o.Name, o.Office, o.Tasks, o.AddedAt.UTC()}
+			rows := make([]officerRow, len(list))
+			for i, o := range list {
+				rows[i] = officerRow{o.Account, o.Name, o.Office, o.Tasks, o.AddedAt.UTC()}
+			}
+			return format.print(c.OutOrStdout(), rows, func(w io.Writer) {
+				if len(rows) == 0 {
+					fmt.Fprintln(w, "no officers yet: eidgate officers add names one")
+					return
 				}
-				return printJSON(c.OutOrStdout(), rows)
-			}
-			w := tabwriter.NewWriter(c.OutOrStdout(), 0, 0, 2, ' ', 0)
-			fmt.Fprintln(w, "ACCOUNT\tNAME\tOFFICE\tTASKS\tSINCE")
-			for _, o := range list {
-				fmt.Fprintf(w, "%s\t%s\t%s\t%v\t%s\n", o.Account, printable(o.Name), printable(o.Office), o.Tasks, clock(o.AddedAt))
-			}
-			return w.Flush()
+				fmt.Fprintln(w, "ACCOUNT\tNAME\tOFFICE\tTASKS\tSINCE")
+				for _, o := range rows {
+					fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", o.Account, printable(o.Name), printable(o.Office), joined(o.Tasks), local(o.Since))
+				}
+			})
 		})
 	}
 	return c
+}
+
+// joined writes tasks as --tasks takes them.
+func joined(tasks []eid.Task) string {
+	words := make([]string, len(tasks))
+	for i, t := range tasks {
+		words[i] = string(t)
+	}
+	return strings.Join(words, ",")
 }
 
 // officerRow is an officer as JSON.

@@ -51,13 +51,13 @@ func newRulesList() *cobra.Command {
 			list = append(list, line{set.ID, set.Title, set.From, set.Until, set.InForce(time.Now())})
 		}
 		return format.print(c.OutOrStdout(), list, func(w io.Writer) {
-			fmt.Fprintln(w, "RULES\tFROM\tUNTIL\tTITLE\t")
+			fmt.Fprintln(w, "RULES\tFROM\tUNTIL\tIN FORCE\tTITLE")
 			for _, l := range list {
-				now := ""
+				now := "-"
 				if l.InForce {
-					now = "in force"
+					now = "now"
 				}
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", l.ID, lawDay(l.From), lawDay(l.Until), l.Title, now)
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", l.ID, lawDay(l.From), lawDay(l.Until), now, l.Title)
 			}
 		})
 	}
@@ -74,15 +74,12 @@ func newRulesShow() *cobra.Command {
 	beside := newBesideFlags(c)
 	at := c.Flags().String("at", "", "a day such as 2024-07-01, or a time such as 2024-07-01T00:00:00+07:00 (default: now)")
 	format := outputFlag(c)
-	asJSON := c.Flags().Bool("json", false, "print JSON")
 	asFile := c.Flags().Bool("file", false, "print the set as a file of rules.directory, to be changed there")
+	jsonFlag(c, format)
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		when, err := lawTime(*at)
 		if err != nil {
 			return err
-		}
-		if *asJSON {
-			*format = outputJSON
 		}
 		book, err := beside.rules()
 		if err != nil {
@@ -104,7 +101,11 @@ func newRulesShow() *cobra.Command {
 			Values []rules.Value `json:"values"`
 		}{set, values}
 		return format.print(c.OutOrStdout(), shown, func(w io.Writer) {
-			fmt.Fprintf(w, "%s (%s)\nin force from %s until %s, on %s\n\n", set.Title, set.ID, lawDay(set.From), lawDay(set.Until), when.In(eid.LawTime()).Format("2006-01-02 15:04"))
+			until := "with no end yet"
+			if !set.Until.IsZero() {
+				until = "until " + lawDay(set.Until)
+			}
+			fmt.Fprintf(w, "%s (%s)\nin force from %s, %s; shown as on %s\n\n", set.Title, set.ID, lawDay(set.From), until, local(when))
 			fmt.Fprintln(w, "VALUE\tIS\tFROM\tARTICLE\tNOTE")
 			for _, v := range values {
 				if v.Text == "false" { // what is not asked for
