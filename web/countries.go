@@ -2,11 +2,19 @@ package web
 
 import (
 	"cmp"
+	_ "embed"
 	"slices"
+	"strings"
 
 	"golang.org/x/text/language"
-	"golang.org/x/text/language/display"
 )
+
+// countryNames has a line for each country: its code (ISO 3166-1 alpha-3), its name in
+// English and in Vietnamese, as CLDR has them in golang.org/x/text/language/display. That
+// package would bring 2.7 MB of names in every language into the binary.
+//
+//go:embed countries.txt
+var countryNames string
 
 // Country is one for a list to choose from.
 type Country struct {
@@ -17,18 +25,10 @@ type Country struct {
 // countries lists the countries but Viet Nam by their names in a language, unaccented
 // order: the order of no alphabet is that of every reader.
 func countries(tag language.Tag) []Country {
-	names := display.Regions(tag)
 	var list []Country
-	for a := 'A'; a <= 'Z'; a++ {
-		for b := 'A'; b <= 'Z'; b++ {
-			region, err := language.ParseRegion(string([]rune{a, b}))
-			if err != nil || !region.IsCountry() || region.IsPrivateUse() || region.String() != string([]rune{a, b}) || region.Canonicalize() != region {
-				continue
-			}
-			code, name := region.ISO3(), names.Name(region)
-			if len(code) == 3 && code != "ZZZ" && code != "VNM" && name != "" {
-				list = append(list, Country{code, name})
-			}
+	for line := range strings.Lines(countryNames) {
+		if c := countryOf(tag, line); c.Code != "VNM" {
+			list = append(list, c)
 		}
 	}
 	slices.SortFunc(list, func(a, b Country) int { return cmp.Compare(fold(a.Name), fold(b.Name)) })
@@ -37,9 +37,19 @@ func countries(tag language.Tag) []Country {
 
 // countryName is a country in a language, or the code of one that nobody knows.
 func countryName(tag language.Tag, code string) string {
-	region, err := language.ParseRegion(code)
-	if err != nil {
-		return code
+	for line := range strings.Lines(countryNames) {
+		if c := countryOf(tag, line); c.Code == code {
+			return c.Name
+		}
 	}
-	return cmp.Or(display.Regions(tag).Name(region), code)
+	return code
+}
+
+func countryOf(tag language.Tag, line string) Country {
+	code, names, _ := strings.Cut(strings.TrimSpace(line), "\t")
+	english, vietnamese, _ := strings.Cut(names, "\t")
+	if base, _ := tag.Base(); base.String() == "vi" {
+		return Country{code, vietnamese}
+	}
+	return Country{code, english}
 }

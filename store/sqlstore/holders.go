@@ -33,10 +33,14 @@ func (db *DB) MarkOf(i eid.Identifier) string {
 // AccountByIdentifier returns the account that uses an identifier now, or
 // eid.ErrNotFound.
 func (db *DB) AccountByIdentifier(ctx context.Context, i eid.Identifier) (eid.Account, error) {
+	ctx, err := sqlitefile.Short(ctx)
 	var a eid.Account
-	id, err := db.reader.AccountByIdentifier(ctx, db.index.identifier(i))
-	if err = found(err); err == nil {
-		a, err = db.account(ctx, db.reader, id)
+	if err == nil {
+		var row sqlcgen.Holder
+		row, err = db.reader.HolderByIdentifier(ctx, db.index.identifier(i))
+		if err = found(err); err == nil {
+			a, err = db.accountOf(ctx, db.reader, row)
+		}
 	}
 	if err != nil {
 		return eid.Account{}, fmt.Errorf("finding account by identifier: %w", err)
@@ -65,10 +69,15 @@ func (db *DB) TOTPSecret(ctx context.Context, id eid.AccountID) (eid.Secret, err
 }
 
 func (db *DB) account(ctx context.Context, q *sqlcgen.Queries, id string) (eid.Account, error) {
-	row, err := q.Account(ctx, id)
+	row, err := q.Holder(ctx, id)
 	if err != nil {
 		return eid.Account{}, found(err)
 	}
+	return db.accountOf(ctx, q, row)
+}
+
+// accountOf opens what was read of an account, and reads its locks if it has any.
+func (db *DB) accountOf(ctx context.Context, q *sqlcgen.Queries, row sqlcgen.Holder) (eid.Account, error) {
 	number, err := db.sealer.Open(row.Sealed, identifierContext(row.Identifier))
 	if err != nil {
 		return eid.Account{}, fmt.Errorf("opening identifier: %w", err)
@@ -103,7 +112,7 @@ func (db *DB) account(ctx context.Context, q *sqlcgen.Queries, id string) (eid.A
 		a.Factors = append(a.Factors, eid.Passkey)
 	}
 	if row.Locked { // seldom; one that was lifted since is none
-		a.Locks, err = locks(ctx, q, id)
+		a.Locks, err = locks(ctx, q, row.ID)
 	}
 	return a, err
 }

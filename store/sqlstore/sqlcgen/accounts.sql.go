@@ -11,97 +11,6 @@ import (
 	"time"
 )
 
-const account = `-- name: Account :one
-SELECT a.id, a.subject_type, a.name, a.birth_date, a.gender, a.nationality, a.address, a.level, a.status, a.own_floor,
-    a.phone, a.phone_verified, a.email, a.email_verified,
-    a.nickname, a.preferred_username, a.profile, a.picture, a.website, a.managed_by, a.updated_at, a.sessions_from,
-    i.id AS identifier, i.kind, i.country, i.sealed,
-    EXISTS (SELECT 1 FROM credentials c WHERE c.account = a.id AND c.factor = 'pwd') AS has_password,
-    EXISTS (SELECT 1 FROM credentials c WHERE c.account = a.id AND c.factor = 'otp') AS has_code,
-    EXISTS (SELECT 1 FROM credentials c WHERE c.account = a.id AND c.factor = 'first_pwd') AS has_first,
-    EXISTS (SELECT 1 FROM passkeys p WHERE p.account = a.id) AS has_passkey,
-    EXISTS (SELECT 1 FROM locks l WHERE l.account = a.id AND l.lifted_at IS NULL) AS locked,
-    EXISTS (SELECT 1 FROM links k WHERE k.account = a.id AND k.ended_at IS NULL) AS linked
-FROM accounts a
-JOIN identifiers i ON i.account = a.id AND i.ended_at IS NULL
-WHERE a.id = ?1
-`
-
-type AccountRow struct {
-	ID                string
-	SubjectType       string
-	Name              string
-	BirthDate         string
-	Gender            string
-	Nationality       string
-	Address           string
-	Level             int64
-	Status            string
-	OwnFloor          int64
-	Phone             string
-	PhoneVerified     bool
-	Email             string
-	EmailVerified     bool
-	Nickname          string
-	PreferredUsername string
-	Profile           string
-	Picture           string
-	Website           string
-	ManagedBy         string
-	UpdatedAt         time.Time
-	SessionsFrom      sql.NullTime
-	Identifier        string
-	Kind              string
-	Country           string
-	Sealed            []byte
-	HasPassword       bool
-	HasCode           bool
-	HasFirst          bool
-	HasPasskey        bool
-	Locked            bool
-	Linked            bool
-}
-
-func (q *Queries) Account(ctx context.Context, id string) (AccountRow, error) {
-	row := q.queryRow(ctx, q.accountStmt, account, id)
-	var i AccountRow
-	err := row.Scan(
-		&i.ID,
-		&i.SubjectType,
-		&i.Name,
-		&i.BirthDate,
-		&i.Gender,
-		&i.Nationality,
-		&i.Address,
-		&i.Level,
-		&i.Status,
-		&i.OwnFloor,
-		&i.Phone,
-		&i.PhoneVerified,
-		&i.Email,
-		&i.EmailVerified,
-		&i.Nickname,
-		&i.PreferredUsername,
-		&i.Profile,
-		&i.Picture,
-		&i.Website,
-		&i.ManagedBy,
-		&i.UpdatedAt,
-		&i.SessionsFrom,
-		&i.Identifier,
-		&i.Kind,
-		&i.Country,
-		&i.Sealed,
-		&i.HasPassword,
-		&i.HasCode,
-		&i.HasFirst,
-		&i.HasPasskey,
-		&i.Locked,
-		&i.Linked,
-	)
-	return i, err
-}
-
 const accountByIdentifier = `-- name: AccountByIdentifier :one
 SELECT account FROM identifiers WHERE blind_index = ?1 AND ended_at IS NULL
 `
@@ -145,6 +54,104 @@ func (q *Queries) EndIdentifier(ctx context.Context, endedAt sql.NullTime, accou
 		return 0, err
 	}
 	return result.RowsAffected()
+}
+
+const holder = `-- name: Holder :one
+SELECT id, subject_type, name, birth_date, gender, nationality, address, level, status, own_floor,
+    phone, phone_verified, email, email_verified, nickname, preferred_username, profile, picture, website,
+    managed_by, updated_at, sessions_from, identifier, kind, country, sealed, blind_index,
+    has_password, has_code, has_first, has_passkey, locked, linked
+FROM holders WHERE id = ?1
+`
+
+func (q *Queries) Holder(ctx context.Context, id string) (Holder, error) {
+	row := q.queryRow(ctx, q.holderStmt, holder, id)
+	var i Holder
+	err := row.Scan(
+		&i.ID,
+		&i.SubjectType,
+		&i.Name,
+		&i.BirthDate,
+		&i.Gender,
+		&i.Nationality,
+		&i.Address,
+		&i.Level,
+		&i.Status,
+		&i.OwnFloor,
+		&i.Phone,
+		&i.PhoneVerified,
+		&i.Email,
+		&i.EmailVerified,
+		&i.Nickname,
+		&i.PreferredUsername,
+		&i.Profile,
+		&i.Picture,
+		&i.Website,
+		&i.ManagedBy,
+		&i.UpdatedAt,
+		&i.SessionsFrom,
+		&i.Identifier,
+		&i.Kind,
+		&i.Country,
+		&i.Sealed,
+		&i.BlindIndex,
+		&i.HasPassword,
+		&i.HasCode,
+		&i.HasFirst,
+		&i.HasPasskey,
+		&i.Locked,
+		&i.Linked,
+	)
+	return i, err
+}
+
+const holderByIdentifier = `-- name: HolderByIdentifier :one
+SELECT id, subject_type, name, birth_date, gender, nationality, address, level, status, own_floor,
+    phone, phone_verified, email, email_verified, nickname, preferred_username, profile, picture, website,
+    managed_by, updated_at, sessions_from, identifier, kind, country, sealed, blind_index,
+    has_password, has_code, has_first, has_passkey, locked, linked
+FROM holders WHERE blind_index = ?1
+`
+
+func (q *Queries) HolderByIdentifier(ctx context.Context, blindIndex []byte) (Holder, error) {
+	row := q.queryRow(ctx, q.holderByIdentifierStmt, holderByIdentifier, blindIndex)
+	var i Holder
+	err := row.Scan(
+		&i.ID,
+		&i.SubjectType,
+		&i.Name,
+		&i.BirthDate,
+		&i.Gender,
+		&i.Nationality,
+		&i.Address,
+		&i.Level,
+		&i.Status,
+		&i.OwnFloor,
+		&i.Phone,
+		&i.PhoneVerified,
+		&i.Email,
+		&i.EmailVerified,
+		&i.Nickname,
+		&i.PreferredUsername,
+		&i.Profile,
+		&i.Picture,
+		&i.Website,
+		&i.ManagedBy,
+		&i.UpdatedAt,
+		&i.SessionsFrom,
+		&i.Identifier,
+		&i.Kind,
+		&i.Country,
+		&i.Sealed,
+		&i.BlindIndex,
+		&i.HasPassword,
+		&i.HasCode,
+		&i.HasFirst,
+		&i.HasPasskey,
+		&i.Locked,
+		&i.Linked,
+	)
+	return i, err
 }
 
 const insertAccount = `-- name: InsertAccount :execrows

@@ -24,9 +24,6 @@ func New(db DBTX) *Queries {
 func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	q := Queries{db: db}
 	var err error
-	if q.accountStmt, err = db.PrepareContext(ctx, account); err != nil {
-		return nil, fmt.Errorf("error preparing query Account: %w", err)
-	}
 	if q.accountByIdentifierStmt, err = db.PrepareContext(ctx, accountByIdentifier); err != nil {
 		return nil, fmt.Errorf("error preparing query AccountByIdentifier: %w", err)
 	}
@@ -293,6 +290,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.holdStmt, err = db.PrepareContext(ctx, hold); err != nil {
 		return nil, fmt.Errorf("error preparing query Hold: %w", err)
+	}
+	if q.holderStmt, err = db.PrepareContext(ctx, holder); err != nil {
+		return nil, fmt.Errorf("error preparing query Holder: %w", err)
+	}
+	if q.holderByIdentifierStmt, err = db.PrepareContext(ctx, holderByIdentifier); err != nil {
+		return nil, fmt.Errorf("error preparing query HolderByIdentifier: %w", err)
 	}
 	if q.holdersAfterStmt, err = db.PrepareContext(ctx, holdersAfter); err != nil {
 		return nil, fmt.Errorf("error preparing query HoldersAfter: %w", err)
@@ -785,11 +788,6 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 
 func (q *Queries) Close() error {
 	var err error
-	if q.accountStmt != nil {
-		if cerr := q.accountStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing accountStmt: %w", cerr)
-		}
-	}
 	if q.accountByIdentifierStmt != nil {
 		if cerr := q.accountByIdentifierStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing accountByIdentifierStmt: %w", cerr)
@@ -1233,6 +1231,16 @@ func (q *Queries) Close() error {
 	if q.holdStmt != nil {
 		if cerr := q.holdStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing holdStmt: %w", cerr)
+		}
+	}
+	if q.holderStmt != nil {
+		if cerr := q.holderStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing holderStmt: %w", cerr)
+		}
+	}
+	if q.holderByIdentifierStmt != nil {
+		if cerr := q.holderByIdentifierStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing holderByIdentifierStmt: %w", cerr)
 		}
 	}
 	if q.holdersAfterStmt != nil {
@@ -2084,7 +2092,6 @@ func (q *Queries) queryRow(ctx context.Context, stmt *sql.Stmt, query string, ar
 type Queries struct {
 	db                              DBTX
 	tx                              *sql.Tx
-	accountStmt                     *sql.Stmt
 	accountByIdentifierStmt         *sql.Stmt
 	accountStatusStmt               *sql.Stmt
 	activateAccountStmt             *sql.Stmt
@@ -2174,6 +2181,8 @@ type Queries struct {
 	hasKeyFetchStmt                 *sql.Stmt
 	heldLinksStmt                   *sql.Stmt
 	holdStmt                        *sql.Stmt
+	holderStmt                      *sql.Stmt
+	holderByIdentifierStmt          *sql.Stmt
 	holdersAfterStmt                *sql.Stmt
 	holdsStmt                       *sql.Stmt
 	importedStmt                    *sql.Stmt
@@ -2342,7 +2351,6 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 	return &Queries{
 		db:                              tx,
 		tx:                              tx,
-		accountStmt:                     q.accountStmt,
 		accountByIdentifierStmt:         q.accountByIdentifierStmt,
 		accountStatusStmt:               q.accountStatusStmt,
 		activateAccountStmt:             q.activateAccountStmt,
@@ -2432,6 +2440,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		hasKeyFetchStmt:                 q.hasKeyFetchStmt,
 		heldLinksStmt:                   q.heldLinksStmt,
 		holdStmt:                        q.holdStmt,
+		holderStmt:                      q.holderStmt,
+		holderByIdentifierStmt:          q.holderByIdentifierStmt,
 		holdersAfterStmt:                q.holdersAfterStmt,
 		holdsStmt:                       q.holdsStmt,
 		importedStmt:                    q.importedStmt,

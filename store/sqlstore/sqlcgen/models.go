@@ -59,6 +59,42 @@ type Evidence struct {
 	At        time.Time
 }
 
+type Holder struct {
+	ID                string
+	SubjectType       string
+	Name              string
+	BirthDate         string
+	Gender            string
+	Nationality       string
+	Address           string
+	Level             int64
+	Status            string
+	OwnFloor          int64
+	Phone             string
+	PhoneVerified     bool
+	Email             string
+	EmailVerified     bool
+	Nickname          string
+	PreferredUsername string
+	Profile           string
+	Picture           string
+	Website           string
+	ManagedBy         string
+	UpdatedAt         time.Time
+	SessionsFrom      sql.NullTime
+	Identifier        string
+	Kind              string
+	Country           string
+	Sealed            []byte
+	BlindIndex        []byte
+	HasPassword       bool
+	HasCode           bool
+	HasFirst          bool
+	HasPasskey        bool
+	Locked            bool
+	Linked            bool
+}
+
 type Import struct {
 	ID         string
 	Source     string

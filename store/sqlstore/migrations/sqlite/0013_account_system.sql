@@ -156,3 +156,19 @@ ALTER TABLE notices ADD COLUMN stranger BOOLEAN NOT NULL DEFAULT FALSE;
 ALTER TABLE notices ADD COLUMN ready_at TIMESTAMP;
 CREATE INDEX notices_of_lane ON notices (channel, urgent, bulk, COALESCE(ready_at, due_at)) WHERE sent_at IS NULL AND given_up_at IS NULL;
 CREATE INDEX notices_by_channel ON notices (channel, created_at, stranger, abroad);
+
+-- What a sign-in needs of an account in one look: the person under the identifier in use,
+-- the ways to sign in, whether anything stands in the way.
+CREATE VIEW holders AS
+SELECT a.id, a.subject_type, a.name, a.birth_date, a.gender, a.nationality, a.address, a.level, a.status, a.own_floor,
+    a.phone, a.phone_verified, a.email, a.email_verified,
+    a.nickname, a.preferred_username, a.profile, a.picture, a.website, a.managed_by, a.updated_at, a.sessions_from,
+    i.id AS identifier, i.kind, i.country, i.sealed, i.blind_index,
+    EXISTS (SELECT 1 FROM credentials c WHERE c.account = a.id AND c.factor = 'pwd') AS has_password,
+    EXISTS (SELECT 1 FROM credentials c WHERE c.account = a.id AND c.factor = 'otp') AS has_code,
+    EXISTS (SELECT 1 FROM credentials c WHERE c.account = a.id AND c.factor = 'first_pwd') AS has_first,
+    EXISTS (SELECT 1 FROM passkeys p WHERE p.account = a.id) AS has_passkey,
+    EXISTS (SELECT 1 FROM locks l WHERE l.account = a.id AND l.lifted_at IS NULL) AS locked,
+    EXISTS (SELECT 1 FROM links k WHERE k.account = a.id AND k.ended_at IS NULL) AS linked
+FROM accounts a
+JOIN identifiers i ON i.account = a.id AND i.ended_at IS NULL;
