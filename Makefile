@@ -39,7 +39,7 @@ test: deps ## run every test: units under the race detector, pages in a browser,
 
 .PHONY: ends units pages model
 ends:
-	@go test -count=1 -timeout=35m -parallel=6 ./cmd/eidgate
+	@go test -count=1 -timeout=35m -parallel=4 ./cmd/eidgate
 units:
 	@$(hsm) go test -race $(unwatched) -timeout=30m -skip '^TestBrowser$$' $$(go list ./... | grep -vx eidgate/cmd/eidgate)
 pages:

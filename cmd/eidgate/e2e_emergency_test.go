@@ -15,7 +15,6 @@ import (
 // tokens are refused where the gateway is asked, and by portals once their caches have
 // run out; tokens under every other key verify at every moment, and sessions go on.
 func TestEmergencyUnderLoad(t *testing.T) {
-	t.Parallel()
 	f := startFleet(t, fleetSettings{
 		processes: 3, maxAge: 3 * time.Second, life: 10 * time.Second,
 		algorithms: []jose.SignatureAlgorithm{jose.ES256, jose.RS256},

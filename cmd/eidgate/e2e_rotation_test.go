@@ -74,7 +74,6 @@ func (f *fleet) rotate(t *testing.T, alg jose.SignatureAlgorithm) {
 // operator, while sessions take tokens and portals cache the key set for as long as
 // they may. No portal rejects a token at any moment of its life.
 func TestRotationUnderLoad(t *testing.T) {
-	t.Parallel()
 	begun := time.Now()
 	f := startFleet(t, fleetSettings{
 		processes: 3, maxAge: 3 * time.Second, life: 8 * time.Second, keys: "keys: {rotate_every: 6100ms, algorithms: [ES256, RS256, PS256]}",
