@@ -71,6 +71,7 @@ func (r *importRun) imports(t *testing.T, args ...string) (done struct {
 // TestAccountsImport brings accounts beside a gateway that serves, is killed in the
 // middle, goes on, and leaves nothing about anybody in what it prints.
 func TestAccountsImport(t *testing.T) {
+	t.Parallel()
 	r := prepareImport(t)
 	var log syncBuffer
 	serve := r.command(context.WithoutCancel(t.Context()), "serve")

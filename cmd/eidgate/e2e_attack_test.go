@@ -166,6 +166,7 @@ func TestOneCodeRedeemedOnce(t *testing.T) {
 }
 
 func TestOneTimeCodeCountsOnce(t *testing.T) {
+	t.Parallel()
 	d := startDemo(t)
 	portal, who := d.party(t, "portal-2"), d.account("001")
 	type attempt struct {
@@ -205,6 +206,7 @@ func at16(f func()) {
 // TestGuessesAreLimited: spellings of a number and made-up addresses make no new
 // counter, and a number that nobody has is treated the same.
 func TestGuessesAreLimited(t *testing.T) {
+	t.Parallel()
 	d := startDemo(t)
 	portal := d.party(t, "portal-2")
 	spellings := func(n string) []string {

@@ -50,6 +50,7 @@ var personalNumber = regexp.MustCompile(`(^|[^0-9])[0-9]{12}([^0-9]|$)`)
 // TestEvidence: a gateway seals what it does; beside it, on its files and on an export,
 // anybody can see that nothing was changed, and what was.
 func TestEvidence(t *testing.T) {
+	t.Parallel()
 	d := startDemo(t)
 	who := d.account("001")
 	portal, a := d.party(t, "portal-2"), d.browser(t)

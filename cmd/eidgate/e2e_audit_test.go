@@ -8,6 +8,7 @@ import (
 // TestAuditOfARun signs many people in and then holds every token against the
 // terms on record. startDemo does the same after every other test.
 func TestAuditOfARun(t *testing.T) {
+	t.Parallel()
 	d := startDemo(t)
 	portal1, portal2 := d.party(t, "portal-1"), d.party(t, "portal-2")
 	for _, tail := range []string{"001", "002", "003", "004"} {
@@ -47,6 +48,7 @@ func TestAuditOfARun(t *testing.T) {
 
 // TestOneLogLineForEachRequest: nothing is logged twice or not at all.
 func TestOneLogLineForEachRequest(t *testing.T) {
+	t.Parallel()
 	d := startDemo(t)
 	a := d.browser(t)
 	d.party(t, "portal-1").signIn(a, d.account("002"))

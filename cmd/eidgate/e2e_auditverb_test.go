@@ -12,6 +12,7 @@ import (
 // The audit derives every level again, explains one by its reference, and names a
 // grant that somebody changed.
 func TestAuditLevelsVerb(t *testing.T) {
+	t.Parallel()
 	d := startDemo(t)
 	portal, a := d.party(t, "portal-2"), d.browser(t)
 	portal.signIn(a, d.account("001"))

@@ -72,6 +72,7 @@ func startLegacyServers(t *testing.T, may string) (*servedRun, *fedtest.CAS, *fe
 }
 
 func TestCASAndLDAP(t *testing.T) {
+	t.Parallel()
 	s, cas, dir := startLegacyServers(t, "[1, 2]")
 	portal := s.party(t, "portal-1")
 
@@ -135,6 +136,7 @@ func TestCASAndLDAP(t *testing.T) {
 
 // TestCASAndLDAPAssertTooMuch: a level that a source may not assert gives nothing.
 func TestCASAndLDAPAssertTooMuch(t *testing.T) {
+	t.Parallel()
 	s, _, _ := startLegacyServers(t, "[1]")
 	portal := s.party(t, "portal-1")
 	for source, sign := range map[string]func(a *agent, p screen) screen{

@@ -121,6 +121,7 @@ func TestCheckWarnsOfExposedSecrets(t *testing.T) {
 }
 
 func TestServe(t *testing.T) {
+	t.Parallel()
 	dir, addr := t.TempDir(), freeBlock()
 	file := filepath.Join(dir, "eidgate.yaml")
 	must(t, os.WriteFile(file, []byte(`issuer: http://`+addr+`

@@ -114,6 +114,7 @@ func (c *conformanceRun) run(t *testing.T, stdin string, args ...string) (exit i
 // TestConformanceConfiguration makes the person, serves https and signs in as the
 // suite's browser does.
 func TestConformanceConfiguration(t *testing.T) {
+	t.Parallel()
 	c := prepareConformance(t)
 	password := c.secret(t, "person")
 	exit, out := c.run(t, password+"\n", "accounts", "add", "--file", filepath.Join(c.dir, "person.json"), "--password-file", "-")

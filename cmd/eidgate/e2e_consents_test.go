@@ -9,6 +9,7 @@ import (
 
 // A consent is withdrawn beside the running gateway, and counts there at once.
 func TestConsentsVerb(t *testing.T) {
+	t.Parallel()
 	d := startDemo(t)
 	portal, a, who := d.party(t, "portal-1"), d.browser(t), d.account("002")
 	got := portal.signIn(a, who)

@@ -139,6 +139,7 @@ func TestDemoLeavesForeignDirectoriesAlone(t *testing.T) {
 }
 
 func TestDemoReset(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "data")
 	first := startDemo(t, "--data", dir)
 	for _, problem := range first.stop() {

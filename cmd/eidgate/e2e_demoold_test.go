@@ -11,6 +11,7 @@ import (
 // TestDemoOldAccounts: the demo's first portal has old accounts in every state, and a
 // second start leaves them where they are.
 func TestDemoOldAccounts(t *testing.T) {
+	t.Parallel()
 	data := filepath.Join(t.TempDir(), "data")
 	want := map[string]int{
 		"portal-1-old waiting": 4, "portal-1-old contested": 2, "portal-1-old verified": 1, "portal-1-old rejected": 1,

@@ -69,6 +69,7 @@ func names(t *testing.T, dir string) []string {
 // TestDoctorHealthy: beside a gateway that serves nothing is a fault, nothing is
 // touched, and nothing secret is said.
 func TestDoctorHealthy(t *testing.T) {
+	t.Parallel()
 	s := startServed(t, "lifetimes:", "metrics: {listen: \"off\"}\nlifetimes:")
 	before := names(t, s.Dir)
 	exit, d, text := doctor(t, "--config", s.file)
@@ -114,6 +115,7 @@ func TestDoctorHealthy(t *testing.T) {
 // TestDoctorProxies: real proxies in front, one as it should be and one that passes on
 // what clients say, named in the configuration and not.
 func TestDoctorProxies(t *testing.T) {
+	t.Parallel()
 	const off = "metrics: {listen: \"off\"}\nlifetimes:"
 	s := startServed(t, "lifetimes:", off)
 	target, err := url.Parse(s.Issuer)

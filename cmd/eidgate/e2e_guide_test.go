@@ -156,6 +156,7 @@ func (g *guideRun) answers(t *testing.T, addresses ...string) {
 }
 
 func TestGuide(t *testing.T) {
+	t.Parallel()
 	gateway := freeBlock()
 	host, port, err := net.SplitHostPort(gateway)
 	must(t, err)

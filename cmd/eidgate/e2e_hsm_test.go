@@ -125,14 +125,14 @@ func (s *servedRun) goesAway(t *testing.T, portal *party, away func() (back func
 // TestMovingToAnHSM takes a running installation from keys in the database to keys in an
 // HSM, by rotation, and then takes the HSM away.
 func TestMovingToAnHSM(t *testing.T) {
-	program, err := hsmBinary()
+	t.Parallel()
+	built, err := hsmBinary()
 	must(t, err)
 	soft, err := softhsm.New(t.Context(), t.TempDir())
 	must(t, err)
-	for _, variable := range soft.Env {
-		name, value, _ := strings.Cut(variable, "=")
-		t.Setenv(name, value)
-	}
+	program := filepath.Join(t.TempDir(), "eidgate")
+	script := "#!/bin/sh\nexec env " + strings.Join(soft.Env, " ") + " " + built + " \"$@\"\n"
+	must(t, os.WriteFile(program, []byte(script), 0o700))
 	s := startServed(t, "lifetimes:", "lifetimes:\n  jwks_max_age: 2s")
 	portal := s.party(t, "portal-1")
 	portal.signIn(s.browser(t), s.account("002"))

@@ -155,6 +155,7 @@ const algorithmsPlanned = "keys: {algorithms: [ES256, RS256, PS256]}\n"
 // A rotation waits for the party that registered it, which the verbs name until it has
 // fetched; an emergency then ends the key everywhere.
 func TestKeysVerbs(t *testing.T) {
+	t.Parallel()
 	s := startServed(t, "consent: {purpose: Thử}", "consent: {purpose: Thử}\n    await_key_fetch: true", "clients:\n", algorithmsPlanned+"clients:\n")
 	k := keysVerbs{where: []string{"--config", s.file}, said: &syncBuffer{}}
 	var list []listedKey

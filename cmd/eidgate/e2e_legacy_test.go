@@ -71,6 +71,7 @@ func TestLegacyUserWhomNobodyKnows(t *testing.T) {
 // whole proof of the built-in account system. A one-time code alone says nothing
 // of who gave the first factor elsewhere.
 func TestStepUpAfterLegacy(t *testing.T) {
+	t.Parallel()
 	d := startDemo(t)
 	portal1, portal2, a := d.party(t, "portal-1"), d.party(t, "portal-2"), d.browser(t)
 	who, user := d.account("001"), d.user(t, "nguoi-dung-moi")
@@ -113,6 +114,7 @@ func TestStepUpAfterLegacy(t *testing.T) {
 }
 
 func TestStepUpAsAnotherPersonChangesNothing(t *testing.T) {
+	t.Parallel()
 	d := startDemo(t)
 	portal1, portal2, a := d.party(t, "portal-1"), d.party(t, "portal-2"), d.browser(t)
 	user := d.user(t, "nguoi-dung-moi")

@@ -34,6 +34,7 @@ func (a *agent) signedIn(portal portalReport) bool {
 }
 
 func TestSignOutEverywhere(t *testing.T) {
+	t.Parallel()
 	d := startDemo(t)
 	a := d.visit(t)
 	one, two := d.portal("portal-1"), d.portal("portal-2")
@@ -69,6 +70,7 @@ func TestSignOutEverywhere(t *testing.T) {
 }
 
 func TestLogoutOfAParty(t *testing.T) {
+	t.Parallel()
 	d := startDemo(t)
 	portal, a := d.party(t, "portal-1"), d.browser(t)
 	got := portal.signIn(a, d.account("002"))
@@ -95,6 +97,7 @@ func TestLogoutOfAParty(t *testing.T) {
 // A logout goes on at the legacy provider, which would sign the next person in
 // without a password otherwise.
 func TestLogoutAtLegacyProvider(t *testing.T) {
+	t.Parallel()
 	d := startDemo(t)
 	portal, a, user := d.party(t, "portal-1"), d.browser(t), d.user(t, "nguoi-dung-moi")
 	r := portal.request()

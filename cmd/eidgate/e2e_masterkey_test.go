@@ -59,6 +59,7 @@ func (s *servedRun) masterRows(t *testing.T) (seals uint32, rows map[uint32]int)
 // TestMasterKeyIsChanged while people sign in: nobody notices, nothing is lost, and the
 // old key is gone in the end.
 func TestMasterKeyIsChanged(t *testing.T) {
+	t.Parallel()
 	s := startServed(t)
 	portal := s.party(t, "portal-1")
 	before := portal.signIn(s.browser(t), s.account("002"))
@@ -108,6 +109,7 @@ func TestMasterKeyIsChanged(t *testing.T) {
 // TestBadMasterKeyIsNotTaken: whatever happens to the file, the gateway goes on with
 // what it has, and says so.
 func TestBadMasterKeyIsNotTaken(t *testing.T) {
+	t.Parallel()
 	s := startServed(t)
 	file := filepath.Join(s.Dir, "master.key")
 	good, err := os.ReadFile(file)
@@ -135,6 +137,7 @@ func TestBadMasterKeyIsNotTaken(t *testing.T) {
 
 // TestLostMasterKey: no other is made up for it.
 func TestLostMasterKey(t *testing.T) {
+	t.Parallel()
 	s := startServed(t)
 	file := filepath.Join(s.Dir, "master.key")
 	kept, err := os.ReadFile(file)

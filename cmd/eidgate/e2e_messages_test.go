@@ -57,6 +57,7 @@ func (d *demoRun) reads(t *testing.T, all ...string) string {
 // it. What was sent is in no log, no metric and no file of the gateway afterwards, which
 // the end of the demo searches.
 func TestRow9TheFirstPasswordGoesBySMS(t *testing.T) {
+	t.Parallel()
 	d := startDemo(t)
 	const phone, password, code, mailed = "0912000789", "Kp7x-Tm4q-9wRd", "493817", "582046"
 	d.keepSecret("phone", phone, "912000789", "84912000789")

@@ -66,6 +66,7 @@ func (d *demoRun) searchMetrics() []string {
 }
 
 func TestMetricsOfASignIn(t *testing.T) {
+	t.Parallel()
 	d := startDemo(t)
 	portal, a := d.party(t, "portal-2"), d.browser(t)
 	got := portal.signIn(a, d.account("001"), "acr_values", acr1)
@@ -177,6 +178,7 @@ func TestTraces(t *testing.T) {
 
 // TestMetricsListener: where the metrics are, and what happens when they cannot be.
 func TestMetricsListener(t *testing.T) {
+	t.Parallel()
 	taken, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	must(t, err)
 	defer func() { must(t, taken.Close()) }()

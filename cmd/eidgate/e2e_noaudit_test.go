@@ -10,6 +10,7 @@ import (
 // TestNothingGoesThroughUnaudited: while the audit cannot be written nobody signs in and no
 // operator changes or looks anything up; afterwards everything goes on, and no row is missing.
 func TestNothingGoesThroughUnaudited(t *testing.T) {
+	t.Parallel()
 	d := startDemo(t)
 	who, other := d.account("001"), d.account("002")
 	portal, living := d.party(t, "portal-1"), d.browser(t)

@@ -36,6 +36,7 @@ func (d *demoRun) officer(t *testing.T, who accountReport) *agent {
 // TestOfficerRoutes goes to every page of officers as everybody who may not be there, and
 // reads and posts (threats: Admin and privacy).
 func TestOfficerRoutes(t *testing.T) {
+	t.Parallel()
 	d := startDemo(t)
 	holder, weak, intake, ended := d.account("001"), d.account("002"), d.account("005"), d.account("005")
 	d.office(t, intake, "add", "--office", testOffice, "--tasks", "intake")
@@ -90,6 +91,7 @@ var applicationPage = regexp.MustCompile(`/officer/a/[A-Z2-7]+`)
 // it as another officer (rows 13 to 18, 22): the account waits for its activation, and the
 // first password is on its way.
 func TestCounterToAccount(t *testing.T) {
+	t.Parallel()
 	d := startDemo(t)
 	first, second := d.account("001"), d.account("005")
 	d.office(t, first, "add", "--office", testOffice, "--tasks", "intake,approve")
@@ -144,6 +146,7 @@ func TestCounterToAccount(t *testing.T) {
 
 // TestOfficerLocks locks an account and unlocks it, within a case alone (rows 31 and 33).
 func TestOfficerLocks(t *testing.T) {
+	t.Parallel()
 	d := startDemo(t)
 	clerk, holder := d.account("001"), d.account("005")
 	d.office(t, clerk, "add", "--office", testOffice, "--tasks", "locks")

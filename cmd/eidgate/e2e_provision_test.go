@@ -13,6 +13,7 @@ import (
 // portal, has an account from then on, and the level that VNeID says; nobody comes
 // so under somebody else's number.
 func TestVNeIDFirstSignIn(t *testing.T) {
+	t.Parallel()
 	s := startServed(t)
 	holder := s.account("001")
 	citizen := fedtest.Citizen{Login: "079203900011", Password: "pw-vneid", TechID: "tech-011", Number: "079203900011", Name: "NGƯỜI GIẢ ĐỊNH", BirthDate: "01/02/2003", Level: 1}

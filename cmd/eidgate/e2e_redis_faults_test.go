@@ -37,6 +37,7 @@ func (p *pair) withoutRedis(t *testing.T, what, authorize string) {
 
 // TestRedisAway takes Redis away in several ways from two processes under use.
 func TestRedisAway(t *testing.T) {
+	t.Parallel()
 	d := startPair(t, "--appendonly", "yes", "--appendfsync", "always")
 	portal, a := d.party(t, "portal-1"), d.browser(t)
 	first := portal.signIn(a, d.account("002"))
@@ -89,6 +90,7 @@ func TestRedisAway(t *testing.T) {
 
 // TestRedisRestored: a session that was ended after the backup stays ended.
 func TestRedisRestored(t *testing.T) {
+	t.Parallel()
 	d := startPair(t)
 	portal, a := d.party(t, "portal-1"), d.browser(t)
 	portal.signIn(a, d.account("002"))
@@ -115,6 +117,7 @@ func TestRedisRestored(t *testing.T) {
 
 // TestStateCommands: an operator asks about Redis and ends all sessions.
 func TestStateCommands(t *testing.T) {
+	t.Parallel()
 	d := startPair(t)
 	portal, a := d.party(t, "portal-1"), d.browser(t)
 	portal.signIn(a, d.account("002"))
@@ -145,6 +148,7 @@ func TestStateCommands(t *testing.T) {
 
 // TestServeRefusesRedisThatEvicts: and names the mend, and no password.
 func TestServeRefusesRedisThatEvicts(t *testing.T) {
+	t.Parallel()
 	d := startPair(t, "--requirepass", "", "--maxmemory-policy", "noeviction")
 	d.redis.CLI("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
 	cmd := exec.CommandContext(t.Context(), binary, "serve", "--config", d.Dir+"/other.yaml")

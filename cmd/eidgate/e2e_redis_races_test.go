@@ -18,6 +18,7 @@ const raceRounds = 50
 
 // TestTwoProcessesRace: what counts once counts once, whichever process is asked.
 func TestTwoProcessesRace(t *testing.T) {
+	t.Parallel()
 	d := startPair(t)
 	portal, a := d.party(t, "portal-1"), d.browser(t)
 	portal.signIn(a, d.account("002"))
@@ -88,6 +89,7 @@ func TestTwoProcessesRace(t *testing.T) {
 
 // TestTwoProcessesShareOneTimeCodes: a TOTP code is one process's or the other's.
 func TestTwoProcessesShareOneTimeCodes(t *testing.T) {
+	t.Parallel()
 	d := startPair(t)
 	portal, who := d.party(t, "portal-2"), d.account("001")
 	type attempt struct {
@@ -116,6 +118,7 @@ func TestTwoProcessesShareOneTimeCodes(t *testing.T) {
 
 // TestSignInOverTwoProcesses begins at one process and ends at the other.
 func TestSignInOverTwoProcesses(t *testing.T) {
+	t.Parallel()
 	d := startPair(t)
 	portal, a := d.party(t, "portal-2"), d.browser(t)
 	r := portal.request()
@@ -136,6 +139,7 @@ func TestSignInOverTwoProcesses(t *testing.T) {
 // TestTwoProcessesStartTogether on a directory that is not there yet: one set of
 // keys, one database.
 func TestTwoProcessesStartTogether(t *testing.T) {
+	t.Parallel()
 	server := storetest.StartRedis(t)
 	for range 3 {
 		data := filepath.Join(t.TempDir(), "data")

@@ -18,6 +18,7 @@ import (
 // TestReloadUnderRequests reloads twenty times, by signal and by change of the
 // file, while holders and portals go on: not one request fails.
 func TestReloadUnderRequests(t *testing.T) {
+	t.Parallel()
 	s := startServed(t)
 	portal := s.party(t, "portal-1")
 	signedIn := s.browser(t)
@@ -84,6 +85,7 @@ func TestReloadUnderRequests(t *testing.T) {
 
 // TestBadReloadKeepsTheOld goes through the ways in which a change fails.
 func TestBadReloadKeepsTheOld(t *testing.T) {
+	t.Parallel()
 	s := startServed(t)
 	portal := s.party(t, "portal-1")
 	signedIn := s.browser(t)
@@ -130,6 +132,7 @@ func TestBadReloadKeepsTheOld(t *testing.T) {
 // TestManyChanges makes a thousand quick changes, bad ones among them, and signals
 // in between: the last one wins, and nothing stays open.
 func TestManyChanges(t *testing.T) {
+	t.Parallel()
 	s := startServed(t)
 	files := func() int {
 		list, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", s.cmd.Process.Pid))
@@ -161,6 +164,7 @@ func TestManyChanges(t *testing.T) {
 // TestReloadActsOnWhatLives: a minimum, a window, a ceiling and a removal act on
 // new sign-ins, sessions and refreshes; what they leave alone goes on.
 func TestReloadActsOnWhatLives(t *testing.T) {
+	t.Parallel()
 	s := startServed(t)
 	one, two := s.party(t, "portal-1"), s.party(t, "portal-2")
 	signedIn := s.browser(t)
@@ -229,6 +233,7 @@ func TestReloadActsOnWhatLives(t *testing.T) {
 // TestReloadOfTheLogLevel: the log of a running gateway says more, then less. The
 // line of a reload shows where either level shows it.
 func TestReloadOfTheLogLevel(t *testing.T) {
+	t.Parallel()
 	s := startServed(t)
 	level := func(name string) {
 		t.Helper()
@@ -272,6 +277,7 @@ func TestReloadOfTheLogLevel(t *testing.T) {
 // TestReloadThroughLinks swaps the directory that Kubernetes' ..data points to,
 // with the configuration and a secret in it. Nobody signals.
 func TestReloadThroughLinks(t *testing.T) {
+	t.Parallel()
 	s := startServed(t)
 	portal := s.party(t, "portal-1")
 	dir := filepath.Dir(s.file)
@@ -320,6 +326,7 @@ func TestReloadThroughLinks(t *testing.T) {
 // TestHangupWhileStopping: the signal never ends the process, not even while the
 // last requests end.
 func TestHangupWhileStopping(t *testing.T) {
+	t.Parallel()
 	s := startServed(t)
 	s.hangup(t)
 	must(t, s.cmd.Process.Signal(syscall.SIGTERM))

@@ -17,6 +17,7 @@ import (
 
 // TestClosesAtTheEndOfTransition: the window of 2021 and 2022 is half-open.
 func TestClosesAtTheEndOfTransition(t *testing.T) {
+	t.Parallel()
 	const end = "2023-01-01T00:00:00+07:00"
 	at, err := time.Parse(time.RFC3339, end)
 	must(t, err)
@@ -34,9 +35,9 @@ func TestClosesAtTheEndOfTransition(t *testing.T) {
 	}
 	portal.signIn(a, after.account("002")).wants(t, acr1, "pwd")
 
-	// Six seconds before, the source is open: one sign-in ends in time, another
+	// Shortly before, the source is open: one sign-in ends in time, another
 	// begins in time and comes back after the end.
-	d := startDemo(t, "--at", at.Add(-6*time.Second).Format(time.RFC3339))
+	d := startDemo(t, "--at", at.Add(-15*time.Second).Format(time.RFC3339))
 	for _, s := range d.Sources {
 		if s.ID == sourceClosed && !s.Open {
 			t.Errorf("the document says that %s is closed before its end", s.ID)
@@ -53,7 +54,9 @@ func TestClosesAtTheEndOfTransition(t *testing.T) {
 	if !d.now().Before(at) {
 		t.Fatalf("the machine was too slow: the window ended before the sign-ins began")
 	}
-	time.Sleep(at.Add(time.Second).Sub(d.now())) // its clock begins with the process, a little after ours
+	waitUntil(t, "the end of the window on the gateway's clock", func() bool {
+		return !d.browser(t).get(portal.request().address).offers("source", sourceClosed)
+	})
 	p = late.legacy(form, sourceClosed, user.Username, user.Password)
 	if p.back != nil || p.title() != "Cách đăng nhập này đã ngừng" || !strings.Contains(p.body, "01/01/2023") && !strings.Contains(p.body, "giai đoạn") {
 		t.Fatalf("page is %d %q, %v, want that the source has ended", p.status, p.title(), p.back)
@@ -68,6 +71,7 @@ func TestClosesAtTheEndOfTransition(t *testing.T) {
 }
 
 func TestRestartKeepsSessionsKeysSubjectsAndCodes(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "data")
 	d := startDemo(t, "--data", dir)
 	portal1, portal2, a := d.party(t, "portal-1"), d.party(t, "portal-2"), d.browser(t)
@@ -159,6 +163,7 @@ func kidOf(t *testing.T, raw string) string {
 // TestRotateSchedulesAYoungStandby: portals may not have fetched it yet, so the
 // old key goes on signing.
 func TestRotateSchedulesAYoungStandby(t *testing.T) {
+	t.Parallel()
 	d := startDemo(t)
 	portal, a := d.party(t, "portal-1"), d.browser(t)
 	before := portal.signIn(a, d.account("002"))
@@ -193,6 +198,7 @@ func TestRotateSchedulesAYoungStandby(t *testing.T) {
 // TestRotateBreaksNoToken: the data were made long ago by the gateway's clock, so
 // every portal knows the standby.
 func TestRotateBreaksNoToken(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "data")
 	d := startDemo(t, "--data", dir, "--at", time.Now().Add(-time.Hour).Format(time.RFC3339))
 	cached := fetchKeys(t, d)

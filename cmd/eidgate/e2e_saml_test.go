@@ -43,6 +43,7 @@ sources:
 // provider takes for the gateway's: its metadata, as the gateway publishes them at
 // its entityID, name the key and the address to answer at.
 func TestSAMLRequest(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	key := filepath.Join(dir, "saml.pem")
 	if exit, _, errs := run(t, "sources", "keypair", "--out", key); exit != 0 {

@@ -16,6 +16,7 @@ import (
 // TestCheckpointsAreShipped: the gateway brings its checkpoints to a server that was away
 // at first, with the token of the moment, and what arrived there verifies the audit.
 func TestCheckpointsAreShipped(t *testing.T) {
+	t.Parallel()
 	var mu sync.Mutex
 	var kept strings.Builder
 	refused := 0

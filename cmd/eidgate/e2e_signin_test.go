@@ -21,6 +21,7 @@ func TestLevel1(t *testing.T) {
 }
 
 func TestLevel2(t *testing.T) {
+	t.Parallel()
 	d := startDemo(t)
 	portal, a := d.party(t, "portal-2"), d.browser(t)
 	portal.signIn(a, d.account("001")).wants(t, acr2, "pwd", "otp")
@@ -35,6 +36,7 @@ func TestLevel2(t *testing.T) {
 }
 
 func TestStepUpInLivingSession(t *testing.T) {
+	t.Parallel()
 	d := startDemo(t)
 	portal1, portal2, a := d.party(t, "portal-1"), d.party(t, "portal-2"), d.browser(t)
 	before := portal1.signIn(a, d.account("001"))

@@ -11,6 +11,7 @@ import (
 // A source is switched off beside the running gateway: sign-ins, sessions and tokens
 // through it end there, and nothing else does.
 func TestSourcesVerb(t *testing.T) {
+	t.Parallel()
 	d := startDemo(t)
 	portal, a, who := d.party(t, "portal-1"), d.browser(t), d.user(t, "nguoi-dung-cu")
 	r := portal.request()

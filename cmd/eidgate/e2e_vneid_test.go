@@ -29,6 +29,7 @@ const (
 // TestVNeIDSignIn: a portal signs a person in through each dialect, at the level
 // that VNeID says and no other, and hears nothing of how.
 func TestVNeIDSignIn(t *testing.T) {
+	t.Parallel()
 	s := startServed(t)
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	must(t, err)

@@ -21,6 +21,7 @@ import (
 // encrypt to any of the keys in it: before, at and after each step nobody is refused.
 // VNeID is given each key by hand.
 func TestRollover(t *testing.T) {
+	t.Parallel()
 	k := newKeeper(t, 2)
 	idp, viaSAML := samlUpstream(t, k, "nganh", managed(false))
 	op, viaOpenID := openidUpstream(t, k, "buu-chinh", managed(false))
@@ -158,6 +159,7 @@ func (k *keeper) next(t *testing.T, all []*upstream) time.Time {
 // the first kept key has been published for as long as the other side caches, or until
 // an operator says that it is known there. Then the file can go.
 func TestFromFiles(t *testing.T) {
+	t.Parallel()
 	for name, confirm := range map[string]bool{"by itself": false, "by hand": true} {
 		t.Run(name, func(t *testing.T) {
 			k := newKeeper(t, 1)

@@ -41,34 +41,35 @@ func Inspect(ctx context.Context, axe string, p Page) ([]string, error) {
 	}
 	shell, controls := ask[[]string](fmt.Sprintf("shell(%q, %d)", p.Lang, p.Scripts)), ask[[]string]("controls()")
 	var faults []string
+	last := phone
 	for _, look := range []struct {
 		at    View
 		looks []chromedp.Action[[]string]
 	}{
 		{phone, []chromedp.Action[[]string]{shell, names, ask[[]string]("motion()"), controls, sound(phone, text), holdTo(everyRule)}},
 		{phone.dark(), []chromedp.Action[[]string]{holdTo(looksOnly)}},
+		{phone.big(), []chromedp.Action[[]string]{sound(phone, text)}},
+		{phone.spaced(), []chromedp.Action[[]string]{sound(phone, text)}},
+		{phone.forced(), []chromedp.Action[[]string]{ask[[]string]("borders()")}},
 		{laptop, []chromedp.Action[[]string]{controls, sound(laptop, text), holdTo(looksOnly)}},
 		{laptop.dark(), []chromedp.Action[[]string]{holdTo(everyRule)}},
-		{phone.big(), []chromedp.Action[[]string]{sound(phone, text)}},
 		{laptop.big(), []chromedp.Action[[]string]{sound(laptop, text)}},
-		{phone.spaced(), []chromedp.Action[[]string]{sound(phone, text)}},
 		{laptop.spaced(), []chromedp.Action[[]string]{sound(laptop, text)}},
 		{zoomed, []chromedp.Action[[]string]{sound(zoomed, text)}},
 		{zoomed.spaced(), []chromedp.Action[[]string]{sound(zoomed, text)}},
-		{phone.forced(), []chromedp.Action[[]string]{ask[[]string]("borders()")}},
 	} {
-		found, err := see(ctx, look.at, look.looks)
+		found, err := see(ctx, last, look.at, look.looks)
 		if err != nil {
 			return nil, err
 		}
-		faults = append(faults, found...)
+		faults, last = append(faults, found...), look.at
 	}
 	return faults, nil
 }
 
-// see looks at the page in one view.
-func see(ctx context.Context, v View, looks []chromedp.Action[[]string]) (faults []string, err error) {
-	if err := chromedp.Do(ctx, v.show()); err != nil {
+// see looks at the page in one view, after another.
+func see(ctx context.Context, last, v View, looks []chromedp.Action[[]string]) (faults []string, err error) {
+	if err := chromedp.Do(ctx, v.after(last)); err != nil {
 		return nil, fmt.Errorf("showing %v: %w", v, err)
 	}
 	for _, look := range looks {

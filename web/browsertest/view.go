@@ -43,32 +43,46 @@ func (v View) String() string {
 }
 
 // show sets the tab to the view. The page that is open follows.
-func (v View) show() chromedp.Action[chromedp.Void] {
-	scheme, forced, size := "light", "none", int64(textSize)
-	if v.Dark {
-		scheme = "dark"
+func (v View) show() chromedp.Action[chromedp.Void] { return v.after(View{}) }
+
+// after sets a tab that shows another view to this one. Whatever is set anew, the same
+// or not, has the browser lay out and paint the page once more.
+func (v View) after(last View) chromedp.Action[chromedp.Void] {
+	first := last == View{}
+	var steps []chromedp.Action[chromedp.Void]
+	if first || v.Width != last.Width || v.Height != last.Height {
+		viewport := chromedp.EmulateViewport(v.Width, v.Height)
+		if v.Width < widestPhone {
+			viewport = chromedp.EmulateViewport(v.Width, v.Height, chromedp.EmulateMobile, chromedp.EmulatePortrait)
+		}
+		steps = append(steps, viewport)
 	}
-	if v.Forced {
-		forced = "active"
+	if first || v.Dark != last.Dark || v.Forced != last.Forced {
+		scheme, forced := "light", "none"
+		if v.Dark {
+			scheme = "dark"
+		}
+		if v.Forced {
+			forced = "active"
+		}
+		steps = append(steps, Call(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
+			{Name: "prefers-color-scheme", Value: scheme},
+			{Name: "forced-colors", Value: forced},
+			{Name: "prefers-reduced-motion", Value: "reduce"}, // nothing is looked at while it moves
+		}}))
 	}
-	if v.Big {
-		size *= 2
+	if first || v.Big != last.Big {
+		size := int64(textSize)
+		if v.Big {
+			size *= 2
+		}
+		steps = append(steps, Call(page.SetFontSizes, page.SetFontSizesParams{FontSizes: &page.FontSizes{Standard: size, Fixed: size}}))
 	}
-	viewport := chromedp.EmulateViewport(v.Width, v.Height)
-	if v.Width < widestPhone {
-		viewport = chromedp.EmulateViewport(v.Width, v.Height, chromedp.EmulateMobile, chromedp.EmulatePortrait)
+	if first || v.Spaced != last.Spaced {
+		steps = append(steps, chromedp.Evaluate[chromedp.Void](fmt.Sprintf("(%s).space(%t)", inspector, v.Spaced)))
 	}
 	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		_, err := chromedp.Steps(
-			viewport,
-			Call(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
-				{Name: "prefers-color-scheme", Value: scheme},
-				{Name: "forced-colors", Value: forced},
-				{Name: "prefers-reduced-motion", Value: "reduce"}, // nothing is looked at while it moves
-			}}),
-			Call(page.SetFontSizes, page.SetFontSizesParams{FontSizes: &page.FontSizes{Standard: size, Fixed: size}}),
-			chromedp.Evaluate[chromedp.Void](fmt.Sprintf("(%s).space(%t)", inspector, v.Spaced)),
-		)(ctx, t)
+		_, err := chromedp.Steps(steps...)(ctx, t)
 		return err
 	})
 }
