@@ -25,7 +25,7 @@ func scanned(code string) (url.Values, bool) {
 		return nil, false
 	}
 	form := url.Values{
-		string(eid.FieldNumber): {number.Reveal()}, string(eid.FieldName): {strings.TrimSpace(parts[2])},
+		string(eid.FieldNumber): {grouped(number.Reveal())}, string(eid.FieldName): {strings.TrimSpace(parts[2])},
 		string(eid.FieldBirthDate): {shownDate(dateOf(parts[3]))}, fieldAddress: {strings.TrimSpace(parts[5])},
 	}
 	switch strings.ToLower(strings.TrimSpace(parts[4])) {

@@ -28,6 +28,7 @@ const (
 	fieldDatabase  = "database"
 	fieldCapture   = "capture"
 	fieldReason    = "reason"
+	fieldAsOnCard  = "as_on_card"
 )
 
 // text makes a field to type in, with what was typed.
@@ -41,6 +42,12 @@ func choice(form url.Values, name, prefix string, values ...string) web.OfficerF
 	for _, v := range values {
 		f.Choices = append(f.Choices, web.OfficerChoice{Value: v, Word: prefix + v, On: form.Get(name) == v})
 	}
+	return f
+}
+
+// labelled gives a field another label than that of its name.
+func labelled(f web.OfficerField, id string) web.OfficerField {
+	f.Label = id
 	return f
 }
 
@@ -122,9 +129,11 @@ func personFacts(list []web.OfficerFact, p eid.Person, whole bool) []web.Officer
 	if whole {
 		number = grouped(p.Identifier.Reveal())
 	}
-	list = fact(list, "number", number)
 	if p.Type == eid.Foreigner {
+		list = fact(list, "passport", number)
 		list = fact(list, "country", p.Identifier.Country())
+	} else {
+		list = fact(list, "number", number)
 	}
 	list = fact(list, "name", p.Name)
 	list = fact(list, "birth_date", shownDate(p.BirthDate))

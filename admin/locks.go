@@ -12,22 +12,33 @@ import (
 	"eidgate/eid"
 	"eidgate/eid/accounts"
 	"eidgate/eid/audit"
+	"eidgate/store"
 	"eidgate/web"
 )
 
 // Fields of the page of locks.
 const (
-	fieldParty     = "party"
-	fieldRequester = "requester"
-	fieldPaperNo   = "request_document"
-	fieldLockCase  = "case" // the account that was found within a case, sealed
-	fieldLock      = "lock"
-	fieldRemedy    = "remedy"
+	fieldParty      = "party"
+	fieldRequester  = "requester"
+	fieldPaperNo    = "request_document"
+	fieldLockCase   = "case" // the account that was found within a case, sealed
+	fieldLock       = "lock"
+	fieldRemedy     = "remedy"
+	fieldCorrection = "correction"
 )
 
 func lockFields() []string {
-	return []string{fieldParty, fieldRequester, fieldPaperNo, fieldCountry, fieldLockCase, fieldLock, fieldRemedy}
+	return []string{fieldParty, fieldRequester, fieldPaperNo, fieldCountry, fieldLockCase, fieldLock, fieldRemedy, fieldCorrection}
 }
+
+// setInError is the value of fieldCorrection: the document says that the lock was.
+const setInError = "set_in_error"
+
+// Bounds of the look-ups of one officer: each finds out whether somebody has an account.
+const (
+	maxLookUps  = 100
+	lookUpsSpan = 24 * time.Hour
+)
 
 // Actions of the page of locks.
 const (
@@ -123,6 +134,15 @@ func (p *Pages) find(w http.ResponseWriter, r *http.Request, d desk, form url.Va
 		p.findPage(w, r, d, form, data)
 		return
 	}
+	counted, err := p.d.State.Apply(r.Context(), "officer:"+string(d.officer.Account), store.Count("look-ups", maxLookUps, lookUpsSpan))
+	if err != nil {
+		p.d.Shell.Failure(w, r, err)
+		return
+	}
+	if !counted[0].OK {
+		p.findPage(w, r, d, form, web.OfficerData{Notice: "officer.notice.look_ups"})
+		return
+	}
 	account, err := p.d.People.AccountByIdentifier(r.Context(), who)
 	if err != nil && !errors.Is(err, eid.ErrNotFound) {
 		p.d.Shell.Failure(w, r, err)
@@ -178,7 +198,8 @@ func (p *Pages) lockCase(w http.ResponseWriter, r *http.Request, d desk, c lockC
 		_, err = p.d.Locks.Set(r.Context(), c.Account, eid.LockReason(form.Get(fieldLock)), act)
 	case strings.HasPrefix(action, actLift):
 		data.Done = "officer.done.lifted"
-		err = p.lift(r, c.Account, strings.TrimPrefix(action, actLift), act)
+		act.Correction = form.Get(fieldCorrection) == setInError
+		err = p.d.Locks.Lift(r.Context(), c.Account, strings.TrimPrefix(action, actLift), act)
 	default:
 		data.Notice = "officer.notice.button"
 	}
@@ -190,26 +211,6 @@ func (p *Pages) lockCase(w http.ResponseWriter, r *http.Request, d desk, c lockC
 		}
 	}
 	p.lockPage(w, r, d, c, sealed, data, form)
-}
-
-// lift ends a lock. An authority that lifts one that the rules let nobody lift says that
-// it was set in error: the document is that decision.
-func (p *Pages) lift(r *http.Request, id eid.AccountID, lock string, act accounts.LockAct) error {
-	rules, err := p.d.Rules.At(p.d.Now())
-	if err != nil {
-		return err
-	}
-	list, err := p.d.Locks.Of(r.Context(), id)
-	if err != nil {
-		return err
-	}
-	for _, l := range list {
-		if l.ID == lock {
-			rule := rules.Lock(l.Reason)
-			act.Correction = rule.Terminal() && act.By == eid.ByAuthority
-		}
-	}
-	return p.d.Locks.Lift(r.Context(), id, lock, act)
 }
 
 // lockPage shows the locks of an account within a case.
@@ -235,12 +236,33 @@ func (p *Pages) lockPage(w http.ResponseWriter, r *http.Request, d desk, c lockC
 		}
 	}
 	data.Hidden = []web.Param{{Name: fieldLockCase, Value: sealed}}
-	data.Fields = []web.OfficerField{text(form, fieldRemedy, "officer.hint.remedy", "")}
+	data.Fields = liftFields(rules, list, c.Party, form)
 	if len(reasons) > 0 {
-		data.Fields = append([]web.OfficerField{choice(form, fieldLock, "officer.lock.", reasons...)}, data.Fields...)
+		data.Fields = append(data.Fields, choice(form, fieldLock, "officer.lock.", reasons...))
 		data.Buttons = []web.OfficerButton{{Action: actSet, Word: "officer.button.lock", Kind: "primary"}}
 	}
 	p.show(w, r, d, data)
+}
+
+// liftFields are what the end of a lock may need, of the locks in force: how a breach was
+// remedied, and an authority's word that one which nobody else lifts was set in error
+// (row 33).
+func liftFields(rules eid.RuleSet, list []accounts.LockRecord, by eid.LockParty, form url.Values) []web.OfficerField {
+	var fields []web.OfficerField
+	var remedy, terminal bool
+	for _, l := range list {
+		if l.LiftedAt.IsZero() {
+			rule := rules.Lock(l.Reason)
+			remedy, terminal = remedy || rule.Remedy, terminal || rule.Terminal()
+		}
+	}
+	if remedy {
+		fields = append(fields, text(form, fieldRemedy, "officer.hint.remedy", ""))
+	}
+	if terminal && by == eid.ByAuthority {
+		fields = append(fields, choice(form, fieldCorrection, "officer.correction.", setInError))
+	}
+	return fields
 }
 
 // lockList lists locks, those that ended too; a button lifts one in force.

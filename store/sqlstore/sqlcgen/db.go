@@ -588,6 +588,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.pruneAppCasesStmt, err = db.PrepareContext(ctx, pruneAppCases); err != nil {
 		return nil, fmt.Errorf("error preparing query PruneAppCases: %w", err)
 	}
+	if q.pruneApplicationsStmt, err = db.PrepareContext(ctx, pruneApplications); err != nil {
+		return nil, fmt.Errorf("error preparing query PruneApplications: %w", err)
+	}
 	if q.pruneNoticesStmt, err = db.PrepareContext(ctx, pruneNotices); err != nil {
 		return nil, fmt.Errorf("error preparing query PruneNotices: %w", err)
 	}
@@ -776,6 +779,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.waitingReviewsStmt, err = db.PrepareContext(ctx, waitingReviews); err != nil {
 		return nil, fmt.Errorf("error preparing query WaitingReviews: %w", err)
+	}
+	if q.withdrawLeftApplicationsStmt, err = db.PrepareContext(ctx, withdrawLeftApplications); err != nil {
+		return nil, fmt.Errorf("error preparing query WithdrawLeftApplications: %w", err)
 	}
 	if q.withdrawOverdueApplicationsStmt, err = db.PrepareContext(ctx, withdrawOverdueApplications); err != nil {
 		return nil, fmt.Errorf("error preparing query WithdrawOverdueApplications: %w", err)
@@ -1725,6 +1731,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing pruneAppCasesStmt: %w", cerr)
 		}
 	}
+	if q.pruneApplicationsStmt != nil {
+		if cerr := q.pruneApplicationsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing pruneApplicationsStmt: %w", cerr)
+		}
+	}
 	if q.pruneNoticesStmt != nil {
 		if cerr := q.pruneNoticesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing pruneNoticesStmt: %w", cerr)
@@ -2040,6 +2051,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing waitingReviewsStmt: %w", cerr)
 		}
 	}
+	if q.withdrawLeftApplicationsStmt != nil {
+		if cerr := q.withdrawLeftApplicationsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing withdrawLeftApplicationsStmt: %w", cerr)
+		}
+	}
 	if q.withdrawOverdueApplicationsStmt != nil {
 		if cerr := q.withdrawOverdueApplicationsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing withdrawOverdueApplicationsStmt: %w", cerr)
@@ -2272,6 +2288,7 @@ type Queries struct {
 	proveContactStmt                *sql.Stmt
 	prunableStmt                    *sql.Stmt
 	pruneAppCasesStmt               *sql.Stmt
+	pruneApplicationsStmt           *sql.Stmt
 	pruneNoticesStmt                *sql.Stmt
 	purposeKeysStmt                 *sql.Stmt
 	putAuditHeadStmt                *sql.Stmt
@@ -2335,6 +2352,7 @@ type Queries struct {
 	waitingConflictsStmt            *sql.Stmt
 	waitingLockRequestStmt          *sql.Stmt
 	waitingReviewsStmt              *sql.Stmt
+	withdrawLeftApplicationsStmt    *sql.Stmt
 	withdrawOverdueApplicationsStmt *sql.Stmt
 }
 
@@ -2530,6 +2548,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		proveContactStmt:                q.proveContactStmt,
 		prunableStmt:                    q.prunableStmt,
 		pruneAppCasesStmt:               q.pruneAppCasesStmt,
+		pruneApplicationsStmt:           q.pruneApplicationsStmt,
 		pruneNoticesStmt:                q.pruneNoticesStmt,
 		purposeKeysStmt:                 q.purposeKeysStmt,
 		putAuditHeadStmt:                q.putAuditHeadStmt,
@@ -2593,6 +2612,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		waitingConflictsStmt:            q.waitingConflictsStmt,
 		waitingLockRequestStmt:          q.waitingLockRequestStmt,
 		waitingReviewsStmt:              q.waitingReviewsStmt,
+		withdrawLeftApplicationsStmt:    q.withdrawLeftApplicationsStmt,
 		withdrawOverdueApplicationsStmt: q.withdrawOverdueApplicationsStmt,
 	}
 }
