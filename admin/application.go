@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -120,24 +121,33 @@ func (p *Pages) overview(w http.ResponseWriter, r *http.Request, d desk, a *coun
 	if editable {
 		path = applicationPath(a.ID)
 	}
+	obstacles, err := p.d.Counter.Obstacles(a)
+	if err != nil {
+		p.d.Shell.Failure(w, r, err)
+		return
+	}
 	if a.Status.Open() {
-		obstacles, err := p.d.Counter.Obstacles(a)
-		if err != nil {
-			p.d.Shell.Failure(w, r, err)
-			return
-		}
 		data.Obstacles = obstacleWords(a, obstacles)
 	}
 	data.Lists = []web.OfficerList{p.dependents(a, path), p.documents(a, path), p.matches(a, path)}
 	if editable {
 		data.Buttons = []web.OfficerButton{{Action: actReadBack, Word: "officer.button.read_back", Kind: "primary"}}
+		if len(obstacles) > 0 { // the person would confirm in vain
+			data.Buttons[0].Kind = "second"
+			data.Lists[2].Next = slices.ContainsFunc(obstacles, func(o counter.Obstacle) bool { return o.Kind == counter.ObstacleBiometric })
+		}
 		data.Links = append(data.Links, web.OfficerLink{Path: path + "/data", Word: "officer.button.amend"})
 		if a.Status == counter.StatusProcessing && a.Shown == a.Revision {
 			data.Links = append(data.Links, web.OfficerLink{Path: path + "/check", Word: "officer.button.check"})
 		}
 	}
+	other, err := p.d.Counter.NeedsOther(a, d.officer.Account)
+	if err != nil {
+		p.d.Shell.Failure(w, r, err)
+		return
+	}
 	switch {
-	case a.Status == counter.StatusConfirmed && d.officer.May(eid.TaskApprove):
+	case a.Status == counter.StatusConfirmed && d.officer.May(eid.TaskApprove) && !other:
 		data.Links = append(data.Links, web.OfficerLink{Path: applicationPath(a.ID) + "/decide", Word: "officer.button.decide"})
 	case editable:
 		data.Links = append(data.Links, web.OfficerLink{Path: path + "/decide", Word: "officer.refuse.title"})

@@ -33,7 +33,7 @@ func (p *Pages) check(w http.ResponseWriter, r *http.Request, d desk) {
 		return
 	}
 	facts := personFacts(nil, a.Intake.Person, true)
-	facts = fact(facts, "phone", a.Intake.Phone)
+	facts = fact(facts, "phone", dialled(a.Intake.Phone))
 	facts = fact(facts, "email", a.Intake.Email)
 	facts = fact(facts, "card_issue", a.Intake.CardIssue)
 	facts = append(facts, web.OfficerFact{Name: "officer.fact.level", Level: a.Level})

@@ -91,6 +91,15 @@ func grouped(number string) string {
 	return strings.Join([]string{number[:3], number[3:6], number[6:9], number[9:]}, " ")
 }
 
+// dialled is a phone number as people here write it; another country's stays as it is.
+func dialled(phone string) string {
+	rest, ours := strings.CutPrefix(phone, "+84")
+	if !ours || len(rest) != 9 {
+		return phone
+	}
+	return "0" + rest[:3] + " " + rest[3:6] + " " + rest[6:]
+}
+
 // tail shows the last three characters of a phone number or an address.
 func tail(value string) string {
 	signs := []rune(value)
@@ -112,6 +121,13 @@ func word(list []web.OfficerFact, name, id string) []web.OfficerFact {
 	return append(list, web.OfficerFact{Name: "officer.fact." + name, Word: id})
 }
 
+func country(list []web.OfficerFact, name, code string) []web.OfficerFact {
+	if code == "" {
+		return list
+	}
+	return append(list, web.OfficerFact{Name: "officer.fact." + name, Country: code})
+}
+
 // genders are those that papers name.
 func genders() []string { return []string{"male", "female"} }
 
@@ -131,7 +147,7 @@ func personFacts(list []web.OfficerFact, p eid.Person, whole bool) []web.Officer
 	}
 	if p.Type == eid.Foreigner {
 		list = fact(list, "passport", number)
-		list = fact(list, "country", p.Identifier.Country())
+		list = country(list, "country", p.Identifier.Country())
 	} else {
 		list = fact(list, "number", number)
 	}
@@ -140,6 +156,6 @@ func personFacts(list []web.OfficerFact, p eid.Person, whole bool) []web.Officer
 	if id := genderWord(p.Gender); id != "" {
 		list = word(list, "gender", id)
 	}
-	list = fact(list, "nationality", p.Nationality)
+	list = country(list, "nationality", p.Nationality)
 	return fact(list, "address", p.Address)
 }

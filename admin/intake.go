@@ -98,7 +98,7 @@ func formOf(in *counter.Intake) url.Values {
 	form := url.Values{
 		string(eid.FieldNumber): {grouped(p.Identifier.Reveal())}, fieldCountry: {p.Identifier.Country()}, string(eid.FieldName): {p.Name},
 		string(eid.FieldBirthDate): {shownDate(p.BirthDate)}, string(eid.FieldGender): {p.Gender}, string(eid.FieldNationality): {p.Nationality},
-		fieldAddress: {p.Address}, string(eid.FieldPhone): {in.Phone}, string(eid.FieldEmail): {in.Email}, fieldCardIssue: {in.CardIssue},
+		fieldAddress: {p.Address}, string(eid.FieldPhone): {dialled(in.Phone)}, string(eid.FieldEmail): {in.Email}, fieldCardIssue: {in.CardIssue},
 	}
 	if in.AsOnCard {
 		form.Set(fieldAsOnCard, "yes")

@@ -52,6 +52,8 @@ const caseTime = time.Hour
 // lockCase is on what an officer found an account: somebody asked, with a document.
 type lockCase struct {
 	Account   eid.AccountID `json:"account"`
+	Number    string        `json:"number"` // masked, and the name: the document is about this person, and no other
+	Name      string        `json:"name"`
 	Officer   eid.AccountID `json:"officer"`
 	Party     eid.LockParty `json:"party"`
 	Requester string        `json:"requester"`
@@ -166,7 +168,7 @@ func (p *Pages) find(w http.ResponseWriter, r *http.Request, d desk, form url.Va
 		p.findPage(w, r, d, form, web.OfficerData{Notice: "officer.notice.nobody"})
 		return
 	}
-	c.Account = account.ID
+	c.Account, c.Number, c.Name = account.ID, account.Person.Identifier.String(), account.Person.Name
 	sealed, err := p.sealCase(c)
 	if err != nil {
 		p.d.Shell.Failure(w, r, err)
@@ -226,7 +228,8 @@ func (p *Pages) lockPage(w http.ResponseWriter, r *http.Request, d desk, c lockC
 		return
 	}
 	data.Title, data.Intro, data.Back = "officer.locks.title", "officer.locks.case", Path+"/locks"
-	data.Facts = fact(word(nil, "party", "officer.party."+string(c.Party)), "requester", c.Requester)
+	data.Facts = fact(fact(nil, "holder", c.Name), "holder_number", c.Number)
+	data.Facts = fact(word(data.Facts, "party", "officer.party."+string(c.Party)), "requester", c.Requester)
 	data.Facts = fact(data.Facts, "request_document", c.Document)
 	data.Lists = []web.OfficerList{lockList(list, true)}
 	var reasons []string

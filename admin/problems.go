@@ -109,7 +109,13 @@ func faults() []string {
 // here, at a counter, and nowhere else.
 func obstacleWords(a *counter.Application, list []counter.Obstacle) []string {
 	var ids []string
+	// Registries answer for no number alone: one who is not found differs in nothing that
+	// could be named.
+	unknown := slices.Contains(list, counter.Obstacle{Kind: counter.ObstacleDiffers, Field: eid.FieldNumber})
 	for _, o := range list {
+		if unknown && o.Kind == counter.ObstacleDiffers && o.Field != eid.FieldNumber {
+			continue
+		}
 		id := "officer.obstacle." + string(o.Kind)
 		switch o.Kind {
 		case counter.ObstacleDiffers:

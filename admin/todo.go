@@ -65,11 +65,15 @@ func (p *Pages) waiting(r *http.Request, d desk, ref string) ([]web.OfficerLine,
 		}
 		for _, a := range list {
 			if d.officer.May(eid.TaskIntake) || a.Status == counter.StatusConfirmed {
-				kind := string(a.Status)
-				if rule := rules.Level(a.Level); a.Status == counter.StatusConfirmed && a.OpenedBy == d.officer.Account && rule.SecondOfficer {
-					kind = "confirmed_own" // another officer has to approve it
+				kind, path := string(a.Status), applicationPath(a.ID)
+				switch rule := rules.Level(a.Level); {
+				case a.Status != counter.StatusConfirmed:
+				case a.OpenedBy == d.officer.Account && rule.SecondOfficer:
+					kind = "confirmed_own"
+				case d.officer.May(eid.TaskApprove):
+					path += "/decide"
 				}
-				add(kind, a.Ref, applicationPath(a.ID), a.DueAt)
+				add(kind, a.Ref, path, a.DueAt)
 			}
 		}
 	}

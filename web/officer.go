@@ -105,6 +105,8 @@ type OfficerFact struct {
 	Word  string // message id, in place of Value
 	Level eid.Level
 	Date  time.Time
+	// Country is a code (ISO 3166-1 alpha-3), shown by its name.
+	Country string
 }
 
 // OfficerSides is one field as it was said and as a registry holds it.
@@ -121,6 +123,7 @@ type OfficerList struct {
 	Lines []OfficerEntry
 	Add   string // path of the page that adds one; empty: none can be added
 	More  string // message id of that
+	Next  bool   // that is what to do next
 }
 
 // OfficerEntry is one of them.

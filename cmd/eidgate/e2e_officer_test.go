@@ -163,4 +163,17 @@ func TestOfficerLocks(t *testing.T) {
 	if p := desk.submit(find(clerk.PersonalNumber), "action", "set", "lock", "authority"); p.status != http.StatusUnprocessableEntity {
 		t.Errorf("locking one's own = %d %q, want 422", p.status, p.title())
 	}
+	// Each look-up says whether somebody has an account: an officer has 100 of them a day.
+	page := desk.get(d.Issuer + "/officer/locks")
+	look := func() screen {
+		return desk.submit(page, "party", "authority", "requester", "Tòa án Mẫu", "request_document", "12/QĐ-TA", "number", "011090000001")
+	}
+	for n := 3; n < 100; n++ {
+		if p := look(); !strings.Contains(p.body, "Không có tài khoản với số này.") {
+			t.Fatalf("look-up %d = %d %q, want nobody found", n+1, p.status, p.title())
+		}
+	}
+	if p := look(); p.status != http.StatusUnprocessableEntity || !strings.Contains(p.body, "Đã tìm quá nhiều lần trong 24 giờ.") {
+		t.Errorf("a look-up beyond the bound = %d %q, want it refused", p.status, p.title())
+	}
 }
