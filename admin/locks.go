@@ -96,8 +96,8 @@ func (p *Pages) findPage(w http.ResponseWriter, r *http.Request, d desk, form ur
 	data.Title, data.Intro, data.Back = "officer.locks.title", "officer.locks.intro", Path
 	data.Fields = []web.OfficerField{
 		choice(form, fieldParty, "officer.party.", words(parties())...), text(form, fieldRequester, "", ""), text(form, fieldPaperNo, "officer.hint.request_document", ""),
-		text(form, fieldCountry, "officer.hint.country", ""),
 		{Name: string(eid.FieldNumber)}, // typed anew each time: it is kept nowhere
+		text(form, fieldCountry, "officer.hint.country_if_passport", ""),
 	}
 	data.Buttons = submit("officer.button.find")
 	p.show(w, r, d, data)

@@ -40,7 +40,7 @@ func TestOfficerRoutes(t *testing.T) {
 	holder, weak, intake, ended := d.account("001"), d.account("002"), d.account("005"), d.account("005")
 	d.office(t, intake, "add", "--office", testOffice, "--tasks", "intake")
 	routes := []string{
-		"", "/new/citizen", "/new/foreigner", "/a/x", "/a/x/data", "/a/x/dependent", "/a/x/document", "/a/x/match", "/a/x/check", "/a/x/decide", "/r/x", "/locks", "/q/x",
+		"", "/new/citizen", "/new/foreigner", "/a/x", "/a/x/data", "/a/x/dependent", "/a/x/document", "/a/x/match", "/a/x/check", "/a/x/withdraw", "/a/x/decide", "/r/x", "/locks", "/q/x",
 	}
 	others := []string{"/r/x", "/locks", "/q/x"} // pages of tasks that an intake officer does not have
 	nobody, of2, clerk := d.browser(t), d.officer(t, holder), d.officer(t, intake)
@@ -122,8 +122,12 @@ func TestCounterToAccount(t *testing.T) {
 		t.Fatalf("confirming gives %d %q", confirmed.status, confirmed.title())
 	}
 	// Who took it in does not approve it.
-	own := desk.get(d.Issuer + path + "/decide")
-	if p := desk.press(own, "action", "approve"); p.status != http.StatusUnprocessableEntity || !strings.Contains(p.body, "Cần cán bộ khác") {
+	if p := desk.get(d.Issuer + path + "/decide"); p.offers("action", "approve") || p.offers("reason", "") {
+		t.Error("who took it in is offered to decide on it")
+	}
+	own := desk.get(d.Issuer + path + "/withdraw").hidden() // its mark and revision are right
+	own.Set("action", "approve")
+	if p := desk.post(d.Issuer+path+"/decide", own); p.status != http.StatusUnprocessableEntity || !strings.Contains(p.body, "Cần cán bộ khác") {
 		t.Errorf("approving one's own intake = %d %q, want 422", p.status, p.title())
 	}
 	other := d.officer(t, second)
