@@ -46,6 +46,7 @@ func (p *Pages) decide(w http.ResponseWriter, r *http.Request, d desk) {
 		p.d.Shell.Failure(w, r, err)
 		return
 	}
+	other = other && waits
 	data.Obstacles = obstacleWords(&a, obstacles)
 	switch {
 	case !waits:

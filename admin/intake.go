@@ -42,7 +42,7 @@ func fieldsOf(of eid.SubjectType, form url.Values) []web.OfficerField {
 		labelled(text(form, string(eid.FieldNumber), "", "numeric"), "officer.fact.number"), text(form, string(eid.FieldName), "", ""), birth, gender,
 	}, contact...)
 	list = append(list, text(form, fieldCardIssue, "officer.hint.card_issue", ""))
-	if form.Get(fieldAsOnCard) != "" {
+	if form.Get(fieldAsOnCard) == "yes" {
 		list = append(list, asOnCard(form))
 	}
 	return list
@@ -147,6 +147,7 @@ func (p *Pages) scan(w http.ResponseWriter, r *http.Request, d desk, of eid.Subj
 	filled, ok := scanned(code)
 	if ok {
 		data.Done = "officer.done.scanned"
+		form.Del(fieldAsOnCard) // that was said of another card
 	} else {
 		data.Faults = []web.FieldProblem{{Field: fieldScan, Message: "officer.fault.scan"}}
 	}

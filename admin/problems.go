@@ -41,7 +41,7 @@ func (p *Pages) refused(w http.ResponseWriter, r *http.Request, d desk, data web
 	p.show(w, r, d, data)
 }
 
-// notices are what officers are told of an error that is about the case, and no failure.
+// notices are what officers are told of an error that is about what they work on, and no failure.
 func notices() []struct {
 	err error
 	id  string
