@@ -74,7 +74,7 @@ var arrows = map[string][]string{
 }
 
 // forTests lists what the tests of any package may import besides.
-var forTests = []string{"eid/rules", "keys", "federation/fedtest", "federation/account", "federation/openid", "federation/vneid", "federation/cas", "federation/ldap", "federation/saml", "federation/portal", "store/statestore", "store/redisstore", "store/sqlstore", "store/storetest", "web/browsertest", "keys/transit/transittest", "keys/pkcs11/softhsm", "eid/credential/passkeytest", "eid/notify/smpptest"}
+var forTests = []string{"eid/audit", "eid/rules", "keys", "federation/fedtest", "federation/account", "federation/openid", "federation/vneid", "federation/cas", "federation/ldap", "federation/saml", "federation/portal", "store/statestore", "store/redisstore", "store/sqlstore", "store/storetest", "web/browsertest", "keys/transit/transittest", "keys/pkcs11/softhsm", "eid/credential/passkeytest", "eid/notify/smpptest"}
 
 // outside lists the third-party modules of packages that may not have any other.
 var outside = map[string][]string{"eid": {"golang.org/x/text"}}

@@ -12,6 +12,7 @@ import (
 	"eidgate/eid/accounts"
 	"eidgate/eid/counter"
 	"eidgate/eid/registration"
+	"eidgate/store"
 	"eidgate/web"
 	"eidgate/web/shell"
 	"eidgate/web/signin"
@@ -26,7 +27,7 @@ type Officers interface {
 	Officer(ctx context.Context, id eid.AccountID) (eid.Officer, error)
 }
 
-// People finds whom a case is about, and puts on record that it did.
+// People finds whom a lock is asked for, and puts on record that it did.
 type People interface {
 	// AccountByIdentifier: eid.ErrNotFound when nobody uses it.
 	AccountByIdentifier(ctx context.Context, i eid.Identifier) (eid.Account, error)
@@ -35,7 +36,7 @@ type People interface {
 	Record(ctx context.Context, entries ...eid.AuditEntry) error
 }
 
-// Sealer encrypts what a page of a case carries.
+// Sealer encrypts what a page carries of an account that was found.
 type Sealer interface {
 	Seal(plaintext []byte, context string) ([]byte, error)
 	Open(sealed []byte, context string) ([]byte, error)
@@ -53,6 +54,7 @@ type Deps struct {
 	Rules    accounts.Rules
 	People   People
 	Sealer   Sealer
+	State    store.State // counts look-ups
 	Now      func() time.Time
 }
 
@@ -65,7 +67,7 @@ type Pages struct {
 // New wires the pages.
 func New(d Deps) (*Pages, error) {
 	if d.Shell == nil || d.Gate == nil || d.Officers == nil || d.Counter == nil || d.Cases == nil || d.Locks == nil || d.Requests == nil ||
-		d.Rules == nil || d.People == nil || d.Sealer == nil || d.Now == nil {
+		d.Rules == nil || d.People == nil || d.Sealer == nil || d.State == nil || d.Now == nil {
 		return nil, errors.New("admin: every dependency is needed")
 	}
 	p := &Pages{d: d, mux: http.NewServeMux()}
@@ -100,6 +102,7 @@ func (p *Pages) routes() []route {
 		{one + "/document", eid.TaskIntake, append(documentFields(), fieldRevision), p.document},
 		{one + "/match", eid.TaskIntake, []string{fieldMethod, fieldDatabase, fieldCapture, fieldRevision}, p.match},
 		{one + "/check", eid.TaskIntake, nil, p.check},
+		{one + "/withdraw", eid.TaskIntake, nil, p.withdraw},
 		{one + "/decide", "", []string{fieldReason, fieldRevision}, p.decide},
 		{Path + "/r/{id}", eid.TaskReview, []string{fieldReason}, p.review},
 		{Path + "/locks", eid.TaskLocks, lockFields(), p.locks},
@@ -152,7 +155,8 @@ func notFound(r *http.Request) {
 	web.VisitOf(r).Fail(http.StatusNotFound, web.ErrorNotFound, "")
 }
 
-// show answers with a case. A notice or a fault makes it an answer that nothing was done.
+// show answers with one thing to work on. A notice or a fault makes it an answer that
+// nothing was done.
 func (p *Pages) show(w http.ResponseWriter, r *http.Request, d desk, data web.OfficerData) {
 	if data.Form.Action == "" && len(data.Fields)+len(data.Buttons) > 0 {
 		data.Common = shell.Form(r, d.CSRF)

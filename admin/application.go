@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -41,7 +42,7 @@ func (p *Pages) open(w http.ResponseWriter, r *http.Request, d desk) (counter.Ap
 	return a, true
 }
 
-// barred answers for an officer who may not see a case: another office's is not there.
+// barred answers for an officer who may not see something: another office's is not there.
 func (p *Pages) barred(w http.ResponseWriter, r *http.Request, d desk, err error) {
 	switch {
 	case errors.Is(err, eid.ErrNotFound):
@@ -56,7 +57,6 @@ func (p *Pages) barred(w http.ResponseWriter, r *http.Request, d desk, err error
 // Actions of the page of an application.
 const (
 	actReadBack  = "read_back"
-	actWithdraw  = "withdraw"
 	actDependent = "dependent."
 	actDocument  = "document."
 )
@@ -87,8 +87,6 @@ func (p *Pages) act(w http.ResponseWriter, r *http.Request, d desk) {
 	case action == actReadBack:
 		next += "/check"
 		_, err = p.d.Counter.ReadBack(ctx, by, id, at)
-	case action == actWithdraw:
-		_, err = p.d.Counter.Withdraw(ctx, by, id, at)
 	case strings.HasPrefix(action, actDependent):
 		index, wrong := strconv.Atoi(strings.TrimPrefix(action, actDependent))
 		if wrong != nil {
@@ -123,27 +121,39 @@ func (p *Pages) overview(w http.ResponseWriter, r *http.Request, d desk, a *coun
 	if editable {
 		path = applicationPath(a.ID)
 	}
+	obstacles, err := p.d.Counter.Obstacles(a)
+	if err != nil {
+		p.d.Shell.Failure(w, r, err)
+		return
+	}
 	if a.Status.Open() {
-		obstacles, err := p.d.Counter.Obstacles(a)
-		if err != nil {
-			p.d.Shell.Failure(w, r, err)
-			return
-		}
 		data.Obstacles = obstacleWords(a, obstacles)
 	}
 	data.Lists = []web.OfficerList{p.dependents(a, path), p.documents(a, path), p.matches(a, path)}
 	if editable {
 		data.Buttons = []web.OfficerButton{{Action: actReadBack, Word: "officer.button.read_back", Kind: "primary"}}
+		if len(obstacles) > 0 { // the person would confirm in vain
+			data.Buttons[0].Kind = "second"
+			data.Lists[2].Next = slices.ContainsFunc(obstacles, func(o counter.Obstacle) bool { return o.Kind == counter.ObstacleBiometric })
+		}
 		data.Links = append(data.Links, web.OfficerLink{Path: path + "/data", Word: "officer.button.amend"})
 		if a.Status == counter.StatusProcessing && a.Shown == a.Revision {
 			data.Links = append(data.Links, web.OfficerLink{Path: path + "/check", Word: "officer.button.check"})
 		}
 	}
-	if a.Status.Open() && d.officer.May(eid.TaskIntake) {
-		data.Buttons = append(data.Buttons, web.OfficerButton{Action: actWithdraw, Word: "officer.button.withdraw", Kind: "plain"})
+	other, err := p.d.Counter.NeedsOther(a, d.officer.Account)
+	if err != nil {
+		p.d.Shell.Failure(w, r, err)
+		return
 	}
-	if editable || a.Status == counter.StatusConfirmed && d.officer.May(eid.TaskApprove) {
+	switch {
+	case a.Status == counter.StatusConfirmed && d.officer.May(eid.TaskApprove) && !other:
 		data.Links = append(data.Links, web.OfficerLink{Path: applicationPath(a.ID) + "/decide", Word: "officer.button.decide"})
+	case editable:
+		data.Links = append(data.Links, web.OfficerLink{Path: path + "/decide", Word: "officer.refuse.title"})
+	}
+	if a.Status.Open() && d.officer.May(eid.TaskIntake) {
+		data.Links = append(data.Links, web.OfficerLink{Path: applicationPath(a.ID) + "/withdraw", Word: "officer.withdraw.title"})
 	}
 	p.show(w, r, d, data)
 }
@@ -162,8 +172,8 @@ func (p *Pages) factsOf(a *counter.Application) []web.OfficerFact {
 		list = fact(list, "card_end", shownDate(a.Findings.CardEnd))
 		list = fact(list, "card_issue", a.Intake.CardIssue)
 	}
-	if a.Findings.Person.YearOnly {
-		list = word(list, "registry", "officer.year_only")
+	for _, doubt := range a.Doubts() {
+		list = word(list, "doubt", "officer.doubt."+string(doubt))
 	}
 	list = fact(list, "returned", a.Returned)
 	if !a.Confirmed.At.IsZero() {

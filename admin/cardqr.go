@@ -5,6 +5,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"golang.org/x/text/unicode/norm"
+
 	"eidgate/eid"
 )
 
@@ -16,8 +18,11 @@ const maxScan = 1 << 10
 // issue, with | between (see domain: Formats). It says nothing of whether the card is
 // right: the registry does. false is no such code.
 func scanned(code string) (url.Values, bool) {
-	parts := strings.Split(strings.TrimSpace(code), "|")
-	if len(parts) != 7 || len(code) > maxScan || !utf8.ValidString(code) {
+	if len(code) > maxScan || !utf8.ValidString(code) {
+		return nil, false
+	}
+	parts := strings.Split(norm.NFC.String(strings.TrimSpace(code)), "|")
+	if len(parts) != 7 {
 		return nil, false
 	}
 	number, err := eid.ParsePersonalNumber(parts[0])
@@ -25,7 +30,7 @@ func scanned(code string) (url.Values, bool) {
 		return nil, false
 	}
 	form := url.Values{
-		string(eid.FieldNumber): {number.Reveal()}, string(eid.FieldName): {strings.TrimSpace(parts[2])},
+		string(eid.FieldNumber): {grouped(number.Reveal())}, string(eid.FieldName): {strings.TrimSpace(parts[2])},
 		string(eid.FieldBirthDate): {shownDate(dateOf(parts[3]))}, fieldAddress: {strings.TrimSpace(parts[5])},
 	}
 	switch strings.ToLower(strings.TrimSpace(parts[4])) {

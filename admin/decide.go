@@ -36,23 +36,37 @@ func (p *Pages) decide(w http.ResponseWriter, r *http.Request, d desk) {
 		Fields: []web.OfficerField{text(d.Typed, fieldReason, "officer.hint.reason", "")},
 		Hidden: revisionOf(strconv.Itoa(a.Revision)),
 	}
-	if waits {
-		data.Buttons = []web.OfficerButton{
-			{Action: actApprove, Word: "officer.button.approve", Kind: "primary"}, {Action: actReturn, Word: "officer.button.return", Kind: "second"},
-		}
-	}
-	data.Buttons = append(data.Buttons, web.OfficerButton{Action: actReject, Word: "officer.button.reject", Kind: "second"})
 	obstacles, err := p.d.Counter.Obstacles(&a)
 	if err != nil {
 		p.d.Shell.Failure(w, r, err)
 		return
 	}
+	other, err := p.d.Counter.NeedsOther(&a, d.officer.Account)
+	if err != nil {
+		p.d.Shell.Failure(w, r, err)
+		return
+	}
+	other = other && waits
 	data.Obstacles = obstacleWords(&a, obstacles)
+	switch {
+	case !waits:
+		data.Title, data.Intro = "officer.refuse.title", "officer.refuse.intro"
+		data.Buttons = []web.OfficerButton{{Action: actReject, Word: "officer.button.reject", Kind: "primary"}}
+	case other: // who took it in is told before they try
+		data.Intro, data.Fields = "officer.notice.same_officer", nil
+	default:
+		data.Buttons = []web.OfficerButton{
+			{Action: actApprove, Word: "officer.button.approve", Kind: "primary"}, {Action: actReturn, Word: "officer.button.return", Kind: "second"},
+			{Action: actReject, Word: "officer.button.reject", Kind: "second"},
+		}
+	}
 	if r.Method != http.MethodPost {
 		p.show(w, r, d, data)
 		return
 	}
-	data.Fields = []web.OfficerField{text(r.PostForm, fieldReason, "officer.hint.reason", "")}
+	if !other {
+		data.Fields = []web.OfficerField{text(r.PostForm, fieldReason, "officer.hint.reason", "")}
+	}
 	ctx, by, at, reason := r.Context(), d.by(r), revision(r), line(r.PostForm, fieldReason)
 	switch r.PostForm.Get(web.FieldAction) {
 	case actApprove:

@@ -28,6 +28,7 @@ const (
 	fieldDatabase  = "database"
 	fieldCapture   = "capture"
 	fieldReason    = "reason"
+	fieldAsOnCard  = "as_on_card"
 )
 
 // text makes a field to type in, with what was typed.
@@ -41,6 +42,12 @@ func choice(form url.Values, name, prefix string, values ...string) web.OfficerF
 	for _, v := range values {
 		f.Choices = append(f.Choices, web.OfficerChoice{Value: v, Word: prefix + v, On: form.Get(name) == v})
 	}
+	return f
+}
+
+// labelled gives a field another label than that of its name.
+func labelled(f web.OfficerField, id string) web.OfficerField {
+	f.Label = id
 	return f
 }
 
@@ -84,6 +91,15 @@ func grouped(number string) string {
 	return strings.Join([]string{number[:3], number[3:6], number[6:9], number[9:]}, " ")
 }
 
+// dialled is a phone number as people here write it; another country's stays as it is.
+func dialled(phone string) string {
+	rest, ours := strings.CutPrefix(phone, "+84")
+	if !ours || len(rest) != 9 {
+		return phone
+	}
+	return "0" + rest[:3] + " " + rest[3:6] + " " + rest[6:]
+}
+
 // tail shows the last three characters of a phone number or an address.
 func tail(value string) string {
 	signs := []rune(value)
@@ -105,6 +121,13 @@ func word(list []web.OfficerFact, name, id string) []web.OfficerFact {
 	return append(list, web.OfficerFact{Name: "officer.fact." + name, Word: id})
 }
 
+func country(list []web.OfficerFact, name, code string) []web.OfficerFact {
+	if code == "" {
+		return list
+	}
+	return append(list, web.OfficerFact{Name: "officer.fact." + name, Country: code})
+}
+
 // genders are those that papers name.
 func genders() []string { return []string{"male", "female"} }
 
@@ -122,15 +145,17 @@ func personFacts(list []web.OfficerFact, p eid.Person, whole bool) []web.Officer
 	if whole {
 		number = grouped(p.Identifier.Reveal())
 	}
-	list = fact(list, "number", number)
 	if p.Type == eid.Foreigner {
-		list = fact(list, "country", p.Identifier.Country())
+		list = fact(list, "passport", number)
+		list = country(list, "country", p.Identifier.Country())
+	} else {
+		list = fact(list, "number", number)
 	}
 	list = fact(list, "name", p.Name)
 	list = fact(list, "birth_date", shownDate(p.BirthDate))
 	if id := genderWord(p.Gender); id != "" {
 		list = word(list, "gender", id)
 	}
-	list = fact(list, "nationality", p.Nationality)
+	list = country(list, "nationality", p.Nationality)
 	return fact(list, "address", p.Address)
 }

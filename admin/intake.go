@@ -1,8 +1,10 @@
 package admin
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 
 	"eidgate/eid"
@@ -18,7 +20,7 @@ const vietnam = "VNM"
 func intakeFields() []string {
 	return []string{
 		string(eid.FieldNumber), fieldCountry, string(eid.FieldName), string(eid.FieldBirthDate), string(eid.FieldGender), string(eid.FieldNationality),
-		fieldAddress, string(eid.FieldPhone), string(eid.FieldEmail), fieldCardIssue,
+		fieldAddress, string(eid.FieldPhone), string(eid.FieldEmail), fieldCardIssue, fieldAsOnCard,
 	}
 }
 
@@ -31,15 +33,34 @@ func fieldsOf(of eid.SubjectType, form url.Values) []web.OfficerField {
 	}
 	if of == eid.Foreigner {
 		return append([]web.OfficerField{
-			text(form, string(eid.FieldNumber), "officer.hint.passport", ""), text(form, fieldCountry, "officer.hint.country", ""), text(form, string(eid.FieldName), "", ""),
+			labelled(text(form, string(eid.FieldNumber), "officer.hint.passport", ""), "officer.fact.passport"), text(form, fieldCountry, "officer.hint.country", ""), text(form, string(eid.FieldName), "", ""),
 			birth, gender, text(form, string(eid.FieldNationality), "officer.hint.country", ""),
 		}, contact...)
 	}
 	list := append([]web.OfficerField{
 		{Name: fieldScan, Hint: "officer.hint.scan"},
-		text(form, string(eid.FieldNumber), "", "numeric"), text(form, string(eid.FieldName), "", ""), birth, gender,
+		labelled(text(form, string(eid.FieldNumber), "", "numeric"), "officer.fact.number"), text(form, string(eid.FieldName), "", ""), birth, gender,
 	}, contact...)
-	return append(list, text(form, fieldCardIssue, "officer.hint.card_issue", ""))
+	list = append(list, text(form, fieldCardIssue, "officer.hint.card_issue", ""))
+	if form.Get(fieldAsOnCard) == "yes" {
+		list = append(list, asOnCard(form))
+	}
+	return list
+}
+
+// asOnCard asks whether the card, too, has what the digits of its number do not say.
+func asOnCard(form url.Values) web.OfficerField {
+	return choice(form, fieldAsOnCard, "officer.as_on_card.", "yes")
+}
+
+// fieldsAfter are the fields of an intake that was refused.
+func fieldsAfter(of eid.SubjectType, form url.Values, err error) []web.OfficerField {
+	list := fieldsOf(of, form)
+	var wrong *counter.IntakeError
+	if errors.As(err, &wrong) && slices.ContainsFunc(wrong.Faults, func(f counter.Fault) bool { return f.Why == counter.WhyDigits }) {
+		list = append(list, asOnCard(form))
+	}
+	return list
 }
 
 // intakeOf reads a form. What cannot be is for the counter to say.
@@ -62,7 +83,7 @@ func intakeOf(of eid.SubjectType, form url.Values) counter.Intake {
 		}
 		return in
 	}
-	in.CardIssue = line(form, fieldCardIssue)
+	in.CardIssue, in.AsOnCard = line(form, fieldCardIssue), form.Get(fieldAsOnCard) == "yes"
 	if number, err := eid.ParsePersonalNumber(typed); err == nil {
 		in.Person.Identifier = eid.IdentifierOf(number)
 	} else if typed != "" {
@@ -74,11 +95,15 @@ func intakeOf(of eid.SubjectType, form url.Values) counter.Intake {
 // formOf is the form of an intake that is on record.
 func formOf(in *counter.Intake) url.Values {
 	p := &in.Person
-	return url.Values{
+	form := url.Values{
 		string(eid.FieldNumber): {grouped(p.Identifier.Reveal())}, fieldCountry: {p.Identifier.Country()}, string(eid.FieldName): {p.Name},
 		string(eid.FieldBirthDate): {shownDate(p.BirthDate)}, string(eid.FieldGender): {p.Gender}, string(eid.FieldNationality): {p.Nationality},
-		fieldAddress: {p.Address}, string(eid.FieldPhone): {in.Phone}, string(eid.FieldEmail): {in.Email}, fieldCardIssue: {in.CardIssue},
+		fieldAddress: {p.Address}, string(eid.FieldPhone): {dialled(in.Phone)}, string(eid.FieldEmail): {in.Email}, fieldCardIssue: {in.CardIssue},
 	}
+	if in.AsOnCard {
+		form.Set(fieldAsOnCard, "yes")
+	}
+	return form
 }
 
 // intake takes in an application: the code of the card fills the form.
@@ -89,6 +114,7 @@ func (p *Pages) intake(w http.ResponseWriter, r *http.Request, d desk) {
 	case eid.Citizen:
 		data.Links = []web.OfficerLink{{Path: Path + "/new/foreigner", Word: "officer.intake.foreigner"}}
 	case eid.Foreigner:
+		data.Intro = "officer.intake.passport"
 		data.Links = []web.OfficerLink{{Path: Path + "/new/citizen", Word: "officer.intake.citizen"}}
 	default:
 		notFound(r)
@@ -104,7 +130,7 @@ func (p *Pages) intake(w http.ResponseWriter, r *http.Request, d desk) {
 	}
 	a, err := p.d.Counter.Open(r.Context(), d.by(r), eid.Level2, intakeOf(of, r.PostForm), counter.Papers{})
 	if err != nil {
-		data.Fields = fieldsOf(of, r.PostForm)
+		data.Fields = fieldsAfter(of, r.PostForm, err)
 		p.refused(w, r, d, data, err)
 		return
 	}
@@ -119,7 +145,10 @@ func (p *Pages) scan(w http.ResponseWriter, r *http.Request, d desk, of eid.Subj
 	}
 	form := r.PostForm
 	filled, ok := scanned(code)
-	if !ok {
+	if ok {
+		data.Done = "officer.done.scanned"
+		form.Del(fieldAsOnCard) // that was said of another card
+	} else {
 		data.Faults = []web.FieldProblem{{Field: fieldScan, Message: "officer.fault.scan"}}
 	}
 	for name, values := range filled {
@@ -152,7 +181,7 @@ func (p *Pages) amend(w http.ResponseWriter, r *http.Request, d desk) {
 		return
 	}
 	if _, err := p.d.Counter.Amend(r.Context(), d.by(r), a.ID, revision(r), intakeOf(of, r.PostForm)); err != nil {
-		data.Fields = fieldsOf(of, r.PostForm)
+		data.Fields = fieldsAfter(of, r.PostForm, err)
 		p.refused(w, r, d, data, err)
 		return
 	}

@@ -12,22 +12,33 @@ import (
 	"eidgate/eid"
 	"eidgate/eid/accounts"
 	"eidgate/eid/audit"
+	"eidgate/store"
 	"eidgate/web"
 )
 
 // Fields of the page of locks.
 const (
-	fieldParty     = "party"
-	fieldRequester = "requester"
-	fieldPaperNo   = "request_document"
-	fieldLockCase  = "case" // the account that was found within a case, sealed
-	fieldLock      = "lock"
-	fieldRemedy    = "remedy"
+	fieldParty      = "party"
+	fieldRequester  = "requester"
+	fieldPaperNo    = "request_document"
+	fieldLockCase   = "case" // the account that was found within a case, sealed
+	fieldLock       = "lock"
+	fieldRemedy     = "remedy"
+	fieldCorrection = "correction"
 )
 
 func lockFields() []string {
-	return []string{fieldParty, fieldRequester, fieldPaperNo, fieldCountry, fieldLockCase, fieldLock, fieldRemedy}
+	return []string{fieldParty, fieldRequester, fieldPaperNo, fieldCountry, fieldLockCase, fieldLock, fieldRemedy, fieldCorrection}
 }
+
+// setInError is the value of fieldCorrection: the document says that the lock was.
+const setInError = "set_in_error"
+
+// Bounds of the look-ups of one officer: each finds out whether somebody has an account.
+const (
+	maxLookUps  = 100
+	lookUpsSpan = 24 * time.Hour
+)
 
 // Actions of the page of locks.
 const (
@@ -41,6 +52,8 @@ const caseTime = time.Hour
 // lockCase is on what an officer found an account: somebody asked, with a document.
 type lockCase struct {
 	Account   eid.AccountID `json:"account"`
+	Number    string        `json:"number"` // masked, and the name: the document is about this person, and no other
+	Name      string        `json:"name"`
 	Officer   eid.AccountID `json:"officer"`
 	Party     eid.LockParty `json:"party"`
 	Requester string        `json:"requester"`
@@ -83,8 +96,8 @@ func (p *Pages) findPage(w http.ResponseWriter, r *http.Request, d desk, form ur
 	data.Title, data.Intro, data.Back = "officer.locks.title", "officer.locks.intro", Path
 	data.Fields = []web.OfficerField{
 		choice(form, fieldParty, "officer.party.", words(parties())...), text(form, fieldRequester, "", ""), text(form, fieldPaperNo, "officer.hint.request_document", ""),
-		text(form, fieldCountry, "officer.hint.country", ""),
 		{Name: string(eid.FieldNumber)}, // typed anew each time: it is kept nowhere
+		text(form, fieldCountry, "officer.hint.country_if_passport", ""),
 	}
 	data.Buttons = submit("officer.button.find")
 	p.show(w, r, d, data)
@@ -123,6 +136,15 @@ func (p *Pages) find(w http.ResponseWriter, r *http.Request, d desk, form url.Va
 		p.findPage(w, r, d, form, data)
 		return
 	}
+	counted, err := p.d.State.Apply(r.Context(), "officer:"+string(d.officer.Account), store.Count("look-ups", maxLookUps, lookUpsSpan))
+	if err != nil {
+		p.d.Shell.Failure(w, r, err)
+		return
+	}
+	if !counted[0].OK {
+		p.findPage(w, r, d, form, web.OfficerData{Notice: "officer.notice.look_ups"})
+		return
+	}
 	account, err := p.d.People.AccountByIdentifier(r.Context(), who)
 	if err != nil && !errors.Is(err, eid.ErrNotFound) {
 		p.d.Shell.Failure(w, r, err)
@@ -146,7 +168,7 @@ func (p *Pages) find(w http.ResponseWriter, r *http.Request, d desk, form url.Va
 		p.findPage(w, r, d, form, web.OfficerData{Notice: "officer.notice.nobody"})
 		return
 	}
-	c.Account = account.ID
+	c.Account, c.Number, c.Name = account.ID, account.Person.Identifier.String(), account.Person.Name
 	sealed, err := p.sealCase(c)
 	if err != nil {
 		p.d.Shell.Failure(w, r, err)
@@ -178,7 +200,8 @@ func (p *Pages) lockCase(w http.ResponseWriter, r *http.Request, d desk, c lockC
 		_, err = p.d.Locks.Set(r.Context(), c.Account, eid.LockReason(form.Get(fieldLock)), act)
 	case strings.HasPrefix(action, actLift):
 		data.Done = "officer.done.lifted"
-		err = p.lift(r, c.Account, strings.TrimPrefix(action, actLift), act)
+		act.Correction = form.Get(fieldCorrection) == setInError
+		err = p.d.Locks.Lift(r.Context(), c.Account, strings.TrimPrefix(action, actLift), act)
 	default:
 		data.Notice = "officer.notice.button"
 	}
@@ -190,26 +213,6 @@ func (p *Pages) lockCase(w http.ResponseWriter, r *http.Request, d desk, c lockC
 		}
 	}
 	p.lockPage(w, r, d, c, sealed, data, form)
-}
-
-// lift ends a lock. An authority that lifts one that the rules let nobody lift says that
-// it was set in error: the document is that decision.
-func (p *Pages) lift(r *http.Request, id eid.AccountID, lock string, act accounts.LockAct) error {
-	rules, err := p.d.Rules.At(p.d.Now())
-	if err != nil {
-		return err
-	}
-	list, err := p.d.Locks.Of(r.Context(), id)
-	if err != nil {
-		return err
-	}
-	for _, l := range list {
-		if l.ID == lock {
-			rule := rules.Lock(l.Reason)
-			act.Correction = rule.Terminal() && act.By == eid.ByAuthority
-		}
-	}
-	return p.d.Locks.Lift(r.Context(), id, lock, act)
 }
 
 // lockPage shows the locks of an account within a case.
@@ -225,7 +228,8 @@ func (p *Pages) lockPage(w http.ResponseWriter, r *http.Request, d desk, c lockC
 		return
 	}
 	data.Title, data.Intro, data.Back = "officer.locks.title", "officer.locks.case", Path+"/locks"
-	data.Facts = fact(word(nil, "party", "officer.party."+string(c.Party)), "requester", c.Requester)
+	data.Facts = fact(fact(nil, "holder", c.Name), "holder_number", c.Number)
+	data.Facts = fact(word(data.Facts, "party", "officer.party."+string(c.Party)), "requester", c.Requester)
 	data.Facts = fact(data.Facts, "request_document", c.Document)
 	data.Lists = []web.OfficerList{lockList(list, true)}
 	var reasons []string
@@ -235,12 +239,33 @@ func (p *Pages) lockPage(w http.ResponseWriter, r *http.Request, d desk, c lockC
 		}
 	}
 	data.Hidden = []web.Param{{Name: fieldLockCase, Value: sealed}}
-	data.Fields = []web.OfficerField{text(form, fieldRemedy, "officer.hint.remedy", "")}
+	data.Fields = liftFields(rules, list, c.Party, form)
 	if len(reasons) > 0 {
-		data.Fields = append([]web.OfficerField{choice(form, fieldLock, "officer.lock.", reasons...)}, data.Fields...)
+		data.Fields = append(data.Fields, choice(form, fieldLock, "officer.lock.", reasons...))
 		data.Buttons = []web.OfficerButton{{Action: actSet, Word: "officer.button.lock", Kind: "primary"}}
 	}
 	p.show(w, r, d, data)
+}
+
+// liftFields are what the end of a lock may need, of the locks in force: how a breach was
+// remedied, and an authority's word that one which nobody else lifts was set in error
+// (row 33).
+func liftFields(rules eid.RuleSet, list []accounts.LockRecord, by eid.LockParty, form url.Values) []web.OfficerField {
+	var fields []web.OfficerField
+	var remedy, terminal bool
+	for _, l := range list {
+		if l.LiftedAt.IsZero() {
+			rule := rules.Lock(l.Reason)
+			remedy, terminal = remedy || rule.Remedy, terminal || rule.Terminal()
+		}
+	}
+	if remedy {
+		fields = append(fields, text(form, fieldRemedy, "officer.hint.remedy", ""))
+	}
+	if terminal && by == eid.ByAuthority {
+		fields = append(fields, choice(form, fieldCorrection, "officer.correction.", setInError))
+	}
+	return fields
 }
 
 // lockList lists locks, those that ended too; a button lifts one in force.

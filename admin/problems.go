@@ -3,6 +3,7 @@ package admin
 import (
 	"errors"
 	"net/http"
+	"slices"
 
 	"eidgate/eid"
 	"eidgate/eid/accounts"
@@ -40,7 +41,7 @@ func (p *Pages) refused(w http.ResponseWriter, r *http.Request, d desk, data web
 	p.show(w, r, d, data)
 }
 
-// notices are what officers are told of an error that is about the case, and no failure.
+// notices are what officers are told of an error that is about what they work on, and no failure.
 func notices() []struct {
 	err error
 	id  string
@@ -78,6 +79,10 @@ func faultOf(f counter.Fault, shown []web.OfficerField) web.FieldProblem {
 			problem.Message = "officer.fault." + known
 		}
 	}
+	passport := slices.ContainsFunc(shown, func(field web.OfficerField) bool { return field.Name == fieldCountry })
+	if passport && f.Field == eid.FieldNumber {
+		problem.Message = "officer.fault.passport"
+	}
 	for _, field := range shown {
 		if field.Name == string(f.Field) {
 			problem.Field = field.Name
@@ -93,9 +98,10 @@ func faultOf(f counter.Fault, shown []web.OfficerField) web.FieldProblem {
 func faults() []string {
 	return []string{
 		"number.missing", "number.malformed", "name.missing", "name.malformed", "birth_date.missing", "birth_date.malformed", "birth_date.ahead", "birth_date.guardian",
-		"gender.missing", "nationality.missing", "nationality.malformed", "phone.missing", "phone.malformed", "email.malformed",
-		"dependents.missing", "dependents.malformed", "dependents.ahead", "dependents.own", "dependents.many", "dependents.unknown",
-		"documents.missing", "documents.malformed", "documents.past", "documents.unknown", "match.unknown", "capture.malformed",
+		"birth_date.digits", "gender.missing", "gender.digits", "nationality.missing", "nationality.malformed", "nationality.citizen", "phone.missing", "phone.malformed", "email.malformed",
+		"relation.unknown", "birth_date.own", "paper.missing", "paper.malformed", "dependents.many",
+		"document_kind.unknown", "document_number.missing", "document_number.malformed", "issuer.missing", "issuer.malformed", "expires_on.malformed", "expires_on.past",
+		"match.unknown", "capture.malformed",
 	}
 }
 
@@ -103,7 +109,13 @@ func faults() []string {
 // here, at a counter, and nowhere else.
 func obstacleWords(a *counter.Application, list []counter.Obstacle) []string {
 	var ids []string
+	// Registries answer for no number alone: one who is not found differs in nothing that
+	// could be named.
+	unknown := slices.Contains(list, counter.Obstacle{Kind: counter.ObstacleDiffers, Field: eid.FieldNumber})
 	for _, o := range list {
+		if unknown && o.Kind == counter.ObstacleDiffers && o.Field != eid.FieldNumber {
+			continue
+		}
 		id := "officer.obstacle." + string(o.Kind)
 		switch o.Kind {
 		case counter.ObstacleDiffers:

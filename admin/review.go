@@ -21,12 +21,15 @@ func (p *Pages) review(w http.ResponseWriter, r *http.Request, d desk) {
 	facts := fact(nil, "ref", c.Ref)
 	facts = word(facts, "doubt", "officer.doubt."+string(c.Doubt))
 	facts = append(facts, web.OfficerFact{Name: "officer.fact.due", Date: c.DueAt})
+	if id := genderWord(sides.Said.Gender); id != "" {
+		facts = word(facts, "gender", id)
+	}
 	facts = fact(facts, "reason", c.Reason)
 	data := web.OfficerData{
 		Title: "officer.review.title", Intro: "officer.review.intro", Facts: facts, Compare: compare(&sides), Back: Path,
 	}
 	if c.Account == "" && c.Status != registration.CaseRejected {
-		data.Fields = []web.OfficerField{text(d.Typed, fieldReason, "officer.hint.reason", "")}
+		data.Fields = []web.OfficerField{text(d.Typed, fieldReason, "officer.hint.why", "")}
 		data.Buttons = []web.OfficerButton{
 			{Action: actApprove, Word: "officer.button.approve", Kind: "primary"}, {Action: actReject, Word: "officer.button.reject", Kind: "second"},
 		}
@@ -36,7 +39,7 @@ func (p *Pages) review(w http.ResponseWriter, r *http.Request, d desk) {
 		return
 	}
 	reason, ref := line(r.PostForm, fieldReason), web.VisitOf(r).Ref
-	data.Fields = []web.OfficerField{text(r.PostForm, fieldReason, "officer.hint.reason", "")}
+	data.Fields = []web.OfficerField{text(r.PostForm, fieldReason, "officer.hint.why", "")}
 	switch r.PostForm.Get(web.FieldAction) {
 	case actApprove:
 		_, err = p.d.Cases.Approve(r.Context(), c.ID, d.officer.Account, reason, ref)
@@ -52,7 +55,7 @@ func (p *Pages) review(w http.ResponseWriter, r *http.Request, d desk) {
 	case err != nil:
 		p.refused(w, r, d, data, err)
 	default:
-		shell.SeeOther(w, Path)
+		shell.SeeOther(w, Path+decided)
 	}
 }
 
@@ -67,8 +70,12 @@ func compare(s *registration.Sides) []web.OfficerSides {
 		}
 		return eid.NewIdentifier(eid.KindPersonalNumber, vietnam, number).String()
 	}
+	number := "number"
+	if s.Said.Country != "" {
+		number = "passport"
+	}
 	list := []web.OfficerSides{
-		of("number", masked(s.Said.Number), masked(s.Held.Number)), of("name", s.Said.Name, s.Held.Name),
+		of(number, masked(s.Said.Number), masked(s.Held.Number)), of("name", s.Said.Name, s.Held.Name),
 		of("birth_date", shownDate(s.Said.BirthDate), shownDate(s.Held.BirthDate)),
 	}
 	if s.Said.Nationality != "" {

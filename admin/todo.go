@@ -18,6 +18,9 @@ const (
 	maxRef   = 32  // bytes
 )
 
+// decided leads to the list from a page whose decision is on record.
+const decided = "?done=decided"
+
 // todo lists what waits for the tasks of an officer, the nearest deadline first. It shows
 // nothing of a person.
 func (p *Pages) todo(w http.ResponseWriter, r *http.Request, d desk) {
@@ -28,11 +31,15 @@ func (p *Pages) todo(w http.ResponseWriter, r *http.Request, d desk) {
 	if text := r.URL.Query().Get(fieldRef); len(text) <= maxRef {
 		data.Search = strings.ToUpper(strings.TrimSpace(text))
 	}
+	if r.URL.Query().Get("done") == "decided" {
+		data.Done = "officer.done.decided"
+	}
 	var err error
 	if data.Lines, err = p.waiting(r, d, data.Search); err != nil {
 		p.d.Shell.Failure(w, r, err)
 		return
 	}
+	data.More = len(data.Lines) == maxLines
 	data.None = data.Search != "" && len(data.Lines) == 0
 	p.d.Shell.Render(w, r, web.Page{Name: "officer_todo", Data: data})
 }
@@ -41,6 +48,10 @@ func (p *Pages) todo(w http.ResponseWriter, r *http.Request, d desk) {
 // it is not empty.
 func (p *Pages) waiting(r *http.Request, d desk, ref string) ([]web.OfficerLine, error) {
 	ctx, now := r.Context(), p.d.Now()
+	rules, err := p.d.Rules.At(now)
+	if err != nil {
+		return nil, err
+	}
 	var lines []web.OfficerLine
 	add := func(kind, its, path string, due time.Time) {
 		if ref == "" || its == ref {
@@ -54,7 +65,15 @@ func (p *Pages) waiting(r *http.Request, d desk, ref string) ([]web.OfficerLine,
 		}
 		for _, a := range list {
 			if d.officer.May(eid.TaskIntake) || a.Status == counter.StatusConfirmed {
-				add(string(a.Status), a.Ref, applicationPath(a.ID), a.DueAt)
+				kind, path := string(a.Status), applicationPath(a.ID)
+				switch rule := rules.Level(a.Level); {
+				case a.Status != counter.StatusConfirmed:
+				case a.OpenedBy == d.officer.Account && rule.SecondOfficer:
+					kind = "confirmed_own"
+				case d.officer.May(eid.TaskApprove):
+					path += "/decide"
+				}
+				add(kind, a.Ref, path, a.DueAt)
 			}
 		}
 	}

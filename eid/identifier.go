@@ -40,6 +40,18 @@ func ParsePersonalNumber(s string) (PersonalNumber, error) {
 // Reveal gives the twelve digits.
 func (n PersonalNumber) Reveal() string { return n.digits.reveal() }
 
+// Says is what the digits say of gender, as male or female, and of the year of birth.
+// Nothing is derived from it: it is held against what is declared, and numbers that were
+// given out in error exist.
+func (n PersonalNumber) Says() (gender string, year int) {
+	digits := n.Reveal()
+	gender = "male"
+	if (digits[3]-'0')%2 == 1 {
+		gender = "female"
+	}
+	return gender, 1900 + int(digits[3]-'0')/2*100 + int(digits[4]-'0')*10 + int(digits[5]-'0')
+}
+
 // IsZero reports whether there is no number.
 func (n PersonalNumber) IsZero() bool { return n.digits.reveal() == "" }
 

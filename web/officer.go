@@ -51,6 +51,8 @@ type OfficerTodoData struct {
 	New     bool   // may take in applications
 	Locks   bool   // may set and lift locks
 	Search  string // reference that was searched for
+	Done    string // message id: what was done just now
+	More    bool   // there may be more than the list shows
 	None    bool   // nothing has that reference
 	SignOut Hidden
 }
@@ -67,10 +69,10 @@ type OfficerLine struct {
 // OfficerKinds are what waits: applications by their state, registrations in the app, and
 // requests for locks.
 func OfficerKinds() []string {
-	return []string{"submitted", "processing", "confirmed", "review", "lock_request"}
+	return []string{"submitted", "processing", "confirmed", "confirmed_own", "review", "lock_request"}
 }
 
-// OfficerData is page "officer": one case and what can be done with it. Parts that are
+// OfficerData is page "officer": one thing to work on and what can be done with it. Parts that are
 // empty are left out; they come in the order of the fields.
 type OfficerData struct {
 	Common
@@ -79,7 +81,7 @@ type OfficerData struct {
 	Done      string          // message id: what was done just now
 	Notice    string          // message id: why nothing was done
 	Obstacles []string        // message ids: what keeps it from going on
-	Facts     []OfficerFact   // of the case
+	Facts     []OfficerFact   // about it
 	Compare   []OfficerSides  // what was said, and what a registry holds
 	Lists     []OfficerList   // what belongs to it
 	Fields    []OfficerField  // to fill in
@@ -103,6 +105,8 @@ type OfficerFact struct {
 	Word  string // message id, in place of Value
 	Level eid.Level
 	Date  time.Time
+	// Country is a code (ISO 3166-1 alpha-3), shown by its name.
+	Country string
 }
 
 // OfficerSides is one field as it was said and as a registry holds it.
@@ -112,13 +116,14 @@ type OfficerSides struct {
 	Differs    bool
 }
 
-// OfficerList is a part of a case with entries of its own.
+// OfficerList is a part with entries of its own.
 type OfficerList struct {
 	Title string // message id
 	None  string // message id, where it is empty
 	Lines []OfficerEntry
 	Add   string // path of the page that adds one; empty: none can be added
 	More  string // message id of that
+	Next  bool   // that is what to do next
 }
 
 // OfficerEntry is one of them.
@@ -132,12 +137,12 @@ type OfficerEntry struct {
 
 // OfficerField is a field to fill in: a text, or one of Choices.
 type OfficerField struct {
-	Name    string // of the field; the id of its label is officer.field.NAME
+	Name    string // of the field
+	Label   string // message id; empty: officer.field.NAME
 	Value   string // what was typed
 	Hint    string // message id
 	Mode    string // inputmode; empty: text
 	Choices []OfficerChoice
-	Long    bool // several lines
 }
 
 // OfficerChoice is one of a few.

@@ -49,8 +49,8 @@ func officerMessages(t *testing.T) []string {
 	}
 	add("officer.kind.", strings.Join(OfficerKinds(), " "))
 	add("officer.status.", "submitted processing confirmed approved rejected withdrawn")
-	add("officer.field.", "scan number country name birth_date gender nationality address phone email card_issue relation paper document_kind document_number issuer expires_on method database capture reason party requester request_document lock remedy")
-	add("officer.fact.", "ref status level due number country name birth_date gender nationality address phone email card card_end card_issue registry returned confirmed decided reason paper issuer expires result database at comparison matcher doubt party requester request_document set lifted lock decision")
+	add("officer.field.", "scan number country name birth_date gender nationality address phone email card_issue relation paper document_kind document_number issuer expires_on method database capture reason party requester request_document lock remedy as_on_card correction")
+	add("officer.fact.", "ref status level due number passport country name birth_date gender nationality address phone email card card_end card_issue returned confirmed decided reason paper issuer expires result database at comparison matcher doubt party requester request_document set lifted lock decision holder holder_number")
 	add("officer.dependent.", "intro")
 	add("officer.document.", "intro")
 	add("officer.gender.", "male female")
@@ -61,14 +61,16 @@ func officerMessages(t *testing.T) []string {
 	add("officer.method.", "portrait fingerprint")
 	add("officer.database.", "population citizen_card immigration")
 	add("officer.card.", "none valid expired lost cancelled being_issued")
-	add("officer.doubt.", "accents year_only contradiction gender")
+	add("officer.doubt.", "accents year_only contradiction gender digits")
 	add("officer.party.", "holder authority service_user operator registry")
 	for _, reason := range eid.LockReasons() {
 		add("officer.lock.", string(reason))
 	}
 	add("officer.done.", "confirmed matched")
-	add("officer.fault.", "number.missing number.malformed name.missing name.malformed birth_date.missing birth_date.malformed birth_date.ahead birth_date.guardian gender.missing nationality.missing nationality.malformed phone.missing phone.malformed email.malformed")
-	add("officer.fault.", "dependents.missing dependents.malformed dependents.ahead dependents.own dependents.many dependents.unknown documents.missing documents.malformed documents.past documents.unknown match.unknown capture.malformed")
+	add("officer.as_on_card.", "yes")
+	add("officer.correction.", "set_in_error")
+	add("officer.fault.", "number.missing number.malformed name.missing name.malformed birth_date.missing birth_date.malformed birth_date.ahead birth_date.guardian birth_date.digits birth_date.own gender.missing gender.digits nationality.missing nationality.malformed nationality.citizen phone.missing phone.malformed email.malformed")
+	add("officer.fault.", "dependents.many relation.unknown paper.missing paper.malformed document_kind.unknown document_number.missing document_number.malformed issuer.missing issuer.malformed expires_on.malformed expires_on.past match.unknown capture.malformed")
 	add("officer.obstacle.differs.", "number name birth_date gender nationality")
 	add("officer.obstacle.card.", "none expired lost cancelled being_issued valid")
 	add("officer.obstacle.account.", "locked managed closed higher")
@@ -100,7 +102,7 @@ func officerSamples(noon time.Time) []sample {
 			{Name: "officer.fact.result", Word: "officer.matched.yes"}, {Name: "officer.fact.at", Date: noon}, {Name: "officer.fact.matcher", Word: "officer.matched.development"}}}}},
 	}
 	overview := OfficerData{Common: form, Title: "officer.application.title", Done: "officer.done.matched", Obstacles: []string{"officer.obstacle.card.expired", "officer.obstacle.differs.name"},
-		Facts: facts, Lists: lists, Hidden: hidden, Buttons: []OfficerButton{{"read_back", "officer.button.read_back", "primary"}, {"withdraw", "officer.button.withdraw", "plain"}},
+		Facts: facts, Lists: lists, Hidden: hidden, Buttons: []OfficerButton{{"read_back", "officer.button.read_back", "primary"}, {"other", "officer.button.remove", "plain"}},
 		Links: []OfficerLink{{"/officer/a/mau/data", "officer.button.amend"}, {"/officer/a/mau/decide", "officer.button.decide"}}, Back: "/officer"}
 	intake := OfficerData{Common: form, Title: "officer.intake.title", Intro: "officer.intake.intro", Buttons: []OfficerButton{{"", "officer.button.take_in", "primary"}}, Back: "/officer",
 		Links: []OfficerLink{{"/officer/new/foreigner", "officer.intake.foreigner"}},
@@ -116,16 +118,19 @@ func officerSamples(noon time.Time) []sample {
 		Compare: []OfficerSides{{"officer.fact.name", "Nguyễn Thị Mau", "Nguyễn Thị Mẫu", true}, {"officer.fact.birth_date", "05/09/1990", "1990", true}, {"officer.fact.nationality", "FRA", "", false}},
 		Fields:  []OfficerField{{Name: "reason", Hint: "officer.hint.reason"}}, Buttons: []OfficerButton{{"approve", "officer.button.approve", "primary"}, {"reject", "officer.button.reject", "second"}}, Back: "/officer"}
 	check := OfficerCheckData{Common: form, Facts: facts[4:6], Lists: lists[:1], Hidden: hidden, Further: "officer.check.further"}
+	withdraw := OfficerData{Common: form, Title: "officer.withdraw.title", Intro: "officer.withdraw.intro", Facts: append(facts[:1:1], OfficerFact{Name: "officer.fact.nationality", Country: "LAO"}),
+		Buttons: []OfficerButton{{"", "officer.withdraw.title", "primary"}}, Hidden: hidden, Back: "/officer/a/mau"}
 	lines := []OfficerLine{{"confirmed", "M4U7-K2Q9", "/officer/a/mau", noon, true}, {"review", "K7QF-2M9D", "/officer/r/mau", noon, false}, {"lock_request", "Q2WE-R4T6", "/officer/q/mau", noon, false}}
 	list := []sample{
 		{"officer_denied", Page{Name: "officer_denied", Status: http.StatusForbidden, Data: OfficerDeniedData{Common: common, Why: DeniedNoOfficer, SignOut: signOut}}},
 		{"officer_denied-task", Page{Name: "officer_denied", Status: http.StatusForbidden, Data: OfficerDeniedData{Common: common, Why: DeniedTask, SignOut: signOut}}},
-		{"officer_todo", Page{Name: "officer_todo", Data: OfficerTodoData{Common: common, Office: "Công an phường Mẫu", Lines: lines, New: true, Locks: true, SignOut: signOut}}},
+		{"officer_todo", Page{Name: "officer_todo", Data: OfficerTodoData{Common: common, Office: "Công an phường Mẫu", Lines: lines, New: true, Locks: true, More: true, Done: "officer.done.decided", SignOut: signOut}}},
 		{"officer_todo-none", Page{Name: "officer_todo", Data: OfficerTodoData{Common: common, Office: "Công an phường Mẫu", SignOut: signOut}}},
 		{"officer_todo-hostile", Page{Name: "officer_todo", Data: OfficerTodoData{Common: common, Office: hostile, Search: hostile, None: true, SignOut: signOut}}},
 		{"officer", Page{Name: "officer", Data: overview}},
 		{"officer-intake", Page{Name: "officer", Data: intake}},
 		{"officer-wrong", Page{Name: "officer", Status: http.StatusUnprocessableEntity, Data: wrong}},
+		{"officer-withdraw", Page{Name: "officer", Data: withdraw}},
 		{"officer-review", Page{Name: "officer", Data: review}},
 		{"officer-bare", Page{Name: "officer", Data: OfficerData{Common: common, Title: "officer.application.title"}}},
 		{"officer-hostile", Page{Name: "officer", Data: bad}},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -41,20 +42,20 @@ func (f *demoFiles) writeRegistries() error {
 		Nationality string `json:"nationality"`
 	}
 	cards, foreigners := []card{}, []foreigner{}
-	add := func(p eid.Person) {
+	add := func(p eid.Person, cardEnds string) {
 		switch p.Type {
 		case eid.Citizen:
-			cards = append(cards, card{p.Identifier.Reveal(), civil.CardValid, "2045-12-31"})
+			cards = append(cards, card{p.Identifier.Reveal(), civil.CardValid, cmp.Or(cardEnds, "2045-12-31")})
 		case eid.Foreigner:
 			foreigners = append(foreigners, foreigner{p.Identifier.Country(), p.Identifier.Reveal(), p.Name, p.BirthDate, p.Gender, p.Nationality})
 		case eid.PortalAccount: // none of these
 		}
 	}
 	for _, p := range demo.People() {
-		add(p.Person)
+		add(p.Person, "")
 	}
 	for _, p := range demo.Registrants() {
-		add(p.Person)
+		add(p.Person, p.CardEnds)
 	}
 	for name, list := range map[string]any{demoCards: cards, demoImmigration: foreigners} {
 		raw, err := json.Marshal(list)

@@ -41,7 +41,7 @@ func TestOfficerRoutes(t *testing.T) {
 	holder, weak, intake, ended := d.account("001"), d.account("002"), d.account("005"), d.account("005")
 	d.office(t, intake, "add", "--office", testOffice, "--tasks", "intake")
 	routes := []string{
-		"", "/new/citizen", "/new/foreigner", "/a/x", "/a/x/data", "/a/x/dependent", "/a/x/document", "/a/x/match", "/a/x/check", "/a/x/decide", "/r/x", "/locks", "/q/x",
+		"", "/new/citizen", "/new/foreigner", "/a/x", "/a/x/data", "/a/x/dependent", "/a/x/document", "/a/x/match", "/a/x/check", "/a/x/withdraw", "/a/x/decide", "/r/x", "/locks", "/q/x",
 	}
 	others := []string{"/r/x", "/locks", "/q/x"} // pages of tasks that an intake officer does not have
 	nobody, of2, clerk := d.browser(t), d.officer(t, holder), d.officer(t, intake)
@@ -99,7 +99,7 @@ func TestCounterToAccount(t *testing.T) {
 	desk := d.officer(t, first)
 	page := desk.get(d.Issuer + "/officer/new/citizen")
 	page = desk.submit(page, "scan", "011091000021||Lò Văn Mới|12041991|Nam|Số 1 đường Mẫu|01012021")
-	for _, want := range []string{`value="011091000021"`, `value="Lò Văn Mới"`, `value="12/04/1991"`, `value="male" selected`} {
+	for _, want := range []string{`value="011 091 000 021"`, `value="Lò Văn Mới"`, `value="12/04/1991"`, `value="male" selected`} {
 		if !strings.Contains(page.body, want) {
 			t.Errorf("the scanned card fills no %s", want)
 		}
@@ -124,8 +124,12 @@ func TestCounterToAccount(t *testing.T) {
 		t.Fatalf("confirming gives %d %q", confirmed.status, confirmed.title())
 	}
 	// Who took it in does not approve it.
-	own := desk.get(d.Issuer + path + "/decide")
-	if p := desk.press(own, "action", "approve"); p.status != http.StatusUnprocessableEntity || !strings.Contains(p.body, "Cần cán bộ khác") {
+	if p := desk.get(d.Issuer + path + "/decide"); p.offers("action", "approve") || p.offers("reason", "") {
+		t.Error("who took it in is offered to decide on it")
+	}
+	own := desk.get(d.Issuer + path + "/withdraw").hidden() // its mark and revision are right
+	own.Set("action", "approve")
+	if p := desk.post(d.Issuer+path+"/decide", own); p.status != http.StatusUnprocessableEntity || !strings.Contains(p.body, "Cần cán bộ khác") {
 		t.Errorf("approving one's own intake = %d %q, want 422", p.status, p.title())
 	}
 	other := d.officer(t, second)
@@ -165,5 +169,18 @@ func TestOfficerLocks(t *testing.T) {
 	}
 	if p := desk.submit(find(clerk.PersonalNumber), "action", "set", "lock", "authority"); p.status != http.StatusUnprocessableEntity {
 		t.Errorf("locking one's own = %d %q, want 422", p.status, p.title())
+	}
+	// Each look-up says whether somebody has an account: an officer has 100 of them a day.
+	page := desk.get(d.Issuer + "/officer/locks")
+	look := func() screen {
+		return desk.submit(page, "party", "authority", "requester", "Tòa án Mẫu", "request_document", "12/QĐ-TA", "number", "011090000001")
+	}
+	for n := 3; n < 100; n++ {
+		if p := look(); !strings.Contains(p.body, "Không có tài khoản với số này.") {
+			t.Fatalf("look-up %d = %d %q, want nobody found", n+1, p.status, p.title())
+		}
+	}
+	if p := look(); p.status != http.StatusUnprocessableEntity || !strings.Contains(p.body, "Đã tìm quá nhiều lần trong 24 giờ.") {
+		t.Errorf("a look-up beyond the bound = %d %q, want it refused", p.status, p.title())
 	}
 }

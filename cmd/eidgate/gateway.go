@@ -175,14 +175,15 @@ type gateway struct {
 	watch   *watch       // nil where there is nothing to read again
 	tls     *certificate // nil where a proxy speaks TLS
 	// connections is how many may be open at a time.
-	connections int
-	evidence    *audit.Sealer
-	retention   *audit.Retainer
-	shipments   []shipment     // of checkpoints, to each receiver
-	notices     *notify.Runner // nil where nobody is told by message
-	log         *slog.Logger
-	now         func() time.Time
-	draining    atomic.Bool
+	connections  int
+	evidence     *audit.Sealer
+	retention    *audit.Retainer
+	applications *counter.Retainer
+	shipments    []shipment     // of checkpoints, to each receiver
+	notices      *notify.Runner // nil where nobody is told by message
+	log          *slog.Logger
+	now          func() time.Time
+	draining     atomic.Bool
 }
 
 // front answers requests under one configuration.
@@ -215,6 +216,7 @@ func openGateway(ctx context.Context, cfg *config.Config, log *slog.Logger, now 
 		return nil, errors.Join(err, d.db.Close())
 	}
 	g.retention = audit.NewRetainer(d.db, cfg.Audit.RetentionYears, log, now)
+	g.applications = counter.NewRetainer(d.db, g.rules, log, now)
 	if g.shipments, err = openShipments(cfg, g); err != nil {
 		return nil, errors.Join(err, d.db.Close())
 	}
@@ -406,6 +408,7 @@ func (g *gateway) serve(ctx context.Context, l net.Listener, delay time.Duration
 	group.Go(func() error { return g.ring.Run(ctx) })
 	group.Go(func() error { return g.evidence.Run(ctx) })
 	group.Go(func() error { return g.retention.Run(ctx) })
+	group.Go(func() error { return g.applications.Run(ctx) })
 	for _, s := range g.shipments {
 		group.Go(func() error { return s.Run(ctx) })
 	}

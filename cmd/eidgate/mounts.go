@@ -90,7 +90,7 @@ func (g *gateway) officers(cfg *config.Config, frame *shell.Shell, gate *signin.
 		return nil, err
 	}
 	return admin.New(admin.Deps{
-		Shell: frame, Gate: gate, Officers: g.db, Counter: desk, People: g.db, Sealer: g.sealer, Rules: g.rules, Now: g.now,
+		Shell: frame, Gate: gate, Officers: g.db, Counter: desk, People: g.db, Sealer: g.sealer, State: g.measured, Rules: g.rules, Now: g.now,
 		Cases: registration.NewCases(g.db, accounts.NewEnroller(g.db, g.now), g.db, reach, g.now),
 		Locks: accounts.NewLocks(g.db, g.rules, g.now), Requests: accounts.NewLockRequests(g.db, g.rules, g.now),
 	})

@@ -38,6 +38,7 @@ type Application struct {
 	CreatedAt time.Time
 	UpdatedAt time.Time
 	Revision  int
+	Asked     int // how often registries were asked about what was taken in
 }
 
 // Intake is what the person says and their card or passport shows (row 14).
@@ -48,6 +49,9 @@ type Intake struct {
 	// CardIssue is the reference of the procedure in which the card is issued, changed or
 	// issued again at this very visit; empty where the person brought a card.
 	CardIssue string
+	// AsOnCard: the digits of the number say another gender or year of birth, and the
+	// officer says that the card does, too.
+	AsOnCard bool
 }
 
 // Papers are what is brought beside: dependents and documents.
@@ -147,6 +151,27 @@ const (
 	ObstacleContact     ObstacleKind = "contact"     // no message reaches the person
 	ObstacleChannel     ObstacleKind = "channel"     // the rules do not give this level at a counter
 )
+
+// Doubt is what keeps no application from going on, and wants another officer's eyes.
+type Doubt string
+
+// The doubts.
+const (
+	DoubtYearOnly Doubt = "year_only" // the registry knows the year of birth alone
+	DoubtDigits   Doubt = "digits"    // the number says another gender or year of birth
+)
+
+// Doubts lists what the officer who approves has to look at.
+func (a *Application) Doubts() []Doubt {
+	var list []Doubt
+	if a.Findings.Person.YearOnly {
+		list = append(list, DoubtYearOnly)
+	}
+	if len(a.Intake.against()) > 0 {
+		list = append(list, DoubtDigits)
+	}
+	return list
+}
 
 // Obstacles lists what keeps an application from being confirmed and approved under
 // rules, at a time.

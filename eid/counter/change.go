@@ -258,6 +258,7 @@ type detail struct {
 	Office      string    `json:"office"`
 	Rules       string    `json:"rules"`
 	Match       *matched  `json:"match,omitempty"`
+	AsOnCard    bool      `json:"as_on_card,omitempty"`
 }
 
 type matched struct {
@@ -268,7 +269,7 @@ type matched struct {
 }
 
 func (a *Application) entry(by By, action string, at time.Time, act Act) (eid.AuditEntry, error) {
-	d := detail{Application: a.Ref, Act: act, Status: a.Status, Level: a.Level, Office: a.Office, Rules: a.Rules}
+	d := detail{Application: a.Ref, Act: act, Status: a.Status, Level: a.Level, Office: a.Office, Rules: a.Rules, AsOnCard: a.Intake.AsOnCard}
 	if n := len(a.Matches); act == ActMatch && n > 0 {
 		m := a.Matches[n-1]
 		d.Match = &matched{m.Method, m.Database, m.OK, m.Development}

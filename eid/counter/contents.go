@@ -16,6 +16,7 @@ type contents struct {
 	Phone      string          `json:"phone,omitempty"`
 	Email      string          `json:"email,omitempty"`
 	CardIssue  string          `json:"card_issue,omitempty"`
+	AsOnCard   bool            `json:"as_on_card,omitempty"`
 	Dependents []dependent     `json:"dependents,omitempty"`
 	Documents  []document      `json:"documents,omitempty"`
 	Findings   findings        `json:"findings"`
@@ -25,6 +26,7 @@ type contents struct {
 	Confirmed  Confirmation    `json:"confirmed,omitzero"`
 	Returned   string          `json:"returned,omitempty"`
 	Reason     string          `json:"reason,omitempty"`
+	Asked      int             `json:"asked,omitempty"`
 }
 
 type number struct {
@@ -113,12 +115,12 @@ func (p person) person() eid.Person {
 func (a *Application) record() (Record, error) {
 	f := &a.Findings
 	c := contents{
-		Person: personOf(a.Intake.Person), Phone: a.Intake.Phone, Email: a.Intake.Email, CardIssue: a.Intake.CardIssue,
+		Person: personOf(a.Intake.Person), Phone: a.Intake.Phone, Email: a.Intake.Email, CardIssue: a.Intake.CardIssue, AsOnCard: a.Intake.AsOnCard,
 		Findings: findings{
 			f.At, f.Person.Verdict, f.Person.Database, f.Person.Differs, f.Person.YearOnly, f.Person.Contradicts, personOf(f.Person.Held),
 			f.Card, f.CardEnd, f.Reached, f.Account, f.Stands,
 		},
-		Officers: a.Officers, Shown: a.Shown, Confirmed: a.Confirmed, Returned: a.Returned, Reason: a.Decision.Reason,
+		Officers: a.Officers, Shown: a.Shown, Confirmed: a.Confirmed, Returned: a.Returned, Reason: a.Decision.Reason, Asked: a.Asked,
 	}
 	for _, d := range a.Papers.Dependents {
 		c.Dependents = append(c.Dependents, dependent{numberOf(d.Identifier), d.Name, d.BirthDate, d.Relation, d.Paper})
@@ -144,7 +146,7 @@ func (r *Record) open() (Application, error) {
 		return Application{}, fmt.Errorf("reading an application: %w", err)
 	}
 	a, f := r.Application, c.Findings
-	a.Intake = Intake{Person: c.Person.person(), Phone: c.Phone, Email: c.Email, CardIssue: c.CardIssue}
+	a.Intake = Intake{Person: c.Person.person(), Phone: c.Phone, Email: c.Email, CardIssue: c.CardIssue, AsOnCard: c.AsOnCard}
 	a.Findings = Findings{
 		At: f.At, Person: civil.Finding{
 			Verdict: f.Verdict, Database: f.Database, Differs: f.Differs, YearOnly: f.YearOnly, Contradicts: f.Contradicts, Held: f.Held.person(),
@@ -166,6 +168,6 @@ func (r *Record) open() (Application, error) {
 			Kind: eid.EvidenceBiometric, Method: m.Method, Database: m.Database, Reference: m.Reference, Officer: m.Officer, At: m.At,
 		}})
 	}
-	a.Officers, a.Shown, a.Confirmed, a.Returned, a.Decision.Reason = c.Officers, c.Shown, c.Confirmed, c.Returned, c.Reason
+	a.Officers, a.Shown, a.Confirmed, a.Returned, a.Decision.Reason, a.Asked = c.Officers, c.Shown, c.Confirmed, c.Returned, c.Reason, c.Asked
 	return a, nil
 }

@@ -107,7 +107,7 @@ func (c *Counter) Open(ctx context.Context, by By, level eid.Level, in Intake, p
 	a := Application{
 		ID: newID(), Ref: newRef(), Status: StatusSubmitted, Level: level, Office: by.Officer.Office, OpenedBy: by.Officer.Account,
 		Officers: []eid.AccountID{by.Officer.Account}, Intake: in, Papers: papers.by(by.Officer.Account, now),
-		Rules: rules.ID, DueAt: rules.Due(now, rule.WorkingDays), CreatedAt: now, UpdatedAt: now, Revision: 1,
+		Rules: rules.ID, DueAt: rules.Due(now, rule.WorkingDays), CreatedAt: now, UpdatedAt: now, Revision: 1, Asked: 1,
 	}
 	if err := c.mayNot(ctx, &a, by.Officer); err != nil {
 		return Application{}, err
@@ -126,13 +126,17 @@ func (c *Counter) Open(ctx context.Context, by By, level eid.Level, in Intake, p
 }
 
 // Amend puts another intake in the place of the one of before, and asks the registries
-// again. A match of another person's data does not count any more.
+// again: so often, and no more. A match of another person's data does not count any more.
 func (c *Counter) Amend(ctx context.Context, by By, id string, revision int, in Intake) (Application, error) {
 	return c.change(ctx, by, id, revision, ActAmend, func(a *Application, rules *eid.RuleSet, now time.Time) error {
 		in = in.normal()
 		if err := in.check(a.Level, rules, now); err != nil {
 			return err
 		}
+		if a.Asked >= maxAsked {
+			return ErrTooMany
+		}
+		a.Asked++
 		if in.Person != a.Intake.Person {
 			a.Matches = nil
 		}

@@ -22,14 +22,24 @@ const (
 	maxText       = 200 // bytes
 	maxNumber     = 64
 	maxCapture    = 128
+	firstYear     = 1850 // nobody who comes was born before
+	maxAsked      = 20   // times that an application has registries asked about somebody
 )
+
+// vietnam is the nationality of citizens (ISO 3166-1 alpha-3).
+const vietnam = "VNM"
 
 // Fields of a counter beside those that rule sets name.
 const (
 	FieldLevel      eid.Field = "level"
 	FieldCardIssue  eid.Field = "card_issue"
-	FieldDependents eid.Field = "dependents"
-	FieldDocuments  eid.Field = "documents"
+	FieldDependents eid.Field = "dependents" // of all of them
+	FieldRelation   eid.Field = "relation"
+	FieldPaper      eid.Field = "paper"
+	FieldKind       eid.Field = "document_kind"
+	FieldDocument   eid.Field = "document_number"
+	FieldIssuer     eid.Field = "issuer"
+	FieldExpires    eid.Field = "expires_on"
 	FieldMatch      eid.Field = "match"
 	FieldCapture    eid.Field = "capture"
 )
@@ -47,6 +57,8 @@ const (
 	WhyMany      Why = "many"     // too many
 	WhyGuardian  Why = "guardian" // so young a person has no account of their own
 	WhyOwn       Why = "own"      // so old a child has one of their own
+	WhyDigits    Why = "digits"   // the number says another
+	WhyCitizen   Why = "citizen"  // who is Vietnamese has a personal number
 )
 
 // Fault is one thing that is wrong with what was taken in.
@@ -96,6 +108,7 @@ func (in Intake) normal() Intake {
 	if email, err := notify.ParseAddress(notify.Email, in.Email); err == nil {
 		in.Email = email
 	}
+	in.AsOnCard = in.AsOnCard && len(in.against()) > 0
 	return in
 }
 
@@ -112,13 +125,37 @@ func (in Intake) check(level eid.Level, rules *eid.RuleSet, now time.Time) error
 	e.add(p.Name != "" && !strings.ContainsFunc(p.Name, unicode.IsLetter), eid.FieldName, WhyMalformed)
 	e.add(p.Gender != "male" && p.Gender != "female", eid.FieldGender, WhyMissing)
 	e.add(p.Nationality == "" && declared.Requires(eid.FieldNationality), eid.FieldNationality, WhyMissing)
-	e.add(p.Nationality != "" && !isCountry(p.Nationality), eid.FieldNationality, WhyMalformed)
+	e.add(p.Nationality != "" && !eid.IsCountry(p.Nationality), eid.FieldNationality, WhyMalformed)
+	e.add(p.Type == eid.Foreigner && p.Nationality == vietnam, eid.FieldNationality, WhyCitizen)
 	e.text(eid.Field("address"), p.Address, false, 500)
 	e.text(FieldCardIssue, in.CardIssue, false, maxNumber)
 	e.add(in.CardIssue != "" && p.Type != eid.Citizen, FieldCardIssue, WhyUnknown)
 	e.birth(p, rules, now)
 	e.contact(in)
+	if len(e.Faults) == 0 && !in.AsOnCard {
+		for _, field := range in.against() {
+			e.add(true, field, WhyDigits)
+		}
+	}
 	return e.err()
+}
+
+// against lists what the digits of a personal number say differently. They prove nothing,
+// but no registry holds the gender, and what is declared becomes core data.
+func (in Intake) against() []eid.Field {
+	number, err := eid.ParsePersonalNumber(in.Person.Identifier.Reveal())
+	if in.Person.Identifier.Kind() != eid.KindPersonalNumber || err != nil {
+		return nil
+	}
+	var list []eid.Field
+	gender, year := number.Says()
+	if !strings.HasPrefix(in.Person.BirthDate, fmt.Sprintf("%04d-", year)) {
+		list = append(list, eid.FieldBirthDate)
+	}
+	if in.Person.Gender != gender {
+		list = append(list, eid.FieldGender)
+	}
+	return list
 }
 
 func (e *IntakeError) birth(p eid.Person, rules *eid.RuleSet, now time.Time) {
@@ -126,7 +163,7 @@ func (e *IntakeError) birth(p eid.Person, rules *eid.RuleSet, now time.Time) {
 	switch {
 	case p.BirthDate == "":
 		e.add(true, eid.FieldBirthDate, WhyMissing)
-	case err != nil || born.Year() < 1850:
+	case err != nil || born.Year() < firstYear:
 		e.add(true, eid.FieldBirthDate, WhyMalformed)
 	case born.After(now):
 		e.add(true, eid.FieldBirthDate, WhyAhead)
@@ -167,10 +204,6 @@ func fits(p eid.Person) bool {
 	return false
 }
 
-func isCountry(s string) bool {
-	return len(s) == 3 && !strings.ContainsFunc(s, func(r rune) bool { return r < 'A' || r > 'Z' })
-}
-
 // controls reports signs that are no text: they would not show, or show as something else.
 func controls(s string) bool {
 	return strings.ContainsFunc(s, func(r rune) bool {
@@ -188,34 +221,36 @@ func (p Papers) check(rules *eid.RuleSet, now time.Time) error {
 	var kinds []eid.DocumentKind
 	today := now.In(eid.LawTime()).Format(time.DateOnly)
 	for _, d := range p.Documents {
-		e.add(!slices.Contains(eid.DocumentKinds(), d.Kind), FieldDocuments, WhyUnknown)
-		e.add(slices.Contains(kinds, d.Kind), FieldDocuments, WhyMany)
+		e.add(!slices.Contains(eid.DocumentKinds(), d.Kind), FieldKind, WhyUnknown)
+		e.add(slices.Contains(kinds, d.Kind), FieldKind, WhyMany)
 		kinds = append(kinds, d.Kind)
-		e.text(FieldDocuments, d.Number.Reveal(), true, maxNumber)
-		e.text(FieldDocuments, d.Issuer, true, maxText)
+		e.text(FieldDocument, d.Number.Reveal(), true, maxNumber)
+		e.text(FieldIssuer, d.Issuer, true, maxText)
 		_, err := time.Parse(time.DateOnly, d.ExpiresOn)
-		e.add(d.ExpiresOn != "" && err != nil, FieldDocuments, WhyMalformed)
-		e.add(d.ExpiresOn != "" && err == nil && d.ExpiresOn < today, FieldDocuments, WhyPast)
+		e.add(d.ExpiresOn != "" && err != nil, FieldExpires, WhyMalformed)
+		e.add(d.ExpiresOn != "" && err == nil && d.ExpiresOn < today, FieldExpires, WhyPast)
 	}
 	return e.err()
 }
 
 func (e *IntakeError) dependent(d Dependent, rules *eid.RuleSet, now time.Time) {
-	e.text(FieldDependents, d.Name, true, maxText)
-	e.text(FieldDependents, d.Paper, true, maxNumber)
-	e.add(!slices.Contains(Relations(), d.Relation), FieldDependents, WhyUnknown)
+	e.add(!slices.Contains(Relations(), d.Relation), FieldRelation, WhyUnknown)
+	e.text(eid.FieldName, d.Name, true, maxText)
 	if !d.Identifier.IsZero() {
-		e.add(d.Identifier.Kind() != eid.KindPersonalNumber || !fits(eid.Person{Type: eid.Citizen, Identifier: d.Identifier}), FieldDependents, WhyMalformed)
+		e.add(d.Identifier.Kind() != eid.KindPersonalNumber || !fits(eid.Person{Type: eid.Citizen, Identifier: d.Identifier}), eid.FieldNumber, WhyMalformed)
 	}
 	born, err := time.ParseInLocation(time.DateOnly, d.BirthDate, eid.LawTime())
 	switch {
-	case err != nil:
-		e.add(true, FieldDependents, WhyMalformed)
+	case d.BirthDate == "":
+		e.add(true, eid.FieldBirthDate, WhyMissing)
+	case err != nil || born.Year() < firstYear:
+		e.add(true, eid.FieldBirthDate, WhyMalformed)
 	case born.After(now):
-		e.add(true, FieldDependents, WhyAhead)
+		e.add(true, eid.FieldBirthDate, WhyAhead)
 	case d.Relation == Child:
-		e.add(rules.Access(eid.Age(born, now)) == eid.AccessOwn, FieldDependents, WhyOwn)
+		e.add(rules.Access(eid.Age(born, now)) == eid.AccessOwn, eid.FieldBirthDate, WhyOwn)
 	}
+	e.text(FieldPaper, d.Paper, true, maxNumber)
 }
 
 // by notes who compared the documents that nobody has compared yet.

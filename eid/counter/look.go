@@ -58,6 +58,13 @@ func (c *Counter) Obstacles(a *Application) ([]Obstacle, error) {
 	return a.Obstacles(&rules, c.time()), nil
 }
 
+// NeedsOther reports whether an application has to be approved by another officer than
+// this one.
+func (c *Counter) NeedsOther(a *Application, officer eid.AccountID) (bool, error) {
+	rules, err := c.rules(a.CreatedAt)
+	return a.needsSecond(&rules) && a.tookIn(officer), err
+}
+
 // Rules gives the rule set that an application is under, and its level's rule names what
 // can be matched with what.
 func (c *Counter) Rules(a *Application) (eid.RuleSet, error) { return c.rules(a.CreatedAt) }

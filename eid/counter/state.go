@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"eidgate/eid"
 )
@@ -119,7 +121,7 @@ func move(a Application, act Act, by eid.Officer, own bool, rules *eid.RuleSet, 
 		return a, ErrOwn
 	case !ok:
 		return a, ErrStatus
-	case task == eid.TaskApprove && a.needsSecond(rules) && slices.Contains(a.Officers, by.Account):
+	case task == eid.TaskApprove && a.needsSecond(rules) && a.tookIn(by.Account):
 		return a, ErrSameOfficer
 	}
 	switch act {
@@ -146,7 +148,7 @@ func move(a Application, act Act, by eid.Officer, own bool, rules *eid.RuleSet, 
 		a.Shown, a.Confirmed = a.Revision+1, Confirmation{}
 	case ActReject, ActWithdraw:
 	}
-	if task := a.Status.task(act); task == eid.TaskIntake && !slices.Contains(a.Officers, by.Account) {
+	if task := a.Status.task(act); task == eid.TaskIntake && !a.tookIn(by.Account) {
 		a.Officers = append(slices.Clone(a.Officers), by.Account)
 	}
 	if !to.Open() {
@@ -159,15 +161,18 @@ func move(a Application, act Act, by eid.Officer, own bool, rules *eid.RuleSet, 
 // needsSecond reports whether another officer approves: where the rules say so, and
 // always where a doubt was left.
 func (a *Application) needsSecond(rules *eid.RuleSet) bool {
-	return rules.Level(a.Level).SecondOfficer || a.Findings.Person.YearOnly
+	return rules.Level(a.Level).SecondOfficer || len(a.Doubts()) > 0
 }
 
-// maxReason is the longest reason, in bytes.
+// tookIn reports whether an officer took it in or changed it.
+func (a *Application) tookIn(officer eid.AccountID) bool { return slices.Contains(a.Officers, officer) }
+
+// maxReason is the longest reason, in characters.
 const maxReason = 500
 
 func checkReason(reason string) error {
-	if reason == "" || len(reason) > maxReason {
-		return fmt.Errorf("%w: at most %d bytes", ErrReason, maxReason)
+	if strings.TrimSpace(reason) == "" || utf8.RuneCountInString(reason) > maxReason || !utf8.ValidString(reason) {
+		return fmt.Errorf("%w: at most %d characters", ErrReason, maxReason)
 	}
 	return nil
 }

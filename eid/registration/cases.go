@@ -19,7 +19,7 @@ import (
 var (
 	// ErrDecided: it has been decided, and a decision stands.
 	ErrDecided = errors.New("it has been decided")
-	// ErrReason: a decision needs a reason of 1 to 500 bytes.
+	// ErrReason: a decision needs a reason of 1 to 500 characters.
 	ErrReason = errors.New("a reason is missing, or too long")
 	// ErrUnknownBirthDate: nobody knows the whole date of birth; the counter has to.
 	ErrUnknownBirthDate = errors.New("the date of birth is known by its year only")
@@ -246,7 +246,7 @@ func (q *Cases) Reject(ctx context.Context, id string, officer eid.AccountID, re
 }
 
 func (q *Cases) decidable(ctx context.Context, id, reason string) (Case, Sides, error) {
-	if strings.TrimSpace(reason) == "" || len(reason) > 500 || !utf8.ValidString(reason) {
+	if strings.TrimSpace(reason) == "" || utf8.RuneCountInString(reason) > 500 || !utf8.ValidString(reason) {
 		return Case{}, Sides{}, ErrReason
 	}
 	c, text, err := q.store.Case(ctx, id, eid.AuditEntry{})

@@ -60,7 +60,7 @@ func Cautions() []Caution {
 func (d Declaration) Cautions() []Caution {
 	var list []Caution
 	if n, err := eid.ParsePersonalNumber(d.Person.Identifier.Reveal()); err == nil && d.Person.Identifier.Kind() == eid.KindPersonalNumber {
-		gender, year := saysOf(n)
+		gender, year := n.Says()
 		born, _ := civil.ParseDate(d.Person.BirthDate)
 		if !placeKnown(n) {
 			list = append(list, CautionPlace)

@@ -56,7 +56,7 @@ func contradictsGender(said eid.Person) bool {
 	if err != nil || said.Identifier.Kind() != eid.KindPersonalNumber {
 		return false
 	}
-	gender, _ := saysOf(n)
+	gender, _ := n.Says()
 	return gender != said.Gender
 }
 

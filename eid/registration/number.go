@@ -89,14 +89,3 @@ const provinces = " 001 002 004 006 008 010 011 012 014 015 017 019 020 022 024 
 func placeKnown(n eid.PersonalNumber) bool {
 	return strings.Contains(provinces, " "+n.Reveal()[:3]+" ")
 }
-
-// saysOf is what the digits of a number say of gender and year of birth. Nothing is
-// derived from it: it is held against what was declared.
-func saysOf(n eid.PersonalNumber) (gender string, year int) {
-	digits := n.Reveal()
-	gender = genderMale
-	if (digits[3]-'0')%2 == 1 {
-		gender = genderFemale
-	}
-	return gender, 1900 + int(digits[3]-'0')/2*100 + int(digits[4]-'0')*10 + int(digits[5]-'0')
-}

@@ -59,22 +59,29 @@ func (db *DB) withdrawOverdue(ctx context.Context, q *sqlcgen.Queries, r counter
 		return fmt.Errorf("withdrawing an overdue application: %w", err)
 	}
 	for _, row := range rows {
-		entry := opened
-		entry.Action = eid.ActionApplicationDecided
-		entry.Detail, err = json.Marshal(struct {
-			Application string         `json:"application"`
-			Status      counter.Status `json:"status"`
-			Level       int64          `json:"level"`
-			Office      string         `json:"office"`
-			Rules       string         `json:"rules"`
-			Overdue     bool           `json:"overdue"`
-		}{row.Ref, counter.StatusWithdrawn, row.Level, row.Office, row.Rules, true})
-		if err == nil {
-			err = insertAudit(ctx, q, entry)
+		if err := auditWithdrawn(ctx, q, row, opened); err != nil {
+			return err
 		}
-		if err != nil {
-			return fmt.Errorf("writing that an application was withdrawn: %w", err)
-		}
+	}
+	return nil
+}
+
+// auditWithdrawn puts on record that an application ended since nobody went on with it.
+func auditWithdrawn(ctx context.Context, q *sqlcgen.Queries, row sqlcgen.WithdrawOverdueApplicationsRow, entry eid.AuditEntry) (err error) {
+	entry.Action = eid.ActionApplicationDecided
+	entry.Detail, err = json.Marshal(struct {
+		Application string         `json:"application"`
+		Status      counter.Status `json:"status"`
+		Level       int64          `json:"level"`
+		Office      string         `json:"office"`
+		Rules       string         `json:"rules"`
+		Overdue     bool           `json:"overdue"`
+	}{row.Ref, counter.StatusWithdrawn, row.Level, row.Office, row.Rules, true})
+	if err == nil {
+		err = insertAudit(ctx, q, entry)
+	}
+	if err != nil {
+		return fmt.Errorf("writing that an application was withdrawn: %w", err)
 	}
 	return nil
 }

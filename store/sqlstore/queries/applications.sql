@@ -34,3 +34,16 @@ FROM applications WHERE ref = @ref AND office = @office;
 UPDATE applications SET status = 'withdrawn', decided_by = @decided_by, decided_at = @at, updated_at = @at, revision = revision + 1
 WHERE number_index = @number_index AND status IN ('submitted', 'processing', 'confirmed') AND due_at < @at
 RETURNING ref, level, office, rules;
+
+-- name: WithdrawLeftApplications :many
+UPDATE applications SET status = 'withdrawn', decided_by = @decided_by, decided_at = @at, updated_at = @at, revision = revision + 1
+WHERE id IN (
+    SELECT open.id FROM applications open WHERE open.status IN ('submitted', 'processing', 'confirmed') AND open.due_at < @due ORDER BY open.due_at LIMIT @most)
+RETURNING ref, level, office, rules;
+
+-- name: PruneApplications :execrows
+DELETE FROM applications WHERE id IN (
+    SELECT old.id FROM applications old
+    WHERE (old.status IN ('rejected', 'withdrawn') AND old.decided_at < @refused OR old.status = 'approved' AND old.decided_at < @approved)
+      AND NOT EXISTS (SELECT 1 FROM audit_holds h WHERE h.lifted_at IS NULL AND (h.kind = 'all' OR h.kind = 'account' AND h.value = old.account))
+    ORDER BY old.decided_at LIMIT @most);

@@ -289,6 +289,28 @@ func (q *Queries) OpenApplications(ctx context.Context, office string, page int6
 	return items, nil
 }
 
+const pruneApplications = `-- name: PruneApplications :execrows
+DELETE FROM applications WHERE id IN (
+    SELECT old.id FROM applications old
+    WHERE (old.status IN ('rejected', 'withdrawn') AND old.decided_at < ?1 OR old.status = 'approved' AND old.decided_at < ?2)
+      AND NOT EXISTS (SELECT 1 FROM audit_holds h WHERE h.lifted_at IS NULL AND (h.kind = 'all' OR h.kind = 'account' AND h.value = old.account))
+    ORDER BY old.decided_at LIMIT ?3)
+`
+
+type PruneApplicationsParams struct {
+	Refused  sql.NullTime
+	Approved sql.NullTime
+	Most     int64
+}
+
+func (q *Queries) PruneApplications(ctx context.Context, arg PruneApplicationsParams) (int64, error) {
+	result, err := q.exec(ctx, q.pruneApplicationsStmt, pruneApplications, arg.Refused, arg.Approved, arg.Most)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 const updateApplication = `-- name: UpdateApplication :execrows
 UPDATE OR IGNORE applications SET number_index = ?1, sealed = ?2, status = ?3, decided_by = ?4, decided_at = ?5,
     account = ?6, revision = revision + 1, updated_at = ?7
@@ -323,6 +345,60 @@ func (q *Queries) UpdateApplication(ctx context.Context, arg UpdateApplicationPa
 		return 0, err
 	}
 	return result.RowsAffected()
+}
+
+const withdrawLeftApplications = `-- name: WithdrawLeftApplications :many
+UPDATE applications SET status = 'withdrawn', decided_by = ?1, decided_at = ?2, updated_at = ?2, revision = revision + 1
+WHERE id IN (
+    SELECT open.id FROM applications open WHERE open.status IN ('submitted', 'processing', 'confirmed') AND open.due_at < ?3 ORDER BY open.due_at LIMIT ?4)
+RETURNING ref, level, office, rules
+`
+
+type WithdrawLeftApplicationsParams struct {
+	DecidedBy string
+	At        sql.NullTime
+	Due       time.Time
+	Most      int64
+}
+
+type WithdrawLeftApplicationsRow struct {
+	Ref    string
+	Level  int64
+	Office string
+	Rules  string
+}
+
+func (q *Queries) WithdrawLeftApplications(ctx context.Context, arg WithdrawLeftApplicationsParams) ([]WithdrawLeftApplicationsRow, error) {
+	rows, err := q.query(ctx, q.withdrawLeftApplicationsStmt, withdrawLeftApplications,
+		arg.DecidedBy,
+		arg.At,
+		arg.Due,
+		arg.Most,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []WithdrawLeftApplicationsRow{}
+	for rows.Next() {
+		var i WithdrawLeftApplicationsRow
+		if err := rows.Scan(
+			&i.Ref,
+			&i.Level,
+			&i.Office,
+			&i.Rules,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const withdrawOverdueApplications = `-- name: WithdrawOverdueApplications :many

@@ -591,6 +591,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.pruneAppCasesStmt, err = db.PrepareContext(ctx, pruneAppCases); err != nil {
 		return nil, fmt.Errorf("error preparing query PruneAppCases: %w", err)
 	}
+	if q.pruneApplicationsStmt, err = db.PrepareContext(ctx, pruneApplications); err != nil {
+		return nil, fmt.Errorf("error preparing query PruneApplications: %w", err)
+	}
 	if q.pruneNoticesStmt, err = db.PrepareContext(ctx, pruneNotices); err != nil {
 		return nil, fmt.Errorf("error preparing query PruneNotices: %w", err)
 	}
@@ -779,6 +782,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.waitingReviewsStmt, err = db.PrepareContext(ctx, waitingReviews); err != nil {
 		return nil, fmt.Errorf("error preparing query WaitingReviews: %w", err)
+	}
+	if q.withdrawLeftApplicationsStmt, err = db.PrepareContext(ctx, withdrawLeftApplications); err != nil {
+		return nil, fmt.Errorf("error preparing query WithdrawLeftApplications: %w", err)
 	}
 	if q.withdrawOverdueApplicationsStmt, err = db.PrepareContext(ctx, withdrawOverdueApplications); err != nil {
 		return nil, fmt.Errorf("error preparing query WithdrawOverdueApplications: %w", err)
@@ -1733,6 +1739,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing pruneAppCasesStmt: %w", cerr)
 		}
 	}
+	if q.pruneApplicationsStmt != nil {
+		if cerr := q.pruneApplicationsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing pruneApplicationsStmt: %w", cerr)
+		}
+	}
 	if q.pruneNoticesStmt != nil {
 		if cerr := q.pruneNoticesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing pruneNoticesStmt: %w", cerr)
@@ -2048,6 +2059,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing waitingReviewsStmt: %w", cerr)
 		}
 	}
+	if q.withdrawLeftApplicationsStmt != nil {
+		if cerr := q.withdrawLeftApplicationsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing withdrawLeftApplicationsStmt: %w", cerr)
+		}
+	}
 	if q.withdrawOverdueApplicationsStmt != nil {
 		if cerr := q.withdrawOverdueApplicationsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing withdrawOverdueApplicationsStmt: %w", cerr)
@@ -2281,6 +2297,7 @@ type Queries struct {
 	proveContactStmt                *sql.Stmt
 	prunableStmt                    *sql.Stmt
 	pruneAppCasesStmt               *sql.Stmt
+	pruneApplicationsStmt           *sql.Stmt
 	pruneNoticesStmt                *sql.Stmt
 	purposeKeysStmt                 *sql.Stmt
 	putAuditHeadStmt                *sql.Stmt
@@ -2344,6 +2361,7 @@ type Queries struct {
 	waitingConflictsStmt            *sql.Stmt
 	waitingLockRequestStmt          *sql.Stmt
 	waitingReviewsStmt              *sql.Stmt
+	withdrawLeftApplicationsStmt    *sql.Stmt
 	withdrawOverdueApplicationsStmt *sql.Stmt
 }
 
@@ -2540,6 +2558,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		proveContactStmt:                q.proveContactStmt,
 		prunableStmt:                    q.prunableStmt,
 		pruneAppCasesStmt:               q.pruneAppCasesStmt,
+		pruneApplicationsStmt:           q.pruneApplicationsStmt,
 		pruneNoticesStmt:                q.pruneNoticesStmt,
 		purposeKeysStmt:                 q.purposeKeysStmt,
 		putAuditHeadStmt:                q.putAuditHeadStmt,
@@ -2603,6 +2622,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		waitingConflictsStmt:            q.waitingConflictsStmt,
 		waitingLockRequestStmt:          q.waitingLockRequestStmt,
 		waitingReviewsStmt:              q.waitingReviewsStmt,
+		withdrawLeftApplicationsStmt:    q.withdrawLeftApplicationsStmt,
 		withdrawOverdueApplicationsStmt: q.withdrawOverdueApplicationsStmt,
 	}
 }

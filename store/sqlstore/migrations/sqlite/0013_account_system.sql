@@ -108,6 +108,8 @@ CREATE TABLE applications (
 );
 CREATE INDEX applications_due ON applications (office, status, due_at);
 CREATE INDEX applications_opened ON applications (opened_by, created_at);
+CREATE INDEX applications_decided ON applications (status, decided_at);
+CREATE INDEX applications_left ON applications (due_at) WHERE status IN ('submitted', 'processing', 'confirmed');
 -- A number has one open application at most, wherever it was taken in.
 CREATE UNIQUE INDEX applications_of_number ON applications (number_index) WHERE status IN ('submitted', 'processing', 'confirmed');
 
