@@ -28,7 +28,7 @@ func (p *Pages) lockRequest(w http.ResponseWriter, r *http.Request, d desk) {
 		data.Intro = "officer.request.unlock"
 	}
 	if q.Status == eid.RequestWaiting {
-		data.Fields = []web.OfficerField{text(d.Typed, fieldReason, "officer.hint.reason", "")}
+		data.Fields = []web.OfficerField{text(d.Typed, fieldReason, "officer.hint.decision", "")}
 		data.Buttons = []web.OfficerButton{
 			{Action: actApprove, Word: "officer.button.accept", Kind: "primary"}, {Action: actReject, Word: "officer.button.reject", Kind: "second"},
 		}
@@ -37,7 +37,7 @@ func (p *Pages) lockRequest(w http.ResponseWriter, r *http.Request, d desk) {
 		p.show(w, r, d, data)
 		return
 	}
-	data.Fields = []web.OfficerField{text(r.PostForm, fieldReason, "officer.hint.reason", "")}
+	data.Fields = []web.OfficerField{text(r.PostForm, fieldReason, "officer.hint.decision", "")}
 	decision := accounts.LockDecision{Why: line(r.PostForm, fieldReason), Officer: d.officer.Account, Actor: d.actor(), Ref: web.VisitOf(r).Ref}
 	switch action := r.PostForm.Get(web.FieldAction); {
 	case action != actApprove && action != actReject:
