@@ -47,14 +47,16 @@ func visitDocuments(v *visit) {
 	v.press("Ngừng chia sẻ Giấy phép lái xe")
 	v.press("Chia sẻ Thẻ bảo hiểm y tế")
 	v.sees("Giấy phép lái xe Không chia sẻ", "Thẻ bảo hiểm y tế Đang chia sẻ")
-	v.start("portal-2")
+	v.open(v.demo.portal("portal-2").URL)
+	v.press("Hỏi mức 2")
 	v.at(headSignedIn)
 	v.sees(demoHealth)
-	v.misses(demoLicence)
+	v.misses("Sở Giao thông vận tải") // whose licence it is
 
 	v.open(v.demo.Issuer + "/me/shared")
 	v.press("Rút lại sự đồng ý Cổng dịch vụ thử nghiệm mức 2")
 	v.sees("Quý vị chưa chia sẻ với dịch vụ nào.")
-	v.start("portal-2")
+	v.open(v.demo.portal("portal-2").URL)
+	v.press("Hỏi mức 2")
 	v.at(headConsent)
 }
