@@ -25,6 +25,7 @@ const (
 	pathRemove   = "/me/ways/remove"
 	pathPassword = "/me/ways/password"
 	pathLock     = "/me/lock"
+	pathShared   = "/me/shared"
 )
 
 // Holders reads what holders see of themselves.
@@ -63,6 +64,7 @@ type MeDeps struct {
 	State     store.State
 	Sealer    Sealer
 	Locks     LockSetter
+	Sharing   Sharing
 	// Key hides accounts in the marks of used codes, as it does at the sign-in: a code
 	// counts once, wherever it is shown.
 	Key []byte
@@ -75,7 +77,7 @@ type MeDeps struct {
 
 func (d *MeDeps) check() error {
 	if d.Holders == nil || d.Ways == nil || d.Passwords == nil || d.Policy == nil || d.State == nil || d.Sealer == nil ||
-		d.Locks == nil || len(d.Key) < 32 || d.Carriage == nil || d.Issuer == "" || d.Now == nil {
+		d.Locks == nil || d.Sharing == nil || len(d.Key) < 32 || d.Carriage == nil || d.Issuer == "" || d.Now == nil {
 		return errors.New("citizen: every dependency of the holder's own pages is needed")
 	}
 	return nil
@@ -89,6 +91,7 @@ func (p *Pages) mountMe() {
 	p.mux.Handle(pathApp, p.fresh(nil, wait, p.toReach2, p.app))
 	p.mux.Handle(pathRemove, p.fresh([]string{web.FieldWay}, prompt, p.toChange, p.remove))
 	p.mux.Handle(pathPassword, p.fresh(nil, prompt, p.toChange, p.password))
+	p.mux.Handle(pathShared, p.d.Me.Guard(signin.Need{}, p.shared))
 	p.mux.Handle(pathLock, p.fresh(nil, wait, p.toLock, p.lock))
 }
 

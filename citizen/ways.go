@@ -126,12 +126,14 @@ func (p *Pages) ways(w http.ResponseWriter, r *http.Request, who signin.Person) 
 		p.d.Shell.Failure(w, r, err)
 		return
 	}
+	short := most.Valid() && most < a.Level
 	seconds := carriage.Seconds(&a)
 	data := web.WaysData{
 		Common: shell.Common(r), HasPassword: a.Has(eid.Password), App: a.Has(eid.OneTimeCode),
-		AddApp:     a.Level >= eid.Level2 && !a.Has(eid.OneTimeCode) && a.Has(eid.Password) && carriage.TOTP >= eid.Level2,
+		AddApp: a.Level >= eid.Level2 && !a.Has(eid.OneTimeCode) && a.Has(eid.Password) && carriage.TOTP >= eid.Level2 &&
+			(!short || a.Linked), // a linked national source may prove what is short here
 		AddPasskey: p.d.My.Passkeys != nil && carriage.Passkey.Valid() && len(list) < accounts.MaxPasskeys,
-		Short:      most.Valid() && most < a.Level,
+		Short:      short,
 	}
 	if slices.Contains(seconds, eid.SecondSMS) {
 		data.Phone = maskedPhone(a.Phone.Value)

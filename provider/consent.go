@@ -139,19 +139,13 @@ type consentRow struct {
 	parts []string
 }
 
-// wholeOf names the row that a claim is shown in, where it is not its own.
-var wholeOf = map[string]string{
-	"family_name": "name", "middle_name": "name", "given_name": "name",
-	"email_verified": "email", "phone_number_verified": "phone_number",
-}
-
 // consentRows folds claims into the rows of the page, in its order.
 func consentRows(share []string) []consentRow {
 	var rows []consentRow
 	for _, name := range web.ConsentClaims() {
 		row := consentRow{name: name}
 		for _, claim := range share {
-			if claim == name || wholeOf[claim] == name {
+			if web.ConsentRow(claim) == name {
 				row.parts = append(row.parts, claim)
 			}
 		}

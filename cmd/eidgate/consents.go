@@ -51,9 +51,10 @@ func newConsentsList() *cobra.Command {
 				return err
 			}
 			w := tabwriter.NewWriter(c.OutOrStdout(), 0, 0, 2, ' ', 0)
-			fmt.Fprintln(w, "CLIENT\tSINCE\tUNTIL\tDATA")
+			fmt.Fprintln(w, "CLIENT\tSINCE\tUNTIL\tDATA\tDECLINED")
 			for _, given := range consents {
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", given.Client, clock(given.GivenAt), clock(given.Until), strings.Join(given.Claims, " "))
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", given.Client, clock(given.GivenAt), clock(given.Until),
+					strings.Join(given.Claims, " "), strings.Join(given.Declined, " "))
 			}
 			return w.Flush()
 		})

@@ -20,6 +20,9 @@ func TestBrowserAccount(t *testing.T) {
 		{"TestRow8 a foreigner signs in, and with the new passport after it was renewed", visitForeigner},
 		{"TestRow23 not activated, and the way there", visitActivation},
 		{"TestRow30 locked and unlocked by the holder", visitOwnLock},
+		{"TestRow30 locked and unlocked with a password alone", visitLockWithPasswordAlone},
+		{"TestRow31 locked because a service user asks", visitLockRequests},
+		{"ways to sign in", visitWays},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			tt.run(&visit{tab: newTab(chromium, t), demo: d, chromium: chromium})

@@ -37,4 +37,26 @@ func visitDocuments(v *visit) {
 	v.open(v.demo.Issuer + "/history")
 	v.sees("Giấy tờ đã chia sẻ: Giấy phép lái xe")
 	v.misses(demoLicence, "Thẻ bảo hiểm y tế")
+
+	// Each answer is changed alone, and the portal has what then stands.
+	v.open(v.demo.Issuer + "/me")
+	v.press("Thông tin đã chia sẻ")
+	v.at("Thông tin đã chia sẻ")
+	v.sees("Cổng dịch vụ thử nghiệm mức 2", "Họ và tên", "Giấy phép lái xe Đang chia sẻ", "Thẻ bảo hiểm y tế Không chia sẻ")
+	v.misses(demoLicence, demoHealth)
+	v.press("Ngừng chia sẻ Giấy phép lái xe")
+	v.press("Chia sẻ Thẻ bảo hiểm y tế")
+	v.sees("Giấy phép lái xe Không chia sẻ", "Thẻ bảo hiểm y tế Đang chia sẻ")
+	v.open(v.demo.portal("portal-2").URL)
+	v.press("Hỏi mức 2")
+	v.at(headSignedIn)
+	v.sees(demoHealth)
+	v.misses("Sở Giao thông vận tải") // whose licence it is
+
+	v.open(v.demo.Issuer + "/me/shared")
+	v.press("Rút lại sự đồng ý Cổng dịch vụ thử nghiệm mức 2")
+	v.sees("Quý vị chưa chia sẻ với dịch vụ nào.")
+	v.open(v.demo.portal("portal-2").URL)
+	v.press("Hỏi mức 2")
+	v.at(headConsent)
 }

@@ -76,6 +76,8 @@ func TestBrowserRegister(t *testing.T) {
 	w.born("1", "6", "2015", "Nữ")
 	w.at("Chưa đủ 14 tuổi")
 	w.sees("cha, mẹ hoặc người giám hộ")
+
+	visitReview(w, "079193000022", "thuy@example.test", "Nguyen Thi Thuy", "Nguyễn Thị Thuý")
 }
 
 // declare fills in the five steps before the check.

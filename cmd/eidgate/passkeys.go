@@ -51,7 +51,7 @@ func (g *gateway) withPasskeys(own federation.Source, carriage eid.Carriage, cfg
 func (g *gateway) meDeps(cfg *config.Config, policy *credential.Policy) citizen.MeDeps {
 	return citizen.MeDeps{
 		Holders: g.db, Ways: accounts.NewCredentials(g.db, g.now), Passkeys: g.passkeys, Passwords: g.passwords, Policy: policy,
-		State: g.measured, Sealer: g.sealer, Locks: accounts.NewLocks(g.db, g.rules, g.now), Key: g.account.Key, Carriage: g.carriage,
+		State: g.measured, Sealer: g.sealer, Locks: accounts.NewLocks(g.db, g.rules, g.now), Sharing: g.db, Key: g.account.Key, Carriage: g.carriage,
 		Issuer: shownInApps(cfg.Issuer), Now: g.now,
 	}
 }

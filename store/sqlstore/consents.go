@@ -33,8 +33,6 @@ func (db *DB) Consent(ctx context.Context, account eid.AccountID, client string)
 // account, client, claims and end: the audit row is the evidence (Decree 13/2023,
 // Art. 11). eid.ErrNotFound when there is no such account.
 func (db *DB) GiveConsent(ctx context.Context, c eid.ConsentGiven, entry eid.AuditEntry) error {
-	c.Claims = slices.Compact(slices.Sorted(slices.Values(c.Claims)))
-	c.Declined = slices.Compact(slices.Sorted(slices.Values(c.Declined)))
 	c.GivenAt, c.Until = stamp(c.GivenAt), stamp(c.Until)
 	err := db.write(ctx, func(q *sqlcgen.Queries) error {
 		if c.Client == "" || !c.Until.After(c.GivenAt) {
@@ -43,22 +41,7 @@ func (db *DB) GiveConsent(ctx context.Context, c eid.ConsentGiven, entry eid.Aud
 		if _, err := q.AccountStatus(ctx, string(c.Account)); err != nil {
 			return fmt.Errorf("finding account: %w", found(err))
 		}
-		claims, err := json.Marshal(c.Claims)
-		if err != nil {
-			return fmt.Errorf("writing claims: %w", err)
-		}
-		declined, err := json.Marshal(append([]string{}, c.Declined...))
-		if err != nil {
-			return fmt.Errorf("writing declined claims: %w", err)
-		}
-		err = q.PutConsent(ctx, sqlcgen.PutConsentParams{
-			Account: string(c.Account), Client: c.Client, Claims: string(claims), GivenAt: c.GivenAt, Until: c.Until,
-			Declined: string(declined),
-		})
-		if err != nil {
-			return fmt.Errorf("writing: %w", err)
-		}
-		return auditConsent(ctx, q, c, entry)
+		return putConsent(ctx, q, c, entry)
 	})
 	if err != nil {
 		return fmt.Errorf("giving consent: %w", err)
@@ -82,6 +65,33 @@ func (db *DB) WithdrawConsent(ctx context.Context, account eid.AccountID, client
 	})
 	if err != nil {
 		return fmt.Errorf("withdrawing consent: %w", err)
+	}
+	return nil
+}
+
+// AnswerConsent changes the answer to one claim within a consent in force: it is shared
+// from now on, or declined, for as long as the consent was to last. entry gets what then
+// stands. eid.ErrNotFound when there is no such consent, or it says nothing of the claim.
+func (db *DB) AnswerConsent(ctx context.Context, account eid.AccountID, client, claim string, share bool, entry eid.AuditEntry) error {
+	err := db.write(ctx, func(q *sqlcgen.Queries) error {
+		c, err := consent(ctx, q, account, client)
+		if err != nil {
+			return err
+		}
+		if !c.Answers([]string{claim}, entry.At) {
+			return eid.ErrNotFound
+		}
+		is := func(name string) bool { return name == claim }
+		c.Claims, c.Declined = slices.DeleteFunc(c.Claims, is), slices.DeleteFunc(c.Declined, is)
+		if share {
+			c.Claims = append(c.Claims, claim)
+		} else {
+			c.Declined = append(c.Declined, claim)
+		}
+		return putConsent(ctx, q, c, entry)
+	})
+	if err != nil {
+		return fmt.Errorf("changing an answer within a consent: %w", err)
 	}
 	return nil
 }
@@ -110,6 +120,27 @@ func consent(ctx context.Context, q *sqlcgen.Queries, account eid.AccountID, cli
 		return eid.ConsentGiven{}, found(err)
 	}
 	return consentOf(row)
+}
+
+// putConsent writes a consent in the place of an earlier one, and its evidence.
+func putConsent(ctx context.Context, q *sqlcgen.Queries, c eid.ConsentGiven, entry eid.AuditEntry) error {
+	c.Claims = slices.Compact(slices.Sorted(slices.Values(c.Claims)))
+	c.Declined = slices.Compact(slices.Sorted(slices.Values(c.Declined)))
+	claims, err := json.Marshal(c.Claims)
+	if err != nil {
+		return fmt.Errorf("writing claims: %w", err)
+	}
+	declined, err := json.Marshal(append([]string{}, c.Declined...))
+	if err != nil {
+		return fmt.Errorf("writing declined claims: %w", err)
+	}
+	err = q.PutConsent(ctx, sqlcgen.PutConsentParams{
+		Account: string(c.Account), Client: c.Client, Claims: string(claims), GivenAt: c.GivenAt, Until: c.Until, Declined: string(declined),
+	})
+	if err != nil {
+		return fmt.Errorf("writing: %w", err)
+	}
+	return auditConsent(ctx, q, c, entry)
 }
 
 func consentOf(row sqlcgen.Consent) (eid.ConsentGiven, error) {

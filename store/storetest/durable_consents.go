@@ -53,6 +53,21 @@ func (s durableSuite) consents(t *testing.T) {
 		wantErr(t, "Consent() of another", err, eid.ErrNotFound)
 		wantErr(t, "WithdrawConsent() of another", d.WithdrawConsent(ctx, key.account, key.client, withdrawn), eid.ErrNotFound)
 	}
+	// One answer is changed and changed back, within the consent and for its time.
+	for _, share := range []bool{false, true} {
+		must(t, d.AnswerConsent(ctx, id, "portal", "email", share, consentEntry(d.clock.Now(), eid.ActionConsentGiven)))
+		got, err := d.Consent(ctx, id, "portal")
+		wantErr(t, "Consent() after another answer", err, nil)
+		equal(t, "Covers() after another answer", got.Covers([]string{"email"}, d.clock.Now()), share)
+		equal(t, "Answers() after another answer", got.Answers([]string{"email"}, d.clock.Now()) && got.Until.Equal(again.Until), true)
+	}
+	for _, key := range []struct{ client, claim string }{{"portal", "name"}, {"Portal", "email"}, {"bank", "name"}} {
+		err := d.AnswerConsent(ctx, id, key.client, key.claim, true, consentEntry(d.clock.Now(), eid.ActionConsentGiven))
+		wantErr(t, "AnswerConsent() of what was not asked", err, eid.ErrNotFound)
+	}
+	late := consentEntry(again.Until, eid.ActionConsentGiven)
+	wantErr(t, "AnswerConsent() after its end", d.AnswerConsent(ctx, id, "portal", "email", false, late), eid.ErrNotFound)
+
 	must(t, d.WithdrawConsent(ctx, id, "portal", withdrawn))
 	_, err = d.Consent(ctx, id, "portal")
 	wantErr(t, "Consent() after its withdrawal", err, eid.ErrNotFound)
@@ -77,8 +92,10 @@ func (s durableSuite) consents(t *testing.T) {
 	for _, c := range []*eid.ConsentGiven{&first, &second, &again} {
 		c.GivenAt = time.Time{}
 	}
-	equal(t, "evidence in the audit", told, []eid.ConsentGiven{first, second, again, again})
-	equal(t, "acts in the audit", acts, []string{given.Action, given.Action, given.Action, withdrawn.Action})
+	declined := again
+	declined.Claims = []string{}
+	equal(t, "evidence in the audit", told, []eid.ConsentGiven{first, second, again, declined, again, again})
+	equal(t, "acts in the audit", acts, []string{given.Action, given.Action, given.Action, given.Action, given.Action, withdrawn.Action})
 }
 
 func (s durableSuite) refusedConsents(t *testing.T) {
