@@ -23,7 +23,7 @@ func (g *gateway) registration(cfg *config.Config) (*registration.Service, error
 		Registries: civil.Registries{Population: g.population, Immigration: g.immigration}, Codes: codes,
 		Enroller: enroller, Activator: accounts.NewCredentials(g.db, g.now), Holders: g.db, Poster: g.db,
 		Cases:    registration.NewCases(g.db, enroller, g.db, reach, g.now),
-		Channels: reach, Limits: registration.DefaultLimits(), Log: g.log, Now: g.now,
+		Channels: reach, Limits: registration.DefaultLimits(), Now: g.now,
 	})
 }
 
