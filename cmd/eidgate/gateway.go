@@ -411,6 +411,7 @@ func (g *gateway) serve(ctx context.Context, l net.Listener, delay time.Duration
 	group.Go(func() error { return g.ring.Run(ctx) })
 	group.Go(func() error { return g.evidence.Run(ctx) })
 	group.Go(func() error { return g.retention.Run(ctx) })
+	group.Go(func() error { return g.pruneCases(ctx) })
 	for _, s := range g.shipments {
 		group.Go(func() error { return s.Run(ctx) })
 	}

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
+	"time"
 
 	"eidgate/config"
 	"eidgate/eid/accounts"
@@ -25,6 +27,29 @@ func (g *gateway) registration(cfg *config.Config) (*registration.Service, error
 		Cases:    registration.NewCases(g.db, enroller, g.db, reach, g.now),
 		Channels: reach, Limits: registration.DefaultLimits(), Now: g.now,
 	})
+}
+
+// pruneEvery is how often registrations go that officers decided on long ago.
+const pruneEvery = time.Hour
+
+// pruneCases does so until ctx ends. What cannot be removed now is next time.
+func (g *gateway) pruneCases(ctx context.Context) error {
+	tick := time.NewTicker(pruneEvery)
+	defer tick.Stop()
+	for {
+		n, err := g.db.PruneCases(ctx)
+		if err != nil && ctx.Err() == nil {
+			g.log.WarnContext(ctx, "old registrations were not removed", "err", err)
+		}
+		if n > 0 && ctx.Err() == nil {
+			continue // there may be more
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
 }
 
 // derivedKey is a key of our own pages for one purpose: all replicas have the same.
