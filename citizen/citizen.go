@@ -47,7 +47,7 @@ func New(d Deps) (*Pages, error) {
 		return nil, err
 	}
 	p := &Pages{d: d, mux: http.NewServeMux()}
-	register := &registering{shell: d.Shell, service: d.Registration, passwords: d.Passwords, policy: d.Policy, now: d.Now}
+	register := &registering{shell: d.Shell, service: d.Registration, passwords: d.Passwords, policy: d.Policy, least: d.Least, now: d.Now}
 	p.mux.Handle(pathRegister, register)
 	p.mux.Handle(pathRegister+"/", register)
 	for mode, path := range map[recovery.Mode]string{recovery.Recover: pathRecover, recovery.Activate: pathActivate} {

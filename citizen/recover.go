@@ -151,6 +151,7 @@ func (p *recovering) code(w http.ResponseWriter, r *http.Request, g shell.Guest)
 		return
 	}
 	data := web.RecoverCodeData{RecoverStep: p.step(r, g), App: stage == recovery.StageFactor}
+	data.Again = !data.App && r.Method != http.MethodPost && r.URL.Query().Has(queryAgain)
 	text := r.PostForm.Get(web.FieldCode)
 	switch {
 	case r.Method != http.MethodPost:
@@ -161,7 +162,7 @@ func (p *recovering) code(w http.ResponseWriter, r *http.Request, g shell.Guest)
 			p.shell.Failure(w, r, err)
 			return
 		}
-		shell.SeeOther(w, p.path+"/code")
+		shell.SeeOther(w, p.path+"/code?"+queryAgain+"=1")
 		return
 	case text == "":
 		data.Problem = web.ProblemCodeMissing

@@ -35,6 +35,7 @@ type registering struct {
 	service   *registration.Service
 	passwords Hasher
 	policy    Policy
+	least     int // characters of a password
 	now       func() time.Time
 }
 
@@ -55,6 +56,9 @@ const (
 	pageYoung    = "young"
 	pageDone     = "done"
 )
+
+// queryAgain of a page for a code: another one was just asked for.
+const queryAgain = "again"
 
 // typedFields may be given back after a switch of the language.
 var typedFields = []string{
@@ -147,7 +151,7 @@ func (p *registering) post(t *turn) {
 	case isStep(step):
 		p.save(t, step)
 	case t.at == pageCode && action == web.ActionResend:
-		p.done(t, p.service.Resend(t.r.Context(), t.token, p.visitor(t)), pageCode+"?again=1")
+		p.done(t, p.service.Resend(t.r.Context(), t.token, p.visitor(t)), pageCode+"?"+queryAgain+"=1")
 	case t.at == pageCode:
 		p.prove(t)
 	case t.at == pageWaiting:
@@ -266,9 +270,9 @@ func (p *registering) done(t *turn, err error, to string) {
 	case errors.As(err, &later):
 		web.VisitOf(t.r).Note("refused", "try later")
 		t.w.Header().Set("Retry-After", "60")
-		p.render(t, web.Page{Name: "refused", Status: http.StatusTooManyRequests, Data: web.RefusedData{
-			Common: shell.Common(t.r), Reason: web.RefusedTryLater, Until: later.Until,
-		}})
+		page := web.PageOf(web.RegisterLaterData{Common: shell.Common(t.r), Until: later.Until})
+		page.Status = http.StatusTooManyRequests
+		p.render(t, page)
 		return
 	case errors.Is(err, registration.ErrClosed):
 		shell.SeeOther(t.w, pathRegister)

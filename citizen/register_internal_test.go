@@ -73,7 +73,7 @@ func newSite(t *testing.T) *site {
 			Population:  civil.NewSynthetic([]civil.Person{{Number: number, Name: "Nguyễn Văn Hoà", BirthDate: civil.Date{Year: 1990, Month: time.March, Day: 2}}}),
 			Immigration: civil.SyntheticBorder(nil),
 		},
-		Cases: registration.NewCases(db, enroller, s, both, now), Channels: both, Limits: registration.DefaultLimits(), Log: log, Now: now,
+		Cases: registration.NewCases(db, enroller, s, both, now), Channels: both, Limits: registration.DefaultLimits(), Now: now,
 	})
 	must(t, err)
 	pages, err := web.New()
@@ -82,7 +82,7 @@ func newSite(t *testing.T) *site {
 	must(t, err)
 	policy, err := credential.NewPolicy(0, nil)
 	must(t, err)
-	p := &registering{shell: frame, service: service, passwords: plain{}, policy: policy, now: now}
+	p := &registering{shell: frame, service: service, passwords: plain{}, policy: policy, least: policy.Least(), now: now}
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		language := "vi"
 		if strings.HasPrefix(r.Header.Get("Accept-Language"), "en") {

@@ -97,6 +97,9 @@ func (p *registering) page(t *turn, wrong []web.FieldProblem) {
 		}
 	}
 	s := web.RegisterStep{Common: shell.Form(t.r, t.token.CSRF()), Step: slices.Index(registration.Steps(), step) + 1, Wrong: wrong}
+	if s.Step > 1 {
+		s.Back = pathRegister + "/" + string(registration.Steps()[s.Step-2])
+	}
 	quiet := shell.Common(t.r)
 	quiet.Form.CSRF = t.token.CSRF()
 	switch t.at {
@@ -119,7 +122,7 @@ func (p *registering) page(t *turn, wrong []web.FieldProblem) {
 	case string(registration.StepCheck):
 		p.check(t, s)
 	case pageCode:
-		data := web.RegisterCodeData{RegisterStep: s, Again: t.r.URL.Query().Has("again")}
+		data := web.RegisterCodeData{RegisterStep: s, Again: t.r.URL.Query().Has(queryAgain)}
 		if t.draft.Sent.By == registration.FieldPhone {
 			data.Phone = maskedPhone(f.Phone)
 		} else {
@@ -132,7 +135,7 @@ func (p *registering) page(t *turn, wrong []web.FieldProblem) {
 			p.fail(t, err)
 			return
 		}
-		p.render(t, web.PageOf(web.RegisterPasswordData{RegisterStep: s, Number: said.Person.Identifier.Reveal()}))
+		p.render(t, web.PageOf(web.RegisterPasswordData{RegisterStep: s, Number: said.Person.Identifier.Reveal(), Least: p.least}))
 	case pageWaiting:
 		p.render(t, web.PageOf(web.RegisterWaitingData{RegisterStep: s, Again: p.now().Add(retryAfter)}))
 	case pageYoung:

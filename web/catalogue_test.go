@@ -94,7 +94,7 @@ func used(t *testing.T) (required, optional []string) {
 			parts(mode + "." + why)
 		}
 	}
-	for _, prefix := range []string{"register.ended", "register.young", "register.done"} {
+	for _, prefix := range []string{"register.ended", "register.young", "register.done", "register.later"} {
 		parts(prefix)
 	}
 	required = append(required, registerMessages()...)

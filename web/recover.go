@@ -52,7 +52,8 @@ func (d RecoverNumberData) Problems() []FieldProblem {
 // RecoverCodeData is page "recover_code". It says the same whether or not a code was sent.
 type RecoverCodeData struct {
 	RecoverStep
-	App bool // the code of an app, behind the one that was sent
+	App   bool // the code of an app, behind the one that was sent
+	Again bool // another one was just asked for
 }
 
 // Problems ties the page's problem to its field.

@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"strings"
 	"time"
 
 	"eidgate/eid"
@@ -38,6 +39,7 @@ func ProblemRegister(why string) string { return "register.problem." + why }
 type RegisterStep struct {
 	Common
 	Step  int            // 1 to RegisterSteps; 0: none of them
+	Back  string         // address of the step before; empty: there is none
 	Wrong []FieldProblem // none at first
 }
 
@@ -135,6 +137,14 @@ type RegisterCheckData struct {
 // Typed is false: there is nothing to type.
 func (d RegisterCheckData) Typed() bool { return false }
 
+// ShownPhone is the phone as people write it where it is of Viet Nam.
+func (d RegisterCheckData) ShownPhone() string {
+	if home, ok := strings.CutPrefix(d.Phone, "+84"); ok && len(home) == 9 {
+		return "0" + home[:3] + " " + home[3:6] + " " + home[6:]
+	}
+	return d.Phone
+}
+
 // ShownNumber is the number in groups.
 func (d RegisterCheckData) ShownNumber() string { return groupNumber(d.Number) }
 
@@ -143,7 +153,6 @@ type RegisterCodeData struct {
 	RegisterStep
 	Phone, Email string // where the code went, masked: one of them
 	Again        bool   // it was just sent again
-	Until        time.Time
 }
 
 // RegisterPasswordData is page "register_password": all matched, the account is missing
@@ -151,6 +160,13 @@ type RegisterCodeData struct {
 type RegisterPasswordData struct {
 	RegisterStep
 	Number string // that the holder signs in with; it is not seen on the page
+	Least  int    // characters of a password
+}
+
+// RegisterLaterData is page "register_later": enough codes were sent for now.
+type RegisterLaterData struct {
+	Common
+	Until time.Time // when another one can be sent
 }
 
 // RegisterWaitingData is page "register_waiting": the registry does not answer.
@@ -184,6 +200,7 @@ func (RegisterContactData) page() string  { return "register_contact" }
 func (RegisterCheckData) page() string    { return "register_check" }
 func (RegisterCodeData) page() string     { return "register_code" }
 func (RegisterPasswordData) page() string { return "register_password" }
+func (RegisterLaterData) page() string    { return "register_later" }
 func (RegisterWaitingData) page() string  { return "register_waiting" }
 func (RegisterEndedData) page() string    { return "register_ended" }
 func (RegisterYoungData) page() string    { return "register_young" }

@@ -41,6 +41,7 @@ func registerSamples(noon time.Time) []sample {
 	step := func(n int, at string, wrong ...FieldProblem) RegisterStep {
 		return RegisterStep{Common: Common{Ref: "K7QF-2M9D", Form: Hidden{Action: "/register/" + at, CSRF: "csrf-of-a-sample-draft"}}, Step: n, Wrong: wrong}
 	}
+	back := func(s RegisterStep) RegisterStep { s.Back = "/register/kind"; return s }
 	is := func(field, why string) FieldProblem { return FieldProblem{field, ProblemRegister(why)} }
 	var list []sample
 	add := func(name string, p Page) { list = append(list, sample{name, p}) }
@@ -53,7 +54,7 @@ func registerSamples(noon time.Time) []sample {
 	add("register_kind", PageOf(RegisterKindData{RegisterStep: step(1, "kind"), Citizens: true, Foreigners: true}))
 	add("register_kind-wrong", PageOf(RegisterKindData{RegisterStep: step(1, "kind", is(FieldKind, "kind_missing")), Citizens: true, Foreigners: true}))
 	add("register_kind-one", PageOf(RegisterKindData{RegisterStep: step(1, "kind"), Foreigners: true}))
-	add("register_number", PageOf(RegisterNumberData{RegisterStep: step(2, "number")}))
+	add("register_number", PageOf(RegisterNumberData{RegisterStep: back(step(2, "number"))}))
 	add("register_number-wrong", PageOf(RegisterNumberData{RegisterStep: step(2, "number", is(FieldPersonalNumber, "number_length")), Given: "00119000000"}))
 	add("register_passport", PageOf(RegisterNumberData{RegisterStep: step(2, "number"), Foreigner: true}))
 	add("register_passport-wrong", PageOf(RegisterNumberData{
@@ -81,8 +82,9 @@ func registerSamples(noon time.Time) []sample {
 	add("register_code", PageOf(RegisterCodeData{RegisterStep: step(0, "code"), Phone: "••• ••• 678"}))
 	add("register_code-again", PageOf(RegisterCodeData{RegisterStep: step(0, "code"), Email: "n•••@example.test", Again: true}))
 	add("register_code-wrong", PageOf(RegisterCodeData{RegisterStep: step(0, "code", is(FieldCode, "code")), Phone: "••• ••• 678"}))
-	add("register_password", PageOf(RegisterPasswordData{RegisterStep: step(0, "password"), Number: "001190000001"}))
-	add("register_password-wrong", PageOf(RegisterPasswordData{RegisterStep: step(0, "password", is(FieldNewPassword, "password_guessable"))}))
+	add("register_password", PageOf(RegisterPasswordData{RegisterStep: step(0, "password"), Number: "001190000001", Least: 8}))
+	add("register_password-wrong", PageOf(RegisterPasswordData{RegisterStep: step(0, "password", is(FieldNewPassword, "password_guessable")), Least: 8}))
+	add("register_later", Page{Name: "register_later", Status: http.StatusTooManyRequests, Data: RegisterLaterData{Common{Ref: "K7QF-2M9D"}, noon}})
 	add("register_waiting", Page{Name: "register_waiting", Status: http.StatusServiceUnavailable, Data: RegisterWaitingData{RegisterStep: step(0, "waiting"), Again: noon}})
 	add("register_ended", PageOf(RegisterEndedData{common}))
 	add("register_young", PageOf(RegisterYoungData{common, 14}))

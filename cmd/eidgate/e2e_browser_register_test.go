@@ -83,7 +83,7 @@ func TestBrowserRegister(t *testing.T) {
 // declare fills in the five steps before the check.
 func (v *visit) declare(number, name, day, month, year, gender, email string) {
 	v.t.Helper()
-	v.at("Quý vị đăng ký với giấy tờ nào?")
+	v.at("Quý vị là người Việt Nam hay người nước ngoài?")
 	v.press("Người Việt Nam")
 	v.at("Số định danh của Quý vị")
 	v.fill("personal_number", number)

@@ -19,6 +19,7 @@ import (
 	"eidgate/eid"
 	"eidgate/eid/accounts"
 	"eidgate/eid/audit"
+	"eidgate/eid/counter"
 	"eidgate/eid/credential"
 	"eidgate/eid/notify"
 	"eidgate/eid/rules"
@@ -409,6 +410,7 @@ func (g *gateway) serve(ctx context.Context, l net.Listener, delay time.Duration
 	group.Go(func() error { return g.evidence.Run(ctx) })
 	group.Go(func() error { return g.retention.Run(ctx) })
 	group.Go(func() error { return g.applications.Run(ctx) })
+	group.Go(func() error { return g.pruneCases(ctx) })
 	for _, s := range g.shipments {
 		group.Go(func() error { return s.Run(ctx) })
 	}

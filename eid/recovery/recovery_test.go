@@ -2,7 +2,9 @@ package recovery_test
 
 import (
 	"context"
+	"crypto/sha1" //nolint:gosec // the form of lists of leaks
 	"errors"
+	"log/slog"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -42,7 +44,10 @@ type world struct {
 	hashes   int
 	recover  []accounts.Recovery
 	activate []accounts.Activation
+	leaks    error // of the list of leaked passwords
 }
+
+func (w *world) Leaked(context.Context, [sha1.Size]byte) (bool, error) { return false, w.leaks }
 
 func newWorld(t testing.TB, dir string) *world {
 	w := &world{t: t, clock: storetest.NewClock(), people: map[string]eid.Account{}}
@@ -56,12 +61,12 @@ func newWorld(t testing.TB, dir string) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	policy, err := credential.NewPolicy(0, nil)
+	policy, err := credential.NewPolicy(0, w)
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.Service, err = recovery.New(notify.Channels{SMS: true, Email: true}, recovery.Deps{
-		Accounts: w, Credentials: w, Passwords: w, Policy: policy, Codes: codes, Poster: w, State: state, Key: make([]byte, 32), Now: w.clock.Now,
+		Accounts: w, Credentials: w, Passwords: w, Policy: policy, Codes: codes, Poster: w, State: state, Log: slog.New(slog.DiscardHandler), Key: make([]byte, 32), Now: w.clock.Now,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -293,6 +298,22 @@ func TestStrangersUseUpTheirCodesAlone(t *testing.T) {
 	}
 	if !w.posts[0].Stranger {
 		t.Errorf("a code for nobody known is not marked as a stranger's")
+	}
+}
+
+// A list of leaks that cannot be read keeps nobody from their account.
+func TestRecoverWithoutTheListOfLeaks(t *testing.T) {
+	w := newWorld(t, t.TempDir())
+	w.leaks = errors.New("no such file")
+	w.begin("device", recovery.Recover, w.person(1, nil))
+	if err := w.Code(t.Context(), "device", "device", recovery.Recover, w.sent()); err != nil {
+		t.Fatalf("Code() = %v", err)
+	}
+	if weakness, err := w.Choose(t.Context(), "device", recovery.Recover, eid.NewSecret("12345678"), ""); err != nil || weakness != credential.Guessable {
+		t.Errorf("Choose() of a weak password = %q, %v", weakness, err)
+	}
+	if weakness, err := w.Choose(t.Context(), "device", recovery.Recover, eid.NewSecret(fresh), ""); err != nil || weakness != "" || len(w.recover) != 1 {
+		t.Errorf("Choose() = %q, %v, and %d recoveries; want one", weakness, err, len(w.recover))
 	}
 }
 

@@ -22,7 +22,8 @@ func (f Form) contact(declared eid.Declaration, reach notify.Channels) (c contac
 		}
 	}
 	if email != "" {
-		if c.email, err = notify.ParseAddress(notify.Email, email); err != nil {
+		// Nobody's mail of elsewhere is at a domain of one part: the end was forgotten.
+		if c.email, err = notify.ParseAddress(notify.Email, email); err != nil || !strings.Contains(c.email[strings.LastIndex(c.email, "@")+1:], ".") {
 			faults = append(faults, Fault{FieldEmail, EmailWrong})
 		}
 	}

@@ -179,7 +179,7 @@ func (s *Service) activate(ctx context.Context, t Token, passwordHash string, v 
 	if err != nil {
 		return "", err
 	}
-	ch, to := said.contact(draft.Sent.By)
+	_, to := said.contact(draft.Sent.By)
 	err = s.d.Activator.Activate(ctx, draft.Sent.Holder, accounts.Activation{
 		Act: accounts.Act{Actor: "holder", Ref: v.Ref}, PasswordHash: passwordHash, Proved: to, ProvedAt: draft.Sent.At,
 	})
@@ -189,11 +189,6 @@ func (s *Service) activate(ctx context.Context, t Token, passwordHash string, v 
 		after = refused(draft)
 	case err != nil:
 		return "", err
-	default:
-		err := s.d.Poster.Post(ctx, notify.Post{Kind: notify.Activated, Channel: ch, To: eid.NewSecret(to), Language: v.Language})
-		if err != nil { // the account is active, whoever hears of it
-			s.d.Log.ErrorContext(ctx, "activation not told", "err", err)
-		}
 	}
 	_, err = s.drafts.change(ctx, t, endedFor, func(d *Draft) error {
 		*d = after

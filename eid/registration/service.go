@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/netip"
 	"slices"
 	"time"
@@ -73,7 +72,6 @@ type Deps struct {
 	Cases      *Cases
 	Channels   notify.Channels
 	Limits     Limits
-	Log        *slog.Logger
 	Now        func() time.Time
 }
 
@@ -87,7 +85,7 @@ type Service struct {
 // New checks what it is given. It starts nothing.
 func New(d Deps) (*Service, error) {
 	if d.State == nil || d.Sealer == nil || d.Rules == nil || d.Codes == nil || d.Enroller == nil || d.Activator == nil ||
-		d.Holders == nil || d.Poster == nil || d.Cases == nil || d.Log == nil || d.Now == nil {
+		d.Holders == nil || d.Poster == nil || d.Cases == nil || d.Now == nil {
 		return nil, errors.New("registration: something is missing")
 	}
 	if len(d.Key) != 32 {

@@ -62,7 +62,7 @@ func newWorld(t *testing.T) *world {
 	w.deps = registration.Deps{
 		State: w.state, Sealer: sealer, Key: key, Rules: book(t), Registries: civil.Registries{Population: w.registry, Immigration: w.registry},
 		Codes: codes, Enroller: enroller, Activator: accounts.NewCredentials(w.db, w.clock), Holders: w.db, Poster: w.outbox, Cases: w.cases,
-		Channels: both, Limits: registration.DefaultLimits(), Log: log, Now: w.clock,
+		Channels: both, Limits: registration.DefaultLimits(), Now: w.clock,
 	}
 	w.service, err = registration.New(w.deps)
 	must(t, err)

@@ -17,8 +17,8 @@ const (
 	// keepCases is how long a case is kept that was decided: what was declared is data of
 	// somebody who may have no account here. The audit tells of the decision for longer.
 	keepCases = 90 * 24 * time.Hour
-	// pruneCases is how many of them go with a new one.
-	pruneCases = 10
+	// pruneCases is how many of them go in one transaction.
+	pruneCases = 100
 )
 
 // OpenCase fills registration.CaseStore.
@@ -28,10 +28,6 @@ func (db *DB) OpenCase(ctx context.Context, r registration.CaseRecord, most int,
 		return false, fmt.Errorf("sealing registration: %w", err)
 	}
 	err = db.write(ctx, func(q *sqlcgen.Queries) error {
-		before := sql.NullTime{Time: stamp(r.CreatedAt.Add(-keepCases)), Valid: true}
-		if err := q.PruneAppCases(ctx, before, pruneCases); err != nil {
-			return fmt.Errorf("removing old registrations: %w", err)
-		}
 		n, err := q.InsertAppCase(ctx, sqlcgen.InsertAppCaseParams{
 			ID: r.ID, Ref: r.Ref, SubjectType: string(r.SubjectType), NumberIndex: db.index.identifier(r.Number), Sealed: sealed,
 			Why: string(r.Doubt), Status: string(r.Status), Rules: r.Rules, DueAt: stamp(r.DueAt), CreatedAt: stamp(r.CreatedAt), Most: int64(most),
@@ -45,6 +41,19 @@ func (db *DB) OpenCase(ctx context.Context, r registration.CaseRecord, most int,
 		return insertAudit(ctx, q, entry)
 	})
 	return opened && err == nil, err
+}
+
+// PruneCases removes a page of the cases that were decided long ago, and says how many.
+func (db *DB) PruneCases(ctx context.Context) (int, error) {
+	var n int64
+	err := db.write(ctx, func(q *sqlcgen.Queries) (err error) {
+		n, err = q.PruneAppCases(ctx, nullable(db.now().Add(-keepCases)), pruneCases)
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("removing old registrations: %w", err)
+	}
+	return int(n), nil
 }
 
 // OpenCases fills registration.CaseStore.

@@ -70,6 +70,8 @@ func Durable(t *testing.T, open func(t *testing.T, now func() time.Time) *sqlsto
 	t.Run("refused arrivals", s.refusedArrivals)
 	t.Run("half arrivals", s.halfArrivals)
 	t.Run("levels that follow a source", s.levels)
+	t.Run("cases of registrations", s.cases)
+	t.Run("cases decided at once", s.casesAtOnce)
 	t.Run("enrolments", s.enrolments)
 	t.Run("enrolments over an impostor", s.enrolledOverImpostor)
 	t.Run("enrolments anew", s.enrolledAnew)

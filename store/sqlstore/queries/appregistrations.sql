@@ -18,6 +18,6 @@ WHERE id = @id AND account IS NULL AND (status = 'processing' OR status = 'appro
 -- name: FinishAppCase :execrows
 UPDATE registrations SET account = @account, status = @status WHERE id = @id AND status = 'approved' AND account IS NULL;
 
--- name: PruneAppCases :exec
+-- name: PruneAppCases :execrows
 DELETE FROM registrations WHERE id IN (
-    SELECT old.id FROM registrations old WHERE old.decided_at < @before ORDER BY old.decided_at LIMIT @most);
+    SELECT old.id FROM registrations old WHERE old.decided_at <= @before AND (old.account IS NOT NULL OR old.status = 'rejected') ORDER BY old.decided_at LIMIT @most);

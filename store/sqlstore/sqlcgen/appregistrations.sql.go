@@ -194,12 +194,15 @@ func (q *Queries) OpenAppCases(ctx context.Context, most int64) ([]OpenAppCasesR
 	return items, nil
 }
 
-const pruneAppCases = `-- name: PruneAppCases :exec
+const pruneAppCases = `-- name: PruneAppCases :execrows
 DELETE FROM registrations WHERE id IN (
-    SELECT old.id FROM registrations old WHERE old.decided_at < ?1 ORDER BY old.decided_at LIMIT ?2)
+    SELECT old.id FROM registrations old WHERE old.decided_at <= ?1 AND (old.account IS NOT NULL OR old.status = 'rejected') ORDER BY old.decided_at LIMIT ?2)
 `
 
-func (q *Queries) PruneAppCases(ctx context.Context, before sql.NullTime, most int64) error {
-	_, err := q.exec(ctx, q.pruneAppCasesStmt, pruneAppCases, before, most)
-	return err
+func (q *Queries) PruneAppCases(ctx context.Context, before sql.NullTime, most int64) (int64, error) {
+	result, err := q.exec(ctx, q.pruneAppCasesStmt, pruneAppCases, before, most)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }
