@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"eidgate/eid"
+	"eidgate/eid/accounts"
 	"eidgate/store/storetest"
 )
 
@@ -34,6 +35,7 @@ func TestModelOfLinkingAndStepUp(t *testing.T) {
 	for what, runs := range map[string]int{ // of how many runs one at least has to come to it
 		"level 1": 30, "level 2": 30, "token lives": 30, "token ended": 30, "locked": 30, "stepped up": 30,
 		"linked": 100, "another person": 100, "refreshed": 100, "undone": 100,
+		"lifted": 100, "unlocked at a page": 100,
 	} {
 		if seen[what] == 0 && seen["runs"] >= runs && !t.Failed() {
 			t.Errorf("none of %d runs came to: %s", seen["runs"], what)
@@ -89,7 +91,8 @@ func newRun(l *lease, rt *rapid.T, seen map[string]int) *run {
 	limit := rapid.SampledFrom([]eid.Level{eid.Level1, eid.Level2}).Draw(rt, "cap")
 	r.crossroads = newCrossroads(l, r.registered(limit, time.Time{}))
 	r.truth = &truth{
-		now: r.clock, ties: map[string]*tie{}, former: map[string][]string{}, locked: map[string]bool{}, open: true, limit: limit,
+		now: r.clock, ties: map[string]*tie{}, former: map[string][]string{}, open: true, limit: limit,
+		locks: map[string]map[eid.LockReason]bool{thu.name: {}, cau.name: {}}, shut: map[string]time.Time{}, wishes: map[string]bool{},
 		states: rapid.Bool().Draw(rt, "the legacy provider states numbers"),
 	}
 	r.old.mute.Store(!r.truth.states)
@@ -149,7 +152,7 @@ func (r *run) act(rt *rapid.T) {
 	b, tab := rapid.IntRange(0, 1).Draw(rt, "browser"), rapid.SampledFrom([]int{0, 0, 0, 1}).Draw(rt, "tab")
 	r.truth.uses(b)
 	kinds := []string{"on", "on", "on", "on", "on", "on", "on", "on", "on", "on", "begin", "begin", "anything", "again", "redeem", "refresh", "lock", "undo", "window", "time", "logout"}
-	if !r.truth.open || r.truth.locked[thu.name] || r.truth.locked[cau.name] {
+	if !r.truth.open || r.truth.locked(thu.name) || r.truth.locked(cau.name) {
 		kinds = append(kinds, "mend", "mend", "mend", "mend")
 	}
 	if s := r.tabs[b][tab]; s != nil && strings.Contains(s.body, titleConfirmLink) { // a good moment for trouble
@@ -167,7 +170,7 @@ func (r *run) act(rt *rapid.T) {
 		r.begin(rt, b, tab)
 	case "anything":
 		if s := r.anyPast(rt); s != nil && s.at() == "" {
-			r.press(rt, b, tab, s, rapid.SampledFrom([]string{"link", "decline", "not_me", "retry", "restart", "step_up", "stay", "other_sources", "share", "cancel", "verify", "later"}).Draw(rt, "button"))
+			r.press(rt, b, tab, s, rapid.SampledFrom([]string{"link", "decline", "not_me", "retry", "restart", "step_up", "stay", "other_sources", "share", "cancel", "verify", "later", "unlock"}).Draw(rt, "button"))
 		}
 	case "again":
 		if s := r.anyPast(rt); s != nil && s.at() != "" {
@@ -201,8 +204,8 @@ func (r *run) act(rt *rapid.T) {
 	case "mend":
 		r.window(true)
 		for _, p := range []person{thu, cau} {
-			if r.truth.locked[p.name] {
-				r.lock(rt, p)
+			for reason := range r.truth.locks[p.name] {
+				r.lift(rt, p, reason)
 			}
 		}
 	case "time":
@@ -211,6 +214,7 @@ func (r *run) act(rt *rapid.T) {
 		r.logout(b)
 	}
 	r.checkLinks(rt)
+	r.checkLocks(rt)
 }
 
 // window opens the legacy provider's, or lets it end now.
@@ -258,7 +262,7 @@ func (r *run) goOn(rt *rapid.T, b, tab int) {
 	var choices []string
 	for _, m := range regexp.MustCompile(`name="(source|action)" value="(\w+)"`).FindAllStringSubmatch(s.body, -1) {
 		choices = append(choices, m[1]+" "+m[2])
-		for range map[string]int{"link": 8, "step_up": 6, "share": 6, "retry": 2, sourceOld: 6, sourceMPS: 2}[m[2]] { // mostly
+		for range map[string]int{"link": 8, "unlock": 8, "step_up": 6, "share": 6, "retry": 2, sourceOld: 6, sourceMPS: 2}[m[2]] { // mostly
 			choices = append(choices, m[1]+" "+m[2])
 		}
 	}
@@ -287,6 +291,10 @@ func (r *run) press(rt *rapid.T, b, tab int, s *spot, action string) {
 	if action == "link" {
 		r.confirm = &confirmed{browser: b, login: a.login, body: s.body}
 	}
+	// Only the page that refuses offers it; that of another login is none of this one.
+	if action == "unlock" && strings.Contains(s.body, offersUnlock) {
+		r.truth.wishes[a.login] = true
+	}
 	r.passed = ""
 	p := r.agents[b].submit(s.page, "action", action)
 	if (action == "not_me" || action == "restart") && r.passed != "" && r.passed != a.login {
@@ -311,6 +319,7 @@ func (r *run) proveAt(rt *rapid.T, b, tab int, s *spot) {
 	if p.status != http.StatusBadRequest && who.name != "declines" {
 		r.truth.proves(a, s.at(), who.name, map[string]eid.Level{"1": eid.Level1, "2": eid.Level2}[level])
 	}
+	r.checkLocks(rt)
 	r.checkLinks(rt)
 	r.arrives(rt, tab, a, p)
 }
@@ -437,22 +446,36 @@ func (r *run) refreshed(rt *rapid.T) {
 	g.tokens = got
 }
 
-// lock sets and lifts a lock that an authority asked for: no page undoes it.
+// lock sets a lock of the holder's own, which a page may undo, or one of an authority,
+// which none does; where it is in force, who set it lifts it.
 func (r *run) lock(rt *rapid.T, p person) {
-	var err error
-	locked := r.truth.locked[p.name]
-	if account, failed := r.db.Account(r.t.Context(), p.account(r.world)); failed != nil {
-		err = failed
-	} else if locked {
-		err = r.locks.Lift(r.t.Context(), account.ID, account.Locks[0].ID, storetest.Authority("2/QĐ"))
-	} else {
-		_, err = r.locks.Set(r.t.Context(), account.ID, eid.LockAuthority, storetest.Authority("1/QĐ"))
+	reason := rapid.SampledFrom([]eid.LockReason{eid.LockSelf, eid.LockSelf, eid.LockAuthority}).Draw(rt, "reason")
+	if r.truth.locks[p.name][reason] {
+		r.lift(rt, p, reason)
+		return
 	}
+	if _, err := r.locks.Set(r.t.Context(), p.account(r.world), reason, actsOn[reason]); err != nil {
+		rt.Fatal(err)
+	}
+	r.truth.lock(p.name, reason)
+	r.pass(time.Second) // what is proved counts from after it
+	r.seen["locked"]++
+}
+
+// actsOn are those that set and lift the locks of a run.
+var actsOn = map[eid.LockReason]accounts.LockAct{eid.LockSelf: storetest.Self(), eid.LockAuthority: storetest.Authority("1/QĐ")}
+
+func (r *run) lift(rt *rapid.T, p person, reason eid.LockReason) {
+	account, err := r.db.Account(r.t.Context(), p.account(r.world))
 	if err != nil {
 		rt.Fatal(err)
 	}
-	r.truth.locks(p.name, !locked)
-	r.seen["locked"]++
+	i := slices.IndexFunc(account.Locks, func(l eid.Lock) bool { return l.Reason == reason })
+	if err := r.locks.Lift(r.t.Context(), account.ID, account.Locks[i].ID, actsOn[reason]); err != nil {
+		rt.Fatal(err)
+	}
+	delete(r.truth.locks[p.name], reason)
+	r.seen["lifted"]++
 }
 
 // undo ends the link of somebody's legacy identity.

@@ -70,6 +70,30 @@ func (r *run) checkLinks(rt *rapid.T) {
 	}
 }
 
+// checkLocks compares the locks that are in force with those that the truth knows: what
+// ended without its word was ended by a browser, and has to be permitted.
+func (r *run) checkLocks(rt *rapid.T) {
+	for _, p := range []person{thu, cau} {
+		account, err := r.db.Account(r.t.Context(), p.account(r.world))
+		if err != nil {
+			rt.Fatal(err)
+		}
+		for reason := range r.truth.locks[p.name] {
+			if slices.ContainsFunc(account.Locks, func(l eid.Lock) bool { return l.Reason == reason }) {
+				continue
+			}
+			if why := r.truth.mayUnlock(p.name, reason); why != "" {
+				rt.Fatalf("the lock %q of %s has ended, and %s", reason, p.name, why)
+			}
+			delete(r.truth.locks[p.name], reason)
+			r.seen["unlocked at a page"]++
+		}
+		if len(account.Locks) != len(r.truth.locks[p.name]) {
+			rt.Fatalf("%s has the locks %v, want %v", p.name, account.Locks, r.truth.locks[p.name])
+		}
+	}
+}
+
 // permits reports whether tokens may still be good.
 func (r *run) permits(g *given) bool {
 	return !r.truth.hands[g.asked.browser].killed[g.epoch] && slices.ContainsFunc(g.grounds, r.truth.stands)
@@ -87,7 +111,7 @@ func (r *run) holds(rt *rapid.T) {
 		}
 		switch {
 		case lives && !may:
-			rt.Fatalf("a token of %s at %s through %+v is alive; locked %v, open %v, ended %v", g.who, g.asked.client, g.grounds, r.truth.locked, r.truth.open, r.truth.hands)
+			rt.Fatalf("a token of %s at %s through %+v is alive; locked %v, open %v, ended %v", g.who, g.asked.client, g.grounds, r.truth.locks, r.truth.open, r.truth.hands)
 		case lives:
 			r.seen["token lives"]++
 		case !may:

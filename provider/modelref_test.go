@@ -17,10 +17,12 @@ type truth struct {
 	proofs []proved
 	ties   map[string]*tie // living links of the legacy provider, by the name of X
 	former map[string][]string
-	locked map[string]bool
-	open   bool      // the legacy provider's window, and its switch
-	limit  eid.Level // its linking.cap
-	states bool      // it says whom it means, so that a number can gainsay
+	locks  map[string]map[eid.LockReason]bool // in force, by whose
+	shut   map[string]time.Time               // when the account was locked last
+	wishes map[string]bool                    // logins in which somebody asked to undo a lock of their own
+	open   bool                               // the legacy provider's window, and its switch
+	limit  eid.Level                          // its linking.cap
+	states bool                               // it says whom it means, so that a number can gainsay
 	hands  [2]hand
 }
 
@@ -34,6 +36,7 @@ type proved struct {
 	at      time.Time
 	epoch   int  // of the browser
 	void    bool // of another person than who holds the session: it changes nothing
+	unlocks bool // it was given to undo a lock of the own
 }
 
 // tie is a link X→A.
@@ -60,6 +63,7 @@ type ground struct {
 	source string
 	level  eid.Level // at most
 	tie    string    // link; empty at the national source
+	at     time.Time // when it was proved
 }
 
 // asked is one authorization request of a run.
@@ -113,7 +117,8 @@ func (m *truth) ends(browser int) {
 // proves notes a proof that the gateway took.
 func (m *truth) proves(a asked, source, who string, level eid.Level) {
 	h := &m.hands[a.browser]
-	p := proved{browser: a.browser, login: a.login, source: source, who: who, level: level, at: m.now(), epoch: h.epoch}
+	p := proved{browser: a.browser, login: a.login, source: source, who: who, level: level, at: m.now(), epoch: h.epoch, unlocks: m.wishes[a.login]}
+	delete(m.wishes, a.login) // a wish is for one proof
 	if a.fresh {
 		h.holder = ""
 	}
@@ -128,9 +133,13 @@ func (m *truth) proves(a asked, source, who string, level eid.Level) {
 	m.proofs = append(m.proofs, p)
 }
 
-// locks notes a lock: whoever had a session may find it gone.
-func (m *truth) locks(who string, locked bool) {
-	m.locked[who] = locked
+// locked reports whether an account is locked, for whatever reason.
+func (m *truth) locked(who string) bool { return len(m.locks[who]) > 0 }
+
+// lock notes a lock: what was proved before it counts no more, and whoever had a session
+// may find it gone.
+func (m *truth) lock(who string, reason eid.LockReason) {
+	m.locks[who][reason], m.shut[who] = true, m.now()
 	for i := range m.hands {
 		if m.hands[i].holder == who {
 			m.hands[i].holder = ""
@@ -152,16 +161,40 @@ func (m *truth) grounds(a asked) []ground {
 		}
 		switch p.source {
 		case sourceMPS:
-			all = append(all, ground{p.who, p.source, level, ""})
+			all = append(all, ground{p.who, p.source, level, "", p.at})
 		case sourceOld:
 			t := m.ties[p.who]
 			// A proof of before the link counts only in a login that confirmed the link.
 			if t != nil && m.open && (i >= t.after || slices.Contains(t.logins, p.login)) {
-				all = append(all, ground{t.holds, p.source, min(level, t.limit), t.id})
+				all = append(all, ground{t.holds, p.source, min(level, t.limit), t.id, p.at})
 			}
 		}
 	}
-	return slices.DeleteFunc(all, func(g ground) bool { return m.locked[g.who] || g.level < floors[a.client] })
+	return slices.DeleteFunc(all, func(g ground) bool { return m.locked(g.who) || m.gone(g) || g.level < floors[a.client] })
+}
+
+// gone reports whether a lock came since something was proved: though it was lifted, it
+// counts no more.
+func (m *truth) gone(g ground) bool { return !g.at.After(m.shut[g.who]) }
+
+// mayUnlock says what forbids that a lock of somebody has ended by what a browser did just
+// now; nothing does if it is empty.
+func (m *truth) mayUnlock(who string, reason eid.LockReason) string {
+	last := proved{}
+	if len(m.proofs) > 0 {
+		last = m.proofs[len(m.proofs)-1]
+	}
+	switch {
+	case reason != eid.LockSelf:
+		return "it was another's lock"
+	case m.locks[who][eid.LockAuthority]:
+		return "there is an authority's lock beside it"
+	case who == thu.name:
+		return "who has factors of their own proves those"
+	case !last.unlocks || last.who != who || last.source != sourceMPS || !last.at.Equal(m.now()):
+		return "nobody proved to be the holder for it"
+	}
+	return ""
 }
 
 // confirmed is a form that was sent to make a link.
@@ -180,7 +213,7 @@ func (m *truth) sides(x, holds string, c *confirmed) (old, national eid.Level) {
 		switch {
 		case p.source == sourceOld && p.who == x && m.now().Sub(p.at) <= sidesKeep:
 			old = max(old, p.level)
-		case p.source == sourceMPS && p.who == holds:
+		case p.source == sourceMPS && p.who == holds && p.at.After(m.shut[holds]):
 			national = max(national, p.level)
 		}
 	}
@@ -190,7 +223,7 @@ func (m *truth) sides(x, holds string, c *confirmed) (old, national eid.Level) {
 // confirms notes that holders confirmed links that are there already.
 func (m *truth) confirms(c *confirmed) {
 	for x, t := range m.ties {
-		if old, national := m.sides(x, t.holds, c); old.Valid() && national.Valid() && m.open && !m.locked[t.holds] {
+		if old, national := m.sides(x, t.holds, c); old.Valid() && national.Valid() && m.open && !m.locked(t.holds) {
 			t.logins = append(t.logins, c.login)
 		}
 	}
@@ -215,7 +248,7 @@ func (m *truth) mayTie(x, holds string, limit eid.Level, c *confirmed) string {
 		return "X was not proved in this login of this browser, or too long ago"
 	case national == eid.LevelNone:
 		return "A was not proved in this login of this browser"
-	case m.locked[holds]:
+	case m.locked(holds):
 		return "A is locked"
 	case !m.open:
 		return "the legacy provider is over or off"
@@ -242,7 +275,7 @@ func (m *truth) tied(x string, t tie) {
 
 // stands reports whether something that a grant rests on counts now.
 func (m *truth) stands(g ground) bool {
-	if m.locked[g.who] {
+	if m.locked(g.who) || m.gone(g) {
 		return false
 	}
 	if g.source == sourceMPS {

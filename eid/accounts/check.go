@@ -65,7 +65,7 @@ func (n NewAccount) check(now time.Time) error {
 	f.text("email", n.Email.Value, 0, maxText)
 	f.add(n.Person.Gender != "male" && n.Person.Gender != "female" && (n.Person.Gender != "" || n.ManagedBy == ""),
 		"gender is neither male nor female")
-	born, err := time.ParseInLocation(time.DateOnly, n.Person.BirthDate, vietnam())
+	born, err := time.ParseInLocation(time.DateOnly, n.Person.BirthDate, eid.LawTime())
 	f.add(err != nil, "birth date is not a full date")
 	f.add(err == nil && born.After(now), "birth date lies ahead")
 	f.identifier(n.Person)
@@ -124,9 +124,9 @@ func (f *faults) identifier(p eid.Person) {
 	switch p.Type {
 	case eid.Citizen:
 		f.add(p.Identifier.Kind() != eid.KindPersonalNumber, "a citizen is known by a personal number")
-		f.add(p.Nationality != "" && !isCountry(p.Nationality), "nationality is not an alpha-3 code")
+		f.add(p.Nationality != "" && !eid.IsCountry(p.Nationality), "nationality is not an alpha-3 code")
 	case eid.Foreigner:
-		f.add(!isCountry(p.Nationality), "a foreigner needs a nationality, an alpha-3 code")
+		f.add(!eid.IsCountry(p.Nationality), "a foreigner needs a nationality, an alpha-3 code")
 	default:
 		f.add(true, "subject type is neither citizen nor foreigner")
 	}
@@ -138,7 +138,7 @@ func (f *faults) identifier(p eid.Person) {
 	case eid.KindPassport:
 		f.add(number == "" || len(number) > maxNumber || strings.ContainsFunc(number, notUpperAlnum),
 			"passport number is not capital letters and digits")
-		f.add(!isCountry(p.Identifier.Country()), "issuing country is not an alpha-3 code")
+		f.add(!eid.IsCountry(p.Identifier.Country()), "issuing country is not an alpha-3 code")
 	default:
 		f.add(true, "identifier is missing")
 	}
@@ -170,9 +170,6 @@ func (f *faults) link(name, s string) {
 
 func (f faults) err() error { return errors.Join(f...) }
 
-// vietnam is Asia/Ho_Chi_Minh, the time of the law, without a zone database.
-func vietnam() *time.Location { return time.FixedZone("+07", 7*60*60) }
-
 // looksLikeNumber reports 9 to 12 digits of any script, however they are grouped.
 func looksLikeNumber(s string) bool {
 	digits := []rune(bare(s))
@@ -187,10 +184,6 @@ func bare(s string) string {
 		}
 		return -1
 	}, s))
-}
-
-func isCountry(s string) bool {
-	return len(s) == 3 && !strings.ContainsFunc(s, func(r rune) bool { return r < 'A' || r > 'Z' })
 }
 
 func notUpperAlnum(r rune) bool { return (r < 'A' || r > 'Z') && (r < '0' || r > '9') }
