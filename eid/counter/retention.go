@@ -25,7 +25,9 @@ const (
 	keepRefused = 90 * 24 * time.Hour // data of somebody who may have no account
 	retainEvery = time.Hour
 	retainPage  = 100 // rows of one transaction: others wait for it
-	retainTime  = 10 * time.Second
+	retainPages = 1000
+	retainPause = 50 * time.Millisecond // between two, for others
+	retainTime  = 10 * time.Second      // of one
 )
 
 // Retainer removes what was taken in of people once it is not needed any more. What an
@@ -60,21 +62,44 @@ func (r *Retainer) Run(ctx context.Context) error {
 	}
 }
 
-// Turn withdraws what was left lying and removes what is old, a page of each at most.
+// Turn withdraws what was left lying and removes what is old, in small transactions.
 func (r *Retainer) Turn(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, retainTime)
-	defer cancel()
 	now := r.now().UTC()
 	rules, err := r.rules.At(now)
 	if err != nil {
 		return fmt.Errorf("finding the rules of the day: %w", err)
 	}
 	entry := eid.AuditEntry{At: now, Actor: "system", Action: eid.ActionApplicationDecided}
-	if _, err := r.archive.WithdrawLeft(ctx, now.Add(-leftAfter), retainPage, entry); err != nil {
+	err = pages(ctx, func(ctx context.Context) (int, error) {
+		return r.archive.WithdrawLeft(ctx, now.Add(-leftAfter), retainPage, entry)
+	})
+	if err != nil {
 		return fmt.Errorf("withdrawing what was left: %w", err)
 	}
-	if _, err := r.archive.PruneApplications(ctx, now.Add(-keepRefused), now.AddDate(-rules.Retention.UsageYears, 0, 0), retainPage); err != nil {
+	refused, approved := now.Add(-keepRefused), now.AddDate(-rules.Retention.UsageYears, 0, 0)
+	err = pages(ctx, func(ctx context.Context) (int, error) {
+		return r.archive.PruneApplications(ctx, refused, approved, retainPage)
+	})
+	if err != nil {
 		return fmt.Errorf("removing old applications: %w", err)
+	}
+	return nil
+}
+
+// pages does something a page at a time, until a page is not full.
+func pages(ctx context.Context, do func(context.Context) (int, error)) error {
+	for range retainPages {
+		page, cancel := context.WithTimeout(ctx, retainTime)
+		n, err := do(page)
+		cancel()
+		if err != nil || n < retainPage {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(retainPause):
+		}
 	}
 	return nil
 }

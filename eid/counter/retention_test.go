@@ -1,6 +1,7 @@
 package counter_test
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"testing"
@@ -128,5 +129,30 @@ func TestQuestionsOfOneApplication(t *testing.T) {
 	wantErr(t, "the twentieth Amend()", err, counter.ErrTooMany)
 	if w.asked != 20 {
 		t.Errorf("registries were asked %d times, want 20", w.asked)
+	}
+}
+
+// archive has so many to withdraw and to remove.
+type archive struct{ left, old int }
+
+func (a *archive) WithdrawLeft(_ context.Context, _ time.Time, most int, _ eid.AuditEntry) (int, error) {
+	n := min(a.left, most)
+	a.left -= n
+	return n, nil
+}
+
+func (a *archive) PruneApplications(_ context.Context, _, _ time.Time, most int) (int, error) {
+	n := min(a.old, most)
+	a.old -= n
+	return n, nil
+}
+
+// However many a day brings, a turn leaves none.
+func TestATurnLeavesNone(t *testing.T) {
+	w := newWorld(t)
+	a := &archive{left: 101, old: 205}
+	must(t, counter.NewRetainer(a, w.book, slog.New(slog.DiscardHandler), w.clock.Now).Turn(t.Context()))
+	if a.left != 0 || a.old != 0 {
+		t.Errorf("%d are left and %d kept, want none", a.left, a.old)
 	}
 }
