@@ -46,7 +46,6 @@ func checksOf(cfg *config.Config, via string, now func() time.Time) ([]doctor.Ch
 			return doctor.SigningKeys(ctx, databasePath(cfg), master, held.list(), k, now)
 		}},
 		{Name: "passing state", Look: func(ctx context.Context) []doctor.Finding { return passingStateChecks(ctx, cfg) }},
-		{Name: "rule sets", Look: func(context.Context) []doctor.Finding { return doctor.RuleSets(cfg.Rules.Directory, now()) }},
 		{Name: "notices", Look: func(ctx context.Context) []doctor.Finding { return noticeChecks(ctx, cfg, sources, now) }},
 		{Name: "clock", Last: true, Look: clocks.Look},
 	}

@@ -73,11 +73,14 @@ func newRulesShow() *cobra.Command {
 	beside := newBesideFlags(c)
 	at := c.Flags().String("at", "", "a day such as 2024-07-01, or a time such as 2024-07-01T00:00:00+07:00 (default: now)")
 	format := outputFlag(c)
-	jsonFlag(c, format)
+	asJSON := c.Flags().Bool("json", false, "print JSON")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		when, err := lawTime(*at)
 		if err != nil {
 			return err
+		}
+		if *asJSON {
+			*format = outputJSON
 		}
 		book, err := beside.rules()
 		if err != nil {

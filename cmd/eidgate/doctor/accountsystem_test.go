@@ -3,11 +3,8 @@ package doctor_test
 import (
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"eidgate/cmd/eidgate/doctor"
 	"eidgate/eid"
@@ -19,33 +16,6 @@ func wants(t *testing.T, name string, f doctor.Finding, status doctor.Status, wo
 	if f.Status != status || !strings.Contains(f.Found, word) || (f.Mend == "") != (status == doctor.OK) {
 		t.Errorf("%s: %+v, want %s with %q", name, f, status, word)
 	}
-}
-
-func TestRuleSets(t *testing.T) {
-	at := func(day string) time.Time {
-		now, err := time.ParseInLocation(time.DateOnly, day, eid.LawTime())
-		if err != nil {
-			t.Fatal(err)
-		}
-		return now
-	}
-	got := doctor.RuleSets("", at("2025-06-01"))
-	if len(got) != 1 {
-		t.Fatalf("RuleSets() = %+v, want one finding", got)
-	}
-	wants(t, "in the midst of holidays that are listed", got[0], doctor.OK, "decree-69-2024")
-	got = doctor.RuleSets("", at("2040-01-01"))
-	if len(got) != 2 {
-		t.Fatalf("RuleSets() = %+v, want two findings", got)
-	}
-	wants(t, "after the last of them", got[1], doctor.Warning, "its holidays are listed to")
-	wants(t, "before the law", doctor.RuleSets("", at("2020-01-01"))[0], doctor.Fault, "no rules are in force")
-
-	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "half.json"), []byte(`{"id":"half"`), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	wants(t, "a file that is half written", doctor.RuleSets(dir, at("2025-06-01"))[0], doctor.Fault, "half.json")
 }
 
 func TestPasskeysOfIssuers(t *testing.T) {
