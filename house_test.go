@@ -45,7 +45,7 @@ var arrows = map[string][]string{
 	"keys/transit/...":           {},
 	"web":                        {"eid"},
 	"web/browsertest":            {},
-	"web/shell":                  {"web", "store"},
+	"web/shell":                  {"web", "eid", "store"},
 	"web/signin":                 {"web", "web/shell", "eid", "store"},
 	"citizen":                    {"eid/...", "web", "web/shell", "web/signin", "store"},
 	"admin":                      {"eid/...", "web", "web/shell", "web/signin", "store"},

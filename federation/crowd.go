@@ -28,7 +28,7 @@ type Crowd struct {
 
 // Crowd gives what a password from an address counts against.
 func (g *Guesses) Crowd(from netip.Addr, password eid.Secret) Crowd {
-	one, around := networksOf(from)
+	one, around := eid.Networks(from)
 	// Four bytes of the password's name: enough to tell passwords apart while a
 	// window lasts, too few to learn a password from a leaked name and key.
 	secret := g.name("secret", norm.NFC.String(password.Reveal()))
@@ -62,24 +62,6 @@ func (c Crowd) Forgive(ctx context.Context, tries int64) error {
 		return fmt.Errorf("giving back a guess: %w", err)
 	}
 	return nil
-}
-
-// networksOf names an address (a /64 of IPv6) and the network around it (a /24, or a /48).
-func networksOf(from netip.Addr) (one, around string) {
-	from = from.Unmap().WithZone("")
-	if from.Is6() {
-		return prefix(from, 64), prefix(from, 48)
-	}
-	return prefix(from, 32), prefix(from, 24)
-}
-
-// prefix names the network of an address; every address that is unknown is one.
-func prefix(from netip.Addr, bits int) string {
-	p, err := from.Prefix(bits)
-	if err != nil {
-		return "unknown"
-	}
-	return p.String()
 }
 
 func encode(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }

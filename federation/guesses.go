@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"time"
 
+	"eidgate/eid"
 	"eidgate/store"
 )
 
@@ -160,7 +161,7 @@ const (
 // CountSent counts a code that is sent for a browser at an address, before it is. It
 // returns ThrottledError where there were too many.
 func (g *Guesses) CountSent(ctx context.Context, from netip.Addr, now time.Time) error {
-	one, around := networksOf(from)
+	one, around := eid.Networks(from)
 	return g.count(ctx, slotCrowd, now,
 		store.Count("sent.address."+encode(g.name("address", one)), maxSentAddress, g.limits.Window),
 		store.Count("sent.network."+encode(g.name("network", around)), maxSentNetwork, g.limits.Window))

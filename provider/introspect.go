@@ -41,12 +41,8 @@ type introspected struct {
 // introspection tells clients that can prove who they are about tokens of theirs,
 // or for them.
 func (p *Provider) introspection(c *gin.Context) {
-	call, form, ok := p.backChannel(c)
+	call, form, ok := p.provenBackChannel(c)
 	if !ok {
-		return
-	}
-	if call.rp.AuthMethod == eid.AuthNone {
-		refuseClient(c, refuse(codeInvalidClient, "client authentication failed"))
 		return
 	}
 	if form.Get("token") == "" {

@@ -65,12 +65,8 @@ type lockAnswer struct {
 // or a lock of its own ended, and tells it how its requests stand. The party
 // authenticates as at the token endpoint, by more than its name.
 func (p *Provider) lockRequest(c *gin.Context) {
-	call, form, ok := p.backChannel(c)
+	call, form, ok := p.provenBackChannel(c)
 	if !ok {
-		return
-	}
-	if call.rp.AuthMethod == eid.AuthNone {
-		refuseClient(c, refuse(codeInvalidClient, "client authentication failed"))
 		return
 	}
 	ctx := c.Request.Context()

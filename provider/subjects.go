@@ -44,12 +44,8 @@ type renamedClaims struct {
 // subjects: of all, a page at a time, or of the one that a token brought. The party
 // authenticates as at the token endpoint, by more than its name.
 func (p *Provider) renamed(c *gin.Context) {
-	call, form, ok := p.backChannel(c)
+	call, form, ok := p.provenBackChannel(c)
 	if !ok {
-		return
-	}
-	if call.rp.AuthMethod == eid.AuthNone {
-		refuseClient(c, refuse(codeInvalidClient, "client authentication failed"))
 		return
 	}
 	limit, refusal := renamedPage(form)

@@ -63,6 +63,17 @@ func (p *Provider) backChannel(c *gin.Context) (*tokenCall, url.Values, bool) {
 	return nil, nil, false
 }
 
+// provenBackChannel is backChannel for who answers to clients alone that can prove who
+// they are, by more than their name.
+func (p *Provider) provenBackChannel(c *gin.Context) (*tokenCall, url.Values, bool) {
+	call, form, ok := p.backChannel(c)
+	if ok && call.rp.AuthMethod == eid.AuthNone {
+		refuseClient(c, refuse(codeInvalidClient, "client authentication failed"))
+		return nil, nil, false
+	}
+	return call, form, ok
+}
+
 // refuseClient answers 401, with the challenge where a header was tried (RFC 6749
 // §5.2).
 func refuseClient(c *gin.Context, refusal *oauthError) {

@@ -42,7 +42,7 @@ func newDemoRegister(issuer string) demoRegister {
 
 // print writes a row for each.
 func (r demoRegister) print(w io.Writer) {
-	fmt.Fprintf(w, "\nTO REGISTER AT\tNAME\tBORN\tGENDER\t\tNOTE\n%s\t\t\t\t\tthe code comes by mail, to any address\n", r.URL)
+	fmt.Fprintf(w, "\nTO REGISTER AT\tNAME\tBORN\tGENDER\t\tNOTE\n%s\t\t\t\t\tthe code comes by SMS or mail, to any number or address: see messages\n", r.URL)
 	for _, p := range r.People {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", p.Number, p.Name, p.BirthDate, p.Gender, p.Country, p.Note)
 	}

@@ -8,9 +8,6 @@ import (
 	"strings"
 )
 
-// headTodo is where officers begin.
-const headTodo = "Việc cần làm hôm nay"
-
 // officer signs in at the counter as one of the demo's officers.
 func (v *visit) officer() {
 	v.t.Helper()

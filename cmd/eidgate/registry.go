@@ -28,30 +28,47 @@ type registries struct {
 // openRegistries makes them. It calls nobody.
 func openRegistries(cfg *config.Config, now func() time.Time) (r registries, err error) {
 	var errs [4]error
-	r.population, errs[0] = populationRegistry(cfg)
-	if cfg.Registries.CitizenCard.Given() {
-		r.cards, errs[1] = cardRegistry(cfg)
-	}
-	if cfg.Registries.Immigration.Given() {
-		r.immigration, errs[2] = immigrationRegistry(cfg)
-	}
-	switch {
-	case cfg.Registries.DevelopmentMatcher:
+	c := &cfg.Registries
+	r.population, errs[0] = openRegistry(cfg, "registries.population", &c.Population, inventedPopulation,
+		func(url string, token eid.Secret, client *http.Client) (civil.Registry, error) {
+			return civil.NewExchange(url, token, client)
+		})
+	r.cards, errs[1] = openRegistry(cfg, "registries.citizen_card", &c.CitizenCard, inventedCards,
+		func(url string, token eid.Secret, client *http.Client) (counter.Cards, error) {
+			return civil.NewCards(url, token, client)
+		})
+	r.immigration, errs[2] = openRegistry(cfg, "registries.immigration", &c.Immigration, inventedForeigners,
+		func(url string, token eid.Secret, client *http.Client) (civil.Immigration, error) {
+			return civil.NewBorder(url, token, client)
+		})
+	r.matcher, errs[3] = openRegistry(cfg, "registries.matcher", &c.Matcher, nil, // it has no file
+		func(url string, token eid.Secret, client *http.Client) (counter.Matcher, error) {
+			return civil.NewMatching(url, token, client, now)
+		})
+	if c.DevelopmentMatcher {
 		r.matcher = civil.DevelopmentMatcher{Now: now}
-	case cfg.Registries.Matcher.Given():
-		r.matcher, errs[3] = matcher(cfg, now)
 	}
 	return r, errors.Join(errs[:]...)
 }
 
-// matcher makes the client of what compares biometrics.
-func matcher(cfg *config.Config, now func() time.Time) (counter.Matcher, error) {
-	r := &cfg.Registries.Matcher
-	client, err := registryClient(cfg, "registries.matcher", r)
-	if err != nil {
-		return nil, err
+// openRegistry makes one, of invented people or of the address that its owner gave; nil
+// where neither is named.
+func openRegistry[R any](cfg *config.Config, at string, r *config.Registry, invented func(file string) (R, error), named func(string, eid.Secret, *http.Client) (R, error)) (none R, err error) {
+	switch {
+	case r.PeopleFile != "":
+		registry, err := invented(r.PeopleFile)
+		if err != nil {
+			return none, fmt.Errorf("%s.people_file: %w", at, err)
+		}
+		return registry, nil
+	case r.URL == "":
+		return none, nil
 	}
-	return civil.NewMatching(r.URL, r.Token, client, now)
+	client, err := registryClient(cfg, at, r)
+	if err != nil {
+		return none, err
+	}
+	return named(r.URL, r.Token, client)
 }
 
 // registryClient makes the client of one registry.
@@ -67,62 +84,6 @@ func registryClient(cfg *config.Config, at string, r *config.Registry) (*http.Cl
 	return federation.NewOutboundTLS(allowed, conf).Client(), nil
 }
 
-// populationRegistry makes the registry that the configuration names, nil where it
-// names none.
-func populationRegistry(cfg *config.Config) (civil.Registry, error) {
-	const at = "registries.population"
-	r := &cfg.Registries.Population
-	switch {
-	case r.PeopleFile != "":
-		people, err := inventedPeople(r.PeopleFile)
-		if err != nil {
-			return nil, fmt.Errorf("%s.people_file: %w", at, err)
-		}
-		return civil.NewSynthetic(people), nil
-	case r.URL == "":
-		return nil, nil
-	}
-	client, err := registryClient(cfg, at, r)
-	if err != nil {
-		return nil, err
-	}
-	return civil.NewExchange(r.URL, r.Token, client)
-}
-
-func cardRegistry(cfg *config.Config) (counter.Cards, error) {
-	const at = "registries.citizen_card"
-	r := &cfg.Registries.CitizenCard
-	if r.PeopleFile != "" {
-		cards, err := inventedCards(r.PeopleFile)
-		if err != nil {
-			return nil, fmt.Errorf("%s.people_file: %w", at, err)
-		}
-		return cards, nil
-	}
-	client, err := registryClient(cfg, at, r)
-	if err != nil {
-		return nil, err
-	}
-	return civil.NewCards(r.URL, r.Token, client)
-}
-
-func immigrationRegistry(cfg *config.Config) (civil.Immigration, error) {
-	const at = "registries.immigration"
-	r := &cfg.Registries.Immigration
-	if r.PeopleFile != "" {
-		people, err := inventedForeigners(r.PeopleFile)
-		if err != nil {
-			return nil, fmt.Errorf("%s.people_file: %w", at, err)
-		}
-		return people, nil
-	}
-	client, err := registryClient(cfg, at, r)
-	if err != nil {
-		return nil, err
-	}
-	return civil.NewBorder(r.URL, r.Token, client)
-}
-
 // readList reads a JSON list of invented people. Errors tell nothing of them.
 func readList[T any](file, members string) (list []T, err error) {
 	raw, err := os.ReadFile(file)
@@ -135,9 +96,9 @@ func readList[T any](file, members string) (list []T, err error) {
 	return list, nil
 }
 
-// inventedPeople reads the people of a test bed. Errors name the place in the
+// inventedPopulation reads the people of a test bed. Errors name the place in the
 // list, and nobody.
-func inventedPeople(file string) ([]civil.Person, error) {
+func inventedPopulation(file string) (civil.Registry, error) {
 	list, err := readList[struct {
 		Number    string `json:"number"`
 		Name      string `json:"name"`
@@ -158,11 +119,11 @@ func inventedPeople(file string) ([]civil.Person, error) {
 		}
 		people[i] = civil.Person{Number: number, Name: p.Name, BirthDate: born}
 	}
-	return people, nil
+	return civil.NewSynthetic(people), nil
 }
 
 // inventedCards reads the cards of a test bed.
-func inventedCards(file string) (civil.SyntheticCards, error) {
+func inventedCards(file string) (counter.Cards, error) {
 	list, err := readList[struct {
 		Number    string           `json:"number"`
 		Status    civil.CardStatus `json:"status"`
@@ -192,7 +153,7 @@ func inventedCards(file string) (civil.SyntheticCards, error) {
 }
 
 // inventedForeigners reads the foreigners of a test bed.
-func inventedForeigners(file string) (civil.SyntheticBorder, error) {
+func inventedForeigners(file string) (civil.Immigration, error) {
 	list, err := readList[struct {
 		Country     string `json:"country"`
 		Number      string `json:"number"`

@@ -44,11 +44,12 @@ const (
 // countCrowd counts a sending before it happens. A LaterError says that it must not.
 func (s *Service) countCrowd(ctx context.Context, t Token, from netip.Addr) error {
 	l, now := s.d.Limits, s.d.Now()
+	address, network := eid.Networks(from)
 	results, err := s.d.State.Apply(
 		ctx, slotCrowd,
 		store.Count("draft."+s.name("draft", t.slot), l.PerDraft, day),
-		store.Count("address."+s.name("address", around(from, 32, 64)), l.PerAddress, time.Hour),
-		store.Count("network."+s.name("network", around(from, 24, 48)), l.PerNetwork, time.Hour))
+		store.Count("address."+s.name("address", address), l.PerAddress, time.Hour),
+		store.Count("network."+s.name("network", network), l.PerNetwork, time.Hour))
 	if err != nil {
 		return fmt.Errorf("counting registrations: %w", err)
 	}
@@ -94,18 +95,4 @@ func (s *Service) name(kind, text string) string {
 	mac := hmac.New(sha256.New, s.d.Key)
 	mac.Write([]byte("eidgate registration 1\x00" + kind + "\x00" + text))
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:16])
-}
-
-// around names the network of an address; all that are unknown are one.
-func around(from netip.Addr, bits4, bits6 int) string {
-	from = from.Unmap().WithZone("")
-	bits := bits4
-	if from.Is6() {
-		bits = bits6
-	}
-	prefix, err := from.Prefix(bits)
-	if err != nil {
-		return "unknown"
-	}
-	return prefix.String()
 }

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"time"
 
+	"eidgate/eid"
 	"eidgate/store"
 )
 
@@ -23,32 +24,20 @@ func PerDevice(g Guest, most int64, window time.Duration) Limit {
 
 // PerAddress limits an address: of IPv6 a /64, which one subscriber has.
 func PerAddress(from netip.Addr, most int64, window time.Duration) Limit {
-	return Limit{"address", around(from, 32, 64), most, window}
+	address, _ := eid.Networks(from)
+	return Limit{"address", address, most, window}
 }
 
 // PerNetwork limits a /24 of IPv4 or a /48 of IPv6.
 func PerNetwork(from netip.Addr, most int64, window time.Duration) Limit {
-	return Limit{"network", around(from, 24, 48), most, window}
+	_, network := eid.Networks(from)
+	return Limit{"network", network, most, window}
 }
 
 // Per limits one of something else, such as a number in its canonical form. It is kept
 // as a keyed hash.
 func Per(kind, of string, most int64, window time.Duration) Limit {
 	return Limit{kind, of, most, window}
-}
-
-// around names the network of an address; all that are unknown are one.
-func around(from netip.Addr, bits4, bits6 int) string {
-	from = from.Unmap().WithZone("")
-	bits := bits4
-	if from.Is6() {
-		bits = bits6
-	}
-	prefix, err := from.Prefix(bits)
-	if err != nil {
-		return "unknown"
-	}
-	return prefix.String()
 }
 
 // Count counts one try for a purpose against every limit, in this order and before the

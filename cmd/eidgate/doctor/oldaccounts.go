@@ -24,24 +24,34 @@ type OldAccounts struct {
 
 // Look fills Check.
 func (o OldAccounts) Look(ctx context.Context) []Finding {
-	e, err := sqlstore.Examine(ctx, sqlstore.Config{Path: o.Database})
+	return counting(ctx, o.Database, func(e *sqlstore.Examination) ([]Finding, error) {
+		counts, err := e.ImportedCounts(ctx)
+		if err != nil {
+			return nil, err
+		}
+		waiting, err := e.ConflictsWaiting(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return o.judge(counts, waiting), nil
+	})
+}
+
+// counting looks at rows of a database that a gateway made.
+func counting(ctx context.Context, database string, look func(*sqlstore.Examination) ([]Finding, error)) []Finding {
+	e, err := sqlstore.Examine(ctx, sqlstore.Config{Path: database})
 	if errors.Is(err, fs.ErrNotExist) {
 		return []Finding{ok("none yet: no gateway has run here")}
 	}
-	const others = "mend what the check of the database says"
-	if err != nil {
-		return []Finding{fault(others, "they cannot be counted: %v", err)}
+	var list []Finding
+	if err == nil {
+		defer func() { _ = e.Close() }()
+		list, err = look(e)
 	}
-	defer func() { _ = e.Close() }()
-	counts, err := e.ImportedCounts(ctx)
 	if err != nil {
-		return []Finding{fault(others, "they cannot be counted: %v", err)}
+		return []Finding{fault("mend what the check of the database says", "they cannot be counted: %v", err)}
 	}
-	waiting, err := e.ConflictsWaiting(ctx)
-	if err != nil {
-		return []Finding{fault(others, "conflicts cannot be counted: %v", err)}
-	}
-	return o.judge(counts, waiting)
+	return list
 }
 
 func (o OldAccounts) judge(counts []sqlstore.ImportedCount, waiting []sqlstore.ConflictsWaiting) []Finding {
