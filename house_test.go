@@ -55,7 +55,7 @@ var arrows = map[string][]string{
 	"store/sqlitefile":           {},
 	"store/statestore":           {"store", "store/sqlitefile"},
 	"store/redisstore":           {"store", "eid"},
-	"store/storetest":            {"store", "store/sqlstore", "eid", "eid/accounts", "eid/rules", "eid/audit", "eid/civil", "keys"},
+	"store/storetest":            {"store", "store/sqlstore", "eid", "eid/accounts", "eid/rules", "eid/audit", "eid/civil", "eid/registration", "keys"},
 	"federation":                 {"eid", "eid/credential", "store"},
 	"federation/account":         {"federation", "eid", "eid/credential", "store", "eid/accounts", "eid/notify"},
 	"federation/openid":          {"federation", "eid"},

@@ -2,7 +2,7 @@ package recovery_test
 
 import (
 	"context"
-	"crypto/sha1" //nolint:gosec // the form of lists of leaks
+	"crypto/sha1"
 	"errors"
 	"log/slog"
 	"path/filepath"

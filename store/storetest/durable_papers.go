@@ -70,6 +70,19 @@ func (s durableSuite) papers(t *testing.T) {
 	wantErr(t, "AccountByIdentifier() of the old paper", err, eid.ErrNotFound)
 	wantErr(t, "Renew() once more", p.Renew(ctx, id, renewal), accounts.ErrOtherPaper)
 
+	// The number of before is nobody's (domain row 8: it is replaced, and was never what an
+	// account is). Whether its paper still says who somebody is, the registry knows: some
+	// countries give a number again. Who gets an account by it is another one, and the
+	// account of before does not come back to it.
+	again := d.guest(t, old)
+	found, err := d.AccountByIdentifier(ctx, old)
+	must(t, err)
+	if found.ID != again || again == id {
+		t.Errorf("the old number is account %s, want %s, and not %s", found.ID, again, id)
+	}
+	back := accounts.PaperRenewal{Old: renewed, New: old, Document: "XNC-34", Actor: "operator:A"}
+	wantErr(t, "Renew() back to a number that another account has", p.Renew(ctx, id, back), eid.ErrExists)
+
 	_, err = d.locking.Set(ctx, other, eid.LockSelf, accounts.LockAct{By: eid.ByHolder, Proof: "pwd", Actor: "holder"})
 	must(t, err)
 	wantErr(t, "Renew() of a locked account", p.Renew(ctx, other, accounts.PaperRenewal{Old: taken, New: passport("PB0000002"), Document: "XNC-32", Actor: "operator:A"}), eid.ErrLocked)
