@@ -44,6 +44,7 @@ func fillDemo(ctx context.Context, g *gateway, n int, out io.Writer, now func() 
 		}
 		bar := newFillBar(out, have, n, time.Now())
 		if err := writer.Fill(ctx, n, hash, demoOperator, bar.tell); err != nil {
+			bar.leave()
 			return nil, fmt.Errorf("%w; start again and it goes on", err)
 		}
 	}
@@ -97,4 +98,11 @@ func (b *fillBar) tell(done int) {
 		end = "\n"
 	}
 	fmt.Fprintf(b.out, "[%s%s] %s   %s", strings.Repeat("#", full), strings.Repeat(".", wide-full), text, end)
+}
+
+// leave ends a bar that did not get to its end: what is said next has a line of its own.
+func (b *fillBar) leave() {
+	if b.moves {
+		fmt.Fprintln(b.out)
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
+	"sync"
 
 	"github.com/zitadel/passwap/argon2"
 	"github.com/zitadel/passwap/bcrypt"
@@ -43,52 +44,55 @@ type oldKind struct {
 	matches func(parts []string, password string) (bool, error)
 }
 
-// oldKinds lists them. Where two shapes fit, the first counts.
-var oldKinds = []oldKind{
-	{
-		name: "bcrypt", shape: regexp.MustCompile(`^\$2[aby]\$([0-9]{2})\$[./A-Za-z0-9]{53}$`),
-		affordable: between(1, 4, 13), matches: by(bcrypt.NewVerifier(nil)),
-	},
-	{
-		name: "argon2", shape: regexp.MustCompile(`^\$argon2id?\$v=19\$m=([0-9]{1,7}),t=([0-9]{1,4}),p=([0-9]{1,3})\$([A-Za-z0-9+/]{11,86})\$([A-Za-z0-9+/]{22,86})$`),
-		affordable: affordableArgon2, sound: inBase64(4, 5), matches: by(argon2.NewVerifier(nil)),
-	},
-	{
-		name: "scrypt", shape: regexp.MustCompile(`^\$scrypt\$ln=([0-9]{1,2}),r=([0-9]{1,2}),p=([0-9]{1,2})\$([A-Za-z0-9+/]{11,86})\$([A-Za-z0-9+/]{22,86})$`),
-		affordable: affordableScrypt, sound: inBase64(4, 5), matches: by(scrypt.NewVerifier(nil)),
-	},
-	{
-		name: "sha512crypt", shape: regexp.MustCompile(`^\$6\$(?:rounds=([0-9]{4,9})\$)?[./A-Za-z0-9]{1,16}\$[./A-Za-z0-9]{86}$`),
-		affordable: between(1, 1000, 1_000_000), matches: by(sha2.NewVerifier(nil)),
-	},
-	{
-		name: "sha256crypt", shape: regexp.MustCompile(`^\$5\$(?:rounds=([0-9]{4,9})\$)?[./A-Za-z0-9]{1,16}\$[./A-Za-z0-9]{43}$`),
-		affordable: between(1, 1000, 1_000_000), matches: by(sha2.NewVerifier(nil)),
-	},
-	{name: "md5crypt", shape: regexp.MustCompile(`^\$1\$[./A-Za-z0-9]{1,8}\$[./A-Za-z0-9]{22}$`), matches: by(md5.NewVerifier())},
-	// The letter is the logarithm of the rounds: 2^7 to 2^16.
-	{name: "phpass", shape: regexp.MustCompile(`^\$[PH]\$(.)[./A-Za-z0-9]{30}$`), affordable: oneOf("56789ABCDE"), matches: by(phpass.NewVerifier(nil))},
-	{name: "drupal7", shape: regexp.MustCompile(`^\$S\$(.)[./A-Za-z0-9]{51}$`), affordable: oneOf("56789ABCDE"), matches: by(drupal7.NewVerifier(nil))},
-	{
-		name: "pbkdf2", shape: regexp.MustCompile(`^\$pbkdf2(?:-(sha256|sha512))?\$([0-9]{1,9})\$([A-Za-z0-9+./]{8,128})\$([A-Za-z0-9+./]{22,128})$`),
-		affordable: affordablePBKDF2, sound: soundPBKDF2, matches: matchesPBKDF2,
-	},
-	{
-		name: "Django", shape: regexp.MustCompile(`^pbkdf2_(sha1|sha256)\$([0-9]{1,9})\$([A-Za-z0-9]{1,64})\$([A-Za-z0-9+/]{27}=|[A-Za-z0-9+/]{43}=)$`),
-		affordable: between(2, 1, maxRounds), matches: matchesDjango,
-	},
-	{
-		name: "salt and digest", shape: regexp.MustCompile(`^(?:(md5)\$([A-Za-z0-9]{1,64})\$([0-9A-Fa-f]{32})|(sha1)\$([A-Za-z0-9]{1,64})\$([0-9A-Fa-f]{40})|(sha256)\$([A-Za-z0-9]{1,64})\$([0-9A-Fa-f]{64}))$`),
-		matches: matchesSaltFirst,
-	},
-	{name: "digest and salt", shape: regexp.MustCompile(`^([0-9A-Fa-f]{32}|[0-9A-Fa-f]{40}|[0-9A-Fa-f]{64}):([!-~]{1,64})$`), matches: matchesSaltLast},
-	{name: "LDAP digest", shape: regexp.MustCompile(`^\{(S?SHA)\}([A-Za-z0-9+/]{27,128}={0,2})$`), sound: soundLDAP, matches: matchesLDAP},
-	{name: "plain digest", shape: regexp.MustCompile(`^([0-9A-Fa-f]{32}|[0-9A-Fa-f]{40}|[0-9A-Fa-f]{64})$`), matches: matchesPlain},
-	{
-		name: "ASP.NET Identity", shape: regexp.MustCompile(`^(A[A-Q][A-Za-z0-9+/]{60,170}={0,2})$`),
-		affordable: affordableASPNET, sound: soundASPNET, matches: matchesASPNET,
-	},
-}
+// oldKinds lists them. Where two shapes fit, the first counts. They are made when the first
+// old hash is read: most processes never see one.
+var oldKinds = sync.OnceValue(func() []oldKind {
+	return []oldKind{
+		{
+			name: "bcrypt", shape: regexp.MustCompile(`^\$2[aby]\$([0-9]{2})\$[./A-Za-z0-9]{53}$`),
+			affordable: between(1, 4, 13), matches: by(bcrypt.NewVerifier(nil)),
+		},
+		{
+			name: "argon2", shape: regexp.MustCompile(`^\$argon2id?\$v=19\$m=([0-9]{1,7}),t=([0-9]{1,4}),p=([0-9]{1,3})\$([A-Za-z0-9+/]{11,86})\$([A-Za-z0-9+/]{22,86})$`),
+			affordable: affordableArgon2, sound: inBase64(4, 5), matches: by(argon2.NewVerifier(nil)),
+		},
+		{
+			name: "scrypt", shape: regexp.MustCompile(`^\$scrypt\$ln=([0-9]{1,2}),r=([0-9]{1,2}),p=([0-9]{1,2})\$([A-Za-z0-9+/]{11,86})\$([A-Za-z0-9+/]{22,86})$`),
+			affordable: affordableScrypt, sound: inBase64(4, 5), matches: by(scrypt.NewVerifier(nil)),
+		},
+		{
+			name: "sha512crypt", shape: regexp.MustCompile(`^\$6\$(?:rounds=([0-9]{4,9})\$)?[./A-Za-z0-9]{1,16}\$[./A-Za-z0-9]{86}$`),
+			affordable: between(1, 1000, 1_000_000), matches: by(sha2.NewVerifier(nil)),
+		},
+		{
+			name: "sha256crypt", shape: regexp.MustCompile(`^\$5\$(?:rounds=([0-9]{4,9})\$)?[./A-Za-z0-9]{1,16}\$[./A-Za-z0-9]{43}$`),
+			affordable: between(1, 1000, 1_000_000), matches: by(sha2.NewVerifier(nil)),
+		},
+		{name: "md5crypt", shape: regexp.MustCompile(`^\$1\$[./A-Za-z0-9]{1,8}\$[./A-Za-z0-9]{22}$`), matches: by(md5.NewVerifier())},
+		// The letter is the logarithm of the rounds: 2^7 to 2^16.
+		{name: "phpass", shape: regexp.MustCompile(`^\$[PH]\$(.)[./A-Za-z0-9]{30}$`), affordable: oneOf("56789ABCDE"), matches: by(phpass.NewVerifier(nil))},
+		{name: "drupal7", shape: regexp.MustCompile(`^\$S\$(.)[./A-Za-z0-9]{51}$`), affordable: oneOf("56789ABCDE"), matches: by(drupal7.NewVerifier(nil))},
+		{
+			name: "pbkdf2", shape: regexp.MustCompile(`^\$pbkdf2(?:-(sha256|sha512))?\$([0-9]{1,9})\$([A-Za-z0-9+./]{8,128})\$([A-Za-z0-9+./]{22,128})$`),
+			affordable: affordablePBKDF2, sound: soundPBKDF2, matches: matchesPBKDF2,
+		},
+		{
+			name: "Django", shape: regexp.MustCompile(`^pbkdf2_(sha1|sha256)\$([0-9]{1,9})\$([A-Za-z0-9]{1,64})\$([A-Za-z0-9+/]{27}=|[A-Za-z0-9+/]{43}=)$`),
+			affordable: between(2, 1, maxRounds), matches: matchesDjango,
+		},
+		{
+			name: "salt and digest", shape: regexp.MustCompile(`^(?:(md5)\$([A-Za-z0-9]{1,64})\$([0-9A-Fa-f]{32})|(sha1)\$([A-Za-z0-9]{1,64})\$([0-9A-Fa-f]{40})|(sha256)\$([A-Za-z0-9]{1,64})\$([0-9A-Fa-f]{64}))$`),
+			matches: matchesSaltFirst,
+		},
+		{name: "digest and salt", shape: regexp.MustCompile(`^([0-9A-Fa-f]{32}|[0-9A-Fa-f]{40}|[0-9A-Fa-f]{64}):([!-~]{1,64})$`), matches: matchesSaltLast},
+		{name: "LDAP digest", shape: regexp.MustCompile(`^\{(S?SHA)\}([A-Za-z0-9+/]{27,128}={0,2})$`), sound: soundLDAP, matches: matchesLDAP},
+		{name: "plain digest", shape: regexp.MustCompile(`^([0-9A-Fa-f]{32}|[0-9A-Fa-f]{40}|[0-9A-Fa-f]{64})$`), matches: matchesPlain},
+		{
+			name: "ASP.NET Identity", shape: regexp.MustCompile(`^(A[A-Q][A-Za-z0-9+/]{60,170}={0,2})$`),
+			affordable: affordableASPNET, sound: soundASPNET, matches: matchesASPNET,
+		},
+	}
+})
 
 // CheckOldHash names the kind of a hash that a portal made. It returns ErrOldHash and
 // ErrOldHashCost for what VerifyOld does not evaluate. The errors tell nothing of it.
@@ -102,7 +106,7 @@ func readOldHash(hash string) (k oldKind, parts []string, err error) {
 	if len(hash) > maxOldHash {
 		return oldKind{}, nil, ErrOldHash
 	}
-	for _, k := range oldKinds {
+	for _, k := range oldKinds() {
 		if parts := k.shape.FindStringSubmatch(hash); parts != nil {
 			switch {
 			case k.sound != nil && !k.sound(parts):

@@ -144,7 +144,6 @@ CREATE TABLE lock_requests (
 );
 CREATE UNIQUE INDEX lock_requests_once ON lock_requests (client, requester, account, document, undo) WHERE status = 'waiting';
 CREATE INDEX lock_requests_waiting ON lock_requests (due_at, id) WHERE status = 'waiting';
-CREATE INDEX lock_requests_of_client ON lock_requests (client, status);
 
 -- A notice goes by mail or SMS; sealed holds the address, and with it a code and the
 -- language of the holder. urgent: somebody waits for it. abroad: to a number of another
