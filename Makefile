@@ -32,20 +32,21 @@ demo: build ## run the gateway, two portals and a source of each kind here; ARGS
 # its own: watched, it takes five times as long.
 unwatched = $(foreach part,sqlite/lib libc/... memory,'-gcflags=modernc.org/$(part)=-race=false -d=checkptr=0')
 
-# The ends of the system are tried while the units are: they wait more than they work.
+# The ends of the system are tried while the units are: they wait more than they work. `make check` vets, the tests included.
+try = go test -vet=off
 .PHONY: test
 test: deps ## run every test: units under the race detector, pages in a browser, the model, and end to end
 	@$(MAKE) --no-print-directory --jobs=2 ends units pages model
 
 .PHONY: ends units pages model
 ends:
-	@go test -count=1 -timeout=35m -parallel=4 ./cmd/eidgate
+	@$(try) -count=1 -timeout=35m -parallel=4 ./cmd/eidgate
 units:
-	@$(hsm) go test -race $(unwatched) -timeout=30m -skip '^TestBrowser$$' $$(go list $(or $(PKG),./...) | grep -vx eidgate/cmd/eidgate)
+	@$(hsm) $(try) -race $(unwatched) -timeout=30m -skip '^TestBrowser$$' $$(go list $(or $(PKG),./...) | grep -vx eidgate/cmd/eidgate)
 pages:
-	@go test -count=1 -timeout=20m -run '^TestBrowser$$' ./web
+	@$(try) -count=1 -timeout=20m -run '^TestBrowser$$' ./web
 model:
-	@go test -count=1 -run '^Test(EveryOrder|Model)' ./provider
+	@$(try) -count=1 -run '^Test(EveryOrder|Model)' ./provider
 
 .PHONY: interop
 interop: build ## sign in with real relying parties; writes docs/interop.md
