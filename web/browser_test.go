@@ -81,15 +81,17 @@ func newDesk(chromium context.Context, t *testing.T, p *Pages) *desk {
 
 // samplePages serves every sample at /page/LANGUAGE/NAME, as the gateway would.
 func samplePages(p *Pages) *http.ServeMux {
+	pages := map[string]Page{}
+	for _, s := range samples() {
+		pages[s.name] = s.page
+	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /assets/", p.Assets())
 	mux.HandleFunc("GET /page/{lang}/{name}", func(w http.ResponseWriter, r *http.Request) {
-		for _, s := range samples() {
-			if s.name == r.PathValue("name") {
-				s.page.Refresh, s.page.Language = "", r.PathValue("lang") // a refresh would take it away
-				p.Render(w, r, s.page)
-				return
-			}
+		if page, ok := pages[r.PathValue("name")]; ok {
+			page.Refresh, page.Language = "", r.PathValue("lang") // a refresh would take it away
+			p.Render(w, r, page)
+			return
 		}
 		p.RenderFormPost(w, r, FormPost{Language: r.PathValue("lang"), Action: "http://" + r.Host + "/cb", Params: []Param{{"code", "sample"}, {"state", hostile}}})
 	})

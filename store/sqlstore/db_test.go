@@ -2,6 +2,7 @@ package sqlstore_test
 
 import (
 	"bytes"
+	"context"
 	"database/sql"
 	"encoding/json"
 	"errors"
@@ -138,7 +139,10 @@ func TestColdStartTogether(t *testing.T) {
 }
 
 func TestFilesArePrivate(t *testing.T) {
-	path := migrated(t)
+	path := filepath.Join(t.TempDir(), "data", "e.db")
+	if err := sqlstore.Migrate(t.Context(), sqlstore.Config{Path: path}); err != nil {
+		t.Fatalf("Migrate(): %v", err)
+	}
 	create(t, open(t, path, sealer(t), time.Now), "999190000001")
 	for name, want := range map[string]os.FileMode{".": 0o700, "e.db": 0o600, "e.db-wal": 0o600, "e.db-shm": 0o600} {
 		info, err := os.Stat(filepath.Join(filepath.Dir(path), name))
@@ -346,15 +350,35 @@ func TestErrorsHideNumbers(t *testing.T) {
 	}
 }
 
-// migrated makes a database in a folder of its own.
+// migrated gives a database in a folder of its own: a copy of one that was migrated
+// for all tests.
 func migrated(t testing.TB) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "data", "e.db")
-	if err := sqlstore.Migrate(t.Context(), sqlstore.Config{Path: path}); err != nil {
-		t.Fatalf("Migrate(): %v", err)
+	content, err := template()
+	if err != nil {
+		t.Fatalf("migrating the template: %v", err)
+	}
+	path := filepath.Join(t.TempDir(), "e.db")
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
 	}
 	return path
 }
+
+// template is the file of a migrated database. Nobody has it open, so that no part of
+// it lies in a log beside it.
+var template = sync.OnceValues(func() (content []byte, err error) {
+	dir, err := os.MkdirTemp("", "eidgate-sqlstore-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	path := filepath.Join(dir, "e.db")
+	if err := sqlstore.Migrate(context.Background(), sqlstore.Config{Path: path}); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
+})
 
 func open(t testing.TB, path string, s sqlstore.Sealer, now func() time.Time) *sqlstore.DB {
 	t.Helper()
