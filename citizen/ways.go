@@ -131,7 +131,7 @@ func (p *Pages) ways(w http.ResponseWriter, r *http.Request, who signin.Person) 
 	data := web.WaysData{
 		Common: shell.Common(r), HasPassword: a.Has(eid.Password), App: a.Has(eid.OneTimeCode),
 		AddApp: a.Level >= eid.Level2 && !a.Has(eid.OneTimeCode) && a.Has(eid.Password) && carriage.TOTP >= eid.Level2 &&
-			(!short || a.Linked), // a linked national source may prove what is short here
+			(!short || who.Level >= eid.Level2), // a national source proved what is short here
 		AddPasskey: p.d.My.Passkeys != nil && carriage.Passkey.Valid() && len(list) < accounts.MaxPasskeys,
 		Short:      short,
 	}
