@@ -34,7 +34,7 @@ func (g *gateway) wireCredentials(ctx context.Context, cfg *config.Config) error
 func (g *gateway) recovery(cfg *config.Config, policy *credential.Policy) (*recovery.Service, error) {
 	return recovery.New(channels(cfg), recovery.Deps{
 		Accounts: g.db, Credentials: accounts.NewCredentials(g.db, g.now), Passwords: g.passwords, Policy: policy, Codes: g.codes,
-		Poster: g.db, State: g.measured, Log: g.log, Key: g.account.Key, Now: g.now,
+		Poster: g.db, State: g.measured, Key: g.account.Key, Now: g.now,
 	})
 }
 

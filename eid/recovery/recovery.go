@@ -12,7 +12,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"eidgate/eid"
@@ -84,7 +83,6 @@ type Deps struct {
 	Codes       *credential.Codes
 	Poster      notify.Poster
 	State       store.State
-	Log         *slog.Logger
 	Key         []byte // hides names in passing state: 32 bytes, the account system's, on every replica
 	Now         func() time.Time
 }
@@ -97,7 +95,7 @@ type Service struct {
 
 // New checks what it is given.
 func New(channels notify.Channels, d Deps) (*Service, error) {
-	if d.Accounts == nil || d.Credentials == nil || d.Passwords == nil || d.Policy == nil || d.Codes == nil || d.Poster == nil || d.Log == nil || d.State == nil || len(d.Key) != sha256.Size || d.Now == nil {
+	if d.Accounts == nil || d.Credentials == nil || d.Passwords == nil || d.Policy == nil || d.Codes == nil || d.Poster == nil || d.State == nil || len(d.Key) != sha256.Size || d.Now == nil {
 		return nil, errors.New("recovery: every dependency is needed")
 	}
 	return &Service{d: d, channels: channels}, nil
@@ -380,11 +378,8 @@ func (s *Service) Choose(ctx context.Context, device string, m Mode, password ei
 		return "", fmt.Errorf("reading the account: %w", err)
 	}
 	weakness, err := s.d.Policy.Judge(ctx, password, credential.OwnWords(&acct))
-	if err != nil { // a list of leaks that is away keeps nobody from a password
-		s.d.Log.WarnContext(ctx, "a password was judged without the list of leaks", "err", err)
-	}
-	if weakness != "" {
-		return weakness, nil
+	if err != nil || weakness != "" {
+		return weakness, err
 	}
 	leave, err := s.d.Passwords.Admit(r.Subject, true)
 	if err != nil {

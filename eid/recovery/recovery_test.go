@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha1"
 	"errors"
-	"log/slog"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -21,6 +20,7 @@ import (
 	"eidgate/eid/credential"
 	"eidgate/eid/notify"
 	"eidgate/eid/recovery"
+	"eidgate/store"
 	"eidgate/store/statestore"
 	"eidgate/store/storetest"
 )
@@ -66,7 +66,7 @@ func newWorld(t testing.TB, dir string) *world {
 		t.Fatal(err)
 	}
 	w.Service, err = recovery.New(notify.Channels{SMS: true, Email: true}, recovery.Deps{
-		Accounts: w, Credentials: w, Passwords: w, Policy: policy, Codes: codes, Poster: w, State: state, Log: slog.New(slog.DiscardHandler), Key: make([]byte, 32), Now: w.clock.Now,
+		Accounts: w, Credentials: w, Passwords: w, Policy: policy, Codes: codes, Poster: w, State: state, Key: make([]byte, 32), Now: w.clock.Now,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -301,7 +301,7 @@ func TestStrangersUseUpTheirCodesAlone(t *testing.T) {
 	}
 }
 
-// A list of leaks that cannot be read keeps nobody from their account.
+// While the list of leaks cannot be read no password is taken, and the recovery waits.
 func TestRecoverWithoutTheListOfLeaks(t *testing.T) {
 	w := newWorld(t, t.TempDir())
 	w.leaks = errors.New("no such file")
@@ -312,6 +312,10 @@ func TestRecoverWithoutTheListOfLeaks(t *testing.T) {
 	if weakness, err := w.Choose(t.Context(), "device", recovery.Recover, eid.NewSecret("12345678"), ""); err != nil || weakness != credential.Guessable {
 		t.Errorf("Choose() of a weak password = %q, %v", weakness, err)
 	}
+	if _, err := w.Choose(t.Context(), "device", recovery.Recover, eid.NewSecret(fresh), ""); !errors.Is(err, store.ErrUnavailable) || len(w.recover) != 0 {
+		t.Errorf("Choose() = %v, and %d recoveries; want ErrUnavailable and none", err, len(w.recover))
+	}
+	w.leaks = nil
 	if weakness, err := w.Choose(t.Context(), "device", recovery.Recover, eid.NewSecret(fresh), ""); err != nil || weakness != "" || len(w.recover) != 1 {
 		t.Errorf("Choose() = %q, %v, and %d recoveries; want one", weakness, err, len(w.recover))
 	}

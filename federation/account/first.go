@@ -49,8 +49,10 @@ func (s *Source) finishFirst(ctx context.Context, req federation.Request, m memo
 	if subtle.ConstantTimeCompare(m.First, s.markOf(first)) != 1 {
 		return passwordForm("", ""), nil // it was used, or replaced by another
 	}
-	// A list of leaks that is away keeps nobody from a password.
-	weakness, _ := s.d.Policy.Judge(ctx, chosen, credential.OwnWords(acct))
+	weakness, err := s.d.Policy.Judge(ctx, chosen, credential.OwnWords(acct))
+	if err != nil {
+		return federation.Step{}, err
+	}
 	if weakness != "" {
 		return s.choiceForm(m, federation.ProblemOfPassword(weakness))
 	}
