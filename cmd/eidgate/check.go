@@ -11,7 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"eidgate/cmd/eidgate/doctor"
 	"eidgate/config"
 	"eidgate/eid"
 )
@@ -32,9 +31,6 @@ func newCheck() *cobra.Command {
 		set, err := rulesInForce(cfg, time.Now())
 		if err != nil {
 			return err
-		}
-		if f := doctor.Holidays(&set, time.Now()); f.Status != doctor.OK {
-			fmt.Fprintf(c.ErrOrStderr(), "warning: rules: %s; %s\n", f.Found, f.Mend)
 		}
 		for _, fault := range cfg.Exposed() {
 			fmt.Fprintf(c.ErrOrStderr(), "warning: %v\n", fault)

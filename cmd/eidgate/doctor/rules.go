@@ -27,12 +27,12 @@ func RuleSets(directory string, now time.Time) []Finding {
 	if err != nil {
 		return []Finding{fault("set this machine's clock", "no rules are in force: %v", err)}
 	}
-	return []Finding{ok("%s is in force, of %s", set.ID, counted(len(book.All()), "rule set")), Holidays(&set, now)}
+	return []Finding{ok("%s is in force, of %s", set.ID, counted(len(book.All()), "rule set")), holidays(&set, now)}
 }
 
-// Holidays looks at whether those are listed by which terms of working days count, now
+// holidays looks at whether those are listed by which terms of working days count, now
 // and for calendarAhead.
-func Holidays(set *eid.RuleSet, now time.Time) Finding {
+func holidays(set *eid.RuleSet, now time.Time) Finding {
 	const mend = "save eidgate rules show --file in rules.directory as the id of the set with .json, and add the holidays of the year to come to its calendar"
 	switch end := set.Calendar.Ends(); {
 	case !now.Before(end):

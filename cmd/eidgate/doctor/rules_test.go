@@ -23,6 +23,6 @@ func TestHolidays(t *testing.T) {
 		{"ended", set, end, "every later one as a working day", Warning},
 		{"no day", eid.RuleSet{}, end, "every later one", Warning},
 	} {
-		wants(t, tt.name, []Finding{Holidays(&tt.set, tt.now)}, tt.word, tt.want)
+		wants(t, tt.name, []Finding{holidays(&tt.set, tt.now)}, tt.word, tt.want)
 	}
 }
