@@ -74,7 +74,7 @@ func TestConsentAsksOrInforms(t *testing.T) {
 	once, informs := asks, asks
 	once.Until = time.Time{}
 	informs.LegalBasis = Label{Text: "Luật mẫu"}
-	asking := []string{"Xác nhận chia sẻ", "Không chia sẻ", "rút lại", "2 ngày làm việc"}
+	asking := []string{"Xác nhận chia sẻ", "Không chia sẻ", "rút lại bất cứ lúc nào ở Tài khoản của tôi"}
 	tests := []struct {
 		name       string
 		data       ConsentData

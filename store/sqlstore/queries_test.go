@@ -27,8 +27,8 @@ var walked = map[string][]string{
 	"stops at the first rows in the order of the table": {
 		"LastAudit", "LastCheckpoint", "LastSealed", "Events", "SwitchEvents", "RevocationEvents", "RegistrationChanges",
 	},
-	"an index of what waits, and no more": {
-		"OpenAppCases", "WaitingConflicts", "OldestNotice", "NoticeDue", "OldestUrgent", "WaitingReviews", "CountWaitingReviews",
+	"an index of what waits or is held, and no more": {
+		"OpenAppCases", "PruneApplications", "WaitingConflicts", "OldestNotice", "NoticeDue", "OldestUrgent", "WaitingReviews", "CountWaitingReviews",
 		"CountLockRequests", "LogoutQueuesDue", "CountAllLogouts", "OldestLogout",
 	},
 	"a report that an operator asks for": {
