@@ -109,6 +109,16 @@ func (c *Counter) posts(a *Application, e accounts.Enrolled, password eid.Secret
 	return list
 }
 
+// word is what the person is told of a change: that the application was refused, which may
+// be on a later day. The reason stays at the counter.
+func (c *Counter) word(a *Application) []notify.Post {
+	ch, to, ok := c.firstContact(a)
+	if a.Status != StatusRejected || !ok {
+		return nil
+	}
+	return []notify.Post{{Kind: notify.ApplicationRefused, Channel: ch, To: to, Ref: a.Ref}}
+}
+
 // firstContact is where the first password goes: the declared phone, by SMS where one can
 // be sent, else the e-mail address (row 9). Nobody has proved it; who receives the
 // password does.

@@ -23,8 +23,9 @@ type Store interface {
 	OpenApplication(ctx context.Context, r Record, entry eid.AuditEntry) error
 	// Application returns one, or eid.ErrNotFound.
 	Application(ctx context.Context, id string) (Record, error)
-	// ChangeApplication writes one whose revision was one less, else ErrStale.
-	ChangeApplication(ctx context.Context, r Record, entry eid.AuditEntry) error
+	// ChangeApplication writes one whose revision was one less, else ErrStale, and posts
+	// messages, all or nothing.
+	ChangeApplication(ctx context.Context, r Record, entry eid.AuditEntry, posts ...notify.Post) error
 	// ApproveApplication does so, enrols and posts messages, all or nothing. The account
 	// of the record is that of the enrolment.
 	ApproveApplication(ctx context.Context, r Record, entry eid.AuditEntry, enrol Enrolling) (accounts.Enrolled, error)
@@ -85,7 +86,9 @@ func (c *Counter) change(ctx context.Context, by By, id string, revision int, ac
 ) (Application, error) {
 	a, entry, err := c.moved(ctx, by, id, revision, act, edit)
 	if err == nil {
-		err = c.store(ctx, a, entry, c.deps.Store.ChangeApplication)
+		err = c.store(ctx, a, entry, func(ctx context.Context, r Record, entry eid.AuditEntry) error {
+			return c.deps.Store.ChangeApplication(ctx, r, entry, c.word(&a)...)
+		})
 	}
 	if err != nil {
 		return Application{}, fmt.Errorf("%s of an application: %w", act, err)

@@ -245,7 +245,8 @@ func (c *Counter) Return(ctx context.Context, by By, id string, revision int, re
 	})
 }
 
-// Reject ends an application, with a reason for its person.
+// Reject ends an application, with a reason that its person is told at the counter. A
+// message tells them that there is one.
 func (c *Counter) Reject(ctx context.Context, by By, id string, revision int, reason string) (Application, error) {
 	return c.change(ctx, by, id, revision, ActReject, func(a *Application, _ *eid.RuleSet, _ time.Time) error {
 		a.Decision.Reason = reason

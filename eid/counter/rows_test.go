@@ -277,6 +277,8 @@ func TestRow17UnderTheProcedure(t *testing.T) {
 	if shown.Status != counter.StatusRejected || shown.Decision.Reason != "ảnh không rõ" || shown.Decision.By != "officer-2" {
 		t.Errorf("Show() = %s, %+v, want rejected with its reason", shown.Status, shown.Decision)
 	}
+	told, _ := w.posted(t) // of the refusal, once, and of nothing that came back to the counter
+	same(t, "messages", told, []string{"application_refused " + a.Intake.Phone})
 	same(t, "audit", w.actions(t, &seen), []string{
 		eid.ActionApplicationOpened, eid.ActionApplicationMatched, eid.ActionApplicationChanged, eid.ActionApplicationConfirmed, eid.ActionApplicationChanged,
 		eid.ActionApplicationChanged, eid.ActionApplicationConfirmed, eid.ActionApplicationDecided, eid.ActionApplicationViewed,

@@ -37,6 +37,7 @@ const (
 	RegisteredAgain      Kind = "registered_again"      // somebody registered with the holder's number
 	RegistrationAccepted Kind = "registration_accepted" // an officer found it right: it can be activated
 	RegistrationRefused  Kind = "registration_refused"
+	ApplicationRefused   Kind = "application_refused" // taken in at a counter, and not approved
 	LevelRaised          Kind = "level_raised"
 	PasswordChanged      Kind = "password_changed"
 	Recovered            Kind = "recovered" // a new password without the old one
@@ -53,7 +54,7 @@ func Kinds() []Kind {
 	return []Kind{
 		LinkMade, LinkEnded, OldLinked, OldUnlinked, OldStops, ConflictAccepted, ConflictRejected,
 		Code, Activation, FirstPassword,
-		Activated, RegisteredAgain, RegistrationAccepted, RegistrationRefused, LevelRaised, PasswordChanged, Recovered,
+		Activated, RegisteredAgain, RegistrationAccepted, RegistrationRefused, ApplicationRefused, LevelRaised, PasswordChanged, Recovered,
 		FactorAdded, FactorRemoved, PaperRenewed, Locked, Unlocked, LockDecided,
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"eidgate/eid"
 	"eidgate/eid/accounts"
 	"eidgate/eid/counter"
+	"eidgate/eid/notify"
 	"eidgate/store/sqlstore/sqlcgen"
 )
 
@@ -105,9 +106,16 @@ func (db *DB) Application(ctx context.Context, id string) (counter.Record, error
 
 // ChangeApplication fills counter.Store. An amended number that has an open application
 // is eid.ErrExists.
-func (db *DB) ChangeApplication(ctx context.Context, r counter.Record, entry eid.AuditEntry) error {
+func (db *DB) ChangeApplication(ctx context.Context, r counter.Record, entry eid.AuditEntry, posts ...notify.Post) error {
+	ready, err := db.ready(posts)
+	if err != nil {
+		return err
+	}
 	return db.write(ctx, func(q *sqlcgen.Queries) error {
 		if err := db.changeApplication(ctx, q, r); err != nil {
+			return err
+		}
+		if err := db.postAll(ctx, q, ready); err != nil {
 			return err
 		}
 		return insertAudit(ctx, q, entry)
