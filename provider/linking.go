@@ -212,11 +212,13 @@ func (v *view) link() decision {
 		return decision{stage: stageLink, silent: codeInteractionRequired}
 	case k.Stale || v.now.Sub(k.Given) > accounts.PendingFor:
 		return decision{stage: stageSource, silent: codeInteractionRequired, source: k.Source}
-	case k.Proved != nil && v.account != nil && k.Proved.Account == v.account.ID && v.account.Counts(k.Proved.Believed()):
+	case k.Proved != nil && v.account != nil && k.Proved.Account == v.account.ID:
 		if err := v.account.Usable(); err != nil {
 			return decision{refusal: refusalOf(err), silent: codeLoginRequired}
 		}
-		return decision{stage: stageConfirmLink, silent: codeInteractionRequired}
+		if v.account.Counts(k.Proved.Believed()) {
+			return decision{stage: stageConfirmLink, silent: codeInteractionRequired}
+		}
 	}
 	choices := federation.Provers(v.sources, v.login.Level, v.resting, v.now)
 	usable := slices.DeleteFunc(slices.Clone(choices), func(c federation.Choice) bool { return !c.Usable })
