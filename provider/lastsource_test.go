@@ -45,7 +45,7 @@ func TestSourceHint(t *testing.T) {
 	// Another way stays open from there.
 	a := w.browser()
 	p := a.submit(a.get(w.authorizeURL("portal", "idp_hint", "national")), "action", "other_sources")
-	wantPage(t, p, http.StatusOK, "Chọn tài khoản")
+	wantPage(t, p, http.StatusOK, "Chọn tài khoản", `href="/register"`)
 	wantPage(t, a.get(w.server.URL+"/login?login="+loginOf(t, p)), http.StatusOK, "Chọn tài khoản")
 	// One that cannot be used is ignored, never an error.
 	w.switched("upstream", true)

@@ -62,6 +62,7 @@ func (p *Provider) showChoose(c *gin.Context, f *flow, d decision) {
 	data := web.ChooseData{Common: p.common(c, f), Level: f.login.Level, Query: query(c)}
 	for _, choice := range d.choices {
 		data.Tiles = append(data.Tiles, tile(choice))
+		data.Register = data.Register || choice.Usable && choice.Source.Kind == federation.KindAccount && !f.login.SteppingUp
 		if choice.Source.ID == f.login.Failed {
 			data.Notice, data.NoticeSource = web.ProblemSourceFailed, sourceLabel(&choice.Source)
 		}

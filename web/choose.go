@@ -21,6 +21,8 @@ type ChooseData struct {
 	Notice string    // message id of a problem, such as ProblemSourceFailed
 	// NoticeSource names the source that the notice is about.
 	NoticeSource Label
+	// Register: who has no account yet may register for one that can be chosen here.
+	Register bool
 }
 
 // manyTiles is how many sources can be looked over; of more the page offers a search,

@@ -38,7 +38,7 @@ func samples() []sample {
 	post := Tile{ID: "post", Name: Label{Text: "Bưu điện mẫu"}, Level: eid.Level1, Usable: true}
 	list := []sample{
 		{"choose", Page{Name: "choose", Data: ChooseData{Common: common, Level: eid.Level2, Tiles: tiles}}},
-		{"choose-3", Page{Name: "choose", Data: ChooseData{Common: common, Level: eid.Level1, Tiles: Arrange([]Tile{tiles[0], tiles[1], post}, "post", "vi")}}},
+		{"choose-3", Page{Name: "choose", Data: ChooseData{Common: common, Level: eid.Level1, Tiles: Arrange([]Tile{tiles[0], tiles[1], post}, "post", "vi"), Register: true}}},
 		{"choose-1-down", Page{Name: "choose", Data: ChooseData{Common: common, Level: eid.Level1, Tiles: []Tile{{ID: "post", Name: post.Name, Why: Why{Reason: WhyDown}}}, Notice: ProblemSourceFailed, NoticeSource: post.Name}}},
 		{"choose-40", Page{Name: "choose", Data: ChooseData{Common: common, Level: eid.Level1, Tiles: manySamples()}}},
 		{"choose-40-search", Page{Name: "choose", Data: ChooseData{Common: common, Level: eid.Level1, Tiles: manySamples(), Query: "điện lực"}}},
