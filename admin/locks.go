@@ -1,8 +1,10 @@
 package admin
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -136,12 +138,12 @@ func (p *Pages) find(w http.ResponseWriter, r *http.Request, d desk, form url.Va
 		p.findPage(w, r, d, form, data)
 		return
 	}
-	counted, err := p.d.State.Apply(r.Context(), "officer:"+string(d.officer.Account), store.Count("look-ups", maxLookUps, lookUpsSpan))
+	may, err := p.mayLookUp(r.Context(), d.officer.Account)
 	if err != nil {
 		p.d.Shell.Failure(w, r, err)
 		return
 	}
-	if !counted[0].OK {
+	if !may {
 		p.findPage(w, r, d, form, web.OfficerData{Notice: "officer.notice.look_ups"})
 		return
 	}
@@ -180,6 +182,15 @@ func (p *Pages) find(w http.ResponseWriter, r *http.Request, d desk, form url.Va
 // oneLine reports whether a text can go on record as the name of somebody or something.
 func oneLine(text string) bool {
 	return text != "" && len(text) <= 200 && !strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f })
+}
+
+// mayLookUp counts a look-up of an officer before it is made, whomever it finds.
+func (p *Pages) mayLookUp(ctx context.Context, officer eid.AccountID) (bool, error) {
+	counted, err := p.d.State.Apply(ctx, "officer:"+string(officer), store.Count("look-ups", maxLookUps, lookUpsSpan))
+	if err != nil {
+		return false, fmt.Errorf("counting look-ups: %w", err)
+	}
+	return len(counted) == 1 && counted[0].OK, nil
 }
 
 // lockCase does what a button of a case says.

@@ -1,10 +1,17 @@
 package admin
 
 import (
+	"context"
 	"net/url"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"eidgate/eid"
+	"eidgate/store/statestore"
+	"eidgate/store/storetest"
 )
 
 // A foreigner's account is locked as a citizen's is: it is found by the passport.
@@ -23,5 +30,37 @@ func TestWhomACaseIsAbout(t *testing.T) {
 		if tt.want.IsZero() != (err != nil) || err == nil && got != tt.want {
 			t.Errorf("identifierOf(%q, %q) = %v, %v, want %v", tt.country, tt.number, got, err, tt.want)
 		}
+	}
+}
+
+// An officer finds so many people in a day and no more, however many ask at once; another
+// officer, and the next day, have their own.
+func TestLookUpsAreBounded(t *testing.T) {
+	clock := storetest.NewClock()
+	state, err := statestore.Open(t.Context(), statestore.Config{Path: filepath.Join(t.TempDir(), "state.db")}, clock.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = state.Close() })
+	p := &Pages{d: Deps{State: state}}
+	var found atomic.Int64
+	var wg sync.WaitGroup
+	for range maxLookUps + 20 {
+		wg.Go(func() {
+			if may, err := p.mayLookUp(context.Background(), "officer-1"); err == nil && may {
+				found.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	if n := found.Load(); n != maxLookUps {
+		t.Errorf("%d look-ups, want %d", n, maxLookUps)
+	}
+	if may, err := p.mayLookUp(t.Context(), "officer-2"); err != nil || !may {
+		t.Errorf("another officer: %v, %v, want true", may, err)
+	}
+	clock.Advance(lookUpsSpan + time.Second)
+	if may, err := p.mayLookUp(t.Context(), "officer-1"); err != nil || !may {
+		t.Errorf("the next day: %v, %v, want true", may, err)
 	}
 }
