@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -16,8 +17,11 @@ type cell struct {
 	alg       string // of signatures; empty where nothing is signed
 	subject   string // SQLite, Redis or floor
 	proc      *process
-	here      bool         // the operations run in the bench itself
-	redis     *redisServer // the subject's store; nil on SQLite
+	here      bool // the operations run in the bench itself
+	// around makes ready for a slice of time, and says how to clear away after it; nil
+	// where there is nothing to do.
+	around func(context.Context) (done func() error, err error)
+	redis  *redisServer // the subject's store; nil on SQLite
 	// floor is the cell of the floor with the same exchanges, if there is one.
 	floor *cell
 	// do is one operation. Each worker is one connection's worth of load.
@@ -45,8 +49,14 @@ type sample struct {
 
 // measure runs a cell for a slice of time in a closed loop: each worker begins an
 // operation when its last one ended.
-func measure(ctx context.Context, c *cell, workers int, slice time.Duration) (sample, error) {
-	var s sample
+func measure(ctx context.Context, c *cell, workers int, slice time.Duration) (s sample, err error) {
+	if c.around != nil {
+		done, err := c.around(ctx)
+		if err != nil {
+			return s, fmt.Errorf("%s: %w", c.name(), err)
+		}
+		defer func() { err = errors.Join(err, done()) }()
+	}
 	before, err := readClocks(ctx, c)
 	if err != nil {
 		return s, err

@@ -290,7 +290,7 @@ func (r *rig) processes() []*process {
 // stop ends what was started. The gateways end together: each waits a while for
 // proxies to see it.
 func (r *rig) stop() error {
-	errs := []error{r.closeCrowds()}
+	var errs []error
 	ending := r.processes()
 	ended := make(chan error)
 	for _, p := range ending {

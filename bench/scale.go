@@ -24,13 +24,14 @@ import (
 )
 
 // crowd is one `eidgate serve` on SQLite with many people, and its database, which the
-// bench reads besides.
+// bench reads besides: one at a time, as all databases of a process share their memory.
 type crowd struct {
 	*gateway
 	size   int
 	took   time.Duration // to make the people
 	weighs int64         // bytes of the database
-	db     *sqlstore.DB
+	open   func(context.Context) (*sqlstore.DB, error)
+	db     *sqlstore.DB // while look-ups are measured; else nil
 	tokens []string
 	ids    []eid.AccountID // of some of the people
 	// entering is held by who signs in: the gateway refuses a crowd before its passwords
@@ -83,8 +84,8 @@ func (r *rig) startCrowds(ctx context.Context, sizes []int) error {
 	return nil
 }
 
-// fill makes the database. It stays open for the look-ups that are measured here.
-func (c *crowd) fill(ctx context.Context) error {
+// fill makes the database.
+func (c *crowd) fill(ctx context.Context) (err error) {
 	if err := os.MkdirAll(c.data, 0o700); err != nil {
 		return err
 	}
@@ -99,9 +100,12 @@ func (c *crowd) fill(ctx context.Context) error {
 	// A clock that hurries on: nothing is remembered of whom the bench looks up.
 	start, asked := time.Now(), atomic.Int64{}
 	hurried := func() time.Time { return start.Add(time.Duration(asked.Add(1)) * time.Minute) }
-	if c.db, err = sqlstore.Open(ctx, where, sealer, hurried); err != nil {
+	c.open = func(ctx context.Context) (*sqlstore.DB, error) { return sqlstore.Open(ctx, where, sealer, hurried) }
+	done, err := c.look(ctx)
+	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, done()) }()
 	passwords, err := credential.NewPasswords(1)
 	if err != nil {
 		return err
@@ -123,6 +127,18 @@ func (c *crowd) fill(ctx context.Context) error {
 		c.ids = append(c.ids, a.ID)
 	}
 	return nil
+}
+
+// look opens the database until it is told that the look-ups are done.
+func (c *crowd) look(ctx context.Context) (done func() error, err error) {
+	if c.db, err = c.open(ctx); err != nil {
+		return nil, err
+	}
+	return func() error {
+		err := c.db.Close()
+		c.db = nil
+		return err
+	}, nil
 }
 
 // choice goes through n things in wide steps, each as often as the others.
@@ -228,13 +244,13 @@ func (r *rig) planCrowds() {
 					return err
 				}
 			case opNumber:
-				c.proc, c.here = nil, true
+				c.proc, c.here, c.around = nil, true, cr.look
 				c.do = func(ctx context.Context, _ int) error {
 					_, err := cr.anybody(ctx)
 					return err
 				}
 			case opAccount:
-				c.proc, c.here = nil, true
+				c.proc, c.here, c.around = nil, true, cr.look
 				c.do = func(ctx context.Context, _ int) error {
 					_, err := cr.db.Account(ctx, cr.ids[cr.choice(len(cr.ids))])
 					return err
@@ -256,18 +272,6 @@ const (
 	opAccount  = "account by its id"
 	opUserinfo = "userinfo"
 )
-
-// closeCrowds closes the databases that the bench has open.
-func (r *rig) closeCrowds() error {
-	var errs []error
-	for _, c := range r.crowds {
-		if c.db != nil {
-			errs = append(errs, c.db.Close())
-			c.db = nil
-		}
-	}
-	return errors.Join(errs...)
-}
 
 // benchScale measures the crowds alone, and prints the numbers.
 func benchScale(ctx context.Context, s settings, dir string) error {
