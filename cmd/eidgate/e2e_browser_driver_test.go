@@ -215,7 +215,7 @@ func (b *tab) read() arrival {
 func isNavigating(err error) bool {
 	for _, text := range []string{
 		"Not attached to an active page", "Execution context was destroyed", "Cannot find context", "Inspected target navigated",
-		"Cannot read properties of null",
+		"Cannot read properties of null", unfinished,
 	} {
 		if strings.Contains(err.Error(), text) {
 			return true
@@ -224,7 +224,12 @@ func isNavigating(err error) bool {
 	return false
 }
 
+// unfinished is said of a page whose end has not arrived: the load that was waited for
+// was then that of a page before, which moved on by itself.
+const unfinished = "the page is not all there yet"
+
 const readPage = `(() => {
+  if (document.readyState !== 'complete') throw new Error('` + unfinished + `');
   const faults = [], root = document.documentElement;
   const text = e => (e.innerText || '').trim().replace(/\s+/g, ' ');
   const named = e => e.id || e.name || text(e) || e.tagName;
