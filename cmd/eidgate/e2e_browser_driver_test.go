@@ -28,7 +28,7 @@ const (
 	phoneWidth  = 360 // CSS pixels
 	phoneHeight = 800
 	smallest    = 320 // width at which everything is still one column
-	patience    = 10 * time.Second
+	patience    = 30 * time.Second
 )
 
 // tab is a browser of one person: a phone of 360 by 800, without script.
