@@ -69,14 +69,25 @@ func (l *link) submit(ctx context.Context, req pdu.PDU) (data.CommandStatusType,
 	if err := l.write(req); err != nil {
 		return 0, fmt.Errorf("%w: %w", ErrDown, err)
 	}
+	return l.await(ctx, w)
+}
+
+// await gives what was answered, also where the link ended right behind the answer: who
+// takes that for none sends a message twice.
+func (l *link) await(ctx context.Context, w waiter) (data.CommandStatusType, error) {
 	select {
 	case status := <-w.status:
 		return status, nil
 	case <-l.done:
-		return 0, errors.New("connection lost before the answer")
 	case <-ctx.Done():
 		l.end()
-		return 0, errors.New("no answer")
+		<-l.done
+	}
+	select {
+	case status := <-w.status:
+		return status, nil
+	default:
+		return 0, errors.New("connection lost before the answer")
 	}
 }
 
@@ -158,9 +169,13 @@ func (l *link) read() {
 	asked := false // for a sign of life
 	for {
 		h, err := l.next(asked)
+		if l.idle() {
+			_ = l.say(pdu.NewUnbind()) // nothing waits for what is said back
+			return
+		}
 		var slow net.Error
 		switch {
-		case errors.As(err, &slow) && slow.Timeout() && !asked && !l.idle():
+		case errors.As(err, &slow) && slow.Timeout() && !asked:
 			asked = true
 			err = l.say(pdu.NewEnquireLink())
 		case err == nil:
@@ -173,12 +188,16 @@ func (l *link) read() {
 	}
 }
 
-// idle reports whether nobody has used the link for long. It is given back then: a server
-// allows so many binds.
+// idle reports whether nobody has used the link for long, and then nobody will: it is
+// given back, since a server allows so many binds.
 func (l *link) idle() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return time.Since(l.used) > idleTime
+	if len(l.waiting) > 0 || time.Since(l.used) <= idleTime {
+		return false
+	}
+	l.ended = true
+	return true
 }
 
 // next reads one unit and drops what is behind its head.
