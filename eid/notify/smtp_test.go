@@ -301,6 +301,8 @@ func TestWhatTheServerAnswers(t *testing.T) {
 	}{
 		{name: "receiver unknown", set: func(s *server) { s.onRcpt = said(550) }, want: notify.ErrRefused},
 		{name: "receiver greylisted", set: func(s *server) { s.onRcpt = said(451) }},
+		{name: "relaying denied", set: func(s *server) { s.onRcpt = said(554) }},
+		{name: "who are you", set: func(s *server) { s.onRcpt = said(530) }, want: notify.ErrDown},
 		{name: "text refused", set: func(s *server) { s.onData = said(554) }, want: notify.ErrRefused},
 		{name: "text for now", set: func(s *server) { s.onData = said(452) }},
 		{name: "server closes", set: func(s *server) { s.onRcpt = said(421) }, want: notify.ErrDown},
@@ -323,6 +325,9 @@ func TestWhatTheServerAnswers(t *testing.T) {
 				if got := errors.Is(err, known); got != errors.Is(tt.want, known) {
 					t.Errorf("Send() = %v; is %v: %v", err, known, got)
 				}
+			}
+			if why := map[string]string{"nobody there": "connection refused", "another authority": "no TLS that can be trusted"}[tt.name]; !strings.Contains(err.Error(), why) {
+				t.Errorf("Send() = %v, want it to say %s", err, why)
 			}
 			if strings.Contains(err.Error(), "nguoi.dung") || strings.Contains(err.Error(), "said no") {
 				t.Errorf("Send() = %v, which repeats the server", err)
