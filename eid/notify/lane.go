@@ -109,7 +109,7 @@ func (c *courier) deliver(ctx context.Context) error {
 			mu.Unlock()
 			var err error
 			if !stop {
-				err = c.send(within, n, places[n.Source])
+				err = c.send(ctx, n, places[n.Source])
 			}
 			fault := errors.Is(err, ErrDown) || errors.Is(err, ErrBusy)
 			if !stop && !fault && (err == nil || ctx.Err() == nil) {

@@ -3,7 +3,9 @@ package notify
 import (
 	"context"
 	"net"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/linxGnu/gosmpp/data"
@@ -61,4 +63,54 @@ func TestAnAnswerCountsThoughTheLinkEnds(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestASlowSMSCIsSentNothingTwice: more messages than it takes at once wait for their
+// place, then for their answers, and all get them on the one link. Who stops waiting does
+// not end it.
+func TestASlowSMSCIsSentNothingTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := net.Pipe()
+		l := newLink(ours)
+		var served sync.WaitGroup
+		served.Go(func() {
+			var writing sync.Mutex
+			for {
+				unit, err := pdu.Parse(theirs)
+				if err != nil {
+					return
+				}
+				served.Go(func() {
+					time.Sleep(answerTime * 6 / 10)
+					buf := pdu.NewBuffer(nil)
+					unit.GetResponse().Marshal(buf)
+					writing.Lock()
+					defer writing.Unlock()
+					_, _ = theirs.Write(buf.Bytes())
+				})
+			}
+		})
+		var sent sync.WaitGroup
+		for range 2 * windowSize {
+			sent.Go(func() {
+				if _, err := l.submit(t.Context(), pdu.NewSubmitSM()); err != nil {
+					t.Errorf("submit() = %v, want an answer", err)
+				}
+			})
+		}
+		sent.Go(func() {
+			hurried, stop := context.WithTimeout(t.Context(), time.Second)
+			defer stop()
+			if _, err := l.submit(hurried, pdu.NewSubmitSM()); err == nil {
+				t.Error("submit() of who stops waiting = nil error")
+			}
+		})
+		sent.Wait()
+		if !l.alive() {
+			t.Error("the link has ended")
+		}
+		l.end()
+		served.Wait()
+		<-l.done
+	})
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	stdmail "net/mail"
 	"net/textproto"
+	"slices"
 	"strings"
 	"time"
 
@@ -210,16 +211,15 @@ func (s *SMTP) auth(c *smtp.Client) (smtp.Auth, error) {
 		return nil, errors.New("no password without TLS")
 	}
 	_, offered := c.Extension("AUTH")
+	mechanisms := strings.Fields(strings.ToUpper(offered))
 	user, password := s.cfg.Username, s.cfg.Password.Reveal()
-	for mechanism := range strings.FieldsSeq(strings.ToUpper(offered)) {
-		switch mechanism {
-		case "SCRAM-SHA-256":
-			return smtp.ScramSHA256Auth(user, password), nil
-		case "PLAIN":
-			return smtp.PlainAuth("", user, password, s.host, false), nil
-		case "LOGIN":
-			return smtp.LoginAuth(user, password, s.host, false), nil
-		}
+	switch {
+	case slices.Contains(mechanisms, "SCRAM-SHA-256"):
+		return smtp.ScramSHA256Auth(user, password), nil
+	case slices.Contains(mechanisms, "PLAIN"):
+		return smtp.PlainAuth("", user, password, s.host, false), nil
+	case slices.Contains(mechanisms, "LOGIN"):
+		return smtp.LoginAuth(user, password, s.host, false), nil
 	}
 	return nil, errors.New("no AUTH mechanism that we know")
 }

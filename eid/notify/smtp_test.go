@@ -39,6 +39,7 @@ type server struct {
 	logins   int
 
 	user, password      string
+	mechanisms          []string // offered in this order; nil: PLAIN
 	onMail, onRcpt      *smtp.SMTPError
 	onData              *smtp.SMTPError
 	implicit, withoutTL bool
@@ -67,6 +68,9 @@ func (s *server) NewSession(c *smtp.Conn) (smtp.Session, error) {
 func (x *session) AuthMechanisms() []string {
 	if x.s.user == "" {
 		return nil
+	}
+	if x.s.mechanisms != nil {
+		return x.s.mechanisms
 	}
 	return []string{sasl.Plain}
 }
@@ -212,9 +216,12 @@ func message(to string) notify.Message {
 // TestMailArrives reads the mail as its receiver does.
 func TestMailArrives(t *testing.T) {
 	for name, set := range map[string]func(*server){
-		"starttls":                   nil,
-		"implicit":                   func(s *server) { s.implicit = true },
-		"starttls with a password":   func(s *server) { s.user, s.password = "gateway", "s3cret" },
+		"starttls":                 nil,
+		"implicit":                 func(s *server) { s.implicit = true },
+		"starttls with a password": func(s *server) { s.user, s.password = "gateway", "s3cret" },
+		"the best that is offered": func(s *server) {
+			s.user, s.password, s.mechanisms = "gateway", "s3cret", []string{sasl.Login, "X", sasl.Plain}
+		},
 		"implicit TLS with password": func(s *server) { s.implicit, s.user, s.password = true, "gateway", "s3cret" },
 	} {
 		t.Run(name, func(t *testing.T) {
