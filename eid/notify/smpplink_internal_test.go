@@ -91,13 +91,6 @@ func TestASlowSMSCIsSentNothingTwice(t *testing.T) {
 			}
 		})
 		var sent sync.WaitGroup
-		for range 2 * windowSize {
-			sent.Go(func() {
-				if _, err := l.submit(t.Context(), pdu.NewSubmitSM()); err != nil {
-					t.Errorf("submit() = %v, want an answer", err)
-				}
-			})
-		}
 		sent.Go(func() {
 			hurried, stop := context.WithTimeout(t.Context(), time.Second)
 			defer stop()
@@ -105,6 +98,14 @@ func TestASlowSMSCIsSentNothingTwice(t *testing.T) {
 				t.Error("submit() of who stops waiting = nil error")
 			}
 		})
+		synctest.Wait()
+		for range 2 * windowSize {
+			sent.Go(func() {
+				if _, err := l.submit(t.Context(), pdu.NewSubmitSM()); err != nil {
+					t.Errorf("submit() = %v, want an answer", err)
+				}
+			})
+		}
 		sent.Wait()
 		if !l.alive() {
 			t.Error("the link has ended")
