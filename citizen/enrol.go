@@ -104,7 +104,11 @@ func (p *Pages) app(w http.ResponseWriter, r *http.Request, who signin.Person, a
 		p.d.Shell.Failure(w, r, err)
 		return
 	}
-	if !found || kept.Account != a.ID {
+	if found = found && kept.Account == a.ID; !found && r.Method == http.MethodPost {
+		shell.SeeOther(w, pathApp) // its time is over, or another form of it counted
+		return
+	}
+	if !found {
 		if kept, err = p.beginApp(ctx, who, a); err != nil {
 			p.d.Shell.Failure(w, r, err)
 			return
@@ -119,21 +123,24 @@ func (p *Pages) app(w http.ResponseWriter, r *http.Request, who signin.Person, a
 		p.showApp(w, r, who, a, kept, web.ProblemCodeMissing)
 		return
 	}
-	step, ok, err := credential.MatchCode(eid.NewSecret(kept.Secret), code, p.d.My.Now())
-	if err == nil && ok {
-		ok, err = p.takeBegun(ctx, who, begunTOTP, &kept) // of two forms one counts
+	step, right, err := credential.MatchCode(eid.NewSecret(kept.Secret), code, p.d.My.Now())
+	if err == nil && right {
+		found, err = p.takeBegun(ctx, who, begunTOTP, &kept)
 	}
-	if err == nil && ok {
+	if err == nil && right && found {
 		// Whoever saw this code signs in with another. That the step may be used already,
 		// by the app of before, is no fault.
 		_, err = credential.UseStep(ctx, p.d.My.State, p.d.My.Key, a.ID, step)
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		p.d.Shell.Failure(w, r, err)
 		return
-	}
-	if !ok {
+	case !right:
 		p.showApp(w, r, who, a, kept, web.ProblemCode)
+		return
+	case !found: // of two forms one counts
+		shell.SeeOther(w, pathApp)
 		return
 	}
 	err = p.d.My.Ways.EnrolTOTP(ctx, a.ID, eid.NewSecret(kept.Secret), act(r))

@@ -124,9 +124,10 @@ func (p *registering) page(t *turn, wrong []web.FieldProblem) {
 	case pageCode:
 		data := web.RegisterCodeData{RegisterStep: s, Again: t.r.URL.Query().Has(queryAgain)}
 		if t.draft.Sent.By == registration.FieldPhone {
-			data.Phone = maskedPhone(f.Phone)
+			number, _ := eid.ParsePhone(f.Phone) // it is one: a code went there
+			data.Phone = eid.MaskPhone(number)
 		} else {
-			data.Email = maskedEmail(f.Email)
+			data.Email = eid.MaskEmail(strings.TrimSpace(f.Email))
 		}
 		p.render(t, web.PageOf(data))
 	case pagePassword:
@@ -187,22 +188,4 @@ func shownDate(date string) string {
 	parts := strings.Split(date, "-")
 	slices.Reverse(parts)
 	return strings.Join(parts, "/")
-}
-
-// maskedPhone shows the last three digits.
-func maskedPhone(typed string) string {
-	digits := strings.Map(func(r rune) rune {
-		if r < '0' || r > '9' {
-			return -1
-		}
-		return r
-	}, typed)
-	return "••• ••• " + digits[max(len(digits)-3, 0):]
-}
-
-// maskedEmail shows the first letter and the domain.
-func maskedEmail(address string) string {
-	local, domain, _ := strings.Cut(strings.TrimSpace(address), "@")
-	_, first := utf8.DecodeRuneInString(local)
-	return local[:first] + "•••@" + domain
 }

@@ -136,10 +136,10 @@ func (p *Pages) ways(w http.ResponseWriter, r *http.Request, who signin.Person) 
 		Short:      short,
 	}
 	if slices.Contains(seconds, eid.SecondSMS) {
-		data.Phone = maskedPhone(a.Phone.Value)
+		data.Phone = eid.MaskPhone(a.Phone.Value)
 	}
 	if slices.Contains(seconds, eid.SecondEmail) {
-		data.Email = maskedEmail(a.Email.Value)
+		data.Email = eid.MaskEmail(a.Email.Value)
 	}
 	for _, k := range list {
 		data.Passkeys = append(data.Passkeys, web.Way{ID: k.ID, Name: k.Name, Added: k.CreatedAt, Used: k.UsedAt, Synced: k.BackupEligible})

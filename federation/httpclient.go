@@ -96,6 +96,15 @@ func (o *Outbound) Client() *http.Client {
 	return &http.Client{Transport: o, Timeout: CallTimeout, CheckRedirect: sameOrigin}
 }
 
+// Patient is a client for whoever answers only when the work is done, such as a gateway of
+// SMS. The context of a call is its only bound in time, the destinations are those of now,
+// and the caller bounds the answer's size.
+func (o *Outbound) Patient() *http.Client {
+	t := o.transport.Load().Clone()
+	t.ResponseHeaderTimeout = 0
+	return &http.Client{Transport: t, CheckRedirect: sameOrigin}
+}
+
 // Allow changes the destinations. Calls under way end as they began; the next
 // ones open connections of their own.
 func (o *Outbound) Allow(d Destinations) {

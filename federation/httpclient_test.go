@@ -3,6 +3,7 @@ package federation
 import (
 	"bytes"
 	"compress/gzip"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -62,23 +63,40 @@ func TestHTTPClientRefusesInnerAddresses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := client(t, "127.0.0.1:1", "elsewhere:"+port)
+	allowed, err := ParseDestinations([]string{"127.0.0.1:1", "elsewhere:" + port})
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := NewOutbound(allowed)
 	for _, target := range []string{
 		url,
 		"http://localhost:" + port, // a name that resolves inward is seen at dial
 		"http://[::ffff:127.0.0.1]:" + port,
 		"http://0.0.0.0:" + port,
 	} {
-		res, err := c.Get(target)
-		if err == nil {
-			_ = res.Body.Close()
-		}
-		if !errors.Is(err, ErrForbiddenAddress) {
-			t.Errorf("Get(%s) = %v, want %v", target, err, ErrForbiddenAddress)
+		for name, c := range map[string]*http.Client{"Client": out.Client(), "Patient": out.Patient()} {
+			res, err := c.Get(target)
+			if err == nil {
+				_ = res.Body.Close()
+			}
+			if !errors.Is(err, ErrForbiddenAddress) {
+				t.Errorf("%s().Get(%s) = %v, want %v", name, target, err, ErrForbiddenAddress)
+			}
 		}
 	}
 	if got := reached.Load(); got != 0 {
 		t.Errorf("server was reached %d times, want 0", got)
+	}
+}
+
+// TestPatientWaits: nothing but the context of a call ends it, and it shows and trusts what
+// the others do.
+func TestPatientWaits(t *testing.T) {
+	conf := &tls.Config{ServerName: "sms.example.vn", MinVersion: tls.VersionTLS12}
+	c := NewOutboundTLS(Destinations{}, conf).Patient()
+	transport, ok := c.Transport.(*http.Transport)
+	if !ok || c.Timeout != 0 || transport.ResponseHeaderTimeout != 0 || transport.TLSClientConfig.ServerName != conf.ServerName {
+		t.Errorf("Patient() = %+v, want no bound in time, and TLS as configured", c)
 	}
 }
 

@@ -67,7 +67,7 @@ func smsSender(cfg *config.Config) (notify.Sender, error) {
 	sender, err := notify.NewHTTPSMS(notify.HTTPSMSConfig{
 		URL: s.URL, Method: s.Method, Format: notify.Format(s.Format), Headers: s.Headers, Body: s.Body, Token: s.Token,
 		Answer: notify.Answer{Path: s.Answer.Path, Sent: s.Answer.Sent, Busy: s.Answer.Busy, Refused: s.Answer.Refused},
-	}, federation.NewOutboundTLS(allowed, conf).Client())
+	}, federation.NewOutboundTLS(allowed, conf).Patient())
 	if err != nil {
 		return nil, fmt.Errorf("notify.sms.http: %w", err)
 	}

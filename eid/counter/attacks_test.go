@@ -72,6 +72,40 @@ func TestOfficersKeepToTheirTasks(t *testing.T) {
 	}
 }
 
+// Nobody makes an application one of their own afterwards: it is refused before registries
+// are asked, and the application stays as it was.
+func TestNoApplicationBecomesOnesOwn(t *testing.T) {
+	w, ctx := newWorld(t), t.Context()
+	a := w.open(t, citizen(numberA))
+	asked := w.asked
+	_, err := w.Amend(ctx, w.first, a.ID, a.Revision, citizen(numberO))
+	wantErr(t, "Amend() to one's own", err, counter.ErrOwn)
+	own := counter.Dependent{Identifier: citizen(numberO).Person.Identifier, Name: "O", BirthDate: "1990-02-28", Relation: counter.Ward, Paper: "1"}
+	_, err = w.AddDependent(ctx, w.first, a.ID, a.Revision, own)
+	wantErr(t, "AddDependent() of oneself", err, counter.ErrOwn)
+	shown, err := w.Show(ctx, w.first, a.ID)
+	wantErr(t, "Show()", err, nil)
+	if w.asked != asked || shown.Revision != a.Revision || shown.Intake != a.Intake || len(shown.Papers.Dependents) != 0 {
+		t.Errorf("asked %d times more, revision %d, want nothing done", w.asked-asked, shown.Revision)
+	}
+}
+
+// Where nothing was compared the account's evidence says so for good.
+func TestAMatchOfTheDevelopmentIsMarked(t *testing.T) {
+	w := newWorld(t)
+	w.match.development = true
+	a := w.confirmed(t, citizen(numberA))
+	a, err := w.Approve(t.Context(), w.second, a.ID, a.Revision)
+	wantErr(t, "Approve()", err, nil)
+	evidence, err := w.db.LevelEvidence(t.Context(), a.Account)
+	wantErr(t, "LevelEvidence()", err, nil)
+	if !slices.ContainsFunc(evidence, func(e accounts.EvidenceRecord) bool {
+		return e.Kind == eid.EvidenceBiometric && e.Reference == "development:match-1"
+	}) {
+		t.Errorf("evidence = %v, want a biometric that is marked", evidence)
+	}
+}
+
 // Somebody who helped with an intake does not approve it either.
 func TestWhoHelpedDoesNotApprove(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()

@@ -1,6 +1,7 @@
 package counter
 
 import (
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -190,6 +191,37 @@ func TestRulesThatSayNothing(t *testing.T) {
 		a.Level = level
 		if _, err := move(a, ActConfirm, by, false, &full, now); err == nil {
 			t.Errorf("move() for level %v: no error", level)
+		}
+	}
+}
+
+// An approval rests on the person's word about this very content: no state that acts lead
+// to has another one, and one that was written past them opens nothing.
+func TestAnApprovalWantsTheWordOnThisContent(t *testing.T) {
+	now := time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)
+	rules := rulesOfTest(true)
+	by := eid.Officer{Account: "o2", Office: "office", Tasks: []eid.Task{eid.TaskApprove}}
+	for _, tt := range []struct {
+		name                       string
+		shown, confirmed, revision int
+		at                         time.Time
+		want                       error
+	}{
+		{"as it was read back", 4, 4, 5, now, nil},
+		{"never confirmed", 4, 4, 5, time.Time{}, ErrNotShown},
+		{"another revision confirmed", 4, 3, 5, now, ErrNotShown},
+		{"changed since", 4, 4, 6, now, ErrNotShown},
+		{"never read back", 0, 0, 5, now, ErrNotShown},
+	} {
+		a := Application{
+			Status: StatusConfirmed, Level: eid.Level2, Office: "office", Officers: []eid.AccountID{"o1"}, Shown: tt.shown, Revision: tt.revision,
+			Confirmed: Confirmation{At: tt.at, Officer: "o1", Revision: tt.confirmed},
+			Intake:    Intake{Person: eid.Person{Type: eid.Citizen, BirthDate: "1990-02-28"}},
+			Findings:  Findings{Person: civil.Finding{Verdict: civil.Match}, Card: civil.CardValid, Reached: true},
+			Matches:   []Match{{OK: true, Evidence: eid.Evidence{Method: eid.Portrait, Database: eid.Population, Reference: "m", At: now}}},
+		}
+		if _, err := move(a, ActApprove, by, false, &rules, now); !errors.Is(err, tt.want) || tt.want == nil && err != nil {
+			t.Errorf("%s: move() = %v, want %v", tt.name, err, tt.want)
 		}
 	}
 }

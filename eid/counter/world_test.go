@@ -50,14 +50,15 @@ type world struct {
 
 // matcher says yes, or what it was told to.
 type matcher struct {
-	no  bool
-	err error
-	n   int
+	no          bool
+	development bool
+	err         error
+	n           int
 }
 
 func (m *matcher) Match(_ context.Context, _ civil.Capture) (civil.Matched, error) {
 	m.n++
-	return civil.Matched{OK: !m.no, Reference: fmt.Sprintf("match-%d", m.n), At: storetest.NewClock().Now()}, m.err
+	return civil.Matched{OK: !m.no, Development: m.development, Reference: fmt.Sprintf("match-%d", m.n), At: storetest.NewClock().Now()}, m.err
 }
 
 func (w *world) Compare(ctx context.Context, said eid.Person) (civil.Finding, error) {

@@ -89,16 +89,22 @@ func NewHTTPSMS(cfg HTTPSMSConfig, client *http.Client) (*HTTPSMS, error) {
 	s := &HTTPSMS{cfg: cfg, headers: map[string]pattern{}}
 	once := *client
 	once.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	once.Timeout = 0 // each call has its own: one given up early may be sent twice
 	s.client = &once
 	if s.body, err = parsePattern(cfg.Body, "To", "Digits", "National", "Text", "Unicode", "Seconds", "ID", "Token"); err != nil {
 		return nil, fmt.Errorf("body for the gateway of SMS: %w", err)
 	}
 	for name, value := range cfg.Headers {
-		if s.headers[name], err = parsePattern(value, "Token", "ID"); err != nil || !fits(value, 4096) || !fits(name, 100) || strings.ContainsAny(name, " :") || name == "" {
+		if s.headers[name], err = parsePattern(value, "Token", "ID"); err != nil || !fits(value, 4096) || !headerName(name) {
 			return nil, fmt.Errorf("header %q for the gateway of SMS: %w", name, errors.Join(err, errors.New("no line")))
 		}
 	}
 	return s, s.try()
+}
+
+// headerName reports whether a name is one that headers of HTTP have.
+func headerName(name string) bool {
+	return name != "" && len(name) <= 100 && !strings.ContainsFunc(name, func(r rune) bool { return !alphanumeric(r) && r != '-' && r != '_' })
 }
 
 // try writes a body of what would break one that is not escaped.
@@ -140,8 +146,8 @@ func (s *HTTPSMS) Send(ctx context.Context, m Message) error {
 	switch {
 	case err != nil && handed.Load(): // it may have been taken
 		return errors.New("no answer")
-	case err != nil: // which may name the address
-		return fmt.Errorf("%w: not reached", ErrDown)
+	case err != nil:
+		return unreached(err)
 	}
 	defer func() { _ = res.Body.Close() }()
 	answer, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
@@ -161,8 +167,8 @@ func (s *HTTPSMS) Ping(ctx context.Context) error {
 		return fmt.Errorf("%w: no request can be made", ErrDown)
 	}
 	res, err := s.client.Do(req)
-	if err != nil { // which names the address
-		return fmt.Errorf("%w: not reached", ErrDown)
+	if err != nil {
+		return unreached(err)
 	}
 	return res.Body.Close()
 }

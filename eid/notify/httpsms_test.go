@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"eidgate/eid"
 	"eidgate/eid/notify"
@@ -161,15 +162,15 @@ func TestPingSendsNothing(t *testing.T) {
 func TestBadGatewaysAreBounded(t *testing.T) {
 	g := serveSMS(t)
 	away := g.sender(t, func(c *notify.HTTPSMSConfig) { c.URL = "https://127.0.0.1:1/" })
-	if err := away.Send(t.Context(), short("x")); !errors.Is(err, notify.ErrDown) || strings.Contains(err.Error(), "127.0.0.1") {
-		t.Errorf("Send() to nobody = %v, want ErrDown", err)
+	if err := away.Send(t.Context(), short("x")); !errors.Is(err, notify.ErrDown) || strings.Contains(err.Error(), "127.0.0.1") || !strings.Contains(err.Error(), "refused") {
+		t.Errorf("Send() to nobody = %v, want ErrDown and why", err)
 	}
 	strange, err := notify.NewHTTPSMS(g.config(), http.DefaultClient)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := strange.Send(t.Context(), short("x")); !errors.Is(err, notify.ErrDown) || g.calls != 0 {
-		t.Errorf("Send() to one of another authority = %v after %d calls, want ErrDown after none", err, g.calls)
+	if err := strange.Send(t.Context(), short("x")); !errors.Is(err, notify.ErrDown) || g.calls != 0 || !strings.Contains(err.Error(), "TLS") {
+		t.Errorf("Send() to one of another authority = %v after %d calls, want ErrDown and why after none", err, g.calls)
 	}
 	rude := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		conn, _, err := http.NewResponseController(w).Hijack()
@@ -195,6 +196,21 @@ func TestBadGatewaysAreBounded(t *testing.T) {
 	}
 }
 
+// TestASlowGatewayIsAskedOnce: what a client allows other calls is too short for who hands
+// a message on before answering, and whoever gives up early sends it again.
+func TestASlowGatewayIsAskedOnce(t *testing.T) {
+	g := serveSMS(t)
+	hurried := *g.Client()
+	hurried.Timeout = time.Nanosecond
+	s, err := notify.NewHTTPSMS(g.config(), &hurried)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Send(t.Context(), short("x")); err != nil || g.calls != 1 {
+		t.Errorf("Send() = %v after %d calls, want nil after one", err, g.calls)
+	}
+}
+
 // TestATemplateHasNamesOnly: what escapes nothing, or tells the address, is refused.
 func TestATemplateHasNamesOnly(t *testing.T) {
 	g := serveSMS(t)
@@ -215,6 +231,9 @@ func TestATemplateHasNamesOnly(t *testing.T) {
 		"half a template":       func(c *notify.HTTPSMSConfig) { c.Body = `{"t":"{{.Text","to":"{{.To}}"}` },
 		"the text in a header":  func(c *notify.HTTPSMSConfig) { c.Headers["X-Text"] = "{{.Text}}" },
 		"a header of two lines": func(c *notify.HTTPSMSConfig) { c.Headers["X"] = "a\r\nb: c" },
+		"a header of no name":   func(c *notify.HTTPSMSConfig) { c.Headers[""] = "a" },
+		"a name of two words":   func(c *notify.HTTPSMSConfig) { c.Headers["X Y"] = "a" },
+		"a name with brackets":  func(c *notify.HTTPSMSConfig) { c.Headers["X(Y)"] = "a" },
 		"a token of two lines":  func(c *notify.HTTPSMSConfig) { c.Token = eid.NewSecret("a\r\nb: c") },
 	} {
 		cfg := g.config()

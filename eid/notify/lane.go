@@ -98,44 +98,72 @@ func (c *courier) deliver(ctx context.Context) error {
 	within, cancel := context.WithTimeout(ctx, c.time)
 	defer cancel()
 	var mu sync.Mutex
-	var waiting []Notice // not tried, or tried in vain with a server that is down
-	var down error
+	var waiting []attempt
+	var taken, faulty bool
 	var group errgroup.Group
 	group.SetLimit(atOnce)
 	for _, n := range list {
 		group.Go(func() error {
 			mu.Lock()
-			stop := down != nil || within.Err() != nil
+			stop := faulty || within.Err() != nil
 			mu.Unlock()
 			var err error
 			if !stop {
-				err = c.send(within, n, places[n.Source])
+				err = c.send(ctx, n, places[n.Source])
 			}
-			faulty := errors.Is(err, ErrDown) || errors.Is(err, ErrBusy)
-			switch {
-			case stop, faulty, err != nil && ctx.Err() != nil:
+			fault := errors.Is(err, ErrDown) || errors.Is(err, ErrBusy)
+			if !stop && !fault && (err == nil || ctx.Err() == nil) {
 				mu.Lock()
-				defer mu.Unlock()
-				waiting = append(waiting, n)
-				if faulty && ctx.Err() == nil {
-					down = err
-					c.deps.Meter.Notice(n.Channel, n.Kind, outcomeOf(err))
-				}
-				return nil
+				taken = taken || err == nil
+				mu.Unlock()
+				return c.settle(ctx, n, err)
 			}
-			return c.settle(ctx, n, err)
+			mu.Lock()
+			defer mu.Unlock()
+			if !fault || ctx.Err() != nil {
+				err = nil
+			}
+			faulty = faulty || err != nil
+			waiting = append(waiting, attempt{n, err})
+			return nil
 		})
 	}
-	err = group.Wait()
+	return errors.Join(group.Wait(), c.setAside(ctx, waiting, taken, len(waiting) == len(list)))
+}
+
+// attempt is a notice that was not taken: by a fault of the server, or with nil not tried.
+type attempt struct {
+	Notice
+	fault error
+}
+
+// setAside puts notices back for when the server can be used again. One that took others
+// of the turn can be: what it did not take for a fault of its own is tried as what failed
+// by itself is, and holds up nobody.
+func (c *courier) setAside(ctx context.Context, waiting []attempt, taken, all bool) error {
+	var back []Notice
+	var down error
+	var failed []error
+	for _, w := range waiting {
+		if taken && errors.Is(w.fault, ErrDown) {
+			failed = append(failed, c.settle(ctx, w.Notice, w.fault))
+			continue
+		}
+		if w.fault != nil {
+			down = w.fault
+			c.deps.Meter.Notice(w.Channel, w.Kind, outcomeOf(w.fault))
+		}
+		back = append(back, w.Notice)
+	}
 	next := c.deps.Now()
 	if down != nil {
 		c.rest = min(max(2*c.rest, c.leastRest), c.mostRest)
 		c.resting, c.fault = next.Add(c.rest), down
 		next = c.resting
-	} else if len(waiting) < len(list) {
+	} else if !all {
 		c.rest = 0
 	}
-	return errors.Join(err, down, c.putBack(ctx, waiting, next))
+	return errors.Join(append(failed, down, c.putBack(ctx, back, next))...)
 }
 
 func outcomeOf(fault error) Outcome {
@@ -168,7 +196,7 @@ func (c *courier) send(ctx context.Context, n Notice, at Place) error {
 	if err != nil {
 		return errors.Join(ErrRefused, err)
 	}
-	m.Lasts = n.Until.Sub(now)
+	m.Lasts = max(n.Until.Sub(now), time.Second) // who reads whole seconds takes none for always
 	return c.sender.Send(ctx, m)
 }
 

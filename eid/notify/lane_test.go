@@ -135,6 +135,49 @@ func TestAChannelRestsByItself(t *testing.T) {
 	}
 }
 
+// TestOneMessageThatAServerDoesNotLikeHoldsUpNoOther: a server that takes others is not
+// down, whatever it says of one. That one is tried with longer and longer pauses.
+func TestOneMessageThatAServerDoesNotLikeHoldsUpNoOther(t *testing.T) {
+	o := newOffice()
+	tries := map[string]int{}
+	var mu sync.Mutex
+	sms := &phones{fail: func(m notify.Message) error {
+		mu.Lock()
+		defer mu.Unlock()
+		tries[m.ID]++
+		if m.ID == "poison" {
+			return fmt.Errorf("%w: answered 500", notify.ErrDown)
+		}
+		return nil
+	}}
+	r := o.both(t, 600, &phones{}, sms)
+	quiet := func(id string) {
+		o.waiting = append(o.waiting, notify.Notice{ID: id, Kind: notify.Locked, Channel: notify.SMS, To: eid.NewSecret("+84901234567"), CreatedAt: o.at, Until: o.at.Add(notify.TriedFor)})
+	}
+	quiet("poison")
+	for i := range 600 {
+		quiet(fmt.Sprint("quiet", i))
+		_ = r.Turn(t.Context())
+		o.pass(time.Second)
+	}
+	if got := len(sms.ids()); got < 595 {
+		t.Errorf("%d of 600 went in ten minutes, want nearly all", got)
+	}
+	if n := tries["poison"]; n < 2 || n > 20 {
+		t.Errorf("%d tries of the one, want few", n)
+	}
+}
+
+// TestWhatIsOfUseForALittle says so: a second at least, since none would be for always.
+func TestWhatIsOfUseForALittle(t *testing.T) {
+	o, sms := newOffice(), &phones{}
+	o.code("code")
+	o.pass(5*time.Minute - time.Millisecond)
+	if err := o.both(t, 600, &phones{}, sms).Turn(t.Context()); err != nil || len(sms.got) != 1 || sms.got[0].Lasts != time.Second {
+		t.Errorf("Turn() = %v, sent %v; want one of use for a second", err, sms.got)
+	}
+}
+
 // TestAGatewayThatComesBackGetsCodesAtOnce: however long it was away, what is urgent rests
 // ten seconds at most.
 func TestAGatewayThatComesBackGetsCodesAtOnce(t *testing.T) {

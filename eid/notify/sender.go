@@ -2,7 +2,11 @@ package notify
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
+	"fmt"
+	"net"
+	"syscall"
 	"time"
 
 	"eidgate/eid"
@@ -36,4 +40,26 @@ type Sender interface {
 	Send(ctx context.Context, m Message) error
 	// Close ends what is kept open between messages, politely while ctx lasts.
 	Close(ctx context.Context)
+}
+
+// errNoTLS: whoever is there did not show to be who we want.
+var errNoTLS = errors.New("no TLS that can be trusted")
+
+// unreached is ErrDown with why nobody was reached, as far as it names no address.
+func unreached(err error) error {
+	var name *net.DNSError
+	var shown *tls.CertificateVerificationError
+	var slow net.Error
+	why := errors.New("not reached")
+	switch {
+	case errors.As(err, &shown):
+		why = errNoTLS
+	case errors.As(err, &name):
+		why = errors.New("its name leads nowhere")
+	case errors.Is(err, syscall.ECONNREFUSED):
+		why = errors.New("connection refused")
+	case errors.As(err, &slow) && slow.Timeout():
+		why = errors.New("not reached in time")
+	}
+	return fmt.Errorf("%w: %w", ErrDown, why)
 }

@@ -121,6 +121,9 @@ func (s *SMPP) Send(ctx context.Context, m Message) error {
 		if err != nil {
 			return err
 		}
+		if status == data.ESME_RINVBNDSTS { // it forgot who we are
+			l.end()
+		}
 		if err := submitted(status); err != nil {
 			return err
 		}
@@ -172,7 +175,7 @@ func (s *SMPP) bind(ctx context.Context) (*link, error) {
 	defer cancel()
 	raw, err := (&net.Dialer{}).DialContext(ctx, "tcp", s.cfg.Address)
 	if err != nil {
-		return nil, fmt.Errorf("%w: not reached", ErrDown)
+		return nil, unreached(err)
 	}
 	stop := context.AfterFunc(ctx, func() { _ = raw.Close() })
 	defer stop()
@@ -186,7 +189,7 @@ func (s *SMPP) bind(ctx context.Context) (*link, error) {
 		over := tls.Client(raw, conf)
 		if err := over.HandshakeContext(ctx); err != nil {
 			_ = raw.Close()
-			return nil, fmt.Errorf("%w: no TLS that can be trusted", ErrDown)
+			return nil, fmt.Errorf("%w: %w", ErrDown, errNoTLS)
 		}
 		conn = over
 	}

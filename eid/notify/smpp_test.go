@@ -216,6 +216,26 @@ func TestWhatTheSMSCSaysIsAnswered(t *testing.T) {
 	}
 }
 
+// TestAnSMSCThatForgotUs is bound to anew: it hangs up on nobody.
+func TestAnSMSCThatForgotUs(t *testing.T) {
+	forgot := true
+	s, sender := smsc(t, func(s *smpptest.SMSC) {
+		s.Answer = func(smpptest.Message) data.CommandStatusType {
+			if forgot {
+				forgot = false
+				return data.ESME_RINVBNDSTS
+			}
+			return data.ESME_ROK
+		}
+	}, nil)
+	if err := sender.Send(t.Context(), short("x")); !errors.Is(err, notify.ErrDown) {
+		t.Errorf("Send() = %v, want ErrDown", err)
+	}
+	if err := sender.Send(t.Context(), short("x")); err != nil || s.Binds() != 2 || len(s.Messages()) != 1 {
+		t.Errorf("Send() = %v, %d binds, %d messages; want nil, 2, 1", err, s.Binds(), len(s.Messages()))
+	}
+}
+
 func TestPingBindsAndSendsNothing(t *testing.T) {
 	s, sender := smsc(t, nil, nil)
 	if err := sender.Ping(t.Context()); err != nil || s.Binds() != 1 || len(s.Messages()) != 0 {

@@ -51,16 +51,12 @@ func newLink(conn net.Conn) *link {
 }
 
 // submit makes a request and waits for what is answered. Where no answer came, nobody
-// knows what became of the request, and the link is not used again.
+// knows what became of the request.
 func (l *link) submit(ctx context.Context, req pdu.PDU) (data.CommandStatusType, error) {
-	ctx, cancel := context.WithTimeout(ctx, answerTime)
-	defer cancel()
-	select {
-	case l.window <- struct{}{}:
-		defer func() { <-l.window }()
-	case <-ctx.Done():
-		return 0, fmt.Errorf("%w: others wait for it", ErrBusy)
+	if err := l.enter(ctx); err != nil {
+		return 0, err
 	}
+	defer func() { <-l.window }()
 	w := waiter{answer: req.GetHeader().CommandID | response, status: make(chan data.CommandStatusType, 1)}
 	if !l.expect(req, w) {
 		return 0, fmt.Errorf("%w: connection lost", ErrDown)
@@ -69,13 +65,41 @@ func (l *link) submit(ctx context.Context, req pdu.PDU) (data.CommandStatusType,
 	if err := l.write(req); err != nil {
 		return 0, fmt.Errorf("%w: %w", ErrDown, err)
 	}
+	return l.await(ctx, w)
+}
+
+// enter waits for a place in the window. That does not count as waiting for an answer:
+// while a server is slow, who comes late would give up early, and send twice.
+func (l *link) enter(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	select {
+	case l.window <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("%w: others wait for it", ErrBusy)
+	}
+}
+
+// await gives what was answered, also where the link ended right behind the answer: who
+// takes that for none sends a message twice. A server that owes an answer for too long is
+// left, and with it all that wait; who stops waiting earlier leaves the link to the others.
+func (l *link) await(ctx context.Context, w waiter) (data.CommandStatusType, error) {
+	late := time.NewTimer(answerTime)
+	defer late.Stop()
 	select {
 	case status := <-w.status:
 		return status, nil
 	case <-l.done:
-		return 0, errors.New("connection lost before the answer")
 	case <-ctx.Done():
+	case <-late.C:
 		l.end()
+		<-l.done
+	}
+	select {
+	case status := <-w.status:
+		return status, nil
+	default:
 		return 0, errors.New("no answer")
 	}
 }
@@ -158,9 +182,13 @@ func (l *link) read() {
 	asked := false // for a sign of life
 	for {
 		h, err := l.next(asked)
+		if l.idle() {
+			_ = l.say(pdu.NewUnbind()) // nothing waits for what is said back
+			return
+		}
 		var slow net.Error
 		switch {
-		case errors.As(err, &slow) && slow.Timeout() && !asked && !l.idle():
+		case errors.As(err, &slow) && slow.Timeout() && !asked:
 			asked = true
 			err = l.say(pdu.NewEnquireLink())
 		case err == nil:
@@ -173,12 +201,16 @@ func (l *link) read() {
 	}
 }
 
-// idle reports whether nobody has used the link for long. It is given back then: a server
-// allows so many binds.
+// idle reports whether nobody has used the link for long, and then nobody will: it is
+// given back, since a server allows so many binds.
 func (l *link) idle() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return time.Since(l.used) > idleTime
+	if len(l.waiting) > 0 || time.Since(l.used) <= idleTime {
+		return false
+	}
+	l.ended = true
+	return true
 }
 
 // next reads one unit and drops what is behind its head.

@@ -8,6 +8,7 @@ import (
 	"net"
 	stdmail "net/mail"
 	"net/textproto"
+	"slices"
 	"strings"
 	"time"
 
@@ -141,7 +142,7 @@ func (s *SMTP) session(ctx context.Context, use func(*smtp.Client) error) error 
 	defer cancel()
 	raw, err := (&net.Dialer{}).DialContext(ctx, "tcp", s.cfg.Address)
 	if err != nil {
-		return fmt.Errorf("%w: not reached", ErrDown)
+		return unreached(err)
 	}
 	defer func() { _ = raw.Close() }()
 	end, _ := ctx.Deadline()
@@ -171,7 +172,7 @@ func (s *SMTP) greet(ctx context.Context, conn net.Conn) (*smtp.Client, error) {
 	if s.cfg.Security == Implicit {
 		over := tls.Client(conn, conf)
 		if err := over.HandshakeContext(ctx); err != nil {
-			return nil, errors.New("no TLS that can be trusted")
+			return nil, errNoTLS
 		}
 		conn = over
 	}
@@ -188,7 +189,7 @@ func (s *SMTP) greet(ctx context.Context, conn net.Conn) (*smtp.Client, error) {
 			return nil, errors.New("no STARTTLS")
 		}
 		if err := c.StartTLS(conf); err != nil {
-			return nil, errors.New("no TLS that can be trusted")
+			return nil, errNoTLS
 		}
 	}
 	if s.cfg.Username == "" {
@@ -210,16 +211,15 @@ func (s *SMTP) auth(c *smtp.Client) (smtp.Auth, error) {
 		return nil, errors.New("no password without TLS")
 	}
 	_, offered := c.Extension("AUTH")
+	mechanisms := strings.Fields(strings.ToUpper(offered))
 	user, password := s.cfg.Username, s.cfg.Password.Reveal()
-	for mechanism := range strings.FieldsSeq(strings.ToUpper(offered)) {
-		switch mechanism {
-		case "SCRAM-SHA-256":
-			return smtp.ScramSHA256Auth(user, password), nil
-		case "PLAIN":
-			return smtp.PlainAuth("", user, password, s.host, false), nil
-		case "LOGIN":
-			return smtp.LoginAuth(user, password, s.host, false), nil
-		}
+	switch {
+	case slices.Contains(mechanisms, "SCRAM-SHA-256"):
+		return smtp.ScramSHA256Auth(user, password), nil
+	case slices.Contains(mechanisms, "PLAIN"):
+		return smtp.PlainAuth("", user, password, s.host, false), nil
+	case slices.Contains(mechanisms, "LOGIN"):
+		return smtp.LoginAuth(user, password, s.host, false), nil
 	}
 	return nil, errors.New("no AUTH mechanism that we know")
 }
@@ -249,13 +249,12 @@ func (s *SMTP) hand(c *smtp.Client, msg *mail.Msg, to string) error {
 // verdict sorts what a server answered about one message (RFC 5321 §4.2.1).
 func verdict(doing string, err error) error {
 	said := answered(doing, err)
-	var reply *textproto.Error
-	switch {
-	case !errors.As(err, &reply):
-		return said // the connection broke
-	case reply.Code == 421: // it closes (RFC 5321 §3.8)
+	switch code := codeOf(err); {
+	case code == 421, code == 530: // it closes (RFC 5321 §3.8), or wants to know who we are (RFC 4954 §6)
 		return fmt.Errorf("%w: %w", ErrDown, said)
-	case reply.Code >= 500 && reply.Code < 600:
+	case code == 554 && doing == "RCPT": // it may not relay for us, which somebody mends; the address may be good
+		return said
+	case code >= 500 && code < 600:
 		return fmt.Errorf("%w: %w", ErrRefused, said)
 	}
 	return said
@@ -263,11 +262,19 @@ func verdict(doing string, err error) error {
 
 // answered keeps the code of an answer. Its text may repeat addresses.
 func answered(doing string, err error) error {
-	var reply *textproto.Error
-	if errors.As(err, &reply) {
-		return fmt.Errorf("%s: answered %d", doing, reply.Code)
+	if code := codeOf(err); code != 0 {
+		return fmt.Errorf("%s: answered %d", doing, code)
 	}
 	return errors.New(doing + ": no answer that makes sense")
+}
+
+// codeOf is the code of an answer, 0 where there was none: the connection broke.
+func codeOf(err error) int {
+	var reply *textproto.Error
+	if !errors.As(err, &reply) {
+		return 0
+	}
+	return reply.Code
 }
 
 // bounded is a connection on which the other side may say so much, and whose deadline

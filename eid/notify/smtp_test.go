@@ -39,6 +39,7 @@ type server struct {
 	logins   int
 
 	user, password      string
+	mechanisms          []string // offered in this order; nil: PLAIN
 	onMail, onRcpt      *smtp.SMTPError
 	onData              *smtp.SMTPError
 	implicit, withoutTL bool
@@ -67,6 +68,9 @@ func (s *server) NewSession(c *smtp.Conn) (smtp.Session, error) {
 func (x *session) AuthMechanisms() []string {
 	if x.s.user == "" {
 		return nil
+	}
+	if x.s.mechanisms != nil {
+		return x.s.mechanisms
 	}
 	return []string{sasl.Plain}
 }
@@ -212,9 +216,12 @@ func message(to string) notify.Message {
 // TestMailArrives reads the mail as its receiver does.
 func TestMailArrives(t *testing.T) {
 	for name, set := range map[string]func(*server){
-		"starttls":                   nil,
-		"implicit":                   func(s *server) { s.implicit = true },
-		"starttls with a password":   func(s *server) { s.user, s.password = "gateway", "s3cret" },
+		"starttls":                 nil,
+		"implicit":                 func(s *server) { s.implicit = true },
+		"starttls with a password": func(s *server) { s.user, s.password = "gateway", "s3cret" },
+		"the best that is offered": func(s *server) {
+			s.user, s.password, s.mechanisms = "gateway", "s3cret", []string{sasl.Login, "X", sasl.Plain}
+		},
 		"implicit TLS with password": func(s *server) { s.implicit, s.user, s.password = true, "gateway", "s3cret" },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -301,6 +308,8 @@ func TestWhatTheServerAnswers(t *testing.T) {
 	}{
 		{name: "receiver unknown", set: func(s *server) { s.onRcpt = said(550) }, want: notify.ErrRefused},
 		{name: "receiver greylisted", set: func(s *server) { s.onRcpt = said(451) }},
+		{name: "relaying denied", set: func(s *server) { s.onRcpt = said(554) }},
+		{name: "who are you", set: func(s *server) { s.onRcpt = said(530) }, want: notify.ErrDown},
 		{name: "text refused", set: func(s *server) { s.onData = said(554) }, want: notify.ErrRefused},
 		{name: "text for now", set: func(s *server) { s.onData = said(452) }},
 		{name: "server closes", set: func(s *server) { s.onRcpt = said(421) }, want: notify.ErrDown},
@@ -323,6 +332,9 @@ func TestWhatTheServerAnswers(t *testing.T) {
 				if got := errors.Is(err, known); got != errors.Is(tt.want, known) {
 					t.Errorf("Send() = %v; is %v: %v", err, known, got)
 				}
+			}
+			if why := map[string]string{"nobody there": "connection refused", "another authority": "no TLS that can be trusted"}[tt.name]; !strings.Contains(err.Error(), why) {
+				t.Errorf("Send() = %v, want it to say %s", err, why)
 			}
 			if strings.Contains(err.Error(), "nguoi.dung") || strings.Contains(err.Error(), "said no") {
 				t.Errorf("Send() = %v, which repeats the server", err)

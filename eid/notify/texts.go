@@ -149,7 +149,7 @@ func moment(t time.Time, tag string) string {
 	if t.IsZero() {
 		return ""
 	}
-	t = t.In(time.FixedZone("+07", 7*60*60))
+	t = t.In(eid.LawTime())
 	day := t.Format("02/01/2006")
 	if tag == "vi" {
 		day = "ngày " + day
