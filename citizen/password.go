@@ -12,12 +12,6 @@ import (
 	"eidgate/web/signin"
 )
 
-// weaknesses are the problems of a password that may not be chosen.
-var weaknesses = map[credential.Weakness]string{
-	credential.TooShort: web.ProblemShort, credential.TooLong: web.ProblemLong, credential.Personal: web.ProblemPersonal,
-	credential.Guessable: web.ProblemGuessable, credential.Leaked: web.ProblemLeaked,
-}
-
 // password changes the password. The proof of a few minutes ago stands for the old one.
 // Everybody is signed out by it, here too.
 func (p *Pages) password(w http.ResponseWriter, r *http.Request, who signin.Person, a eid.Account) {
@@ -38,7 +32,7 @@ func (p *Pages) password(w http.ResponseWriter, r *http.Request, who signin.Pers
 		return
 	}
 	if weak != "" {
-		show(http.StatusUnprocessableEntity, weaknesses[weak])
+		show(http.StatusUnprocessableEntity, web.ProblemOfPassword(string(weak)))
 		return
 	}
 	before, err := p.d.My.Holders.PasswordHash(ctx, a.ID)
