@@ -12,8 +12,14 @@ import (
 //go:embed scripts/show.js
 var showScript template.JS
 
-// Script of the pages where a password is chosen.
-func (NewPasswordData) Script() template.JS      { return showScript }
-func (RecoverPasswordData) Script() template.JS  { return showScript }
+// Script shows a password.
+func (NewPasswordData) Script() template.JS { return showScript }
+
+// Script shows a password.
+func (RecoverPasswordData) Script() template.JS { return showScript }
+
+// Script shows a password.
 func (RegisterPasswordData) Script() template.JS { return showScript }
-func (WayPasswordData) Script() template.JS      { return showScript }
+
+// Script shows a password.
+func (WayPasswordData) Script() template.JS { return showScript }
