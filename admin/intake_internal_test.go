@@ -8,6 +8,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"eidgate/eid"
+	"eidgate/eid/civil"
 	"eidgate/eid/counter"
 	"eidgate/web"
 )
@@ -82,15 +83,19 @@ func TestObstacleWords(t *testing.T) {
 		}
 		return list
 	}
+	card := []counter.Obstacle{{Kind: counter.ObstacleCard, Card: civil.CardExpired}}
 	for _, tt := range []struct {
+		of   counter.Intake
 		list []counter.Obstacle
 		want string
 	}{
-		{differs(eid.FieldName, eid.FieldBirthDate), "officer.obstacle.differs.name officer.obstacle.differs.birth_date"},
-		{differs(eid.FieldNumber, eid.FieldName, eid.FieldBirthDate), "officer.obstacle.differs.number"},
-		{[]counter.Obstacle{{Kind: counter.ObstacleCard}, {Kind: counter.ObstacleBiometric}}, "officer.obstacle.card.none officer.obstacle.biometric"},
+		{counter.Intake{}, card, "officer.obstacle.card.expired"},
+		{counter.Intake{CardIssue: "HS-1"}, card, "officer.obstacle.card_awaited"}, // not: enter what is there
+		{counter.Intake{}, differs(eid.FieldName, eid.FieldBirthDate), "officer.obstacle.differs.name officer.obstacle.differs.birth_date"},
+		{counter.Intake{}, differs(eid.FieldNumber, eid.FieldName, eid.FieldBirthDate), "officer.obstacle.differs.number"},
+		{counter.Intake{}, []counter.Obstacle{{Kind: counter.ObstacleCard}, {Kind: counter.ObstacleBiometric}}, "officer.obstacle.card.none officer.obstacle.biometric"},
 	} {
-		if got := strings.Join(obstacleWords(&counter.Application{}, tt.list), " "); got != tt.want {
+		if got := strings.Join(obstacleWords(&counter.Application{Intake: tt.of}, tt.list), " "); got != tt.want {
 			t.Errorf("obstacleWords(%v) = %q, want %q", tt.list, got, tt.want)
 		}
 	}

@@ -116,6 +116,17 @@ func identifierOf(form url.Values) (eid.Identifier, error) {
 	return eid.IdentifierOf(number), err
 }
 
+// wrongIdentifier is the message of what identifierOf does not read.
+func wrongIdentifier(form url.Values) string {
+	switch {
+	case line(form, string(eid.FieldNumber)) == "":
+		return "officer.fault.number.missing"
+	case line(form, fieldCountry) != "":
+		return "officer.fault.passport"
+	}
+	return "officer.fault.number.malformed"
+}
+
 // find looks for the account, once the case is on record. That nobody has the number
 // leaves a row, too.
 func (p *Pages) find(w http.ResponseWriter, r *http.Request, d desk, form url.Values) {
@@ -133,7 +144,7 @@ func (p *Pages) find(w http.ResponseWriter, r *http.Request, d desk, form url.Va
 	add(!oneLine(c.Requester), fieldRequester, "officer.fault.requester")
 	add(!oneLine(c.Document), fieldPaperNo, "officer.fault.request_document")
 	who, err := identifierOf(form)
-	add(err != nil, string(eid.FieldNumber), "officer.fault.number.malformed")
+	add(err != nil, string(eid.FieldNumber), wrongIdentifier(form))
 	if len(data.Faults) > 0 {
 		p.findPage(w, r, d, form, data)
 		return

@@ -30,16 +30,21 @@ func TestWhomACaseIsAbout(t *testing.T) {
 	for _, tt := range []struct {
 		country, number string
 		want            eid.Identifier
+		fault           string // of what is not read
 	}{
-		{"", "011 090 000 001", eid.NewIdentifier(eid.KindPersonalNumber, vietnam, "011090000001")},
-		{" kor ", "m 1234-5678", eid.NewIdentifier(eid.KindPassport, "KOR", "M12345678")},
-		{"", "M12345678", eid.Identifier{}},
-		{"XQZ", "M12345678", eid.Identifier{}},
-		{"", "", eid.Identifier{}},
+		{"", "011 090 000 001", eid.NewIdentifier(eid.KindPersonalNumber, vietnam, "011090000001"), ""},
+		{" kor ", "m 1234-5678", eid.NewIdentifier(eid.KindPassport, "KOR", "M12345678"), ""},
+		{"", "M12345678", eid.Identifier{}, "number.malformed"},
+		{"XQZ", "M12345678", eid.Identifier{}, "passport"},
+		{"", "", eid.Identifier{}, "number.missing"},
 	} {
-		got, err := identifierOf(url.Values{fieldCountry: {tt.country}, string(eid.FieldNumber): {tt.number}})
+		form := url.Values{fieldCountry: {tt.country}, string(eid.FieldNumber): {tt.number}}
+		got, err := identifierOf(form)
 		if tt.want.IsZero() != (err != nil) || err == nil && got != tt.want {
 			t.Errorf("identifierOf(%q, %q) = %v, %v, want %v", tt.country, tt.number, got, err, tt.want)
+		}
+		if got := wrongIdentifier(form); err != nil && got != "officer.fault."+tt.fault {
+			t.Errorf("wrongIdentifier(%q, %q) = %q, want %q", tt.country, tt.number, got, tt.fault)
 		}
 	}
 }

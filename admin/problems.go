@@ -121,7 +121,11 @@ func obstacleWords(a *counter.Application, list []counter.Obstacle) []string {
 		case counter.ObstacleDiffers:
 			id += "." + string(o.Field)
 		case counter.ObstacleCard:
-			id += "." + cardName(o.Card)
+			if a.Intake.CardIssue != "" { // all is done here, the registry is not as far
+				id += "_awaited"
+			} else {
+				id += "." + cardName(o.Card)
+			}
 		case counter.ObstacleAccount:
 			id += "." + string(a.Findings.Stands)
 		default:

@@ -70,16 +70,20 @@ func compare(s *registration.Sides) []web.OfficerSides {
 		}
 		return eid.NewIdentifier(eid.KindPersonalNumber, vietnam, number).String()
 	}
-	number := "number"
-	if s.Said.Country != "" {
-		number = "passport"
+	country := func(name, said, held string) web.OfficerSides {
+		sides := of(name, said, held)
+		sides.Country = true
+		return sides
 	}
-	list := []web.OfficerSides{
-		of(number, masked(s.Said.Number), masked(s.Held.Number)), of("name", s.Said.Name, s.Held.Name),
-		of("birth_date", shownDate(s.Said.BirthDate), shownDate(s.Held.BirthDate)),
+	var list []web.OfficerSides
+	if s.Said.Country == vietnam { // of whoever has a personal number; nobody else may say so
+		list = append(list, of("number", masked(s.Said.Number), masked(s.Held.Number)))
+	} else {
+		list = append(list, of("passport", masked(s.Said.Number), masked(s.Held.Number)), country("country", s.Said.Country, s.Held.Country))
 	}
+	list = append(list, of("name", s.Said.Name, s.Held.Name), of("birth_date", shownDate(s.Said.BirthDate), shownDate(s.Held.BirthDate)))
 	if s.Said.Nationality != "" {
-		list = append(list, of("nationality", s.Said.Nationality, s.Held.Nationality))
+		list = append(list, country("nationality", s.Said.Nationality, s.Held.Nationality))
 	}
 	return list
 }

@@ -190,7 +190,7 @@ func (p *registering) send(t *turn) {
 func (p *registering) prove(t *turn) {
 	code := t.form.Get(web.FieldCode)
 	if strings.TrimSpace(code) == "" {
-		p.page(t, []web.FieldProblem{{Field: web.FieldCode, Message: web.ProblemRegister("code_missing")}})
+		p.page(t, []web.FieldProblem{{Field: web.FieldCode, Message: web.ProblemCodeMissing}})
 		return
 	}
 	next, err := p.service.Prove(t.r.Context(), t.token, code)
@@ -200,7 +200,7 @@ func (p *registering) prove(t *turn) {
 			p.redirect(t, p.where(t))
 			return
 		}
-		p.page(t, []web.FieldProblem{{Field: web.FieldCode, Message: web.ProblemRegister("code")}})
+		p.page(t, []web.FieldProblem{{Field: web.FieldCode, Message: web.ProblemSentCode}})
 		return
 	case err != nil:
 		p.done(t, err, "")
@@ -222,8 +222,8 @@ func (p *registering) settle(t *turn) {
 }
 
 func (p *registering) activate(t *turn) {
-	wrong := func(why string) {
-		p.page(t, []web.FieldProblem{{Field: web.FieldNewPassword, Message: web.ProblemRegister(why)}})
+	wrong := func(problem string) {
+		p.page(t, []web.FieldProblem{{Field: web.FieldNewPassword, Message: problem}})
 	}
 	said, err := p.service.Proved(t.r.Context(), t.token)
 	if err != nil {
@@ -232,7 +232,7 @@ func (p *registering) activate(t *turn) {
 	}
 	password := eid.NewSecret(t.form.Get(web.FieldNewPassword))
 	if password.IsZero() {
-		wrong("password_missing")
+		wrong(web.ProblemPassword)
 		return
 	}
 	own := credential.OwnWords(&eid.Account{Person: said.Person, Phone: eid.Contact{Value: said.Phone}, Email: eid.Contact{Value: said.Email}})
@@ -242,7 +242,7 @@ func (p *registering) activate(t *turn) {
 		return
 	}
 	if weak != "" {
-		wrong("password_" + string(weak))
+		wrong(web.ProblemOfPassword(string(weak)))
 		return
 	}
 	hash, err := p.passwords.Hash(t.r.Context(), password)

@@ -129,7 +129,7 @@ func (d *desk) inspect(t *testing.T, axe, lang string, s sample) {
 		expected.Scripts = 1
 	}
 	// Scripts do not run here: what one would show is looked at as well.
-	must(t, chromedp.Do(d.ctx, chromedp.Evaluate[chromedp.Void](`document.querySelectorAll('[data-passkey]').forEach(box => box.hidden = false)`)))
+	must(t, chromedp.Do(d.ctx, chromedp.Evaluate[chromedp.Void](`document.querySelectorAll('[data-passkey], [data-show]').forEach(box => box.hidden = false)`)))
 	faults, err := browsertest.Inspect(d.ctx, axe, expected)
 	if err != nil {
 		t.Fatalf("inspecting: %v", err)

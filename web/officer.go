@@ -113,6 +113,7 @@ type OfficerFact struct {
 type OfficerSides struct {
 	Name       string // message id
 	Said, Held string
+	Country    bool // both are alpha-3, and shown by name
 	Differs    bool
 }
 

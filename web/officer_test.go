@@ -74,7 +74,7 @@ func officerMessages(t *testing.T) []string {
 	add("officer.obstacle.differs.", "number name birth_date gender nationality")
 	add("officer.obstacle.card.", "none expired lost cancelled being_issued valid")
 	add("officer.obstacle.account.", "locked managed closed higher")
-	add("officer.obstacle.", "contradicts biometric guardian contact channel")
+	add("officer.obstacle.", "contradicts card_awaited biometric guardian contact channel")
 	return ids
 }
 
@@ -112,11 +112,13 @@ func officerSamples(noon time.Time) []sample {
 	wrong.Notice = "officer.notice.down"
 	wrong.Faults = []FieldProblem{{"number", "officer.fault.number.malformed"}, {"gender", "officer.fault.gender.missing"}, {"phone", "officer.fault.phone.missing"}}
 	bad.Facts, bad.Back, bad.Hidden = []OfficerFact{{Name: "officer.fact.name", Value: hostile}}, "/officer", []Param{{hostile, hostile}}
-	bad.Compare = []OfficerSides{{"officer.fact.name", hostile, hostile, true}, {"officer.fact.number", "•••", "", false}}
+	bad.Compare = []OfficerSides{{Name: "officer.fact.name", Said: hostile, Held: hostile, Differs: true}, {Name: "officer.fact.number", Said: "•••"}, {Name: "officer.fact.country", Said: hostile, Country: true}}
 	bad.Lists = []OfficerList{{Title: "officer.list.dependents", Lines: []OfficerEntry{{Text: hostile, Remove: hostile, Label: "officer.button.remove", Notes: []OfficerFact{{Name: "officer.fact.paper", Value: hostile}}}}}}
 	review := OfficerData{Common: form, Title: "officer.review.title", Intro: "officer.review.intro", Facts: facts[:1],
-		Compare: []OfficerSides{{"officer.fact.name", "Nguyễn Thị Mau", "Nguyễn Thị Mẫu", true}, {"officer.fact.birth_date", "05/09/1990", "1990", true}, {"officer.fact.nationality", "FRA", "", false}},
-		Fields:  []OfficerField{{Name: "reason", Hint: "officer.hint.reason"}}, Buttons: []OfficerButton{{"approve", "officer.button.approve", "primary"}, {"reject", "officer.button.reject", "second"}}, Back: "/officer"}
+		Compare: []OfficerSides{
+			{Name: "officer.fact.name", Said: "Nguyễn Thị Mau", Held: "Nguyễn Thị Mẫu", Differs: true}, {Name: "officer.fact.birth_date", Said: "05/09/1990", Held: "1990", Differs: true},
+			{Name: "officer.fact.country", Said: "FRA", Held: "LAO", Country: true, Differs: true}, {Name: "officer.fact.nationality", Said: "FRA", Country: true}},
+		Fields: []OfficerField{{Name: "reason", Hint: "officer.hint.reason"}}, Buttons: []OfficerButton{{"approve", "officer.button.approve", "primary"}, {"reject", "officer.button.reject", "second"}}, Back: "/officer"}
 	check := OfficerCheckData{Common: form, Facts: facts[4:6], Lists: lists[:1], Hidden: hidden, Further: "officer.check.further"}
 	withdraw := OfficerData{Common: form, Title: "officer.withdraw.title", Intro: "officer.withdraw.intro", Facts: append(facts[:1:1], OfficerFact{Name: "officer.fact.nationality", Country: "LAO"}),
 		Buttons: []OfficerButton{{"", "officer.withdraw.title", "primary"}}, Hidden: hidden, Back: "/officer/a/mau"}

@@ -6,7 +6,7 @@ import (
 	"html/template"
 )
 
-// passkeyScript is the one script that pages of ours have: nothing but a script can ask a
+// passkeyScript is the one script that pages of ours need: nothing else can ask a
 // browser for a passkey (WebAuthn Level 3, §5.1). It stands in the page, since every
 // browser knows the policy that lets run exactly it.
 //

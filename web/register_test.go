@@ -16,7 +16,6 @@ var registerWhys = []string{
 	"name_missing", "name_digits", "name_signs", "name_invisible", "name_long",
 	"birth_missing", "birth_digits", "birth_year", "birth_impossible", "birth_future", "birth_long_ago", "gender_missing",
 	"contact_missing", "contact_phone", "contact_email", "phone_wrong", "email_wrong",
-	"code", "code_missing", "password_missing", "password_short", "password_long", "password_personal", "password_guessable", "password_leaked",
 }
 
 // registerMessages are the ids that data name on the pages of registering.
@@ -81,9 +80,9 @@ func registerSamples(noon time.Time) []sample {
 	}))
 	add("register_code", PageOf(RegisterCodeData{RegisterStep: step(0, "code"), Phone: "••• ••• 678"}))
 	add("register_code-again", PageOf(RegisterCodeData{RegisterStep: step(0, "code"), Email: "n•••@example.test", Again: true}))
-	add("register_code-wrong", PageOf(RegisterCodeData{RegisterStep: step(0, "code", is(FieldCode, "code")), Phone: "••• ••• 678"}))
+	add("register_code-wrong", PageOf(RegisterCodeData{RegisterStep: step(0, "code", FieldProblem{FieldCode, ProblemSentCode}), Phone: "••• ••• 678"}))
 	add("register_password", PageOf(RegisterPasswordData{RegisterStep: step(0, "password"), Number: "001190000001", Least: 8}))
-	add("register_password-wrong", PageOf(RegisterPasswordData{RegisterStep: step(0, "password", is(FieldNewPassword, "password_guessable")), Least: 8}))
+	add("register_password-wrong", PageOf(RegisterPasswordData{RegisterStep: step(0, "password", FieldProblem{FieldNewPassword, ProblemGuessable}), Least: 8}))
 	add("register_later", Page{Name: "register_later", Status: http.StatusTooManyRequests, Data: RegisterLaterData{Common{Ref: "K7QF-2M9D"}, noon}})
 	add("register_waiting", Page{Name: "register_waiting", Status: http.StatusServiceUnavailable, Data: RegisterWaitingData{RegisterStep: step(0, "waiting"), Again: noon}})
 	add("register_ended", PageOf(RegisterEndedData{common}))

@@ -72,7 +72,7 @@ func visitForeigner(v *visit) {
 	v.press("Tiếp theo")
 	v.at("Kiểm tra lại thông tin")
 	v.sees(old, "Lào")
-	v.press("Gửi")
+	v.press("Gửi và nhận mã")
 	v.fill("code", v.mailedCode(address))
 	v.press("Xác nhận")
 	v.at("Kích hoạt tài khoản")

@@ -28,7 +28,7 @@ func visitTooLow(v *visit) {
 	v.between(2) // the refusal itself says how
 	v.refused(headTooLow, "portal-2", unmet, headTooLow,
 		"Tài khoản của Quý vị chưa đạt mức đó.",
-		"Mang thẻ căn cước còn hạn đến công an xã, phường gần nhất.",
+		"Mang thẻ căn cước hoặc hộ chiếu còn hạn đến công an xã, phường gần nhất.",
 		"Khi có kết quả, quay lại dịch vụ này và đăng nhập lại.")
 
 	// In a living session the refusal comes at once.
@@ -45,7 +45,7 @@ func visitOneMoreCheck(v *visit) {
 	v.signIn("portal-2", "004")
 	v.refused("Cần thêm một cách xác nhận", "portal-2", unmet, headTooLow,
 		"Chỉ có mật khẩu thì chưa đạt mức 2.",
-		"Liên hệ nơi quản lý tài khoản để thêm ứng dụng tạo mã.")
+		"Mang thẻ căn cước hoặc hộ chiếu đến công an xã, phường gần nhất để khai số điện thoại nhận mã.")
 }
 
 func visitNotActivated(v *visit) {
@@ -57,8 +57,8 @@ func visitNotActivated(v *visit) {
 func visitLocked(v *visit) {
 	tests := []struct{ name, tail, why, step string }{
 		{"by the holder", "007", "Quý vị đã tự khóa tài khoản này.", "Bấm Mở khóa."},
-		{"by an authority", "008", "theo yêu cầu của cơ quan có thẩm quyền hoặc bên sử dụng dịch vụ", "Liên hệ nơi quản lý tài khoản và đọc mã tra cứu."},
-		{"terms", "009", "do vi phạm điều khoản sử dụng", "Liên hệ nơi quản lý tài khoản để biết việc cần khắc phục."},
+		{"by an authority", "008", "theo yêu cầu của cơ quan có thẩm quyền hoặc bên sử dụng dịch vụ", "Mang thẻ căn cước hoặc hộ chiếu đến cơ quan công an và đọc mã tra cứu."},
+		{"terms", "009", "do vi phạm điều khoản sử dụng", "Mang thẻ căn cước hoặc hộ chiếu đến cơ quan công an để biết việc cần khắc phục."},
 		{"number", "010", "Số định danh đã được xác lập lại hoặc bị hủy.", "Mang giấy tờ tùy thân đến quầy tiếp nhận của công an nơi cư trú."},
 		{"death", "011", "Tài khoản đã đóng theo dữ liệu dân cư.", "Nếu nhầm, mang giấy tờ đến công an nơi cư trú."},
 	}
