@@ -6,13 +6,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-has_browser() {
-  local name
-  for name in chromium chromium-browser google-chrome google-chrome-stable; do
-    command -v "$name" >/dev/null && return
-  done
-  return 1
-}
+# As web/browsertest looks for it.
+has_browser() { command -v chromium-headless-shell >/dev/null || command -v chromium >/dev/null; }
 
 # Servers stand where the path of a user may not lead.
 has_command() { PATH="$PATH:/usr/sbin" command -v "$1" >/dev/null; }
@@ -42,7 +37,7 @@ has_softhsm() {
 missing=()
 command -v "${CC:-gcc}" >/dev/null || missing+=(gcc)
 [[ -e /usr/include/stdio.h ]] || missing+=(libc6-dev)
-has_browser || missing+=(chromium)
+has_browser || missing+=(chromium-headless-shell)
 has_fonts || missing+=(fonts-noto-core)
 has_axe || missing+=(npm)
 command -v redis-server >/dev/null && command -v redis-cli >/dev/null || missing+=(redis-server)
@@ -69,10 +64,13 @@ else
   policy=
 fi
 
+# The browser of the whole package where there is none without windows.
+with_browser() { apt-cache show chromium-headless-shell >/dev/null 2>&1 || missing=("${missing[@]/chromium-headless-shell/chromium}"); }
+
 echo "installing for the tests: ${missing[*]}"
 log=$(mktemp)
 trap 'rm -f "$log" ${policy:+"$policy"}' EXIT
-if ! { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}"; } >"$log" 2>&1; then
+if ! { apt-get update && with_browser && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}"; } >"$log" 2>&1; then
   tail -n 20 "$log" >&2
   exit 1
 fi

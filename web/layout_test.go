@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"eidgate/web/browsertest"
 )
 
 // stretched is Vietnamese that takes 40 % more room.
@@ -96,9 +98,9 @@ var foundIn = regexp.MustCompile(`<pre id="found" data-pages="(\d+)">(.*)</pre>`
 
 // TestLongLanguagesKeepTheLayout looks at every page in Chromium.
 func TestLongLanguagesKeepTheLayout(t *testing.T) {
-	chromium, err := exec.LookPath("chromium")
+	chromium, err := browsertest.Program()
 	if err != nil {
-		t.Fatalf("no browser for this test: install Debian's package chromium (%v)", err)
+		t.Fatal(err)
 	}
 	for name, write := range map[string]func(string) string{"stretched": stretched, "khmer": khmer} {
 		t.Run(name, func(t *testing.T) {
