@@ -45,7 +45,7 @@ func (e Enrolment) unlocking(held eid.Account, now time.Time) ([]LockLift, error
 
 // undoes reports whether a lock ends with an enrolment.
 func (e Enrolment) undoes(l eid.Lock) bool {
-	return e.Replace && e.Unlock != nil && e.Unlock.Rules.HolderUndoes(l) &&
+	return e.Unlock != nil && e.Unlock.Rules.HolderUndoes(l) &&
 		e.provedAfter(l.SetAt, eid.EvidenceBiometric) && e.provedAfter(l.SetAt, eid.EvidenceConfirmation)
 }
 
