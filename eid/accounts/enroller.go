@@ -109,7 +109,7 @@ func NewEnroller(store EnrolStore, now func() time.Time) *Enroller {
 // one makes the account and the others find it. It returns ErrInvalid where a rule is
 // broken; eid.ErrExists where an account is there that the app must not touch: only one
 // that was never activated, at level 1, is taken over, and its activation dies. With
-// Replace it returns an *eid.LockedError, ErrManaged, ErrClosed and ErrLower.
+// Replace it returns an *eid.LockedError of a lock that stays, ErrManaged, ErrClosed and ErrLower.
 func (e *Enroller) Enrol(ctx context.Context, n Enrolment) (Enrolled, error) {
 	decide, err := e.Prepare(n)
 	if err != nil {

@@ -135,9 +135,10 @@ type Decision struct {
 // Obstacle is what keeps an application from going on, for the officer to tell the
 // person what to do next.
 type Obstacle struct {
-	Kind  ObstacleKind
-	Field eid.Field        // of ObstacleDiffers
-	Card  civil.CardStatus // of ObstacleCard
+	Kind   ObstacleKind
+	Field  eid.Field        // of ObstacleDiffers
+	Card   civil.CardStatus // of ObstacleCard
+	Stands Standing         // of ObstacleAccount
 }
 
 // ObstacleKind is the kind of an obstacle.
@@ -148,7 +149,7 @@ const (
 	ObstacleDiffers     ObstacleKind = "differs"     // a field is not as the registry holds it: amend it, or have the registry corrected
 	ObstacleContradicts ObstacleKind = "contradicts" // the registry holds the number more than once
 	ObstacleCard        ObstacleKind = "card"        // no valid card: register together with its issue
-	ObstacleAccount     ObstacleKind = "account"     // the account that is there: see Findings.Stands
+	ObstacleAccount     ObstacleKind = "account"     // the account that is there
 	ObstacleBiometric   ObstacleKind = "biometric"   // nothing has matched yet
 	ObstacleGuardian    ObstacleKind = "guardian"    // so young a person has none of their own
 	ObstacleContact     ObstacleKind = "contact"     // no message reaches the person
@@ -195,7 +196,7 @@ func (a *Application) Obstacles(rules *eid.RuleSet, now time.Time) []Obstacle {
 		}
 	}
 	if a.Findings.Stands != StandsFree {
-		list = append(list, Obstacle{Kind: ObstacleAccount})
+		list = append(list, Obstacle{Kind: ObstacleAccount, Stands: a.Findings.Stands})
 	}
 	if !a.Findings.Reached {
 		list = append(list, Obstacle{Kind: ObstacleContact})

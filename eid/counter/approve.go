@@ -64,16 +64,26 @@ func (c *Counter) approve(ctx context.Context, by By, a Application, entry eid.A
 		Who: a.Intake.Person.Identifier, Decide: decide,
 		Posts: func(e accounts.Enrolled) []notify.Post { return c.posts(&a, e, password, until) },
 	})
-	if barred(err) {
-		return a, &ObstacleError{[]Obstacle{{Kind: ObstacleAccount}}}
+	if stands := barred(err); stands != StandsFree {
+		return a, &ObstacleError{[]Obstacle{{Kind: ObstacleAccount, Stands: stands}}}
 	}
 	a.Account = enrolled.Account
 	return a, err
 }
 
-// barred reports whether an account came to stand in the way after it was looked at.
-func barred(err error) bool {
-	return errors.Is(err, eid.ErrLocked) || errors.Is(err, accounts.ErrClosed) || errors.Is(err, accounts.ErrManaged) || errors.Is(err, accounts.ErrLower)
+// barred is how an account came to stand in the way after it was looked at.
+func barred(err error) Standing {
+	switch {
+	case errors.Is(err, eid.ErrLocked):
+		return StandsLocked
+	case errors.Is(err, accounts.ErrClosed):
+		return StandsClosed
+	case errors.Is(err, accounts.ErrManaged):
+		return StandsManaged
+	case errors.Is(err, accounts.ErrLower):
+		return StandsHigher
+	}
+	return StandsFree
 }
 
 // evidence is what the level rests on. The registry's and the card's are of the approval,

@@ -112,7 +112,7 @@ func TestWhatACounterDoesNotUnlock(t *testing.T) {
 			a, err = w.ReadBack(ctx, w.first, a.ID, a.Revision)
 			wantErr(t, "ReadBack()", err, nil)
 			_, err = w.Confirm(ctx, w.first, a.ID, a.Revision)
-			if list, ok := asObstacles(err); !ok || !slices.Equal(list, []counter.Obstacle{{Kind: counter.ObstacleAccount}}) {
+			if list, ok := asObstacles(err); !ok || !slices.Equal(list, []counter.Obstacle{{Kind: counter.ObstacleAccount, Stands: counter.StandsLocked}}) {
 				t.Errorf("Confirm() = %v, want the account in the way", err)
 			}
 			if got := w.locks(t, in); !slices.Equal(got, tt.locks) {
@@ -216,7 +216,7 @@ func TestALockBetweenTheLookAndTheApproval(t *testing.T) {
 				}}
 			})
 			_, err := c.Approve(ctx, w.second, a.ID, a.Revision)
-			if list, ok := asObstacles(err); !ok || !slices.Equal(list, []counter.Obstacle{{Kind: counter.ObstacleAccount}}) {
+			if list, ok := asObstacles(err); !ok || !slices.Equal(list, []counter.Obstacle{{Kind: counter.ObstacleAccount, Stands: counter.StandsLocked}}) {
 				t.Errorf("Approve() = %v, want the account in the way", err)
 			}
 			posts, _ := w.posted(t)
