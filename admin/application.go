@@ -172,6 +172,7 @@ func (p *Pages) factsOf(a *counter.Application) []web.OfficerFact {
 		list = fact(list, "card_end", shownDate(a.Findings.CardEnd))
 		list = fact(list, "card_issue", a.Intake.CardIssue)
 	}
+	list = ownLock(list, a)
 	for _, doubt := range a.Doubts() {
 		list = word(list, "doubt", "officer.doubt."+string(doubt))
 	}
@@ -183,4 +184,13 @@ func (p *Pages) factsOf(a *counter.Application) []web.OfficerFact {
 		list = append(list, web.OfficerFact{Name: "officer.fact.decided", Date: a.Decision.At})
 	}
 	return fact(list, "reason", a.Decision.Reason)
+}
+
+// ownLock says that an approval unlocks what the holder locked: to officers before they
+// decide, and to the person who confirms it.
+func ownLock(list []web.OfficerFact, a *counter.Application) []web.OfficerFact {
+	if a.Findings.OwnLock.IsZero() || !a.Status.Open() {
+		return list
+	}
+	return word(list, "account", "officer.account.own_lock")
 }

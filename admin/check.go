@@ -36,7 +36,7 @@ func (p *Pages) check(w http.ResponseWriter, r *http.Request, d desk) {
 	facts = fact(facts, "phone", dialled(a.Intake.Phone))
 	facts = fact(facts, "email", a.Intake.Email)
 	facts = fact(facts, "card_issue", a.Intake.CardIssue)
-	facts = append(facts, web.OfficerFact{Name: "officer.fact.level", Level: a.Level})
+	facts = ownLock(append(facts, web.OfficerFact{Name: "officer.fact.level", Level: a.Level}), &a)
 	p.d.Shell.Render(w, r, web.Page{Name: "officer_check", Data: web.OfficerCheckData{
 		Common: shell.Form(r, d.CSRF), Facts: facts, Lists: []web.OfficerList{p.dependents(&a, ""), whole(p.documents(&a, ""), &a)},
 		Hidden: revisionOf(strconv.Itoa(a.Revision)), Further: "officer.check.further",

@@ -78,6 +78,10 @@ func (p *Pages) decide(w http.ResponseWriter, r *http.Request, d desk) {
 	default: // Enter in the field decides nothing
 		err = errNoButton
 	}
+	var found *counter.ObstacleError
+	if errors.As(err, &found) { // since it was confirmed: what the page shows is of then
+		data.Obstacles = obstacleWords(&a, found.Obstacles)
+	}
 	switch {
 	case errors.Is(err, errNoButton):
 		data.Notice = "officer.notice.button"

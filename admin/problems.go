@@ -127,7 +127,7 @@ func obstacleWords(a *counter.Application, list []counter.Obstacle) []string {
 				id += "." + cardName(o.Card)
 			}
 		case counter.ObstacleAccount:
-			id += "." + string(a.Findings.Stands)
+			id += "." + string(o.Stands)
 		default:
 		}
 		ids = append(ids, id)

@@ -95,6 +95,13 @@ func (r LockRule) MaySet(p LockParty) bool { return slices.Contains(r.SetBy, p) 
 // MayUndo reports whether a party may undo it.
 func (r LockRule) MayUndo(p LockParty) bool { return slices.Contains(r.UndoneBy, p) }
 
+// HolderUndoes reports whether a lock is one that its holder set, and that its holder may
+// undo with nothing but proof.
+func (r *RuleSet) HolderUndoes(l Lock) bool {
+	rule := r.Lock(l.Reason)
+	return l.SetBy == ByHolder && rule.MayUndo(ByHolder) && !rule.UndoDocument && !rule.Remedy
+}
+
 // Lock gives the rule of a reason; the zero rule lets nobody set it or undo it.
 func (r *RuleSet) Lock(reason LockReason) LockRule {
 	for _, rule := range r.Locks {

@@ -50,7 +50,7 @@ func officerMessages(t *testing.T) []string {
 	add("officer.kind.", strings.Join(OfficerKinds(), " "))
 	add("officer.status.", "submitted processing confirmed approved rejected withdrawn")
 	add("officer.field.", "scan number country name birth_date gender nationality address phone email card_issue relation paper document_kind document_number issuer expires_on method database capture reason party requester request_document lock remedy as_on_card correction")
-	add("officer.fact.", "ref status level due number passport country name birth_date gender nationality address phone email card card_end card_issue returned confirmed decided reason paper issuer expires result database at comparison matcher doubt party requester request_document set lifted lock decision holder holder_number")
+	add("officer.fact.", "ref status level due number passport country name birth_date gender nationality address phone email card card_end card_issue returned confirmed decided reason paper issuer expires result database at comparison matcher doubt account party requester request_document set lifted lock decision holder holder_number")
 	add("officer.dependent.", "intro")
 	add("officer.document.", "intro")
 	add("officer.gender.", "male female")
@@ -62,6 +62,7 @@ func officerMessages(t *testing.T) []string {
 	add("officer.database.", "population citizen_card immigration")
 	add("officer.card.", "none valid expired lost cancelled being_issued")
 	add("officer.doubt.", "accents year_only contradiction gender digits")
+	add("officer.account.", "own_lock")
 	add("officer.party.", "holder authority service_user operator registry")
 	for _, reason := range eid.LockReasons() {
 		add("officer.lock.", string(reason))

@@ -153,16 +153,18 @@ func (v *visit) ref() string {
 }
 
 // approved finds an application by its reference, as another officer does, and approves it.
-func (v *visit) approved(ref string) {
+func (v *visit) approved(ref string, sees ...string) {
 	v.t.Helper()
 	v.open(v.demo.Issuer + "/officer")
 	v.fill("ref", strings.ToLower(ref))
 	v.press("Tìm")
 	v.press("Hồ sơ chờ duyệt " + ref)
 	v.at(headDecide)
+	v.sees(sees...)
 	v.press("Duyệt")
 	v.at(headApplication)
 	v.sees("Đã duyệt")
+	v.misses(sees...)
 }
 
 var sentFirst = regexp.MustCompile(`([a-z2-9]{10}): mật khẩu lần đầu`)
@@ -309,21 +311,32 @@ func visitDeskFaults(d desk) {
 	v.sees("Đã rút")
 }
 
-// visitRaised gives a holder of Level 1 Level 2: the portals meet the same person.
+// visitRaised gives a holder of Level 1 Level 2, and undoes the lock that they set
+// themselves: the portals meet the same person.
 func visitRaised(d desk) {
-	const chosen = "cá chép bơi ngược dòng xanh"
+	const (
+		chosen  = "cá chép bơi ngược dòng xanh"
+		unlocks = "Người nộp đã tự khóa. Tài khoản được mở khi hồ sơ được duyệt."
+	)
 	holder := d.holder
 	holder.signIn("portal-1", "002")
 	holder.arrived("portal-1", 1, "Trần Văn Mẫu")
 	sub := holder.subject()
+	holder.open(holder.demo.Issuer + "/me")
+	holder.press(headLock)
+	holder.at(headLock)
+	holder.press("Khóa tài khoản")
+	holder.at("Tài khoản đã khóa")
+	holder.sees("Nếu không còn mật khẩu hoặc thiết bị xác nhận, Quý vị đến cơ quan công an để mở khóa.")
 
 	v := d.first
 	v.toIntake()
 	v.takeIn(v.demo.account("002").PersonalNumber, "Trần Văn Mẫu", "15/1/1990", "Nam", "0900000002")
 	ref := v.ref()
 	v.compared("Căn cước")
-	v.confirmed("001 090 000 002", "Trần Văn Mẫu")
-	d.second.approved(ref)
+	v.sees(unlocks)
+	v.confirmed("001 090 000 002", "Trần Văn Mẫu", unlocks)
+	d.second.approved(ref, unlocks)
 
 	holder = v.another()
 	holder.start("portal-2")

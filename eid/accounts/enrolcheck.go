@@ -27,6 +27,7 @@ func (e Enrolment) check(now time.Time) error {
 	f.add((e.FirstPasswordHash == "") != e.FirstPasswordUntil.IsZero(), "a first password and its end go together")
 	f.add(e.FirstPasswordHash != "" && (!e.FirstPasswordUntil.After(now) || e.FirstPasswordUntil.After(now.Add(maxFirstPassword))), "first password ends in the past or too late")
 	f.add(e.Replace && e.FirstPasswordHash == "", "who replaces needs a first password")
+	f.add(e.Unlock != nil && (e.Unlock.Rules == nil || e.Unlock.Proof == "" || e.Unlock.Officer == ""), "what unlocks lacks its rules, its proof or its officer")
 	f.evidence(e.Person.Type, e.Level, e.Evidence, now)
 	f.documents(e.Documents, now)
 	return f.err()

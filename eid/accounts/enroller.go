@@ -47,9 +47,11 @@ type Enrolment struct {
 	// Replace: the person stands at a counter. An account that is in use becomes theirs
 	// alone: credentials, passkeys, sessions, links, consents and contacts of before end.
 	Replace bool
-	Rules   string // id of the rule set of the day
-	Actor   string
-	Ref     string
+	// Unlock ends the locks that the holder set, with Replace; nil: none.
+	Unlock *Unlocking
+	Rules  string // id of the rule set of the day
+	Actor  string
+	Ref    string
 }
 
 // EnrolmentRecord is what to write. The account waits for its activation.
@@ -60,7 +62,9 @@ type EnrolmentRecord struct {
 	Before eid.Account
 	// Reset: it may have been in use. What was proved before Record.SessionsFrom does not
 	// count any more, and an eid.EventCredentialsReset commits.
-	Reset              bool
+	Reset bool
+	// Lifts end locks of the account before it is renewed.
+	Lifts              []LockLift
 	FirstPasswordHash  string
 	FirstPasswordUntil time.Time
 	Evidence           []EvidenceRecord
@@ -105,7 +109,7 @@ func NewEnroller(store EnrolStore, now func() time.Time) *Enroller {
 // one makes the account and the others find it. It returns ErrInvalid where a rule is
 // broken; eid.ErrExists where an account is there that the app must not touch: only one
 // that was never activated, at level 1, is taken over, and its activation dies. With
-// Replace it returns an *eid.LockedError, ErrManaged, ErrClosed and ErrLower.
+// Replace it returns an *eid.LockedError of a lock that stays, ErrManaged, ErrClosed and ErrLower.
 func (e *Enroller) Enrol(ctx context.Context, n Enrolment) (Enrolled, error) {
 	decide, err := e.Prepare(n)
 	if err != nil {
@@ -134,7 +138,13 @@ func (e *Enroller) Prepare(n Enrolment) (func(held eid.Account) (EnrolmentRecord
 		if err := n.may(held); err != nil {
 			return EnrolmentRecord{}, err
 		}
-		return n.record(held, now)
+		lifts, err := n.unlocking(held, now)
+		if err != nil {
+			return EnrolmentRecord{}, err
+		}
+		r, err := n.record(held, now)
+		r.Lifts = lifts
+		return r, err
 	}, nil
 }
 
@@ -153,8 +163,6 @@ func (e Enrolment) may(held eid.Account) error {
 		return nil
 	}
 	switch {
-	case len(held.Locks) > 0: // enrolling unlocks nothing
-		return &eid.LockedError{Lock: held.Locks[0]}
 	case held.Status == eid.Closed:
 		return ErrClosed
 	case held.ManagedBy != "":

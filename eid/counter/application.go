@@ -93,6 +93,9 @@ type Findings struct {
 	// Account is where the account of the number stood.
 	Account eid.AccountID
 	Stands  Standing
+	// OwnLock is when its holder locked it last, where an approval ends that; zero: nothing
+	// is unlocked.
+	OwnLock time.Time
 }
 
 // Standing is what the account of the number means for an application. The zero value:
@@ -132,9 +135,10 @@ type Decision struct {
 // Obstacle is what keeps an application from going on, for the officer to tell the
 // person what to do next.
 type Obstacle struct {
-	Kind  ObstacleKind
-	Field eid.Field        // of ObstacleDiffers
-	Card  civil.CardStatus // of ObstacleCard
+	Kind   ObstacleKind
+	Field  eid.Field        // of ObstacleDiffers
+	Card   civil.CardStatus // of ObstacleCard
+	Stands Standing         // of ObstacleAccount
 }
 
 // ObstacleKind is the kind of an obstacle.
@@ -145,7 +149,7 @@ const (
 	ObstacleDiffers     ObstacleKind = "differs"     // a field is not as the registry holds it: amend it, or have the registry corrected
 	ObstacleContradicts ObstacleKind = "contradicts" // the registry holds the number more than once
 	ObstacleCard        ObstacleKind = "card"        // no valid card: register together with its issue
-	ObstacleAccount     ObstacleKind = "account"     // the account that is there: see Findings.Stands
+	ObstacleAccount     ObstacleKind = "account"     // the account that is there
 	ObstacleBiometric   ObstacleKind = "biometric"   // nothing has matched yet
 	ObstacleGuardian    ObstacleKind = "guardian"    // so young a person has none of their own
 	ObstacleContact     ObstacleKind = "contact"     // no message reaches the person
@@ -192,7 +196,7 @@ func (a *Application) Obstacles(rules *eid.RuleSet, now time.Time) []Obstacle {
 		}
 	}
 	if a.Findings.Stands != StandsFree {
-		list = append(list, Obstacle{Kind: ObstacleAccount})
+		list = append(list, Obstacle{Kind: ObstacleAccount, Stands: a.Findings.Stands})
 	}
 	if !a.Findings.Reached {
 		list = append(list, Obstacle{Kind: ObstacleContact})
@@ -204,8 +208,7 @@ func (a *Application) Obstacles(rules *eid.RuleSet, now time.Time) []Obstacle {
 	if !a.Level.Valid() || !slices.Contains(rule.Channels, eid.ChannelInPerson) {
 		list = append(list, Obstacle{Kind: ObstacleChannel})
 	}
-	// Level 2 is never without, whatever the rules list.
-	if (a.Level != eid.Level1 || len(rule.Biometric) > 0) && !slices.ContainsFunc(a.Matches, func(m Match) bool { return m.counts(rule, a.Intake.Person.Type) }) {
+	if needsMatch(a.Level, rule) && !slices.ContainsFunc(a.Matches, func(m Match) bool { return a.counts(m, rule) }) {
 		list = append(list, Obstacle{Kind: ObstacleBiometric})
 	}
 	return list
@@ -223,9 +226,17 @@ func (a *Application) cardSuffices(approving bool) bool {
 	return a.Findings.Card == civil.CardBeingIssued || !approving
 }
 
-// counts reports whether a match is what a level rests on.
-func (m Match) counts(rule eid.LevelRule, of eid.SubjectType) bool {
-	return m.OK && m.Reference != "" && !m.At.IsZero() && slices.Contains(rule.Biometric, m.Method) && slices.Contains(rule.Compared[of], m.Database)
+// needsMatch reports whether a level rests on a biometric: Level 2 always, whatever the
+// rules list.
+func needsMatch(level eid.Level, rule eid.LevelRule) bool {
+	return level != eid.Level1 || len(rule.Biometric) > 0
+}
+
+// counts reports whether a match is what the level rests on. One of before the holder
+// locked the account proves nobody who may unlock it.
+func (a *Application) counts(m Match, rule eid.LevelRule) bool {
+	return m.OK && m.Reference != "" && m.At.After(a.Findings.OwnLock) &&
+		slices.Contains(rule.Biometric, m.Method) && slices.Contains(rule.Compared[a.Intake.Person.Type], m.Database)
 }
 
 // access is how a person comes to an account at their age.

@@ -3,6 +3,7 @@ package counter
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"time"
 
@@ -13,8 +14,9 @@ import (
 )
 
 // Approve makes the account, or raises the one that is there: the registries and the
-// account are asked once more, and the decision, the account with what its level rests on
-// and the message with the first password commit together. Of several approvals one
+// account are asked once more, and the decision, the end of what the holder locked, the
+// account with what its level rests on and the message with the first password commit
+// together. Of several approvals one
 // counts; the others get ErrStale.
 func (c *Counter) Approve(ctx context.Context, by By, id string, revision int) (Application, error) {
 	a, entry, err := c.moved(ctx, by, id, revision, ActApprove, func(a *Application, _ *eid.RuleSet, now time.Time) (err error) {
@@ -40,11 +42,16 @@ func (c *Counter) approve(ctx context.Context, by By, a Application, entry eid.A
 	if err != nil {
 		return a, fmt.Errorf("making a first password: %w", err)
 	}
+	today, err := c.rules(a.Decision.At) // locks end by the rules of the day on which they do
+	if err != nil {
+		return a, err
+	}
 	until := a.Decision.At.Add(time.Duration(rules.Times.ActivationHours) * time.Hour)
 	decide, err := c.deps.Enroller.Prepare(accounts.Enrolment{
 		Person: a.Findings.Person.Held, Phone: eid.Contact{Value: a.Intake.Phone}, Email: eid.Contact{Value: a.Intake.Email}, Level: a.Level,
 		Evidence: a.evidence(rules.Level(a.Level)), Documents: a.Papers.Documents,
 		FirstPasswordHash: hash, FirstPasswordUntil: until, Replace: true, Rules: a.Rules, Actor: by.actor(), Ref: by.Ref,
+		Unlock: &accounts.Unlocking{Rules: &today, Proof: "counter " + a.Ref, Officer: by.Officer.Account},
 	})
 	if err != nil {
 		return a, err
@@ -57,8 +64,26 @@ func (c *Counter) approve(ctx context.Context, by By, a Application, entry eid.A
 		Who: a.Intake.Person.Identifier, Decide: decide,
 		Posts: func(e accounts.Enrolled) []notify.Post { return c.posts(&a, e, password, until) },
 	})
+	if stands := barred(err); stands != StandsFree {
+		return a, &ObstacleError{[]Obstacle{{Kind: ObstacleAccount, Stands: stands}}}
+	}
 	a.Account = enrolled.Account
 	return a, err
+}
+
+// barred is how an account came to stand in the way after it was looked at.
+func barred(err error) Standing {
+	switch {
+	case errors.Is(err, eid.ErrLocked):
+		return StandsLocked
+	case errors.Is(err, accounts.ErrClosed):
+		return StandsClosed
+	case errors.Is(err, accounts.ErrManaged):
+		return StandsManaged
+	case errors.Is(err, accounts.ErrLower):
+		return StandsHigher
+	}
+	return StandsFree
 }
 
 // evidence is what the level rests on. The registry's and the card's are of the approval,
@@ -74,7 +99,7 @@ func (a *Application) evidence(rule eid.LevelRule) []eid.Evidence {
 		list = append(list, eid.Evidence{Kind: eid.EvidenceCard, Database: eid.CitizenCard, Reference: reference, Officer: a.Confirmed.Officer, At: f.At})
 	}
 	for _, m := range a.Matches {
-		if !m.counts(rule, a.Intake.Person.Type) {
+		if !a.counts(m, rule) {
 			continue
 		}
 		if m.Development {

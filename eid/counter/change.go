@@ -194,12 +194,26 @@ func (c *Counter) find(ctx context.Context, a *Application, now time.Time) (Find
 		}
 	}
 	_, _, f.Reached = c.firstContact(a)
+	return f, c.look(ctx, a, &f, now)
+}
+
+// look finds the account of the number, and how it stands for an application.
+func (c *Counter) look(ctx context.Context, a *Application, f *Findings, now time.Time) error {
+	rules, err := c.rules(a.CreatedAt)
+	if err != nil {
+		return err
+	}
+	today, err := c.rules(now)
+	if err != nil {
+		return err
+	}
 	account, err := c.deps.Accounts.AccountByIdentifier(ctx, a.Intake.Person.Identifier)
 	if err != nil && !errors.Is(err, eid.ErrNotFound) {
-		return f, fmt.Errorf("finding the account of the number: %w", err)
+		return fmt.Errorf("finding the account of the number: %w", err)
 	}
-	f.Account, f.Stands = account.ID, standing(&account, a.Level)
-	return f, nil
+	f.Account = account.ID
+	f.Stands, f.OwnLock = standing(&account, a.Level, needsMatch(a.Level, rules.Level(a.Level)), &today)
+	return nil
 }
 
 func (c *Counter) card(ctx context.Context, who eid.Identifier, now time.Time) (civil.CardStatus, string, error) {
@@ -221,21 +235,30 @@ func (c *Counter) card(ctx context.Context, who eid.Identifier, now time.Time) (
 	return card.On(now), end, nil
 }
 
-// standing is what the account of a number means for an application at a level.
-func standing(held *eid.Account, level eid.Level) Standing {
+// standing is what the account of a number means for an application at a level, and when
+// its holder locked it last where an approval undoes that: at a counter a match proves
+// who it is (row 30). Beside any other lock the holder's own stand as well.
+func standing(held *eid.Account, level eid.Level, matched bool, today *eid.RuleSet) (Standing, time.Time) {
+	var own time.Time
+	for _, l := range held.Locks {
+		if !matched || !today.HolderUndoes(l) {
+			return StandsLocked, time.Time{}
+		}
+		if l.SetAt.After(own) {
+			own = l.SetAt
+		}
+	}
 	switch {
 	case held.ID == "":
-		return StandsFree
-	case len(held.Locks) > 0:
-		return StandsLocked
+		return StandsFree, time.Time{}
 	case held.Status == eid.Closed:
-		return StandsClosed
+		return StandsClosed, time.Time{}
 	case held.ManagedBy != "":
-		return StandsManaged
+		return StandsManaged, time.Time{}
 	case held.Level > level:
-		return StandsHigher
+		return StandsHigher, time.Time{}
 	}
-	return StandsFree
+	return StandsFree, own
 }
 
 // action is how an act is called on record.

@@ -75,6 +75,7 @@ type findings struct {
 	Reached     bool             `json:"reached,omitempty"`
 	Account     eid.AccountID    `json:"account,omitempty"`
 	Stands      Standing         `json:"stands,omitempty"`
+	OwnLock     time.Time        `json:"own_lock,omitzero"`
 }
 
 type match struct {
@@ -118,7 +119,7 @@ func (a *Application) record() (Record, error) {
 		Person: personOf(a.Intake.Person), Phone: a.Intake.Phone, Email: a.Intake.Email, CardIssue: a.Intake.CardIssue, AsOnCard: a.Intake.AsOnCard,
 		Findings: findings{
 			f.At, f.Person.Verdict, f.Person.Database, f.Person.Differs, f.Person.YearOnly, f.Person.Contradicts, personOf(f.Person.Held),
-			f.Card, f.CardEnd, f.Reached, f.Account, f.Stands,
+			f.Card, f.CardEnd, f.Reached, f.Account, f.Stands, f.OwnLock,
 		},
 		Officers: a.Officers, Shown: a.Shown, Confirmed: a.Confirmed, Returned: a.Returned, Reason: a.Decision.Reason, Asked: a.Asked,
 	}
@@ -151,7 +152,7 @@ func (r *Record) open() (Application, error) {
 		At: f.At, Person: civil.Finding{
 			Verdict: f.Verdict, Database: f.Database, Differs: f.Differs, YearOnly: f.YearOnly, Contradicts: f.Contradicts, Held: f.Held.person(),
 		},
-		Card: f.Card, CardEnd: f.CardEnd, Reached: f.Reached, Account: f.Account, Stands: f.Stands,
+		Card: f.Card, CardEnd: f.CardEnd, Reached: f.Reached, Account: f.Account, Stands: f.Stands, OwnLock: f.OwnLock,
 	}
 	a.Papers = Papers{}
 	for _, d := range c.Dependents {

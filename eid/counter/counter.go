@@ -219,10 +219,12 @@ func (c *Counter) Match(ctx context.Context, by By, id string, revision int, met
 	})
 }
 
-// ReadBack gives what the person is to check, and puts on record that it was shown. What
-// is confirmed is this revision, and no other.
+// ReadBack gives what the person is to check, and puts on record that it was shown: how
+// their account stands now, too. What is confirmed is this revision, and no other.
 func (c *Counter) ReadBack(ctx context.Context, by By, id string, revision int) (Application, error) {
-	return c.change(ctx, by, id, revision, ActReadBack, nil)
+	return c.change(ctx, by, id, revision, ActReadBack, func(a *Application, _ *eid.RuleSet, now time.Time) error {
+		return c.look(ctx, a, &a.Findings, now)
+	})
 }
 
 // Confirm puts on record that the person checked what was read back and says that it is

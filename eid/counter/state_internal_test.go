@@ -30,15 +30,15 @@ func TestNoPathToLevel2WithoutEvidence(t *testing.T) {
 	now := time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)
 	acts := []Act{ActAmend, ActMatch, ActReadBack, ActConfirm, ActWithdraw, ActApprove, ActReturn, ActReject, "", "other"}
 	both := []eid.Task{eid.TaskIntake, eid.TaskApprove}
-	approved := 0
+	approved, unlocked := 0, 0
 	play := func(t *rapid.T) {
 		rules := rulesOfTest(rapid.Bool().Draw(t, "second"))
 		a := Application{
 			Status: StatusSubmitted, Level: eid.Level2, Office: "office", OpenedBy: "o1", Officers: []eid.AccountID{"o1"}, Revision: 1,
 			Intake: Intake{Person: eid.Person{Type: rapid.SampledFrom([]eid.SubjectType{eid.Citizen, eid.Foreigner}).Draw(t, "type"), BirthDate: "1990-02-28"}},
 		}
-		a.Findings = draw(t)
-		var history []Act // that went through
+		a.Findings = draw(t, now)
+		var history []Act // that went through, each a minute after the one before
 		took := []eid.AccountID{"o1"}
 		for range rapid.IntRange(4, 20).Draw(t, "acts") {
 			act := likely(&a)
@@ -56,15 +56,15 @@ func TestNoPathToLevel2WithoutEvidence(t *testing.T) {
 			switch act {
 			case ActMatch:
 				edited.Matches = append(slices.Clone(a.Matches), Match{OK: rapid.IntRange(0, 4).Draw(t, "matches") < 4, Evidence: eid.Evidence{
-					Kind: eid.EvidenceBiometric, Reference: "m", At: now, Officer: by.Account,
+					Kind: eid.EvidenceBiometric, Reference: "m", At: now.Add(time.Duration(len(history)) * time.Minute), Officer: by.Account,
 					Method:   rapid.SampledFrom([]eid.BiometricMethod{eid.Portrait, eid.Fingerprint, eid.Portrait, eid.Fingerprint, "", "iris"}).Draw(t, "method"),
 					Database: rapid.SampledFrom([]eid.Database{eid.Population, eid.Immigration, eid.Population, eid.Immigration, eid.CitizenCard, ""}).Draw(t, "database"),
 				}})
 			case ActAmend:
-				edited.Matches, edited.Findings = nil, draw(t)
+				edited.Matches, edited.Findings = nil, draw(t, now)
 				edited.Intake.CardIssue = rapid.SampledFrom([]string{"", "HS-1"}).Draw(t, "issue")
 			case ActApprove:
-				edited.Findings = draw(t)
+				edited.Findings = draw(t, now)
 			case ActReadBack, ActConfirm, ActWithdraw, ActReturn, ActReject:
 			}
 			after, err := move(edited, act, by, own, &rules, now)
@@ -81,6 +81,9 @@ func TestNoPathToLevel2WithoutEvidence(t *testing.T) {
 			a = after
 			if a.Status == StatusApproved {
 				approved++
+				if !a.Findings.OwnLock.IsZero() {
+					unlocked++
+				}
 				hold(t, a, by, took, history, &rules)
 			}
 		}
@@ -88,8 +91,8 @@ func TestNoPathToLevel2WithoutEvidence(t *testing.T) {
 	for range 20 {
 		rapid.Check(t, play)
 	}
-	if approved == 0 {
-		t.Error("nothing was ever approved: the property was not tested")
+	if approved == 0 || unlocked == 0 {
+		t.Errorf("%d approved, %d of them with a lock that ends: the property was not tested", approved, unlocked)
 	}
 }
 
@@ -115,7 +118,7 @@ func hold(t *rapid.T, a Application, by eid.Officer, took []eid.AccountID, histo
 	last := max(0, lastOf(history, ActAmend))
 	if !slices.Contains(history[last:], ActMatch) || !slices.ContainsFunc(a.Matches, func(m Match) bool {
 		right := map[eid.SubjectType]eid.Database{eid.Citizen: eid.Population, eid.Foreigner: eid.Immigration}[a.Intake.Person.Type]
-		return m.OK && (m.Method == eid.Portrait || m.Method == eid.Fingerprint) && m.Database == right
+		return m.OK && m.At.After(a.Findings.OwnLock) && (m.Method == eid.Portrait || m.Method == eid.Fingerprint) && m.Database == right
 	}) {
 		t.Fatalf("approved after %v with matches %v: want a biometric that matched", history, a.Matches)
 	}
@@ -146,8 +149,9 @@ func lastOf(history []Act, act Act) int {
 	return -1
 }
 
-// draw gives findings that are right more often than not.
-func draw(t *rapid.T) Findings {
+// draw gives findings that are right more often than not. The holder may have locked the
+// account at any time since the application was opened.
+func draw(t *rapid.T, opened time.Time) Findings {
 	f := Findings{Person: civil.Finding{Verdict: civil.Match}, Card: civil.CardValid, Reached: true}
 	switch rapid.IntRange(0, 16).Draw(t, "finding") {
 	case 9:
@@ -166,6 +170,8 @@ func draw(t *rapid.T) Findings {
 		f.Card = civil.CardBeingIssued
 	case 16:
 		f.Reached = false
+	case 7, 8:
+		f.OwnLock = opened.Add(time.Duration(rapid.IntRange(-1, 6).Draw(t, "locked")) * time.Minute)
 	}
 	return f
 }

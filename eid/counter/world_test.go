@@ -33,6 +33,7 @@ const office = "Công an phường Mẫu"
 // world is a counter on a database of its own, with invented registries.
 type world struct {
 	*counter.Counter
+	deps     counter.Deps
 	db       *sqlstore.DB
 	clock    *storetest.Clock
 	accounts *accounts.Accounts
@@ -54,11 +55,12 @@ type matcher struct {
 	development bool
 	err         error
 	n           int
+	now         func() time.Time
 }
 
 func (m *matcher) Match(_ context.Context, _ civil.Capture) (civil.Matched, error) {
 	m.n++
-	return civil.Matched{OK: !m.no, Development: m.development, Reference: fmt.Sprintf("match-%d", m.n), At: storetest.NewClock().Now()}, m.err
+	return civil.Matched{OK: !m.no, Development: m.development, Reference: fmt.Sprintf("match-%d", m.n), At: m.now()}, m.err
 }
 
 func (w *world) Compare(ctx context.Context, said eid.Person) (civil.Finding, error) {
@@ -97,10 +99,12 @@ func newWorld(t testing.TB) *world {
 	w.accounts = accounts.New(w.db, w.clock.Now)
 	w.book, err = rules.Open("")
 	must(t, err)
-	w.Counter, err = counter.New(counter.Deps{
+	w.match.now = w.clock.Now
+	w.deps = counter.Deps{
 		Store: w.db, Rules: w.book, Registries: w, Cards: w.cards, Matcher: &w.match, Accounts: w.db, Record: w.db,
 		Enroller: accounts.NewEnroller(w.db, w.clock.Now), Passwords: plain{}, Channels: channels, Now: w.clock.Now,
-	})
+	}
+	w.Counter, err = counter.New(w.deps)
 	must(t, err)
 	for _, number := range []string{numberA, numberB, numberO} {
 		w.cards[number] = civil.Card{Status: civil.CardValid, ExpiresOn: civil.Date{Year: 2031, Month: time.January, Day: 2}}

@@ -54,10 +54,15 @@ func (db *DB) enrol(ctx context.Context, q *sqlcgen.Queries, who eid.Identifier,
 	return nil
 }
 
-// renew makes of an account one that nothing of before opens. The contacts go first:
-// who is told of the links that end is its holder now.
+// renew makes of an account one that nothing of before opens. The locks go first, then the
+// contacts: who is told of the links that end is its holder now.
 func (db *DB) renew(ctx context.Context, q *sqlcgen.Queries, r accounts.EnrolmentRecord) error {
 	id, p, at := string(r.ID), r.Person, r.CreatedAt
+	for _, l := range r.Lifts { // whoever was told of the lock is told of its end
+		if err := db.liftLock(ctx, q, r.ID, l.Lock, l.Lift); err != nil {
+			return err
+		}
+	}
 	n, err := q.RenewAccount(ctx, sqlcgen.RenewAccountParams{
 		Name: p.Name, BirthDate: p.BirthDate, Gender: p.Gender, Nationality: p.Nationality, Address: p.Address,
 		Level: int64(r.Level), Status: string(r.Status), Phone: r.Phone.Value, Email: r.Email.Value,

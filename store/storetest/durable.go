@@ -74,6 +74,7 @@ func Durable(t *testing.T, open func(t *testing.T, now func() time.Time) *sqlsto
 	t.Run("cases decided at once", s.casesAtOnce)
 	t.Run("enrolments", s.enrolments)
 	t.Run("enrolments over an impostor", s.enrolledOverImpostor)
+	t.Run("enrolments over the holder's own lock", s.enrolledOverOwnLock)
 	t.Run("enrolments anew", s.enrolledAnew)
 	t.Run("refused enrolments", s.enrolmentsRefused)
 	t.Run("synthetic people", s.synthetics)

@@ -134,6 +134,46 @@ func (s durableSuite) enrolledOverImpostor(t *testing.T) {
 	wantErr(t, "Enrol() in the app", err, eid.ErrExists)
 }
 
+// Who locked the own account undoes that at a counter, with what is written there. Where
+// the enrolment is refused the lock stays.
+func (s durableSuite) enrolledOverOwnLock(t *testing.T) {
+	d, ctx := s.desk(t), t.Context()
+	id := d.person(t, numberA)
+	before := d.clock.Now()
+	_, err := d.locking.Set(ctx, id, eid.LockSelf, Self())
+	wantErr(t, "Set()", err, nil)
+	d.clock.Advance(time.Minute)
+	today, err := book(t).At(d.clock.Now())
+	wantErr(t, "At()", err, nil)
+	n := d.enrolment(t, numberA)
+	n.Unlock = &accounts.Unlocking{Rules: &today, Proof: "counter K7QF-2M9D", Officer: "officer-2"}
+	court, err := d.locking.Set(ctx, id, eid.LockAuthority, Authority("1/QĐ"))
+	wantErr(t, "Set()", err, nil)
+	var seen int64
+	d.actions(t, &seen)
+	_, err = d.enroller().Enrol(ctx, n)
+	wantErr(t, "Enrol() beside an authority's lock", err, eid.ErrLocked)
+	equal(t, "rows of a refusal", len(d.actions(t, &seen)), 0)
+	wantErr(t, "Lift()", d.locking.Lift(ctx, id, court.ID, Authority("1/QĐ")), nil)
+	d.actions(t, &seen)
+
+	_, err = d.enroller().Enrol(ctx, n)
+	wantErr(t, "Enrol()", err, nil)
+	equal(t, "audit", d.actions(t, &seen), []string{eid.ActionAccountUnlocked, eid.ActionAccountRenewed})
+	account, err := d.Account(ctx, id)
+	wantErr(t, "Account()", err, nil)
+	if len(account.Locks) > 0 || account.Counts(before) || account.Status != eid.PendingActivation {
+		t.Errorf("locks %v, from %v, %s: want it unlocked, and nothing of before to count", account.Locks, account.SessionsFrom, account.Status)
+	}
+	records, err := d.locking.Of(ctx, id)
+	wantErr(t, "Of()", err, nil)
+	for _, r := range records {
+		if r.Reason == eid.LockSelf && (r.LiftedBy != eid.ByHolder || !r.LiftedAt.Equal(d.clock.Now())) {
+			t.Errorf("on record: %+v, want that its holder ended it now", r)
+		}
+	}
+}
+
 // In the app a pending account of level 1 that nobody ever used is taken over.
 func (s durableSuite) enrolledAnew(t *testing.T) {
 	d, ctx := s.desk(t), t.Context()

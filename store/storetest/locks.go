@@ -9,24 +9,26 @@ import (
 	"eidgate/eid/rules"
 )
 
-// Locks writes locks by the rules that come with the program.
-func Locks(t testing.TB, s accounts.LockStore, now func() time.Time) *accounts.Locks {
+// book holds the rules that come with the program.
+func book(t testing.TB) *rules.Book {
 	t.Helper()
-	book, err := rules.Open("")
+	b, err := rules.Open("")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return accounts.NewLocks(s, book, now)
+	return b
+}
+
+// Locks writes locks by the rules that come with the program.
+func Locks(t testing.TB, s accounts.LockStore, now func() time.Time) *accounts.Locks {
+	t.Helper()
+	return accounts.NewLocks(s, book(t), now)
 }
 
 // Requests is the queue of what service users ask for, by the same rules.
 func Requests(t testing.TB, s accounts.LockRequestStore, now func() time.Time) *accounts.LockRequests {
 	t.Helper()
-	book, err := rules.Open("")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return accounts.NewLockRequests(s, book, now)
+	return accounts.NewLockRequests(s, book(t), now)
 }
 
 // Self is a holder who locks or unlocks the account of their own.
