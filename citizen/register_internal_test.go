@@ -190,7 +190,7 @@ func TestRegister(t *testing.T) {
 		t.Fatalf("not at the check, but %s", v.at())
 	}
 	before := v.cookies["eidgate-register"]
-	if _, body := v.post("/register/check", "action", "send"); !strings.Contains(body, "••• ••• ••• 678") || strings.Contains(body, "345678") || strings.Contains(body, "345 678") {
+	if _, body := v.post("/register/check", "action", "send"); !strings.Contains(body, "••• ••• ••• 678. Dùng được đến 09:05.") || strings.Contains(body, "345678") || strings.Contains(body, "345 678") {
 		t.Error("the page for the code does not say where it went, or says more than the last digits")
 	}
 	code := s.posts[0].Code.Reveal()

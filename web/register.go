@@ -151,8 +151,9 @@ func (d RegisterCheckData) ShownNumber() string { return groupNumber(d.Number) }
 // RegisterCodeData is page "register_code".
 type RegisterCodeData struct {
 	RegisterStep
-	Phone, Email string // where the code went, masked: one of them
-	Again        bool   // it was just sent again
+	Phone, Email string    // where the code went, masked: one of them
+	Again        bool      // it was just sent again
+	Until        time.Time // when it stops to count
 }
 
 // RegisterPasswordData is page "register_password": all matched, the account is missing

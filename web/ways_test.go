@@ -37,9 +37,9 @@ func waysSamples(common Common, noon time.Time) []sample {
 			sample{mode, Page{Name: "recover_number", Data: RecoverNumberData{RecoverStep: step}}},
 			sample{mode + "-number", Page{Name: "recover_number", Status: http.StatusUnprocessableEntity, Data: RecoverNumberData{RecoverStep: failed(ProblemNumberMissing), Given: hostile}}},
 			sample{mode + "-passport", Page{Name: "recover_number", Data: RecoverNumberData{RecoverStep: failed(ProblemPassport), Passport: true, Country: "LAO", Given: "PA 0000001"}}},
-			sample{mode + "-code", Page{Name: "recover_code", Data: RecoverCodeData{RecoverStep: step}}},
-			sample{mode + "-code-again", Page{Name: "recover_code", Data: RecoverCodeData{RecoverStep: step, Again: true}}},
-			sample{mode + "-code-wrong", Page{Name: "recover_code", Data: RecoverCodeData{RecoverStep: failed(ProblemSentCode)}}},
+			sample{mode + "-code", Page{Name: "recover_code", Data: RecoverCodeData{Until: noon, RecoverStep: step}}},
+			sample{mode + "-code-again", Page{Name: "recover_code", Data: RecoverCodeData{Until: noon, RecoverStep: step, Again: true}}},
+			sample{mode + "-code-wrong", Page{Name: "recover_code", Data: RecoverCodeData{Until: noon, RecoverStep: failed(ProblemSentCode)}}},
 			sample{mode + "-password", Page{Name: "recover_password", Data: RecoverPasswordData{RecoverStep: step, Number: "000000000001", Least: 8}}},
 			sample{mode + "-password-weak", Page{Name: "recover_password", Data: RecoverPasswordData{RecoverStep: failed(ProblemGuessable), Least: 8}}},
 		)
