@@ -32,7 +32,7 @@ func meSamples() []sample {
 		{"me-remove-app", Page{Name: "me_remove", Data: WayRemoveData{Common: form, Way: "app"}}},
 		{"me-remove-last", Page{Name: "me_remove", Data: WayRemoveData{Common: bare, Way: "one", Name: hostile, Last: true}}},
 		{"me-password", Page{Name: "me_password", Data: WayPasswordData{Common: form, Least: 8}}},
-		{"me-password-weak", Page{Name: "me_password", Status: http.StatusUnprocessableEntity, Data: WayPasswordData{Common: form, Least: 8, Problem: ProblemGuessable}}},
+		{"me-password-weak", Page{Name: "me_password", Status: http.StatusUnprocessableEntity, Data: WayPasswordData{Common: form, Least: 8, Problem: ProblemOfPassword("guessable")}}},
 		{"me-shared-none", Page{Name: "me_shared", Data: SharedData{Common: bare}}},
 		{"me-shared", Page{Name: "me_shared", Data: SharedData{Common: bare, Mark: Hidden{Action: "/me/shared", CSRF: "csrf-of-a-sample-page"}, Parties: []SharedParty{
 			{ID: "one", Name: Label{Text: "Cổng dịch vụ công mẫu"}, Since: noon, Until: noon, Rows: []string{"name", "email"}, Documents: []SharedDocument{{"eid_driving_licence", true}, {"eid_health_insurance", false}}},
