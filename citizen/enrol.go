@@ -177,11 +177,7 @@ func (p *Pages) showApp(w http.ResponseWriter, r *http.Request, who signin.Perso
 		p.d.Shell.Failure(w, r, err)
 		return
 	}
-	status := http.StatusOK
-	if problem != "" {
-		status = http.StatusUnprocessableEntity
-	}
-	p.d.Shell.Render(w, r, web.Page{Name: "me_app", Status: status, Data: web.WayAppData{
+	p.d.Shell.Render(w, r, web.Page{Name: "me_app", Status: web.StatusOf(problem), Data: web.WayAppData{
 		Common: shell.Form(r, who.CSRF), Secret: inFours(kept.Secret), Code: code, Problem: problem,
 	}})
 }

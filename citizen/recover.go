@@ -281,10 +281,8 @@ func (p *recovering) step(r *http.Request, g shell.Guest) web.RecoverStep {
 }
 
 func (p *recovering) show(w http.ResponseWriter, r *http.Request, name string, data any, problem string) {
-	status := http.StatusOK
 	if problem != "" {
 		web.VisitOf(r).Note("refused", problem)
-		status = http.StatusUnprocessableEntity
 	}
-	p.shell.Render(w, r, web.Page{Name: name, Status: status, Data: data})
+	p.shell.Render(w, r, web.Page{Name: name, Status: web.StatusOf(problem), Data: data})
 }
