@@ -172,17 +172,13 @@ func (p *Pages) beginApp(ctx context.Context, who signin.Person, a eid.Account) 
 
 func (p *Pages) showApp(w http.ResponseWriter, r *http.Request, who signin.Person, a eid.Account, kept begunApp, problem string) {
 	address := credential.TOTPAddress(p.d.My.Issuer, a.Person.Identifier.String(), eid.NewSecret(kept.Secret))
-	code, err := web.NewQR(address.Reveal())
+	code, err := web.NewAppCode(address.Reveal())
 	if err != nil {
 		p.d.Shell.Failure(w, r, err)
 		return
 	}
-	status := http.StatusOK
-	if problem != "" {
-		status = http.StatusUnprocessableEntity
-	}
-	p.d.Shell.Render(w, r, web.Page{Name: "me_app", Status: status, Data: web.WayAppData{
-		Common: shell.Form(r, who.CSRF), Secret: inFours(kept.Secret), QR: code, Problem: problem,
+	p.d.Shell.Render(w, r, web.Page{Name: "me_app", Status: web.StatusOf(problem), Data: web.WayAppData{
+		Common: shell.Form(r, who.CSRF), Secret: inFours(kept.Secret), Code: code, Problem: problem,
 	}})
 }
 

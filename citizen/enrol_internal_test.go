@@ -3,6 +3,7 @@ package citizen
 import (
 	"bytes"
 	"context"
+	"html"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -78,21 +79,35 @@ func (e *enrolling) app(code string) *httptest.ResponseRecorder {
 		Ref: "K7QF-2M9D", Language: "vi", Note: func(...any) {},
 		Fail: func(status int, kind, _ string) { e.t.Errorf("answered %d %s", status, kind) },
 	})
+	number, err := eid.ParsePersonalNumber(matching)
+	must(e.t, err)
 	w := httptest.NewRecorder()
 	e.pages.app(w, r, signin.Person{Account: "a", CSRF: "mark", Level: eid.Level2},
-		eid.Account{ID: "a", Level: eid.Level2, Factors: []eid.Factor{eid.Password}})
+		eid.Account{ID: "a", Person: eid.Person{Identifier: eid.IdentifierOf(number)}, Level: eid.Level2, Factors: []eid.Factor{eid.Password}})
 	return w
 }
 
 var groupsOfFour = regexp.MustCompile(`(?:[A-Z2-7]{4} ){7}[A-Z2-7]{4}`)
 
-// secret reads the secret that the page shows.
+var linkToApp = regexp.MustCompile(`href="(otpauth:[^"]+)"`)
+
+// secret reads the secret that the page shows, and finds it in the link to the app on the
+// same device, which names nobody.
 func (e *enrolling) secret() string {
 	e.t.Helper()
 	w := e.app("")
 	secret := strings.ReplaceAll(groupsOfFour.FindString(w.Body.String()), " ", "")
 	if w.Code != http.StatusOK || secret == "" {
 		e.t.Fatalf("the page answers %d and shows no secret", w.Code)
+	}
+	link := linkToApp.FindStringSubmatch(w.Body.String())
+	if len(link) == 0 {
+		e.t.Fatal("the page has no link to the app")
+	}
+	u, err := url.Parse(html.UnescapeString(link[1]))
+	must(e.t, err)
+	if got := u.Query(); u.Host != "totp" || got.Get("secret") != secret || got.Get("issuer") != "dangnhap.example.vn" || strings.Contains(u.Path, matching) {
+		e.t.Errorf("the link leads to %s, want the secret that is shown, of this issuer, and no number", u)
 	}
 	return secret
 }

@@ -16,13 +16,13 @@ import (
 // Everybody is signed out by it, here too.
 func (p *Pages) password(w http.ResponseWriter, r *http.Request, who signin.Person, a eid.Account) {
 	ctx := r.Context()
-	show := func(status int, problem string) {
-		p.d.Shell.Render(w, r, web.Page{Name: "me_password", Status: status, Data: web.WayPasswordData{
+	show := func(problem string) {
+		p.d.Shell.Render(w, r, web.Page{Name: "me_password", Status: web.StatusOf(problem), Data: web.WayPasswordData{
 			Common: shell.Form(r, who.CSRF), Least: p.d.My.Policy.Least(), Problem: problem,
 		}})
 	}
 	if r.Method != http.MethodPost {
-		show(http.StatusOK, "")
+		show("")
 		return
 	}
 	chosen := eid.NewSecret(r.PostForm.Get(web.FieldNewPassword))
@@ -32,7 +32,7 @@ func (p *Pages) password(w http.ResponseWriter, r *http.Request, who signin.Pers
 		return
 	}
 	if weak != "" {
-		show(http.StatusUnprocessableEntity, web.ProblemOfPassword(string(weak)))
+		show(web.ProblemOfPassword(string(weak)))
 		return
 	}
 	before, err := p.d.My.Holders.PasswordHash(ctx, a.ID)
@@ -47,7 +47,7 @@ func (p *Pages) password(w http.ResponseWriter, r *http.Request, who signin.Pers
 	switch {
 	case errors.Is(err, credential.ErrBusy):
 		w.Header().Set("Retry-After", "5")
-		show(http.StatusServiceUnavailable, web.ProblemBusy)
+		show(web.ProblemBusy)
 	case errors.Is(err, accounts.ErrCredentialGone):
 		shell.SeeOther(w, pathWays) // another form was faster; that one signed out
 	case err != nil:

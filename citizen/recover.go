@@ -151,6 +151,12 @@ func (p *recovering) code(w http.ResponseWriter, r *http.Request, g shell.Guest)
 		return
 	}
 	data := web.RecoverCodeData{RecoverStep: p.step(r, g), App: stage == recovery.StageFactor}
+	if !data.App {
+		if data.Until, err = p.service.CodeUntil(ctx, g.Device, p.mode); err != nil {
+			p.goOn(w, r, stage, err)
+			return
+		}
+	}
 	data.Again = !data.App && r.Method != http.MethodPost && r.URL.Query().Has(queryAgain)
 	text := r.PostForm.Get(web.FieldCode)
 	switch {
@@ -275,10 +281,8 @@ func (p *recovering) step(r *http.Request, g shell.Guest) web.RecoverStep {
 }
 
 func (p *recovering) show(w http.ResponseWriter, r *http.Request, name string, data any, problem string) {
-	status := http.StatusOK
 	if problem != "" {
 		web.VisitOf(r).Note("refused", problem)
-		status = http.StatusUnprocessableEntity
 	}
-	p.shell.Render(w, r, web.Page{Name: name, Status: status, Data: data})
+	p.shell.Render(w, r, web.Page{Name: name, Status: web.StatusOf(problem), Data: data})
 }

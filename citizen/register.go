@@ -246,7 +246,12 @@ func (p *registering) activate(t *turn) {
 		return
 	}
 	hash, err := p.passwords.Hash(t.r.Context(), password)
-	if err != nil {
+	switch {
+	case errors.Is(err, credential.ErrBusy):
+		t.w.Header().Set("Retry-After", "5")
+		wrong(web.ProblemBusy)
+		return
+	case err != nil:
 		p.fail(t, err)
 		return
 	}
@@ -343,14 +348,7 @@ func (p *registering) visitor(t *turn) registration.Visitor {
 	return registration.Visitor{From: v.Address, Language: v.Language, Ref: v.Ref}
 }
 
-func (p *registering) fail(t *turn, err error) {
-	if errors.Is(err, credential.ErrBusy) {
-		t.w.Header().Set("Retry-After", "5")
-		web.VisitOf(t.r).Fail(http.StatusServiceUnavailable, web.ErrorUnavailable, "busy")
-		return
-	}
-	p.shell.Failure(t.w, t.r, err)
-}
+func (p *registering) fail(t *turn, err error) { p.shell.Failure(t.w, t.r, err) }
 
 func (p *registering) render(t *turn, page web.Page) { p.shell.Render(t.w, t.r, page) }
 

@@ -41,6 +41,7 @@ type site struct {
 	*httptest.Server
 	posts []notify.Post
 	log   strings.Builder
+	busy  bool // with the passwords of others
 }
 
 func newSite(t *testing.T) *site {
@@ -82,7 +83,7 @@ func newSite(t *testing.T) *site {
 	must(t, err)
 	policy, err := credential.NewPolicy(0, nil)
 	must(t, err)
-	p := &registering{shell: frame, service: service, passwords: plain{}, policy: policy, least: policy.Least(), now: now}
+	p := &registering{shell: frame, service: service, passwords: s, policy: policy, least: policy.Least(), now: now}
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		language := "vi"
 		if strings.HasPrefix(r.Header.Get("Accept-Language"), "en") {
@@ -104,10 +105,13 @@ func (s *site) Post(_ context.Context, posts ...notify.Post) error {
 	return nil
 }
 
-// plain makes hashes that cost nothing.
-type plain struct{}
-
-func (plain) Hash(context.Context, eid.Secret) (string, error) { return "$test$", nil }
+// Hash makes hashes that cost nothing.
+func (s *site) Hash(context.Context, eid.Secret) (string, error) {
+	if s.busy {
+		return "", credential.ErrBusy
+	}
+	return "$test$", nil
+}
 
 // visitor is one browser.
 type visitor struct {
@@ -190,7 +194,7 @@ func TestRegister(t *testing.T) {
 		t.Fatalf("not at the check, but %s", v.at())
 	}
 	before := v.cookies["eidgate-register"]
-	if _, body := v.post("/register/check", "action", "send"); !strings.Contains(body, "••• ••• ••• 678") || strings.Contains(body, "345678") || strings.Contains(body, "345 678") {
+	if _, body := v.post("/register/check", "action", "send"); !strings.Contains(body, "••• ••• ••• 678. Dùng được đến 09:05.") || strings.Contains(body, "345678") || strings.Contains(body, "345 678") {
 		t.Error("the page for the code does not say where it went, or says more than the last digits")
 	}
 	code := s.posts[0].Code.Reveal()
@@ -203,6 +207,12 @@ func TestRegister(t *testing.T) {
 			t.Errorf("password %q: status %d", weak, status)
 		}
 	}
+	s.busy = true
+	if status, body := v.post("/register/password", "new_password", "con bò xanh nhảy qua cầu vồng"); status != http.StatusServiceUnavailable || v.at() != "/register/password" ||
+		!strings.Contains(body, `name="new_password"`) || strings.Contains(body, "bò xanh") {
+		t.Errorf("at %s where too many passwords are being hashed: %d, want 503 and the form again", v.at(), status)
+	}
+	s.busy = false
 	if status, body := v.post("/register/password", "new_password", "con bò xanh nhảy qua cầu vồng"); status != http.StatusOK || v.at() != "/register/done" || strings.Contains(body, matching) {
 		t.Errorf("at %s after the password: %d", v.at(), status)
 	}

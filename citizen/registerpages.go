@@ -122,7 +122,7 @@ func (p *registering) page(t *turn, wrong []web.FieldProblem) {
 	case string(registration.StepCheck):
 		p.check(t, s)
 	case pageCode:
-		data := web.RegisterCodeData{RegisterStep: s, Again: t.r.URL.Query().Has(queryAgain)}
+		data := web.RegisterCodeData{RegisterStep: s, Again: t.r.URL.Query().Has(queryAgain), Until: t.draft.Sent.CodeUntil}
 		if t.draft.Sent.By == registration.FieldPhone {
 			number, _ := eid.ParsePhone(f.Phone) // it is one: a code went there
 			data.Phone = eid.MaskPhone(number)

@@ -3,6 +3,7 @@ package provider_test
 import (
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -28,7 +29,11 @@ func TestLockEndsWhatWasGivenBefore(t *testing.T) {
 		if reason == eid.LockSelf {
 			w.selfLock(numberLevel1)
 			a := w.browser()
-			offered := a.submit(a.signIn(w.authorizeURL("portal"), numberLevel1), "action", "unlock")
+			refused := a.signIn(w.authorizeURL("portal"), numberLevel1)
+			offered := a.submit(refused, "action", "unlock")
+			if says := "Sau khi Quý vị đăng nhập xong, tài khoản được mở khóa."; strings.Contains(form.body, says) || !strings.Contains(offered.body, says) {
+				t.Errorf("%s: the sign-in that unlocks does not say so, or another one does", reason)
+			}
 			if p := a.submit(offered, "personal_number", numberLevel1, "password", password); !w.active(w.redeem(p.code()).AccessToken) {
 				t.Errorf("%s: who undid it is not signed in: %d, %v", reason, p.status, p.back)
 			}

@@ -11,7 +11,6 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"eidgate/eid/credential"
 	"eidgate/federation"
 	"eidgate/web"
 )
@@ -20,7 +19,7 @@ import (
 func (p *Provider) common(c *gin.Context, f *flow) web.Common {
 	return web.Common{
 		Ref: ref(c), Portal: f.login.Request.portal, PortalURL: f.login.Request.rp.URL,
-		Form: web.Hidden{Action: pathLogin, Login: f.login.ID, CSRF: f.login.CSRF},
+		Form: web.Hidden{Action: pathLogin, Login: f.login.ID, CSRF: f.login.CSRF}, Unlocks: f.login.Unlocking,
 	}
 }
 
@@ -128,7 +127,19 @@ var reasons = map[federation.Reason]string{
 	federation.ReasonOff: web.WhyOff, federation.ReasonMaintenance: web.WhyMaintenance, federation.ReasonDown: web.WhyDown,
 }
 
-// problems are the messages for what a source found wrong with a form.
+// problemOf is the message for what a source found wrong with a form: one of problems, or
+// of the weaknesses of a password, which package federation names and package web says.
+func problemOf(said string) string {
+	if message, listed := problems[said]; listed {
+		return message
+	}
+	if weakness, is := strings.CutPrefix(said, federation.ProblemOfPassword("")); is {
+		return web.ProblemOfPassword(weakness)
+	}
+	return ""
+}
+
+// problems are the messages for what is not the fault of a chosen password.
 var problems = map[string]string{
 	federation.ProblemWrongCredentials: web.ProblemCredentials,
 	federation.ProblemWrongLogin:       web.ProblemLogin,
@@ -141,18 +152,12 @@ var problems = map[string]string{
 	federation.ProblemPasskey:          web.ProblemPasskey,
 	federation.ProblemPassportInvalid:  web.ProblemPassport,
 	federation.ProblemPasswordSame:     web.ProblemSame,
-
-	federation.ProblemOfPassword(credential.TooShort):  web.ProblemShort,
-	federation.ProblemOfPassword(credential.TooLong):   web.ProblemLong,
-	federation.ProblemOfPassword(credential.Personal):  web.ProblemPersonal,
-	federation.ProblemOfPassword(credential.Guessable): web.ProblemGuessable,
-	federation.ProblemOfPassword(credential.Leaked):    web.ProblemLeaked,
 }
 
 // showForm shows a form of ours for a source. What the holder typed comes from
 // the request at hand and is kept nowhere.
 func (p *Provider) showForm(c *gin.Context, f *flow, status int, form federation.Form) {
-	problem, challenge := problems[form.Problem], ""
+	problem, challenge := problemOf(form.Problem), ""
 	if f.login.Step != nil { // a form that is shown again has that of before
 		challenge, form.Second = f.login.Step.Challenge, f.login.Step.Second
 	}

@@ -16,6 +16,8 @@ type Common struct {
 	// Return is where a page without a form is read in another language, one of our
 	// own paths. Empty: at the address that the browser shows.
 	Return string
+	// Unlocks: who signs in on this page undoes the lock that they set themselves.
+	Unlocks bool
 }
 
 // Switches reports whether the page can be read in another language.

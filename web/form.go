@@ -2,6 +2,7 @@ package web
 
 import (
 	"html/template"
+	"net/http"
 	"strings"
 )
 
@@ -69,6 +70,18 @@ const (
 type FieldProblem struct {
 	Field   string
 	Message string // message id
+}
+
+// StatusOf is that of the answer to a form with a problem: 422 where it was rejected, 503
+// where nothing was looked at, and 200 without any.
+func StatusOf(problem string) int {
+	switch problem {
+	case "":
+		return http.StatusOK
+	case ProblemBusy:
+		return http.StatusServiceUnavailable
+	}
+	return http.StatusUnprocessableEntity
 }
 
 // on gives the message id of a field's problem, "" when there is none.

@@ -28,3 +28,11 @@ func TestTail(t *testing.T) {
 		}
 	}
 }
+
+func TestStatusOf(t *testing.T) {
+	for problem, want := range map[string]int{"": 200, ProblemBusy: 503, ProblemSame: 422, ProblemOfPassword("leaked"): 422} {
+		if got := StatusOf(problem); got != want {
+			t.Errorf("StatusOf(%q) = %d, want %d", problem, got, want)
+		}
+	}
+}

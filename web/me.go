@@ -72,7 +72,7 @@ func (d WayPasskeyData) Problems() []FieldProblem { return problemOn(FieldName, 
 type WayAppData struct {
 	Common
 	Secret  string // base32, in groups of four
-	QR      QR
+	Code    AppCode
 	Problem string // message id
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"image"
 	"image/color"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,7 +15,7 @@ import (
 // TestQR draws the path again and compares it with the code, module by module.
 func TestQR(t *testing.T) {
 	const text = "otpauth://totp/eidgate:001?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=eidgate"
-	got, err := NewQR(text)
+	got, err := newQR(text)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +54,34 @@ func TestQR(t *testing.T) {
 	if diff := cmp.Diff(dark, want); diff != "" {
 		t.Errorf("dark modules (-got +want):\n%s", diff)
 	}
-	if _, err := NewQR(strings.Repeat("x", 5000)); err == nil || strings.Contains(err.Error(), "xxx") {
-		t.Errorf("NewQR(too long) = %v, want an error without the text", err)
+	if _, err := newQR(strings.Repeat("x", 5000)); err == nil || strings.Contains(err.Error(), "xxx") {
+		t.Errorf("newQR(too long) = %v, want an error without the text", err)
+	}
+}
+
+// TestAppCode: the link of the page is the address that the picture holds, and nothing but
+// the address of a secret becomes a link.
+func TestAppCode(t *testing.T) {
+	const address = "otpauth://totp/eidgate:%E2%80%A2%20001?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=eidgate"
+	code, err := NewAppCode(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	drawn, err := newQR(address)
+	if err != nil || code.QR != drawn {
+		t.Errorf("NewAppCode() draws another picture than that of its address (%v)", err)
+	}
+	p := newPages(t)
+	for _, lang := range served() {
+		w := render(p, Page{Name: "me_app", Language: lang, Data: WayAppData{Common: Common{Form: Hidden{Action: "/me/ways/app"}}, Code: code}})
+		links := slices.DeleteFunc(named(parse(t, w.Body.String()), "a"), func(a *element) bool { return a.attrs["href"] != address })
+		if len(links) != 1 || strings.Count(w.Body.String(), "otpauth:") != 1 {
+			t.Errorf("%s: %d links to %s, want one", lang, len(links), address)
+		}
+	}
+	for _, other := range []string{"", "javascript:alert(1)//otpauth://totp/", "https://otpauth/totp/x?secret=GEZD", "otpauth://hotp/x?secret=GEZD", "otpauth:javascript"} {
+		if code, err := NewAppCode(other); err == nil || code != (AppCode{}) || strings.Contains(err.Error(), "GEZD") {
+			t.Errorf("NewAppCode(%q) = %v, %v, want an error that does not quote it", other, code, err)
+		}
 	}
 }

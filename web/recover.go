@@ -52,8 +52,9 @@ func (d RecoverNumberData) Problems() []FieldProblem {
 // RecoverCodeData is page "recover_code". It says the same whether or not a code was sent.
 type RecoverCodeData struct {
 	RecoverStep
-	App   bool // the code of an app, behind the one that was sent
-	Again bool // another one was just asked for
+	App   bool      // the code of an app, behind the one that was sent
+	Again bool      // another one was just asked for
+	Until time.Time // when the one that was sent stops to count; zero for an app
 }
 
 // Problems ties the page's problem to its field.

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"net/http"
 	"strings"
 	"time"
 
@@ -151,8 +150,9 @@ func (d RegisterCheckData) ShownNumber() string { return groupNumber(d.Number) }
 // RegisterCodeData is page "register_code".
 type RegisterCodeData struct {
 	RegisterStep
-	Phone, Email string // where the code went, masked: one of them
-	Again        bool   // it was just sent again
+	Phone, Email string    // where the code went, masked: one of them
+	Again        bool      // it was just sent again
+	Until        time.Time // when it stops to count
 }
 
 // RegisterPasswordData is page "register_password": all matched, the account is missing
@@ -206,14 +206,14 @@ func (RegisterEndedData) page() string    { return "register_ended" }
 func (RegisterYoungData) page() string    { return "register_young" }
 func (RegisterDoneData) page() string     { return "register_done" }
 
-// PageOf makes the page of some data; an answer to a rejected form has status 422.
+// PageOf makes the page of some data, with the status of its first problem.
 func PageOf(data interface {
 	content
 	Problems() []FieldProblem
 }) Page {
 	p := Page{Name: data.page(), Data: data}
-	if len(data.Problems()) > 0 {
-		p.Status = http.StatusUnprocessableEntity
+	if problems := data.Problems(); len(problems) > 0 {
+		p.Status = StatusOf(problems[0].Message)
 	}
 	return p
 }

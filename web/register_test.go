@@ -78,11 +78,11 @@ func registerSamples(noon time.Time) []sample {
 	add("register_check-foreigner", PageOf(RegisterCheckData{
 		RegisterStep: step(6, "check"), Foreigner: true, Number: "P1234567", Country: "LAO", Nation: "LAO", Name: hostile, Born: "1950", YearOnly: true, Gender: "male", Email: hostile,
 	}))
-	add("register_code", PageOf(RegisterCodeData{RegisterStep: step(0, "code"), Phone: "••• ••• 678"}))
-	add("register_code-again", PageOf(RegisterCodeData{RegisterStep: step(0, "code"), Email: "n•••@example.test", Again: true}))
-	add("register_code-wrong", PageOf(RegisterCodeData{RegisterStep: step(0, "code", FieldProblem{FieldCode, ProblemSentCode}), Phone: "••• ••• 678"}))
+	add("register_code", PageOf(RegisterCodeData{RegisterStep: step(0, "code"), Until: noon, Phone: "••• ••• 678"}))
+	add("register_code-again", PageOf(RegisterCodeData{RegisterStep: step(0, "code"), Until: noon, Email: "n•••@example.test", Again: true}))
+	add("register_code-wrong", PageOf(RegisterCodeData{RegisterStep: step(0, "code", FieldProblem{FieldCode, ProblemSentCode}), Until: noon, Phone: "••• ••• 678"}))
 	add("register_password", PageOf(RegisterPasswordData{RegisterStep: step(0, "password"), Number: "001190000001", Least: 8}))
-	add("register_password-wrong", PageOf(RegisterPasswordData{RegisterStep: step(0, "password", FieldProblem{FieldNewPassword, ProblemGuessable}), Least: 8}))
+	add("register_password-wrong", PageOf(RegisterPasswordData{RegisterStep: step(0, "password", FieldProblem{FieldNewPassword, ProblemOfPassword("guessable")}), Least: 8}))
 	add("register_later", Page{Name: "register_later", Status: http.StatusTooManyRequests, Data: RegisterLaterData{Common{Ref: "K7QF-2M9D"}, noon}})
 	add("register_waiting", Page{Name: "register_waiting", Status: http.StatusServiceUnavailable, Data: RegisterWaitingData{RegisterStep: step(0, "waiting"), Again: noon}})
 	add("register_ended", PageOf(RegisterEndedData{common}))

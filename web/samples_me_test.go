@@ -13,7 +13,7 @@ func meSamples() []sample {
 	form := Common{Ref: "K7QF-2M9D", Form: Hidden{Action: "/me/ways/remove", CSRF: "csrf-of-a-sample-page"}}
 	bare, out := Common{Ref: "K7QF-2M9D"}, Hidden{Action: "/signin/me/end", CSRF: "csrf-of-a-sample-page"}
 	noon := time.Date(2026, 11, 21, 7, 5, 0, 0, time.UTC)
-	code, _ := NewQR("otpauth://totp/eidgate:%E2%80%A2%20001?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=eidgate")
+	code, _ := NewAppCode("otpauth://totp/eidgate:%E2%80%A2%20001?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=eidgate")
 	creation := PasskeyMake([]byte(`{"challenge":"c2FtcGxl","user":{"id":"c2FtcGxl"}}`))
 	keys := []Way{{ID: "one", Name: "Điện thoại của tôi", Added: noon, Used: noon, Synced: true}, {ID: "two", Name: strings.Repeat("Khóa", 10), Added: noon}}
 	return []sample{
@@ -26,13 +26,13 @@ func meSamples() []sample {
 		{"me-passkey", Page{Name: "me_passkey", Data: WayPasskeyData{Common: form, Today: noon, Passkey: creation}}},
 		{"me-passkey-failed", Page{Name: "me_passkey", Status: http.StatusUnprocessableEntity, Data: WayPasskeyData{Common: form, Name: hostile, Problem: ProblemNewPasskey, Passkey: creation}}},
 		{"me-passkey-named", Page{Name: "me_passkey", Data: WayPasskeyData{Common: form, Problem: ProblemName, Passkey: creation}}},
-		{"me-app", Page{Name: "me_app", Data: WayAppData{Common: form, Secret: "GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ", QR: code}}},
-		{"me-app-wrong", Page{Name: "me_app", Status: http.StatusUnprocessableEntity, Data: WayAppData{Common: form, Secret: "GEZD GNBV", QR: code, Problem: ProblemCode}}},
+		{"me-app", Page{Name: "me_app", Data: WayAppData{Common: form, Secret: "GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ", Code: code}}},
+		{"me-app-wrong", Page{Name: "me_app", Status: http.StatusUnprocessableEntity, Data: WayAppData{Common: form, Secret: "GEZD GNBV", Code: code, Problem: ProblemCode}}},
 		{"me-remove-passkey", Page{Name: "me_remove", Data: WayRemoveData{Common: form, Way: "one", Name: "Điện thoại của tôi", Lowers: true}}},
 		{"me-remove-app", Page{Name: "me_remove", Data: WayRemoveData{Common: form, Way: "app"}}},
 		{"me-remove-last", Page{Name: "me_remove", Data: WayRemoveData{Common: bare, Way: "one", Name: hostile, Last: true}}},
 		{"me-password", Page{Name: "me_password", Data: WayPasswordData{Common: form, Least: 8}}},
-		{"me-password-weak", Page{Name: "me_password", Status: http.StatusUnprocessableEntity, Data: WayPasswordData{Common: form, Least: 8, Problem: ProblemGuessable}}},
+		{"me-password-weak", Page{Name: "me_password", Status: http.StatusUnprocessableEntity, Data: WayPasswordData{Common: form, Least: 8, Problem: ProblemOfPassword("guessable")}}},
 		{"me-shared-none", Page{Name: "me_shared", Data: SharedData{Common: bare}}},
 		{"me-shared", Page{Name: "me_shared", Data: SharedData{Common: bare, Mark: Hidden{Action: "/me/shared", CSRF: "csrf-of-a-sample-page"}, Parties: []SharedParty{
 			{ID: "one", Name: Label{Text: "Cổng dịch vụ công mẫu"}, Since: noon, Until: noon, Rows: []string{"name", "email"}, Documents: []SharedDocument{{"eid_driving_licence", true}, {"eid_health_insurance", false}}},

@@ -8,11 +8,6 @@ import (
 const (
 	ProblemPassportCredentials = "problem.passport_credentials" // country, number or password wrong; never which
 	ProblemPassport            = "problem.passport"             // no country, or no number that could be one
-	ProblemShort               = "problem.password_short"       //
-	ProblemLong                = "problem.password_long"        //
-	ProblemPersonal            = "problem.password_personal"    // made of what others know of the person
-	ProblemGuessable           = "problem.password_guessable"   // of words that others try first
-	ProblemLeaked              = "problem.password_leaked"      //
 	ProblemSame                = "problem.password_same"        // the one that was sent
 )
 

@@ -107,19 +107,10 @@ func (f importedFlags) check() error {
 // portalSources are the sources of portals' own old accounts: of one portal, one of
 // them, or all.
 func portalSources(ctx context.Context, d *durable, portal, source string) ([]eid.Source, error) {
-	all, err := d.db.Sources(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var list []eid.Source
-	for _, s := range all {
-		if s.Portal != nil && (portal == "" || s.Portal.Client == portal) && (source == "" || s.ID == source) {
-			list = append(list, s)
-		}
-	}
+	list, err := oldSources(ctx, d, portal, source)
 	switch {
-	case len(list) > 0:
-		return list, nil
+	case err != nil || len(list) > 0:
+		return list, err
 	case portal == "" && source == "":
 		return nil, errors.New("no source has the old accounts of a portal: see kind: portal in the operator guide")
 	case source == "":
@@ -327,4 +318,16 @@ func exportLogins(ctx context.Context, d *durable, source string, state eid.Impo
 		}
 		after = list[len(list)-1].ID
 	}
+}
+
+// oldSources are the sources of portals' old accounts, of one portal or under one id where
+// these are given; there may be none.
+func oldSources(ctx context.Context, d *durable, portal, source string) ([]eid.Source, error) {
+	all, err := d.db.Sources(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(all, func(s eid.Source) bool {
+		return s.Portal == nil || portal != "" && s.Portal.Client != portal || source != "" && s.ID != source
+	}), nil
 }

@@ -20,8 +20,9 @@ func accountSystemChecks(cfg *config.Config, sources []eid.Source) []doctor.Chec
 	if i < 0 {
 		return nil
 	}
-	carries := sources[i].Carries()
+	carries, to := sources[i].Carries(), channels(cfg)
 	return []doctor.Check{
+		{Name: "messages to new people", Look: func(context.Context) []doctor.Finding { return doctor.Reach(to.SMS, to.Email) }},
 		{Name: "passkeys", Look: func(context.Context) []doctor.Finding { return doctor.Passkeys(cfg.Issuer, carries.Passkey) }},
 	}
 }

@@ -1,6 +1,9 @@
 package main_test
 
 import (
+	"bytes"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -413,11 +416,20 @@ func visitExpiredCard(d desk) {
 	second.press("Hồ sơ chờ duyệt " + v.ref())
 	second.press("Duyệt")
 	second.at(headDecide)
-	second.sees("Chưa thể tiếp tục.", "Thẻ căn cước đã hết hạn.")
-	second.fill("reason", "chờ hồ sơ cấp thẻ")
-	second.press("Trả lại")
+	second.sees("Chưa thể tiếp tục.", "Cơ sở dữ liệu căn cước chưa ghi nhận thẻ đang được cấp.")
+
+	// The issue of the card begins: so the register says from now on, and it is approved.
+	cards := filepath.Join(v.demo.Dir, "citizen_cards.json")
+	raw, err := os.ReadFile(cards)
+	must(v.t, err)
+	const expired, issuing = `"048172000025","status":"valid"`, `"048172000025","status":"being_issued"`
+	if !bytes.Contains(raw, []byte(expired)) {
+		v.t.Fatalf("the demo's cards do not hold %s", expired)
+	}
+	must(v.t, os.WriteFile(cards, bytes.Replace(raw, []byte(expired), []byte(issuing), 1), 0o600))
+	second.press("Duyệt")
 	second.at(headApplication)
-	second.sees("Trả lại vì", "chờ hồ sơ cấp thẻ")
+	second.sees("Đã duyệt", "HS-2026-17")
 }
 
 // visitLockInError lifts a lock for death, which nobody undoes but an authority that says

@@ -45,7 +45,7 @@ func visitOneMoreCheck(v *visit) {
 	v.signIn("portal-2", "004")
 	v.refused("Cần thêm một cách xác nhận", "portal-2", unmet, headTooLow,
 		"Chỉ có mật khẩu thì chưa đạt mức 2.",
-		"Mang thẻ căn cước hoặc hộ chiếu đến công an xã, phường gần nhất để khai số điện thoại nhận mã.")
+		"Mang thẻ căn cước hoặc hộ chiếu đến công an xã, phường gần nhất khai số điện thoại nhận mã.")
 }
 
 func visitNotActivated(v *visit) {

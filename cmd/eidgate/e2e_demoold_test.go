@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"database/sql"
+	"encoding/json"
 	"maps"
 	"path/filepath"
 	"strings"
@@ -31,6 +32,18 @@ func TestDemoOldAccounts(t *testing.T) {
 		if exit != 0 || !strings.Contains(out, source) {
 			t.Errorf("notices status exits with %d and does not tell of %s:\n%s%s", exit, source, out, stderr)
 		}
+	}
+	// What every other message came to stands beside, and names nobody.
+	exit, out, stderr = run(t, "notices", "status", "--data", data, "-o", "json")
+	var status struct {
+		Messages []struct {
+			Kind, Channel string
+		}
+		OldAccounts []struct{ Source string } `json:"old_accounts"`
+	}
+	must(t, json.Unmarshal([]byte(out), &status))
+	if exit != 0 || len(status.Messages) == 0 || status.Messages[0].Channel == "" || len(status.OldAccounts) != 2 || strings.Contains(out, "@") || strings.Contains(out, "+84") {
+		t.Errorf("notices status exits with %d, and lacks something or names somebody:\n%s%s", exit, out, stderr)
 	}
 	if exit, _, stderr = run(t, "notices", "status", "--data", data, "--portal", "nobody"); exit != 1 || !strings.Contains(stderr, "nobody") {
 		t.Errorf("notices status of an unknown portal exits with %d: %s", exit, stderr)

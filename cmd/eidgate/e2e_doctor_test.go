@@ -85,6 +85,7 @@ func TestDoctorHealthy(t *testing.T) {
 		d.wants(t, check, "ok", word)
 	}
 	d.wants(t, "passkeys", "warning", "IP address")
+	d.wants(t, "messages to new people", "warning", "nobody new reaches an account")
 	if d.of("clock") == "" || d.of("memory") == "" {
 		t.Errorf("no finding on clock or memory:\n%s", text)
 	}

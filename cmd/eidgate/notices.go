@@ -46,27 +46,37 @@ func newNotices() *cobra.Command {
 
 func newNoticesStatus() *cobra.Command {
 	c := &cobra.Command{
-		Use: "status", Short: "how many holders were told that their old account stops", Args: noArgs,
-		Long: `status counts the old accounts of portals that stop on their day unless they are
-verified: how many holders were told, or have no address; and the notices that wait,
-went in the last 30 days, or were given up in the last 90. It only reads.`,
+		Use: "status", Short: "what waits, went, and was given up; how many holders know that their old account stops", Args: noArgs,
+		Long: `status counts the messages of every kind and channel that wait, went in the last 30 days, or
+were given up in the last 90, whomever they were for; and the old accounts of portals that stop
+on their day unless they are verified: how many holders were told, or have no address. With
+--portal or --source it counts those old accounts alone. It names nobody, and only reads.`,
 	}
 	beside, out := newBesideFlags(c), outputFlag(c)
 	portal := c.Flags().String("portal", "", "id of the client whose old accounts they are; all, if empty")
 	source := c.Flags().String("source", "", "id of the source, where a portal has several")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		return beside.open(c.Context(), func(d *durable) error {
-			sources, err := portalSources(c.Context(), d, *portal, *source)
+			find, every := portalSources, *portal == "" && *source == ""
+			if every { // there may be messages and no old accounts
+				find = oldSources
+			}
+			sources, err := find(c.Context(), d, *portal, *source)
 			if err != nil {
 				return err
 			}
-			all := make([]noticesStatus, len(sources))
+			all := noticesStatus{OldAccounts: make([]oldNoticesStatus, len(sources))}
 			for i := range sources {
-				if all[i], err = noticesOf(c.Context(), d.db, &sources[i], time.Now()); err != nil {
+				if all.OldAccounts[i], err = oldNoticesOf(c.Context(), d.db, &sources[i], time.Now()); err != nil {
 					return err
 				}
 			}
-			return out.print(c.OutOrStdout(), all, func(w io.Writer) { tableOfNotices(w, all) })
+			if every {
+				if all.Messages, err = messagesOf(c.Context(), d.db); err != nil {
+					return err
+				}
+			}
+			return out.print(c.OutOrStdout(), all, func(w io.Writer) { tableOfNotices(w, &all) })
 		})
 	}
 	return c
@@ -74,6 +84,31 @@ went in the last 30 days, or were given up in the last 90. It only reads.`,
 
 // noticesStatus is what `eidgate notices status` says.
 type noticesStatus struct {
+	Messages    []messagesView     `json:"messages,omitempty"`
+	OldAccounts []oldNoticesStatus `json:"old_accounts"`
+}
+
+// messagesView are the messages of one kind on one channel.
+type messagesView struct {
+	Channel notify.Channel `json:"channel"`
+	noticesKindView
+	Oldest time.Time `json:"oldest_waiting,omitzero"`
+}
+
+func messagesOf(ctx context.Context, db *sqlstore.DB) ([]messagesView, error) {
+	counts, err := db.AllNotices(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]messagesView, len(counts))
+	for i, n := range counts {
+		list[i] = messagesView{n.Channel, noticesKindView(n.NoticesOfKind), n.Oldest}
+	}
+	return list, nil
+}
+
+// oldNoticesStatus is how far the notices of the old accounts of one source came.
+type oldNoticesStatus struct {
 	Portal      string            `json:"portal"`
 	Source      string            `json:"source"`
 	StopsAt     time.Time         `json:"stops_at"`
@@ -92,12 +127,12 @@ type noticesKindView struct {
 	GivenUp int64       `json:"given_up_90_days"`
 }
 
-func noticesOf(ctx context.Context, db *sqlstore.DB, src *eid.Source, now time.Time) (noticesStatus, error) {
+func oldNoticesOf(ctx context.Context, db *sqlstore.DB, src *eid.Source, now time.Time) (oldNoticesStatus, error) {
 	count, err := db.NoticesOf(ctx, src.ID)
 	if err != nil {
-		return noticesStatus{}, err
+		return oldNoticesStatus{}, err
 	}
-	s := noticesStatus{
+	s := oldNoticesStatus{
 		Portal: src.Portal.Client, Source: src.ID, StopsAt: src.Portal.VerifyBy, NextNotice: notify.NextStops(src, now), Accounts: count.Accounts,
 		Told: count.Told, Unreachable: count.Unreachable, NotYet: count.Accounts - count.Told - count.Unreachable, Notices: []noticesKindView{},
 	}
@@ -107,9 +142,28 @@ func noticesOf(ctx context.Context, db *sqlstore.DB, src *eid.Source, now time.T
 	return s, nil
 }
 
-func tableOfNotices(w io.Writer, all []noticesStatus) {
+func tableOfNotices(w io.Writer, all *noticesStatus) {
+	if len(all.Messages) > 0 {
+		fmt.Fprintln(w, "MESSAGE\tCHANNEL\tWAITING\tOLDEST WAITS SINCE\tSENT (30 DAYS)\tGIVEN UP (90 DAYS)")
+		for _, m := range all.Messages {
+			oldest := ""
+			if !m.Oldest.IsZero() {
+				oldest = local(m.Oldest)
+			}
+			fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%d\t%d\n", m.Kind, m.Channel, m.Waiting, oldest, m.Sent, m.GivenUp)
+		}
+	}
+	if len(all.OldAccounts) == 0 {
+		if len(all.Messages) == 0 {
+			fmt.Fprintln(w, "No message waits, and none is on record.")
+		}
+		return
+	}
+	if len(all.Messages) > 0 {
+		fmt.Fprintln(w)
+	}
 	fmt.Fprintln(w, "SOURCE\tSTOPS\tNEXT NOTICE\tACCOUNTS\tTOLD\tNO ADDRESS\tNOT YET")
-	for _, s := range all {
+	for _, s := range all.OldAccounts {
 		next := "none"
 		if !s.NextNotice.IsZero() {
 			next = local(s.NextNotice)
@@ -117,7 +171,7 @@ func tableOfNotices(w io.Writer, all []noticesStatus) {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%d\t%d\n", s.Source, local(s.StopsAt), next, s.Accounts, s.Told, s.Unreachable, s.NotYet)
 	}
 	fmt.Fprintln(w, "\nSOURCE\tNOTICE\tWAITING\tSENT (30 DAYS)\tGIVEN UP (90 DAYS)")
-	for _, s := range all {
+	for _, s := range all.OldAccounts {
 		for _, k := range s.Notices {
 			fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\n", s.Source, k.Kind, k.Waiting, k.Sent, k.GivenUp)
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -122,13 +123,31 @@ func inventedPopulation(file string) (civil.Registry, error) {
 	return civil.NewSynthetic(people), nil
 }
 
-// inventedCards reads the cards of a test bed.
+// cardFile is the file of the cards of a test bed. It is read for each question, since the
+// issue of a card begins between two of them: somebody writes so into the file.
+type cardFile string
+
+// inventedCards looks through the file once, so that a fault in it is told at the start.
 func inventedCards(file string) (counter.Cards, error) {
+	_, err := cardFile(file).read()
+	return cardFile(file), err
+}
+
+// Card implements counter.Cards.
+func (f cardFile) Card(ctx context.Context, number eid.PersonalNumber) (civil.Card, error) {
+	cards, err := f.read()
+	if err != nil {
+		return civil.Card{}, fmt.Errorf("%w: %w", civil.ErrDown, err)
+	}
+	return cards.Card(ctx, number)
+}
+
+func (f cardFile) read() (civil.SyntheticCards, error) {
 	list, err := readList[struct {
 		Number    string           `json:"number"`
 		Status    civil.CardStatus `json:"status"`
 		ExpiresOn string           `json:"expires_on"`
-	}](file, "number, status and expires_on")
+	}](string(f), "number, status and expires_on")
 	if err != nil {
 		return nil, err
 	}

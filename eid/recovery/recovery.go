@@ -147,11 +147,10 @@ func (s *Service) Begin(ctx context.Context, device string, m Mode, id eid.Ident
 	if err != nil {
 		return fmt.Errorf("keeping a recovery: %w", err)
 	}
-	slot := s.slot(device)
-	if _, err := s.d.State.Apply(ctx, slot, store.Delete(keyRecord), store.PutIfAbsent(keyRecord, raw, life)); err != nil {
+	if _, err := s.d.State.Apply(ctx, s.slot(device), store.Delete(keyRecord), store.PutIfAbsent(keyRecord, raw, life)); err != nil {
 		return fmt.Errorf("keeping a recovery: %w", err)
 	}
-	return s.send(ctx, &r, &acct, v.Language)
+	return s.send(ctx, device, &r, &acct, v.Language)
 }
 
 // contact is where the code of an account goes: to a contact that was proved or, where
@@ -168,9 +167,14 @@ func (s *Service) contact(m Mode, a *eid.Account) (notify.Channel, eid.Secret, b
 }
 
 // send makes a code and sends it where it goes. Too many codes for a number are as silent
-// as a number of nobody.
-func (s *Service) send(ctx context.Context, r *record, acct *eid.Account, language string) error {
+// as a number of nobody: each has a time until which it would count.
+func (s *Service) send(ctx context.Context, device string, r *record, acct *eid.Account, language string) error {
 	now := s.d.Now()
+	until := now.Add(credential.SentCodeLife)
+	_, err := s.d.State.Apply(ctx, s.slot(device), store.Delete(keyUntil), store.PutIfAbsent(keyUntil, []byte(until.Format(time.RFC3339)), life))
+	if err != nil {
+		return fmt.Errorf("keeping a recovery: %w", err)
+	}
 	code, err := s.d.Codes.MakeFor(ctx, purposes[r.Mode], r.Subject, r.ID, now)
 	tooMany := errors.Is(err, credential.ErrTooMany)
 	if err != nil && !tooMany {
@@ -188,7 +192,7 @@ func (s *Service) send(ctx context.Context, r *record, acct *eid.Account, langua
 		kind = notify.Activation
 	}
 	err = s.d.Poster.Post(ctx, notify.Post{
-		Kind: kind, Channel: channel, To: to, Code: code, Stranger: !r.Familiar, Language: language, Until: now.Add(credential.SentCodeLife),
+		Kind: kind, Channel: channel, To: to, Code: code, Stranger: !r.Familiar, Language: language, Until: until,
 	})
 	if err != nil && !errors.Is(err, notify.ErrRefused) {
 		return fmt.Errorf("sending a code: %w", err)
@@ -205,6 +209,26 @@ var purposes = map[Mode]credential.Purpose{Recover: credential.PurposeRecovery, 
 func (s *Service) Stage(ctx context.Context, device string, m Mode) (Stage, error) {
 	r, err := s.load(ctx, device, m)
 	return r.Stage, err
+}
+
+// CodeUntil is until when the code counts that was asked for last, whether or not there
+// was anywhere to send it; ErrGone when there is nothing.
+func (s *Service) CodeUntil(ctx context.Context, device string, m Mode) (time.Time, error) {
+	if _, err := s.load(ctx, device, m); err != nil {
+		return time.Time{}, err
+	}
+	results, err := s.d.State.Apply(ctx, s.slot(device), store.Get(keyUntil))
+	if err != nil {
+		return time.Time{}, fmt.Errorf("finding a recovery: %w", err)
+	}
+	if len(results) != 1 || !results[0].OK {
+		return time.Time{}, ErrGone
+	}
+	until, err := time.Parse(time.RFC3339, string(results[0].Value))
+	if err != nil {
+		return time.Time{}, errors.New("reading a recovery: malformed")
+	}
+	return until, nil
 }
 
 // Number is what the holder signs in with, for who has proved to be it; ErrGone before.
@@ -235,7 +259,7 @@ func (s *Service) Resend(ctx context.Context, device string, m Mode, language st
 			return fmt.Errorf("reading the account: %w", err)
 		}
 	}
-	return s.send(ctx, &r, &acct, language)
+	return s.send(ctx, device, &r, &acct, language)
 }
 
 // Code takes the code that was sent. After the right one, and not before, it returns what
@@ -430,7 +454,11 @@ func (s *Service) Choose(ctx context.Context, device string, m Mode, password ei
 // saidFor is how long the page that says that it is done can be read again.
 const saidFor = 5 * time.Minute
 
-const keyRecord = "record"
+// Keys of a recovery.
+const (
+	keyRecord = "record"
+	keyUntil  = "until" // see CodeUntil
+)
 
 // load reads where the recovery of a browser stands.
 func (s *Service) load(ctx context.Context, device string, m Mode) (record, error) {

@@ -27,8 +27,11 @@ type Draft struct {
 
 // Sent is what became of a form that was sent.
 type Sent struct {
-	At     time.Time     `json:"at"`
-	Until  time.Time     `json:"until"`             // from when on it has to be sent again
+	At    time.Time `json:"at"`
+	Until time.Time `json:"until"` // from when on it has to be sent again
+	// CodeUntil is until when the code counts that was made last.
+	CodeUntil time.Time `json:"code_until,omitzero"`
+
 	Serial string        `json:"serial,omitempty"`  // of this sending: a code of another one is none
 	By     Field         `json:"by,omitempty"`      // FieldPhone or FieldEmail: where the code goes
 	Ref    string        `json:"ref,omitempty"`     // of the request that sent it: what the person is shown

@@ -84,6 +84,7 @@ func (s *Service) send(ctx context.Context, t Token, v Visitor) error {
 	if err != nil {
 		return err
 	}
+	sent.CodeUntil = post.Until
 	_, err = s.drafts.change(ctx, t, draftTime(&rules), func(d *Draft) error {
 		if d.Form != draft.Form || d.Stage != draft.Stage {
 			return ErrIncomplete // somebody goes on typing in another tab
@@ -103,7 +104,21 @@ func (s *Service) Resend(ctx context.Context, t Token, v Visitor) error {
 	if err != nil {
 		return err
 	}
+	rules, err := s.Rules()
+	if err != nil {
+		return err
+	}
 	post, err := s.code(ctx, said, draft.Sent, v)
+	if err != nil {
+		return err
+	}
+	_, err = s.drafts.change(ctx, t, draftTime(&rules), func(d *Draft) error {
+		if d.Stage != StageSent || d.Sent.Serial != draft.Sent.Serial {
+			return ErrIncomplete // another tab went on
+		}
+		d.Sent.CodeUntil = post.Until
+		return nil
+	})
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"eidgate/eid"
 	"eidgate/eid/accounts"
 	"eidgate/eid/civil"
+	"eidgate/eid/credential"
 	"eidgate/eid/notify"
 	"eidgate/eid/registration"
 )
@@ -345,8 +346,13 @@ func TestCodes(t *testing.T) {
 			_, err := w.service.Prove(t.Context(), token, "abc")
 			wantErr(t, "Prove()", err, registration.ErrCode)
 		}
+		w.pass(time.Minute)
 		must(t, w.service.Resend(t.Context(), token, somewhere(1)))
-		_, err := w.service.Prove(t.Context(), token, "abc")
+		draft, err := w.service.Draft(t.Context(), token)
+		if got, want := draft.Sent.CodeUntil, w.outbox.last().Until; err != nil || !got.Equal(want) || !want.Equal(w.clock().Add(credential.SentCodeLife)) {
+			t.Errorf("the draft says that its code counts until %v (%v), the message %v, want %v from now", got, err, want, credential.SentCodeLife)
+		}
+		_, err = w.service.Prove(t.Context(), token, "abc")
 		wantErr(t, "Prove()", err, registration.ErrCode)
 		_, err = w.service.Prove(t.Context(), token, w.outbox.last().Code.Reveal())
 		wantErr(t, "Prove() with the right code after five tries", err, registration.ErrCode)

@@ -162,3 +162,38 @@ func (db *DB) NoticesOf(ctx context.Context, source string) (NoticesOf, error) {
 	}
 	return all, nil
 }
+
+// NoticesBy counts the notices of one kind on one channel, as NoticesOfKind does, and says
+// since when the oldest waits; zero where none does.
+type NoticesBy struct {
+	Channel notify.Channel
+	NoticesOfKind
+	Oldest time.Time
+}
+
+// AllNotices counts the notices of every kind, on every channel. It reads every row that
+// is kept.
+func (db *DB) AllNotices(ctx context.Context) ([]NoticesBy, error) {
+	var all []NoticesBy
+	err := db.read(ctx, func(q *sqlcgen.Queries) error {
+		all = nil
+		rows, err := q.CountNotices(ctx)
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			n := NoticesBy{Channel: notify.Channel(row.Channel), NoticesOfKind: NoticesOfKind{notify.Kind(row.Kind), row.Waiting, row.Sent, row.GivenUp}}
+			if n.Waiting > 0 {
+				if n.Oldest, err = q.OldestNoticeOf(ctx, row.Kind, row.Channel); err != nil {
+					return err
+				}
+			}
+			all = append(all, n)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("counting notices: %w", err)
+	}
+	return all, nil
+}

@@ -20,9 +20,6 @@ const (
 	keepGivenUp = 90 * 24 * time.Hour
 )
 
-// CountNoticesGivenUp counts notices that were refused for good, or tried for too long.
-const CountNoticesGivenUp = "notice.given_up"
-
 // ClaimNotices fills notify.Outbox.
 func (db *DB) ClaimNotices(ctx context.Context, of notify.Lane, lease time.Duration, limit int) ([]notify.Notice, error) {
 	now := db.stamp()
@@ -32,14 +29,8 @@ func (db *DB) ClaimNotices(ctx context.Context, of notify.Lane, lease time.Durat
 	}
 	var claimed []notify.Notice
 	err := db.writeAs(ctx, kindWrite, func(q *sqlcgen.Queries) error {
-		late, err := q.GiveUpLateNotices(ctx, sqlcgen.GiveUpLateNoticesParams{GivenUpAt: nullable(now), Nothing: []byte{}, Channel: string(of.Channel), Urgent: of.Urgent})
-		if err != nil {
+		if err := q.GiveUpLateNotices(ctx, sqlcgen.GiveUpLateNoticesParams{GivenUpAt: nullable(now), Nothing: []byte{}, Channel: string(of.Channel), Urgent: of.Urgent}); err != nil {
 			return fmt.Errorf("giving up late ones: %w", err)
-		}
-		if late > 0 {
-			if err := db.count(ctx, q, CountNoticesGivenUp, late); err != nil {
-				return err
-			}
 		}
 		rows, err := q.NoticesDue(ctx, sqlcgen.NoticesDueParams{Channel: string(of.Channel), Urgent: of.Urgent, Now: nullable(now), Page: int64(limit)})
 		if err != nil {
@@ -125,11 +116,7 @@ func (db *DB) settleNotice(ctx context.Context, change func(*sqlcgen.Queries) er
 }
 
 func (db *DB) giveUp(ctx context.Context, q *sqlcgen.Queries, id string) error {
-	n, err := q.GiveUpNotice(ctx, sqlcgen.GiveUpNoticeParams{GivenUpAt: nullable(db.now()), Nothing: []byte{}, ID: id})
-	if err != nil || n == 0 {
-		return err
-	}
-	return db.count(ctx, q, CountNoticesGivenUp, n)
+	return q.GiveUpNotice(ctx, sqlcgen.GiveUpNoticeParams{GivenUpAt: nullable(db.now()), Nothing: []byte{}, ID: id})
 }
 
 // PruneNotices fills notify.Outbox.

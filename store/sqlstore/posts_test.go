@@ -10,6 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
 	"eidgate/eid"
 	"eidgate/eid/notify"
 	"eidgate/store/sqlstore"
@@ -121,6 +124,43 @@ func TestACodeIsSealedAndGoes(t *testing.T) {
 				t.Errorf("%d sealed bytes stay, %v", left, err)
 			}
 		})
+	}
+}
+
+// TestAllNotices: of every kind on every channel an operator sees what waits and since
+// when, what went and what was given up, and nobody's number or address.
+func TestAllNotices(t *testing.T) {
+	p := sends(t, notify.Channels{Email: true, SMS: true}, notify.Hourly{})
+	first := p.code("0901234567")
+	first.Kind = notify.FirstPassword
+	posts := []notify.Post{first, p.code("0901234568"), {Kind: notify.Locked, Channel: notify.Email, To: eid.NewSecret("a@example.vn")}}
+	if err := p.Post(t.Context(), posts...); err != nil {
+		t.Fatalf("Post(): %v", err)
+	}
+	since := p.now()
+	for _, n := range p.claimFrom(t, urgentSMS) {
+		var err error
+		if n.Kind == notify.FirstPassword {
+			err = p.NoticeFailed(t.Context(), n.ID, time.Time{})
+		} else {
+			err = p.NoticeSent(t.Context(), n.ID)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.pass(time.Minute)
+	if err := p.Post(t.Context(), posts[2]); err != nil {
+		t.Fatalf("Post(): %v", err)
+	}
+	got, err := p.AllNotices(t.Context())
+	want := []sqlstore.NoticesBy{
+		{Channel: notify.SMS, NoticesOfKind: sqlstore.NoticesOfKind{Kind: notify.Code, Sent: 1}},
+		{Channel: notify.SMS, NoticesOfKind: sqlstore.NoticesOfKind{Kind: notify.FirstPassword, GivenUp: 1}},
+		{Channel: notify.Email, NoticesOfKind: sqlstore.NoticesOfKind{Kind: notify.Locked, Waiting: 2}, Oldest: since},
+	}
+	if diff := cmp.Diff(got, want, cmpopts.EquateApproxTime(0)); err != nil || diff != "" {
+		t.Errorf("AllNotices() (-got +want), %v:\n%s", err, diff)
 	}
 }
 

@@ -32,7 +32,7 @@ func Registrants() []Registrant {
 		citizen("011091000021", "Lò Văn Mới", "1991-04-12", "male", "", "khớp: có tài khoản mức 1", "matches: an account at level 1"),
 		citizen("079193000022", "Nguyễn Thị Thuý", "1993-09-01", "female", "Nguyen Thi Thuy", "sai dấu: cán bộ xem lại", "accents differ: an officer looks at it"),
 		citizen("001315000023", "Phạm Thị Bé Thử", "2015-06-01", "female", "", "dưới 14 tuổi", "under 14: no account of her own"),
-		expiredCard(citizen("048172000025", "Hồ Thị Hết Hạn", "1972-12-30", "female", "", "thẻ hết hạn: ở quầy phải cấp thẻ cùng lúc", "the card has expired: at the counter, together with a new one")),
+		expiredCard(citizen("048172000025", "Hồ Thị Hết Hạn", "1972-12-30", "female", "", "thẻ hết hạn: ở quầy phải cấp thẻ cùng lúc (sửa status trong citizen_cards.json thành being_issued)", "the card has expired: at the counter, together with a new one (status being_issued in citizen_cards.json)")),
 		{Note: Note{Vietnamese: "người nước ngoài", English: "a foreigner, with a passport of Laos"}, Person: eid.Person{
 			Type: eid.Foreigner, Identifier: eid.NewIdentifier(eid.KindPassport, "LAO", "PA0000024"),
 			Name: "SOMSAK MAU", BirthDate: "1988-02-02", Gender: "male", Nationality: "LAO",

@@ -21,3 +21,18 @@ func Passkeys(issuer string, carries eid.Level) []Finding {
 	}
 	return []Finding{ok("they belong to %s: under another host no browser finds them any more", host)}
 }
+
+// Reach says by which ways codes of an activation and first passwords go to who has no
+// account yet.
+func Reach(sms, email bool) []Finding {
+	switch {
+	case sms && email:
+		return []Finding{ok("activations and first passwords go by SMS and by e-mail")}
+	case sms:
+		return []Finding{ok("activations and first passwords go by SMS alone")}
+	case email:
+		return []Finding{ok("activations and first passwords go by e-mail alone")}
+	}
+	return []Finding{warning("name who sends SMS in notify.sms, or a mail server in notify.smtp, then try it with `eidgate notices test`",
+		"nobody new reaches an account, and nobody who forgot a password comes back: codes and first passwords go by SMS or e-mail, and neither can be sent")}
+}

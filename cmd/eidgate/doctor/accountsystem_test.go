@@ -49,6 +49,25 @@ func TestRuleSets(t *testing.T) {
 	wants(t, "a file that is half written", doctor.RuleSets(dir, at("2025-06-01"))[0], doctor.Fault, "half.json")
 }
 
+func TestReach(t *testing.T) {
+	for _, tt := range []struct {
+		sms, email bool
+		want       doctor.Status
+		word       string
+	}{
+		{false, false, doctor.Warning, "nobody new reaches an account"},
+		{true, false, doctor.OK, "by SMS alone"},
+		{false, true, doctor.OK, "by e-mail alone"},
+		{true, true, doctor.OK, "by SMS and by e-mail"},
+	} {
+		got := doctor.Reach(tt.sms, tt.email)
+		if len(got) != 1 {
+			t.Fatalf("Reach(%v, %v) = %+v, want one finding", tt.sms, tt.email, got)
+		}
+		wants(t, "channels", got[0], tt.want, tt.word)
+	}
+}
+
 func TestPasskeysOfIssuers(t *testing.T) {
 	for _, tt := range []struct {
 		issuer  string

@@ -11,7 +11,7 @@ SELECT created_at FROM notices WHERE sent_at IS NULL AND given_up_at IS NULL ORD
 -- name: NoticeDue :one
 SELECT count(*) FROM (SELECT 1 FROM notices WHERE channel = @channel AND urgent = @urgent AND sent_at IS NULL AND given_up_at IS NULL AND (COALESCE(ready_at, due_at) <= @now OR until <= @now) LIMIT 1);
 
--- name: GiveUpLateNotices :execrows
+-- name: GiveUpLateNotices :exec
 UPDATE notices SET given_up_at = @given_up_at, sealed = @nothing
 WHERE channel = @channel AND urgent = @urgent AND sent_at IS NULL AND given_up_at IS NULL AND until <= @given_up_at;
 
@@ -44,7 +44,7 @@ SET due_at = CASE WHEN ready_at IS NULL THEN @due_at ELSE due_at END, ready_at =
     attempts = CASE WHEN attempts > 0 THEN attempts - 1 ELSE 0 END
 WHERE id = @id AND sent_at IS NULL AND given_up_at IS NULL;
 
--- name: GiveUpNotice :execrows
+-- name: GiveUpNotice :exec
 UPDATE notices SET given_up_at = @given_up_at, sealed = @nothing WHERE id = @id AND sent_at IS NULL AND given_up_at IS NULL;
 
 -- name: PruneNotices :execrows
@@ -90,3 +90,13 @@ SELECT kind,
     count(CASE WHEN sent_at IS NULL AND given_up_at IS NULL THEN 1 END) AS waiting,
     count(sent_at) AS sent, count(given_up_at) AS given_up
 FROM notices WHERE source = @source GROUP BY kind ORDER BY kind;
+
+-- name: CountNotices :many
+SELECT kind, channel,
+    count(CASE WHEN sent_at IS NULL AND given_up_at IS NULL THEN 1 END) AS waiting,
+    count(sent_at) AS sent, count(given_up_at) AS given_up
+FROM notices GROUP BY kind, channel ORDER BY kind, channel;
+
+-- name: OldestNoticeOf :one
+SELECT created_at FROM notices
+WHERE kind = @kind AND channel = @channel AND sent_at IS NULL AND given_up_at IS NULL ORDER BY created_at LIMIT 1;

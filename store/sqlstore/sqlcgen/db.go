@@ -126,6 +126,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.countMessagesSinceStmt, err = db.PrepareContext(ctx, countMessagesSince); err != nil {
 		return nil, fmt.Errorf("error preparing query CountMessagesSince: %w", err)
 	}
+	if q.countNoticesStmt, err = db.PrepareContext(ctx, countNotices); err != nil {
+		return nil, fmt.Errorf("error preparing query CountNotices: %w", err)
+	}
 	if q.countNoticesOfStmt, err = db.PrepareContext(ctx, countNoticesOf); err != nil {
 		return nil, fmt.Errorf("error preparing query CountNoticesOf: %w", err)
 	}
@@ -555,6 +558,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.oldestNoticeStmt, err = db.PrepareContext(ctx, oldestNotice); err != nil {
 		return nil, fmt.Errorf("error preparing query OldestNotice: %w", err)
 	}
+	if q.oldestNoticeOfStmt, err = db.PrepareContext(ctx, oldestNoticeOf); err != nil {
+		return nil, fmt.Errorf("error preparing query OldestNoticeOf: %w", err)
+	}
 	if q.oldestUrgentStmt, err = db.PrepareContext(ctx, oldestUrgent); err != nil {
 		return nil, fmt.Errorf("error preparing query OldestUrgent: %w", err)
 	}
@@ -962,6 +968,11 @@ func (q *Queries) Close() error {
 	if q.countMessagesSinceStmt != nil {
 		if cerr := q.countMessagesSinceStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countMessagesSinceStmt: %w", cerr)
+		}
+	}
+	if q.countNoticesStmt != nil {
+		if cerr := q.countNoticesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countNoticesStmt: %w", cerr)
 		}
 	}
 	if q.countNoticesOfStmt != nil {
@@ -1679,6 +1690,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing oldestNoticeStmt: %w", cerr)
 		}
 	}
+	if q.oldestNoticeOfStmt != nil {
+		if cerr := q.oldestNoticeOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing oldestNoticeOfStmt: %w", cerr)
+		}
+	}
 	if q.oldestUrgentStmt != nil {
 		if cerr := q.oldestUrgentStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing oldestUrgentStmt: %w", cerr)
@@ -2142,6 +2158,7 @@ type Queries struct {
 	countLockRequestsStmt           *sql.Stmt
 	countLogoutsStmt                *sql.Stmt
 	countMessagesSinceStmt          *sql.Stmt
+	countNoticesStmt                *sql.Stmt
 	countNoticesOfStmt              *sql.Stmt
 	countNotifiedStmt               *sql.Stmt
 	countOfStmt                     *sql.Stmt
@@ -2285,6 +2302,7 @@ type Queries struct {
 	oldSubjectsUntakenStmt          *sql.Stmt
 	oldestLogoutStmt                *sql.Stmt
 	oldestNoticeStmt                *sql.Stmt
+	oldestNoticeOfStmt              *sql.Stmt
 	oldestUrgentStmt                *sql.Stmt
 	openAppCasesStmt                *sql.Stmt
 	openApplicationsStmt            *sql.Stmt
@@ -2403,6 +2421,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		countLockRequestsStmt:           q.countLockRequestsStmt,
 		countLogoutsStmt:                q.countLogoutsStmt,
 		countMessagesSinceStmt:          q.countMessagesSinceStmt,
+		countNoticesStmt:                q.countNoticesStmt,
 		countNoticesOfStmt:              q.countNoticesOfStmt,
 		countNotifiedStmt:               q.countNotifiedStmt,
 		countOfStmt:                     q.countOfStmt,
@@ -2546,6 +2565,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		oldSubjectsUntakenStmt:          q.oldSubjectsUntakenStmt,
 		oldestLogoutStmt:                q.oldestLogoutStmt,
 		oldestNoticeStmt:                q.oldestNoticeStmt,
+		oldestNoticeOfStmt:              q.oldestNoticeOfStmt,
 		oldestUrgentStmt:                q.oldestUrgentStmt,
 		openAppCasesStmt:                q.openAppCasesStmt,
 		openApplicationsStmt:            q.openApplicationsStmt,

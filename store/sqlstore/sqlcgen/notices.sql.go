@@ -11,6 +11,50 @@ import (
 	"time"
 )
 
+const countNotices = `-- name: CountNotices :many
+SELECT kind, channel,
+    count(CASE WHEN sent_at IS NULL AND given_up_at IS NULL THEN 1 END) AS waiting,
+    count(sent_at) AS sent, count(given_up_at) AS given_up
+FROM notices GROUP BY kind, channel ORDER BY kind, channel
+`
+
+type CountNoticesRow struct {
+	Kind    string
+	Channel string
+	Waiting int64
+	Sent    int64
+	GivenUp int64
+}
+
+func (q *Queries) CountNotices(ctx context.Context) ([]CountNoticesRow, error) {
+	rows, err := q.query(ctx, q.countNoticesStmt, countNotices)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []CountNoticesRow{}
+	for rows.Next() {
+		var i CountNoticesRow
+		if err := rows.Scan(
+			&i.Kind,
+			&i.Channel,
+			&i.Waiting,
+			&i.Sent,
+			&i.GivenUp,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const countNoticesOf = `-- name: CountNoticesOf :many
 SELECT kind,
     count(CASE WHEN sent_at IS NULL AND given_up_at IS NULL THEN 1 END) AS waiting,
@@ -123,7 +167,7 @@ func (q *Queries) EndsOfLink(ctx context.Context, id string) (EndsOfLinkRow, err
 	return i, err
 }
 
-const giveUpLateNotices = `-- name: GiveUpLateNotices :execrows
+const giveUpLateNotices = `-- name: GiveUpLateNotices :exec
 UPDATE notices SET given_up_at = ?1, sealed = ?2
 WHERE channel = ?3 AND urgent = ?4 AND sent_at IS NULL AND given_up_at IS NULL AND until <= ?1
 `
@@ -135,20 +179,17 @@ type GiveUpLateNoticesParams struct {
 	Urgent    bool
 }
 
-func (q *Queries) GiveUpLateNotices(ctx context.Context, arg GiveUpLateNoticesParams) (int64, error) {
-	result, err := q.exec(ctx, q.giveUpLateNoticesStmt, giveUpLateNotices,
+func (q *Queries) GiveUpLateNotices(ctx context.Context, arg GiveUpLateNoticesParams) error {
+	_, err := q.exec(ctx, q.giveUpLateNoticesStmt, giveUpLateNotices,
 		arg.GivenUpAt,
 		arg.Nothing,
 		arg.Channel,
 		arg.Urgent,
 	)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
+	return err
 }
 
-const giveUpNotice = `-- name: GiveUpNotice :execrows
+const giveUpNotice = `-- name: GiveUpNotice :exec
 UPDATE notices SET given_up_at = ?1, sealed = ?2 WHERE id = ?3 AND sent_at IS NULL AND given_up_at IS NULL
 `
 
@@ -158,12 +199,9 @@ type GiveUpNoticeParams struct {
 	ID        string
 }
 
-func (q *Queries) GiveUpNotice(ctx context.Context, arg GiveUpNoticeParams) (int64, error) {
-	result, err := q.exec(ctx, q.giveUpNoticeStmt, giveUpNotice, arg.GivenUpAt, arg.Nothing, arg.ID)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
+func (q *Queries) GiveUpNotice(ctx context.Context, arg GiveUpNoticeParams) error {
+	_, err := q.exec(ctx, q.giveUpNoticeStmt, giveUpNotice, arg.GivenUpAt, arg.Nothing, arg.ID)
+	return err
 }
 
 const importedToNotify = `-- name: ImportedToNotify :one
@@ -457,6 +495,18 @@ SELECT created_at FROM notices WHERE sent_at IS NULL AND given_up_at IS NULL ORD
 
 func (q *Queries) OldestNotice(ctx context.Context) (time.Time, error) {
 	row := q.queryRow(ctx, q.oldestNoticeStmt, oldestNotice)
+	var created_at time.Time
+	err := row.Scan(&created_at)
+	return created_at, err
+}
+
+const oldestNoticeOf = `-- name: OldestNoticeOf :one
+SELECT created_at FROM notices
+WHERE kind = ?1 AND channel = ?2 AND sent_at IS NULL AND given_up_at IS NULL ORDER BY created_at LIMIT 1
+`
+
+func (q *Queries) OldestNoticeOf(ctx context.Context, kind string, channel string) (time.Time, error) {
+	row := q.queryRow(ctx, q.oldestNoticeOfStmt, oldestNoticeOf, kind, channel)
 	var created_at time.Time
 	err := row.Scan(&created_at)
 	return created_at, err
