@@ -92,7 +92,7 @@ func TestRefusedAtLevel2WithTheWayForward(t *testing.T) {
 	for _, tt := range []struct{ tail, title, way string }{
 		{"002", "Chưa đủ mức định danh", "công an"},
 		{"003", "Chưa đủ mức định danh", "công an"}, // a second factor does not verify anybody
-		{"004", "Cần thêm một cách xác nhận", "ứng dụng tạo mã"},
+		{"004", "Cần thêm một cách xác nhận", "khai số điện thoại nhận mã"},
 	} {
 		t.Run(tt.tail, func(t *testing.T) {
 			portal, a := d.party(t, "portal-2"), d.browser(t)

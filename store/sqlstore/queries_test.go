@@ -32,7 +32,7 @@ var walked = map[string][]string{
 		"CountLockRequests", "LogoutQueuesDue", "CountAllLogouts", "OldestLogout",
 	},
 	"a report that an operator asks for": {
-		"Reviews", "CountOldSubjects", "ImportedUnverified", "SubjectsByParty", "SubjectsKnown",
+		"Reviews", "CountOldSubjects", "ImportedUnverified", "SubjectsByParty", "SubjectsKnown", "CountNotices",
 	},
 }
 
