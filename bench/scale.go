@@ -277,17 +277,8 @@ const (
 func benchScale(ctx context.Context, s settings, dir string) error {
 	r := &rig{settings: s, dir: dir, progress: os.Stderr}
 	err := r.startCrowds(ctx, s.sizes)
-	for round := 0; err == nil && round <= s.rounds; round++ {
-		for _, c := range r.scaled {
-			var got sample
-			if got, err = measure(ctx, c, s.workers, s.slice); err != nil {
-				break
-			}
-			if round > 0 {
-				c.rounds = append(c.rounds, got)
-			}
-		}
-		fmt.Fprintf(r.progress, "round %d of %d\n", round, s.rounds)
+	if err == nil {
+		err = r.measureAll(ctx, r.scaled)
 	}
 	if err = errors.Join(err, r.stop()); err != nil {
 		return err
